@@ -1,0 +1,71 @@
+"""Bad input: one error type that names the field, the value and the allowed range, for page and command line alike."""
+
+import math
+from collections.abc import Iterable
+
+
+class BadInput(ValueError):
+    """A value the user can mend.
+
+    Attributes:
+        field: name of the control or option.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def number(field: str, value: float | None, low: float, high: float, *, symbol: str = "", whole: bool = False) -> float:
+    """A number in [low, high]; NaN, text and None are refused.
+
+    Args:
+        field: name of the control.
+        symbol: Greek letter that stands before the name on screen.
+        whole: only integers.
+    Returns:
+        the value, an int where `whole`.
+    Raises:
+        BadInput
+    """
+    name = f"{symbol} ({field})" if symbol else field
+    wanted = f"give a {'whole ' if whole else ''}number from {low:g} to {high:g}"
+    try:
+        read = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise BadInput(field, f"{name} is {value!r}; {wanted}") from None
+    if math.isnan(read) or not low <= read <= high or (whole and read != int(read)):
+        raise BadInput(
+            field, f"{name} is {value:g}; {wanted}" if isinstance(value, (int, float)) else f"{name} is {value!r}; {wanted}"
+        )
+    return int(read) if whole else read
+
+
+def choice(field: str, value: str, known: Iterable[str]) -> str:
+    """One of the known names.
+
+    Raises:
+        BadInput
+    """
+    known = list(known)
+    if value not in known:
+        raise BadInput(field, f"{field} is {value!r}; choose one of {', '.join(known)}")
+    return value
+
+
+MAX_STEPS = 1000
+MAX_CHAINS = 256
+
+
+def chain(*, steps: float, step: float, noise: float, radius: float) -> dict[str, float]:
+    """Check the numbers of a chain that a visitor asks for: K, alpha, eta, beta.
+
+    Raises:
+        BadInput
+    """
+    return {
+        "steps": number("steps", steps, 0, MAX_STEPS, symbol="K", whole=True),
+        "step": number("step", step, 0, 100, symbol="α"),
+        "noise": number("noise", noise, 0, 10, symbol="η"),
+        "radius": number("radius", radius, 0, math.inf, symbol="β"),
+    }

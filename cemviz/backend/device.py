@@ -1,0 +1,53 @@
+"""The device that computes: chosen once, named on screen."""
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where nets and images live.
+
+    Attributes:
+        torch: the torch device.
+        title: what the page shows.
+        threads: of the CPU.
+    """
+
+    torch: torch.device
+    title: str
+    threads: int
+
+    def generator(self, seed: int) -> torch.Generator:
+        """A source of random numbers on this device."""
+        return torch.Generator(self.torch).manual_seed(seed)
+
+
+def choose(name: str | None = None) -> Device:
+    """Take the named device, else CEMVIZ_DEVICE, else the best there is.
+
+    Args:
+        name: cuda, cuda:N, mps or cpu.
+    Raises:
+        ValueError: unknown, or not on this machine.
+    """
+    asked = name or os.environ.get("CEMVIZ_DEVICE")
+    if not asked:
+        asked = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(asked)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cuda", "mps", "cpu"):
+        raise ValueError(f"device is {asked!r}; choose cuda, cuda:N, mps or cpu")
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}[device.type]
+    if not here or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
+        raise ValueError(f"device {asked!r} is not on this machine; choose cpu, or leave it out")
+    threads = torch.get_num_threads()
+    if device.type == "cuda":
+        title = torch.cuda.get_device_name(device)
+    else:
+        title = "Apple GPU" if device.type == "mps" else f"CPU, {threads} thread{'s' * (threads > 1)}"
+    return Device(device, title, threads)

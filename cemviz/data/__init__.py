@@ -1,0 +1,1 @@
+"""2D densities with exact log p, real images on the device, and their augmentations."""

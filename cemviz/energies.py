@@ -1,0 +1,179 @@
+"""Every energy of the three papers, as a pure function of scores (logits f, features z, or a binary logit d).
+
+Energies are minimised: a chain descends them, and low means likely.  `joint`, `marginal`, `binary`, `pair` and `against` are
+energies proper: -E is a log-density up to a constant.  `conditional`, `reinforced`, `infonce`, `crowding` and anything `negated`
+are objectives built from them; they have the same type, and their docstrings say what going down means.
+
+Because they take scores and not nets, a trainer can share one forward pass between several terms and a test needs no net.
+`on` is the only bridge from a net to an energy of its input.
+
+| paper                | here      | shape          |
+|----------------------|-----------|----------------|
+| f(x), h(x)           | f         | (B, C) logits  |
+| y, y^                | y         | (B,) int64     |
+| g(x)                 | z         | (B, M)         |
+| x', its features     | other     | (B, M)         |
+| negatives x^_k       | refs      | (N, M)         |
+| f_theta(x), binary   | d         | (B,) or (B, 1) |
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+Energy = Callable[[Tensor], Tensor]
+"""An energy of the input: (B, *D) -> (B,)."""
+
+Scored = Callable[..., Tensor]
+"""An energy of scores: (scores, *given) -> (B,)."""
+
+
+def joint(f: Tensor, y: Tensor) -> Tensor:
+    """Joint energy of an input and a label: descending it raises p(x, y), and p(x | y) for a fixed y.
+
+    E(x, y) = -f(x)[y]
+
+    Args:
+        f: logits, (B, C).
+        y: label, (B,) int64 in [0, C).
+    Returns:
+        energy, (B,).
+    Source: CEM (3), (14); JEAT (12), (17).
+    """
+    return -f.gather(1, y[:, None]).squeeze(1)
+
+
+def marginal(f: Tensor) -> Tensor:
+    """Energy of an input alone: descending it raises p(x), whatever the label.
+
+    E(x) = -log sum_k exp f(x)[k]
+
+    Args:
+        f: logits, (B, C).
+    Returns:
+        energy, (B,).
+    Source: CEM (9); JEAT (12).
+    """
+    return -f.logsumexp(1)
+
+
+def conditional(f: Tensor, y: Tensor) -> Tensor:
+    """Cross-entropy as a difference of energies: descending it raises p(y | x), at the cost of p(x).
+
+    E(x, y) - E(x) = -f[y] + logsumexp(f) = -log p(y | x)
+
+    Args:
+        f: logits, (B, C).
+        y: label, (B,) int64 in [0, C).
+    Returns:
+        cross-entropy in nats, (B,), at least 0.
+    Source: CEM (8), (13); JEAT (13), (14), (16).
+    """
+    return joint(f, y) - marginal(f)
+
+
+def reinforced(f: Tensor, y: Tensor) -> Tensor:
+    """Joint plus marginal energy: descending it raises p(x | y) and p(x) together.
+
+    E(x, y) + E(x) = -f[y] - logsumexp(f)
+
+    Args:
+        f: logits, (B, C).
+        y: label, (B,) int64 in [0, C).
+    Returns:
+        objective, (B,).
+    Source: CEM (15).
+    """
+    return joint(f, y) + marginal(f)
+
+
+def binary(d: Tensor) -> Tensor:
+    """Energy of a binary classifier D = sigmoid(d): descending it raises D, and moves an input towards the data.
+
+    E(x) = -d(x)
+
+    Args:
+        d: logit, (B,) or (B, 1).
+    Returns:
+        energy, (B,).
+    Source: thesis (2.5), (2.8).
+    """
+    return -d.flatten()
+
+
+def pair(z: Tensor, other: Tensor) -> Tensor:
+    """Energy of two inputs through their features: descending it makes the pair more alike.
+
+    E(x, x') = -g(x)^T g(x')
+
+    Args:
+        z: features of x, (B, M).
+        other: features of x', (B, M).
+    Returns:
+        energy, (B,).
+    Source: CEM (4).
+    """
+    return -(z * other).sum(1)
+
+
+def against(z: Tensor, refs: Tensor) -> Tensor:
+    """Energy of an input against reference inputs: an estimate, up to a constant, of E(x) in the unsupervised model.
+
+    E(x) ~ -log sum_k exp g(x)^T g(x^_k)
+
+    Args:
+        z: features of x, (B, M).
+        refs: features of the references, (N, M).
+    Returns:
+        energy, (B,).
+    Source: CEM (19).
+    """
+    return -(z @ refs.T).logsumexp(1)
+
+
+def infonce(z: Tensor, other: Tensor, refs: Tensor) -> Tensor:
+    """InfoNCE as a difference of energies: descending it tells the positive x' from the references.
+
+    E(x, x') - E(x) = -g(x)^T g(x') + log sum_k exp g(x)^T g(x^_k)
+
+    Args:
+        z: features of x, (B, M).
+        other: features of the positive x', (B, M).
+        refs: features of the negatives, (N, M); the loss is a cross-entropy only if they include x'.
+    Returns:
+        loss in nats, (B,); at least 0 where refs include other.
+    Source: CEM (17), (20).
+    """
+    return pair(z, other) - against(z, refs)
+
+
+def crowding(z: Tensor) -> Tensor:
+    """How crowded a batch is in feature space: descending it for all members at once is MaxEnt sampling.
+
+    log sum_j exp g(x_i)^T g(x_j), the inner sum includes j = i
+
+    Args:
+        z: features of the batch, (B, M).
+    Returns:
+        objective, (B,); minus its mean is the entropy estimate up to log B and log Z.
+    Source: CEM (23), (24).
+    """
+    return -against(z, z)
+
+
+def negated(energy: Scored) -> Scored:
+    """The same energy upside down, so that descending the result climbs the original: what an untargeted attack does."""
+    return lambda scores, *given: -energy(scores, *given)
+
+
+def on(net: nn.Module, energy: Scored, *given: Tensor) -> Energy:
+    """Bind a net and what is given (a label, features) to an energy of scores: the result is an energy of the input.
+
+    Args:
+        net: maps (B, *D) to scores, (B, ...).
+        energy: one of this module's functions.
+        given: its remaining arguments, each with batch size B where the energy asks for it.
+    Returns:
+        x -> energy(net(x), *given), (B, *D) -> (B,).
+    """
+    return lambda x: energy(net(x), *given)

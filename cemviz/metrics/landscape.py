@@ -1,0 +1,105 @@
+"""The energy on a plane through an image: JEAT's view of what adversarial training does."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..dynamics import slope, unit
+from ..energies import conditional, joint, marginal, on
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A square window around an image, spanned by two orthonormal directions.
+
+    Attributes:
+        centre, u, v: (C, H, W); u and v have length 1 and are orthogonal.
+        axis: coordinates along either direction, ascending, with 0 in the middle, (n,).
+    """
+
+    centre: Tensor
+    u: Tensor
+    v: Tensor
+    axis: Tensor
+
+    def at(self, a: Tensor, b: Tensor) -> Tensor:
+        """Points centre + a u + b v, not clamped: (n,), (n,) -> (n, C, H, W)."""
+        return self.centre + a.view(-1, 1, 1, 1) * self.u + b.view(-1, 1, 1, 1) * self.v
+
+
+def directions(
+    kind: str, net: nn.Module, x: Tensor, y: Tensor, *, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Two orthonormal directions of image space.
+
+    Args:
+        kind: random (both random, as JEAT Fig. 2 says), or adversarial (the cross-entropy's gradient, and a random one).
+        net: classifier whose gradient is taken.
+        x: image, (C, H, W); y: its label, scalar int64.
+    Returns:
+        u, v, each (C, H, W); v is drawn first, so that it is the same for every net.
+    Source: JEAT Fig. 2.
+    """
+    v = torch.randn(x.shape, generator=generator, device=x.device)
+    if kind == "random":
+        u = torch.randn(x.shape, generator=generator, device=x.device)
+    elif kind == "adversarial":
+        _, grad = slope(on(net, conditional, y.view(1)), x[None])
+        u = grad[0]
+    else:
+        raise ValueError(f"directions are {kind!r}; choose random or adversarial")
+    u = unit(u[None])[0]
+    v = v - (u * v).sum() * u
+    return u, unit(v[None])[0]
+
+
+def window(radius: float, side: int) -> Tensor:
+    """Coordinates of a window of half-width `radius`: an odd number `side` of them, so that the image lies on the grid."""
+    if side < 3 or side % 2 == 0:
+        raise ValueError(f"the grid's side is {side}; give an odd number of at least 3")
+    return torch.linspace(-radius, radius, side)
+
+
+def energies(net: nn.Module, plane: Plane, y: Tensor, size: int = 512) -> tuple[Tensor, Tensor]:
+    """E(x, y) and E(x) on the grid of a plane.
+
+    Args:
+        net: classifier in eval mode.
+        y: label, scalar int64.
+    Returns:
+        joint and marginal, each (n, n): row i is b = axis[i], column j is a = axis[j].
+    Source: JEAT (12), Fig. 2.
+    """
+    b, a = (m.flatten() for m in torch.meshgrid(plane.axis, plane.axis, indexing="ij"))
+    n = len(plane.axis)
+    with torch.no_grad():
+        f = torch.cat([net(plane.at(pa, pb)) for pa, pb in zip(a.split(size), b.split(size), strict=True)])
+    return joint(f, y.expand(len(f))).view(n, n), marginal(f).view(n, n)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How an energy looks around an image.
+
+    Attributes:
+        offset: distance from the image to the window's minimum, in units of the pixel range.
+        depth: E(image) - min E, nats: how much lower it gets; 0 where the image is the minimum.
+        range: max E - min E, nats: how flat the window is.
+        a, b: where the minimum lies.
+    """
+
+    offset: float
+    depth: float
+    range: float
+    a: float
+    b: float
+
+
+def shape(energy: Tensor, axis: Tensor) -> Shape:
+    """Read minimum and flatness off a grid: (n, n), (n,)."""
+    i, j = divmod(int(energy.argmin()), len(axis))
+    a, b = axis[j].item(), axis[i].item()
+    middle = energy[len(axis) // 2, len(axis) // 2]
+    low = energy.min()
+    return Shape((a * a + b * b) ** 0.5, (middle - low).item(), (energy.max() - low).item(), a, b)

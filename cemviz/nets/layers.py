@@ -1,0 +1,89 @@
+"""What several nets share: normalisation of the input, activations, norms."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": lambda: nn.ReLU(inplace=True),
+    "silu": lambda: nn.SiLU(inplace=True),  # smooth: its Hessian exists, and chains on E(x) stay stable without a norm
+    "tanh": nn.Tanh,
+    "leaky": lambda: nn.LeakyReLU(0.2, inplace=True),
+}
+
+
+def norm_layer(kind: str, channels: int) -> nn.Module:
+    """A 2D norm layer: batch, or none (energy-based training wants E(x) to depend on x alone)."""
+    if kind not in ("batch", "none"):
+        raise ValueError(f"norm is {kind!r}; choose batch or none")
+    return nn.BatchNorm2d(channels) if kind == "batch" else nn.Identity()
+
+
+class Normalize(nn.Module):
+    """(x - mean) / std per channel, inside the net, so that every radius and step outside is in units of the pixel range."""
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+
+def shortcut(inside: int, outside: int, stride: int, kind: str) -> nn.Module:
+    """The identity where shapes agree, else a 1x1 convolution and a norm."""
+    if stride == 1 and inside == outside:
+        return nn.Identity()
+    return nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=kind == "none"), norm_layer(kind, outside))
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions beside a shortcut, with a norm and an activation after each.  Source: He et al. 2016."""
+
+    def __init__(self, inside: int, outside: int, stride: int, kind: str, activation: str) -> None:
+        super().__init__()
+        bias = kind == "none"
+        self.body = nn.Sequential(
+            nn.Conv2d(inside, outside, 3, stride, 1, bias=bias),
+            norm_layer(kind, outside),
+            ACTIVATIONS[activation](),
+            nn.Conv2d(outside, outside, 3, 1, 1, bias=bias),
+            norm_layer(kind, outside),
+        )
+        self.shortcut = shortcut(inside, outside, stride, kind)
+        self.activation = ACTIVATIONS[activation]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.body(x) + self.shortcut(x))
+
+
+class Bottleneck(nn.Module):
+    """A 1x1, a 3x3 and a 1x1 convolution that widens four times, beside a shortcut.  Source: He et al. 2016."""
+
+    def __init__(self, inside: int, width: int, stride: int, kind: str, activation: str) -> None:
+        super().__init__()
+        outside, bias = 4 * width, kind == "none"
+        self.body = nn.Sequential(
+            nn.Conv2d(inside, width, 1, bias=bias),
+            norm_layer(kind, width),
+            ACTIVATIONS[activation](),
+            nn.Conv2d(width, width, 3, stride, 1, bias=bias),
+            norm_layer(kind, width),
+            ACTIVATIONS[activation](),
+            nn.Conv2d(width, outside, 1, bias=bias),
+            norm_layer(kind, outside),
+        )
+        self.shortcut = shortcut(inside, outside, stride, kind)
+        self.activation = ACTIVATIONS[activation]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.body(x) + self.shortcut(x))
+
+
+class GlobalMean(nn.Module):
+    """Mean over height and width: (B, C, H, W) -> (B, C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))

@@ -1,0 +1,67 @@
+"""Wide residual nets, as JEAT and JEM use them."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from .layers import ACTIVATIONS, GlobalMean, Normalize, norm_layer
+
+
+class PreActivation(nn.Module):
+    """A residual block whose norm and activation stand before each convolution.  Source: Zagoruyko & Komodakis 2016."""
+
+    def __init__(self, inside: int, outside: int, stride: int, kind: str, activation: str) -> None:
+        super().__init__()
+        bias = kind == "none"
+        self.before = nn.Sequential(norm_layer(kind, inside), ACTIVATIONS[activation]())
+        self.body = nn.Sequential(
+            nn.Conv2d(inside, outside, 3, stride, 1, bias=bias),
+            norm_layer(kind, outside),
+            ACTIVATIONS[activation](),
+            nn.Conv2d(outside, outside, 3, 1, 1, bias=bias),
+        )
+        same = stride == 1 and inside == outside
+        self.shortcut = None if same else nn.Conv2d(inside, outside, 1, stride, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # the block's input may be shared with the shortcut, and the norm may be absent: activate a fresh tensor, never in place
+        active = self.before(x + 0)
+        return self.body(active) + (x if self.shortcut is None else self.shortcut(active))
+
+
+def wide_resnet(
+    mean: Sequence[float] = (0.5,) * 3,
+    std: Sequence[float] = (0.25,) * 3,
+    outputs: int = 10,
+    depth: int = 28,
+    widen: int = 10,
+    norm: str = "batch",
+    activation: str = "relu",
+) -> nn.Sequential:
+    """WRN-depth-widen, (B, C, H, W) -> (B, outputs).
+
+    Args:
+        depth: 6 n + 4.
+        widen: width factor; WRN-28-10 has 36.5M weights.
+    Raises:
+        ValueError: depth is not of that form.
+    Source: Zagoruyko & Komodakis 2016; JEAT 4.1.
+    """
+    per_group, rest = divmod(depth - 4, 6)
+    if rest or per_group < 1:
+        raise ValueError(f"depth is {depth}; a wide residual net has 6 n + 4 layers (10, 16, 22, 28, 34)")
+    widths = (16, 16 * widen, 32 * widen, 64 * widen)
+    blocks = [
+        PreActivation(widths[g] if i == 0 else widths[g + 1], widths[g + 1], 2 if g and i == 0 else 1, norm, activation)
+        for g in range(3)
+        for i in range(per_group)
+    ]
+    return nn.Sequential(
+        Normalize(mean, std),
+        nn.Conv2d(len(mean), widths[0], 3, 1, 1, bias=norm == "none"),
+        *blocks,
+        norm_layer(norm, widths[3]),
+        ACTIVATIONS[activation](),
+        GlobalMean(),
+        nn.Linear(widths[3], outputs),
+    )

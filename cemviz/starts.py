@@ -1,0 +1,177 @@
+"""Where chains begin: class Gaussians, one Gaussian of all images, uniform noise, data; and random points of a ball.
+
+CEM and Santurkar et al. start from a normal distribution per class, with the covariance of the images plus 1e-4 I.  `fit` keeps the
+whole covariance (a Cholesky factor of d x d numbers a class) or its leading directions, which is what ships:
+
+    x0 = clamp( mu_y + L_y u + s_y v ),   u, v ~ N(0, I),   L_y L_y^T + s_y^2 I ~ Sigma_y + 1e-4 I
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .dynamics import Norm, box, length, per_sample
+
+JITTER = 1e-4  # added to the covariance's diagonal, as in Santurkar et al.'s published notebook
+
+
+@dataclass(frozen=True, slots=True)
+class Gaussians:
+    """One normal distribution per class and, in the last row, one of all images.
+
+    Attributes:
+        means: (C + 1, d).
+        factors: L, (C + 1, d, r); r = d where the covariance is whole.
+        floors: s, (C + 1,); 0 where the covariance is whole.
+    """
+
+    means: Tensor
+    factors: Tensor
+    floors: Tensor
+
+    def draw(self, rows: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Draw one point per row, not yet clamped: (B,) int64 -> (B, d)."""
+        u = torch.randn(len(rows), self.factors.shape[2], generator=generator, device=self.means.device)
+        v = torch.randn(len(rows), self.means.shape[1], generator=generator, device=self.means.device)
+        x = self.means[rows] + self.floors[rows, None] * v
+        for row in rows.unique():  # one product a class: gathering the factors would copy (B, d, r) numbers
+            of_class = rows == row
+            x[of_class] += u[of_class] @ self.factors[row].T
+        return x
+
+
+def fit(images: Tensor, labels: Tensor, classes: int, rank: int | None = None) -> Gaussians:
+    """Fit a Gaussian to each class and one to all.
+
+    Args:
+        images: (N, C, H, W) in [0, 1].
+        labels: (N,) int64 in [0, classes).
+        rank: number of leading directions to keep; None keeps the whole covariance plus 1e-4 I.
+    Raises:
+        ValueError: a class has fewer than two images.
+    Source: CEM section 6 ("Sampling protocol"), after Santurkar et al. 2019.
+    """
+    flat = images.flatten(1)
+    means, factors, floors = [], [], []
+    for row in range(classes + 1):
+        x = flat if row == classes else flat[labels == row]
+        if len(x) < 2:
+            raise ValueError(f"class {row} has {len(x)} images; a covariance needs at least 2")
+        mean = x.mean(0)
+        covariance = (x - mean).T @ (x - mean) / len(x)
+        covariance.diagonal().add_(JITTER)
+        if rank is None:
+            factor, floor = torch.linalg.cholesky(covariance), torch.zeros((), device=x.device)
+        else:
+            values, vectors = torch.linalg.eigh(covariance)  # ascending
+            floor = values[:-rank].mean().sqrt()  # the directions left out, spread evenly
+            factor = vectors[:, -rank:] * (values[-rank:] - floor**2).clamp(min=0).sqrt()
+        means.append(mean), factors.append(factor), floors.append(floor)
+    return Gaussians(torch.stack(means), torch.stack(factors), torch.stack(floors))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What starts may draw from; what a machine lacks is None.
+
+    Attributes:
+        shape: (C, H, W).
+        gaussians: the seeds of the data set.
+        images: uint8 images, (N, C, H, W).
+    """
+
+    shape: tuple[int, int, int]
+    gaussians: Gaussians | None = None
+    images: Tensor | None = None
+
+
+Draw = Callable[[Source, Tensor, torch.Generator | None], Tensor]
+
+
+def class_gaussian(source: Source, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """A blurred hint of the asked class.  Source: CEM section 6."""
+    return _shaped(source, source.gaussians.draw(y, generator))
+
+
+def gaussian(source: Source, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """The Gaussian of all images: no hint of a class.  Source: CEM 5.3 ("a prior distribution, e.g., Gaussian")."""
+    return _shaped(source, source.gaussians.draw(torch.full_like(y, len(source.gaussians.means) - 1), generator))
+
+
+def uniform(source: Source, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Uniform noise in the box.  Source: JEAT Algorithm 1."""
+    return torch.rand(len(y), *source.shape, generator=generator, device=y.device)
+
+
+def data(source: Source, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Images of the data set, of any class."""
+    picks = torch.randint(len(source.images), (len(y),), generator=generator, device=y.device)
+    return source.images[picks].float() / 255
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A row of `STARTS`; `needs` names the field of `Source` without which it cannot draw."""
+
+    title: str
+    draw: Draw
+    needs: str | None
+    about: str
+
+
+STARTS: dict[str, Start] = {
+    "class-gaussian": Start("Class Gaussian", class_gaussian, "gaussians", "a blurred hint of the asked class, as in CEM"),
+    "gaussian": Start("Gaussian of all images", gaussian, "gaussians", "no hint of a class"),
+    "uniform": Start("Uniform noise", uniform, None, "far from every image"),
+    "data": Start("Test images", data, "images", "real images, of any class"),
+}
+
+
+def draw(name: str, source: Source, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Draw the starts of a run.
+
+    Args:
+        name: key of STARTS.
+        source: what to draw from.
+        y: asked classes, (B,) int64; starts that do not depend on them use their number only.
+    Returns:
+        x0, (B, C, H, W) in [0, 1].
+    Raises:
+        KeyError: unknown start.
+        LookupError: what the start needs is not on this machine.
+    """
+    if name not in STARTS:
+        raise KeyError(f"no start {name!r}; choose one of {', '.join(STARTS)}")
+    start = STARTS[name]
+    if start.needs and getattr(source, start.needs) is None:
+        raise LookupError(f"start {name!r} needs the data set's {start.needs}, which are not on this machine")
+    return start.draw(source, y, generator)
+
+
+def _shaped(source: Source, flat: Tensor) -> Tensor:
+    return flat.view(-1, *source.shape).clamp(0, 1)
+
+
+def near(
+    x: Tensor,
+    radius: float,
+    norm: Norm = "l2",
+    bounds: tuple[float, float] | None = (0.0, 1.0),
+    *,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """A random start of an attack: uniform in the ball of finite radius around x, then clamped to the box: (B, *D) -> (B, *D).
+
+    Source: JEAT Algorithm 1 (linf); CEM A.1 ("random start").
+    """
+    if norm == "linf":
+        delta = (2 * torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype) - 1) * radius
+    else:
+        delta = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+        # in d dimensions the volume within r grows as r^d, so a uniform point's radius is U^(1/d)
+        share = torch.rand(len(x), generator=generator, device=x.device, dtype=x.dtype) ** (1 / math.prod(x.shape[1:]))
+        delta = delta * per_sample(radius * share / length(delta), x)
+    return box(x + delta, bounds)

@@ -1,0 +1,1 @@
+"""The one training loop, the objectives, and the table of recipes."""

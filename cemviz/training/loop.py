@@ -1,0 +1,201 @@
+"""The one training loop: a generator that minimises the sum of an objective's named terms.
+
+    for progress in fit(net, objective, batches, steps, optimizer):
+        print(progress.step, progress.terms)
+
+Everything that decides the next step (weights, optimiser, averages, random state, step) is in `progress.state()`, a flat dict of
+tensors; a loop resumed from it continues bit-equal on the CPU.  Learning rates are a pure function of the step and need no state.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from ..dynamics import Diverged
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Objective(Protocol):
+    """What is trained: named scalar terms of a batch; their sum is minimised.
+
+    `progress` is the share of the run that is done, in [0, 1): what a progressive K goes by.
+    """
+
+    def __call__(self, net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]: ...
+
+
+Schedule = Callable[[float], float]
+"""Share of the run done, in [0, 1) -> factor of the learning rate."""
+
+
+def constant(progress: float) -> float:
+    """The learning rate as it is."""
+    return 1.0
+
+
+def one_cycle(progress: float, *, warm_up: float = 0.25) -> float:
+    """Rise linearly to 1 during `warm_up`, then fall along a cosine to 0."""
+    if progress < warm_up:
+        return 0.04 + 0.96 * progress / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
+
+
+def multi_step(*milestones: float, factor: float = 0.1) -> Schedule:
+    """Multiply by `factor` at each of these shares of the run."""
+    return lambda progress: factor ** sum(progress >= m for m in milestones)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a step of training tells.
+
+    Attributes:
+        step: number of updates done.
+        steps: number of updates to do.
+        terms: the objective's terms at this step's batch, before the update.
+        lr: learning rate of this step.
+        seconds: since `fit` began, in this process.
+        state: makes the full state, see `fit`.
+    """
+
+    step: int
+    steps: int
+    terms: dict[str, float]
+    lr: float
+    seconds: float
+    state: Callable[[], dict[str, Tensor]]
+
+    @property
+    def loss(self) -> float:
+        """Sum of the terms."""
+        return sum(self.terms.values())
+
+
+LIMIT = 1e3
+"""A term beyond this, or NaN, stops a run: cross-entropies lie far below, and an energy gap of this size does not come back."""
+
+
+def fit(
+    net: nn.Module,
+    objective: Objective,
+    batches: Iterator[Batch],
+    steps: int,
+    optimizer: torch.optim.Optimizer,
+    *,
+    schedule: Schedule = constant,
+    average: float = 0.0,
+    clip: float = math.inf,
+    generators: Mapping[str, torch.Generator] | None = None,
+    resume: Mapping[str, Tensor] | None = None,
+) -> Iterator[Progress]:
+    """Train a net.
+
+    Args:
+        net: in train mode; changed in place.
+        objective: see `Objective`.
+        batches: endless; on resuming, the caller starts them at the saved step.
+        steps: number of updates of the whole run.
+        optimizer: over the net's parameters; its initial learning rates are the peaks.
+        schedule: factor of the learning rate.
+        average: decay of an exponential moving average of the weights; 0 keeps none.  The averaged weights are in
+            `state()` under "average."; `averaged` puts them into a net.
+        clip: largest norm of the gradient over all weights.
+        generators: random state to save and restore, by name.
+        resume: a state to continue from.
+    Yields:
+        Progress after every update.  `state()` is a flat dict: "net.*", "optimizer.*", "average.*", "generator.*", "step".
+    Raises:
+        Diverged: a term is not finite or beyond LIMIT; the net then holds the weights from before that step.
+        ValueError: the state is of another net or optimiser.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    shadow = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(average), use_buffers=True) if average else None
+    generators = generators or {}
+    done = 0
+    if resume is not None:
+        _restore(resume, net, optimizer, shadow, generators)
+        done = int(resume["step"])
+
+    def state() -> dict[str, Tensor]:
+        flat = {f"net.{k}": v.clone() for k, v in net.state_dict().items()}
+        for i, held in optimizer.state_dict()["state"].items():
+            flat |= {f"optimizer.{i}.{k}": torch.as_tensor(v).clone() for k, v in held.items() if v is not None}
+        if shadow is not None:
+            flat |= {f"average.{k}": v.clone() for k, v in shadow.state_dict().items()}
+        flat |= {f"generator.{k}": g.get_state() for k, g in generators.items()}
+        return flat | {"step": torch.tensor(done)}
+
+    began = time.perf_counter()
+    while done < steps:
+        share = done / steps
+        rate = schedule(share)
+        for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+            group["lr"] = peak * rate
+        terms = objective(net, next(batches), share)
+        loss = sum(terms.values())
+        told = {name: term.item() for name, term in terms.items()}
+        if not all(abs(t) < LIMIT for t in told.values()):  # also false for NaN
+            worst = ", ".join(f"{k} {v:.3g}" for k, v in told.items())
+            raise Diverged(
+                f"training diverged at step {done + 1} of {steps} ({worst}); lower lr ({peaks[0]:g}) or take another seed"
+            )
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if math.isfinite(clip):
+            nn.utils.clip_grad_norm_(parameters, clip)
+        optimizer.step()
+        if shadow is not None:
+            shadow.update_parameters(net)
+        done += 1
+        yield Progress(done, steps, told, peaks[0] * rate, time.perf_counter() - began, state)
+
+
+def averaged(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The net's state dict out of a full state: the averaged weights where an average was kept, else the last ones."""
+    prefix = "average.module." if "average.n_averaged" in state else "net."
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def _restore(
+    state: Mapping[str, Tensor],
+    net: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    shadow: AveragedModel | None,
+    generators: Mapping[str, torch.Generator],
+) -> None:
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+    try:
+        net.load_state_dict(part("net."))
+        if shadow is not None:
+            shadow.load_state_dict(part("average."))
+        for name, generator in generators.items():
+            generator.set_state(state[f"generator.{name}"].cpu())
+    except (RuntimeError, KeyError) as error:
+        raise ValueError(f"the saved state is of another run: {error}") from error
+    held: dict[int, dict[str, Tensor]] = {}
+    for key, value in part("optimizer.").items():
+        i, name = key.split(".", 1)
+        held.setdefault(int(i), {})[name] = value.clone()
+    optimizer.load_state_dict({"state": held, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Put a net into eval mode for a while: attacks and chains inside a training step must not move its statistics."""
+    was = net.training
+    net.eval()
+    try:
+        yield
+    finally:
+        net.train(was)
