@@ -1,8 +1,8 @@
 """cemviz: adversarial training as energy-based modelling, implemented and made visible.
 
-Three works read an adversarially trained classifier as an energy-based model: CEM (Wang et al., ICLR 2022), JEAT (Zhu et al., ICCV
-2021) and Yin's dissertation on binary adversarial training (University of Virginia, 2022).  Read `energies` and `dynamics` first: the
-rest is tables.
+Three works read an adversarially trained classifier as an energy-based model: CEM (Wang et al., ICLR 2022), JEAT (Zhu et al.,
+ICCV 2021) and Yin's dissertation on binary adversarial training (University of Virginia, 2022).  Read `energies` and
+`dynamics` first: the rest is tables.
 
 | in the papers                     | here            | unit                                      |
 |-----------------------------------|-----------------|-------------------------------------------|

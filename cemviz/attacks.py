@@ -140,11 +140,11 @@ def checkpoints(steps: int) -> list[int]:
 
     Source: Croce & Hein 2020, section 3.
     """
-    shares, gap = [0.0, 0.22], 0.22
-    while shares[-1] < 1:
-        gap = max(gap - 0.03, 0.06)
+    shares, gap = [0, 22], 22  # in hundredths: in floating point .57 * 100 is above 57 and rounds up to 58
+    while shares[-1] < 100:
+        gap = max(gap - 3, 6)
         shares.append(shares[-1] + gap)
-    return sorted({math.ceil(p * steps) for p in shares if p <= 1})
+    return sorted({-(-p * steps // 100) for p in shares if p <= 100})
 
 
 def auto_pgd(energy: Energy, x0: Tensor, dyn: Dynamics, *, start: Tensor | None = None) -> Iterator[State]:

@@ -1,23 +1,32 @@
 """The command line: the studio's use-cases, with progress on standard error and results on standard output.
 
-`--json` prints exactly one JSON object.  Bad input is one line and exit code 2, a failed run one line and exit code 1; CEMVIZ_DEBUG=1
-shows the traceback instead.
+`--json` prints exactly one JSON object.  Bad input is one line and exit code 2, a failed run one line and exit code 1;
+CEMVIZ_DEBUG=1 shows the traceback instead.
 """
 
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .backend import store
-from .backend.checks import BadInput
+from .attacks import ATTACKS
+from .backend import export, store
+from .backend.bench import BENCHES, bench
+from .backend.checks import BadInput, choice
 from .backend.device import choose
-from .backend.evaluate import EvaluateRequest, evaluate, summary
+from .backend.evaluate import METRICS, EvaluateRequest, evaluate, summary
+from .backend.play import PlayRequest, play
+from .backend.presets import PLAY, SAMPLE
+from .backend.sampling import Chains, SampleRequest, sample
+from .backend.studio import Studio
 from .backend.train import TrainRequest, train, with_metric
-from .data.images import DataMissing
+from .data.images import DATASETS, DataMissing
 from .dynamics import Diverged
+from .samplers import SAMPLERS
+from .training.recipes import RECIPES
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
 
@@ -37,6 +46,33 @@ def say(text: str, *, again: bool = False) -> None:
 def answer(result: dict[str, Any], as_json: bool) -> None:
     """The result on standard output: one JSON object, or a line a field."""
     print(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))
+
+
+@app.command("list")
+def list_command(as_json: Json = False) -> None:
+    """Everything there is a name for: models, samplers, attacks, recipes, data sets, presets, experiments, metrics."""
+
+    def titled(table: dict[str, Any]) -> list[dict[str, str]]:
+        return [{"name": name, "title": row if isinstance(row, str) else row.title} for name, row in table.items()]
+
+    recipes = [{"name": name, "title": f"{rows['laptop'].title} [{', '.join(rows)}]"} for name, rows in RECIPES.items()]
+    names = {
+        "models": titled(store.cards()),
+        "samplers": titled(SAMPLERS),
+        "attacks": titled(ATTACKS),
+        "recipes": recipes,
+        "datasets": titled(DATASETS),
+        "presets": titled(PLAY | SAMPLE),
+        "experiments": [],
+        "metrics": titled(METRICS),
+    }
+    if as_json:
+        print(json.dumps(names, ensure_ascii=False))
+        return
+    for kind, rows in names.items():
+        print(f"{kind}:" if rows else f"{kind}: none yet")
+        for row in rows:
+            print(f"  {row['name']:<20} {row['title']}")
 
 
 @app.command("train")
@@ -91,6 +127,86 @@ def evaluate_command(
     """Measure a stored model on its test images."""
     request = EvaluateRequest(model, metric, attack, norm, radius, steps, count, seed, data)
     answer(_last(evaluate(request, choose(device))), as_json)
+
+
+@app.command("sample")
+def sample_command(
+    model: Annotated[str, typer.Argument(help="A stored classifier, see `list`.")],
+    sampler: Annotated[str, typer.Option(help="A sampler, see `list`.")] = "rcs",
+    classes: Annotated[str, typer.Option(help="Names or numbers, commas between (default: all in turn).")] = "",
+    count: Annotated[int, typer.Option(help="Number of chains.")] = 16,
+    start: Annotated[str, typer.Option(help="class-gaussian, gaussian, uniform or data.")] = "class-gaussian",
+    step: Annotated[float | None, typer.Option(help="α (default: as suits sampler and data).")] = None,
+    noise: Annotated[float | None, typer.Option(help="η.")] = None,
+    radius: Annotated[float | None, typer.Option(help="β; inf is no ball.")] = None,
+    steps: Annotated[int | None, typer.Option(help="K.")] = None,
+    seed: Seed = 0,
+    out: Annotated[Path, typer.Option(help="Where to write: .png (last step), .gif (all steps) or .npz (all numbers).")] = Path(
+        "samples.png"
+    ),
+    data: Data = None,
+    device: DeviceName = None,
+    as_json: Json = False,
+) -> None:
+    """Sample from a stored model and write a picture."""
+    writers = {".png": export.save_png, ".gif": export.save_gif, ".npz": export.save_npz}
+    choice("out", out.suffix, writers)
+    asked = tuple(part for part in classes.split(",") if part.strip())
+    request = SampleRequest(model, sampler, asked, count, start, step, noise, radius, steps, seed)
+    chains: Chains | None = None
+    for item in sample(Studio(choose(device), data), request):
+        if isinstance(item, Chains):
+            chains = item
+        else:
+            say(f"step {item['k']}/{item['steps']}", again=True)
+    assert chains is not None  # the last item of a run that did not raise
+    writers[out.suffix](chains, out)
+    result = {
+        "model": model,
+        "sampler": sampler,
+        "settings": chains.settings,
+        "seed": seed,
+        "out": str(out),
+        "classes": [chains.card.classes[y] for y in chains.asked],
+        "predicted": [chains.card.classes[y] for y in chains.predicted],
+        "energy": chains.series["joint"][-1].tolist(),
+        "confidence": chains.confidence.tolist(),
+        "distance": chains.series["distance"][-1].tolist(),
+    }
+    answer(result, as_json)
+
+
+@app.command("play")
+def play_command(
+    preset: Annotated[str, typer.Argument(help=f"One of {', '.join(PLAY)}.")] = "maximin",
+    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds of moves.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Stop after so many turns (default: the preset's).")] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Play a 2D game of the playground without a page."""
+    result: dict[str, Any] = {}
+    for result in play(PlayRequest(preset, seconds, steps, seed)):
+        say(f"turn {result['steps']}: U {result['U']:.4f}, spurious {result['spurious']:.3f}", again=True)
+    answer(result, as_json)
+
+
+@app.command("bench")
+def bench_command(
+    name: Annotated[str | None, typer.Argument(help=f"One of {', '.join(BENCHES)} (default: all).")] = None,
+    device: DeviceName = None,
+    as_json: Json = False,
+) -> None:
+    """Measure what the library adds to bare passes of the same net, as ratios."""
+    result = bench([choice("name", name, BENCHES)] if name else list(BENCHES), choose(device))
+    if as_json:
+        print(json.dumps(result))
+        return
+    for row in result["rows"]:
+        print(
+            f"{row['name']:<8} {row['ratio']:.3f} x (limit {row['limit']:g}, {'holds' if row['holds'] else 'exceeded'}): {row['title']}"
+        )
+    print(f"{result['chains']} chains, {result['steps']} steps, {result['rounds']} rounds, {result['device']}")
 
 
 def _last(results: Any) -> dict[str, Any]:

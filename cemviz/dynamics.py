@@ -85,8 +85,8 @@ class Dynamics:
     def langevin(cls, steps: int, step: float, *, bounds: tuple[float, float] | None = None) -> "Dynamics":
         """Unadjusted Langevin dynamics: the raw gradient, noise sqrt(2 alpha), no ball.
 
-        Its stationary law is p ~ exp(-E) up to a bias that vanishes with the step.  JEAT writes the same chain with eta = 2 alpha.
-        Source: CEM (9); JEAT (9), (10).
+        Its stationary law is p ~ exp(-E) up to a bias that vanishes with the step.  JEAT writes the same chain with eta = 2
+        alpha. Source: CEM (9); JEAT (9), (10).
         """
         return cls(steps, step, noise=math.sqrt(2 * step), gradient="raw", bounds=bounds)
 

@@ -1,7 +1,7 @@
 """Where chains begin: class Gaussians, one Gaussian of all images, uniform noise, data; and random points of a ball.
 
-CEM and Santurkar et al. start from a normal distribution per class, with the covariance of the images plus 1e-4 I.  `fit` keeps the
-whole covariance (a Cholesky factor of d x d numbers a class) or its leading directions, which is what ships:
+CEM and Santurkar et al. start from a normal distribution per class, with the covariance of the images plus 1e-4 I.  `fit`
+keeps the whole covariance (a Cholesky factor of d x d numbers a class) or its leading directions, which is what ships:
 
     x0 = clamp( mu_y + L_y u + s_y v ),   u, v ~ N(0, I),   L_y L_y^T + s_y^2 I ~ Sigma_y + 1e-4 I
 """
@@ -63,7 +63,7 @@ def fit(images: Tensor, labels: Tensor, classes: int, rank: int | None = None) -
         mean = x.mean(0)
         covariance = (x - mean).T @ (x - mean) / len(x)
         covariance.diagonal().add_(JITTER)
-        if rank is None:
+        if rank is None or rank >= len(mean):
             factor, floor = torch.linalg.cholesky(covariance), torch.zeros((), device=x.device)
         else:
             values, vectors = torch.linalg.eigh(covariance)  # ascending

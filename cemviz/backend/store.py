@@ -1,7 +1,7 @@
 """Stored models: NAME.safetensors and its card NAME.json, written atomically, refused when they do not match.
 
-Matrices and kernels are stored in half precision, which halves the repository at no visible cost; vectors and statistics stay in
-single precision.  Nothing is ever pickled.
+Matrices and kernels are stored in half precision, which halves the repository at no visible cost; vectors and statistics stay
+in single precision.  Nothing is ever pickled.
 """
 
 import hashlib

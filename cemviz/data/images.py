@@ -1,8 +1,9 @@
 """Real images by name: decoded once, kept on the device as uint8, batched and augmented there.
 
-A set is read from a folder in torchvision's ImageFolder layout, ROOT/NAME/SPLIT/CLASS/*.png (webp, jpg), where ROOT is given or is
-the environment's CEMVIZ_DATA; where there is no such folder, torchvision downloads the original on first use.  The decoded tensor is
-cached beside the images (or under the user's cache folder where that is read-only), since opening 60,000 small files is the slow part.
+A set is read from a folder in torchvision's ImageFolder layout, ROOT/NAME/SPLIT/CLASS/*.png (webp, jpg), where ROOT is given
+or is the environment's CEMVIZ_DATA; where there is no such folder, torchvision downloads the original on first use.  The
+decoded tensor is cached beside the images (or under the user's cache folder where that is read-only), since opening 60,000
+small files is the slow part.
 """
 
 import os
@@ -223,8 +224,8 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless training batches.
 
-    Which images batch k holds is a function of (seed, k) alone, so that a resumed run needs no state but its step; the augmentation's
-    draws come from `generator`, whose state a run saves.
+    Which images batch k holds is a function of (seed, k) alone, so that a resumed run needs no state but its step; the
+    augmentation's draws come from `generator`, whose state a run saves.
 
     Args:
         size: of a batch; a last incomplete batch of an epoch is dropped.
@@ -232,8 +233,10 @@ def batches(
     Yields:
         x, (size, C, H, W) in [0, 1]; y, (size,) int64.
     Raises:
-        ValueError: fewer images than a batch.
+        ValueError: fewer images than a batch, or a batch of none.
     """
+    if size < 1:
+        raise ValueError(f"batch size is {size}; give at least 1")
     per_epoch = len(images) // size
     if per_epoch == 0:
         raise ValueError(f"batch size is {size}, but the set holds {len(images)} images; lower the batch size")

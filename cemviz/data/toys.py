@@ -1,8 +1,9 @@
-"""2D densities with exact log p: what the games of thesis chapter 2 are played on, and what a sampler's output can be checked against.
+"""2D densities with exact log p: what the games of thesis chapter 2 are played on, and what a sampler's output can be checked
+against.
 
-Curves (moons, rings, spiral) are equal mixtures of narrow Gaussians along the curve, and the pinwheel is a mixture that a swirl, which
-keeps areas, carries along: so that sampling and log p agree exactly, which a curve with noise added does not offer.  All live in the
-box [-3, 3]^2; scales are our choice, since the thesis gives none.
+Curves (moons, rings, spiral) are equal mixtures of narrow Gaussians along the curve, and the pinwheel is a mixture that a
+swirl, which keeps areas, carries along: so that sampling and log p agree exactly, which a curve with noise added does not
+offer.  All live in the box [-3, 3]^2; scales are our choice, since the thesis gives none.
 """
 
 import math
@@ -68,7 +69,8 @@ def rectangles(title: str, corners: Tensor, side: float) -> Toy:
 def pinwheel(arms: int = 5, radial: float = 0.45, tangential: float = 0.08, swirl: float = 0.8) -> Toy:
     """Elongated Gaussians on spokes, each point turned by `swirl` radians per unit of its radius.
 
-    Turning by an angle that depends on the radius alone keeps areas, so that p(x) is the spokes' density at the point turned back.
+    Turning by an angle that depends on the radius alone keeps areas, so that p(x) is the spokes' density at the point turned
+    back.
     """
     angles = 2 * math.pi * torch.arange(arms) / arms
     spread = torch.tensor([radial, tangential])

@@ -1,5 +1,7 @@
 """A multilayer perceptron for points of the plane."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -19,7 +21,7 @@ def mlp(
     if depth < 1:
         raise ValueError(f"depth is {depth}; give at least 1")
     widths = [inputs] + [width] * depth
-    hidden = [layer for a, b in zip(widths, widths[1:], strict=False) for layer in (nn.Linear(a, b), ACTIVATIONS[activation]())]
+    hidden = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), ACTIVATIONS[activation]())]
     net = nn.Sequential(*hidden, nn.Linear(width, outputs))
     with torch.no_grad():
         for weight in net.parameters():

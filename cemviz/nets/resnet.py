@@ -28,7 +28,6 @@ def small_resnet(
     """
     if depth < 1 or width < 1:
         raise ValueError(f"width is {width} and depth is {depth}; give at least 1")
-    kind = norm
     blocks = [Residual(width * 2 ** (i - 1), width * 2**i, 1 if i == 1 else 2, norm, activation) for i in range(1, depth + 1)]
     return nn.Sequential(
         Normalize(mean, std),

@@ -3,8 +3,9 @@
     for progress in fit(net, objective, batches, steps, optimizer):
         print(progress.step, progress.terms)
 
-Everything that decides the next step (weights, optimiser, averages, random state, step) is in `progress.state()`, a flat dict of
-tensors; a loop resumed from it continues bit-equal on the CPU.  Learning rates are a pure function of the step and need no state.
+Everything that decides the next step (weights, optimiser, averages, random state, step) is in `progress.state()`, a flat dict
+of tensors; a loop resumed from it continues bit-equal on the CPU.  Learning rates are a pure function of the step and need no
+state.
 """
 
 import math
@@ -113,7 +114,7 @@ def fit(
     Yields:
         Progress after every update.  `state()` is a flat dict: "net.*", "optimizer.*", "average.*", "generator.*", "step".
     Raises:
-        Diverged: a term is not finite or beyond LIMIT; the net then holds the weights from before that step.
+        Diverged: a term is not finite or beyond LIMIT; the net then holds the weights and statistics from before that step.
         ValueError: the state is of another net or optimiser.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -140,10 +141,13 @@ def fit(
         rate = schedule(share)
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * rate
+        statistics = [b.clone() for b in net.buffers()]  # BatchNorm moves them before the loss is known
         terms = objective(net, next(batches), share)
         loss = sum(terms.values())
         told = {name: term.item() for name, term in terms.items()}
         if not all(abs(t) < LIMIT for t in told.values()):  # also false for NaN
+            for held, good in zip(net.buffers(), statistics, strict=True):
+                held.copy_(good)
             worst = ", ".join(f"{k} {v:.3g}" for k, v in told.items())
             raise Diverged(
                 f"training diverged at step {done + 1} of {steps} ({worst}); lower lr ({peaks[0]:g}) or take another seed"
@@ -193,9 +197,10 @@ def _restore(
 @contextmanager
 def evaluating(net: nn.Module) -> Iterator[None]:
     """Put a net into eval mode for a while: attacks and chains inside a training step must not move its statistics."""
-    was = net.training
+    were = [(module, module.training) for module in net.modules()]  # each its own: a frozen part stays in eval mode
     net.eval()
     try:
         yield
     finally:
-        net.train(was)
+        for module, was in were:
+            module.training = was

@@ -1,8 +1,8 @@
 """The recipes: a frozen row for every (system, scale).  The row is the configuration; `--set field=value` replaces a field.
 
-Scales are those of the project: `evidence` (at most 3 minutes on two cores, for tables over several seeds), `laptop` (at most 15
-minutes), `shipped` (at most 2 hours in the background: the weights in checkpoints/), and `paper` (the published settings, which want
-an accelerator).  Where a paper is silent the value is our choice, and the row's source says so.
+Scales are those of the project: `evidence` (at most 3 minutes on two cores, for tables over several seeds), `laptop` (at most
+15 minutes), `shipped` (at most 2 hours in the background: the weights in checkpoints/), and `paper` (the published settings,
+which want an accelerator).  Where a paper is silent the value is our choice, and the row's source says so.
 """
 
 from dataclasses import dataclass, fields, replace

@@ -1,0 +1,32 @@
+"""Open the page: python app.py [--host 127.0.0.1] [--port 7860] [--device cpu] [--data FOLDER] [--no-browser]."""
+
+import argparse
+import os
+
+from cemviz.backend.device import choose
+from cemviz.backend.studio import Studio
+from cemviz.ui.build import LAUNCH, build
+
+
+def main() -> None:
+    """Parse the arguments, build the page, launch it."""
+    parser = argparse.ArgumentParser(description="cemviz: adversarial training as energy-based modelling, in your browser")
+    parser.add_argument(
+        "--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"), help="0.0.0.0 opens it to the network"
+    )
+    parser.add_argument("--port", type=int, default=None, help="default: GRADIO_SERVER_PORT, else the first free one from 7860")
+    parser.add_argument("--device", help="cuda, cuda:N, mps or cpu (default: the best there is)")
+    parser.add_argument("--data", help="root of local image folders (default: CEMVIZ_DATA)")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    args = parser.parse_args()
+    try:
+        studio = Studio(choose(args.device), args.data)
+    except ValueError as error:
+        parser.error(str(error))
+    hosted = "SPACE_ID" in os.environ  # a hosted space sets its own address and has no browser
+    server = {} if hosted else {"server_name": args.host, "server_port": args.port, "inbrowser": not args.no_browser}
+    build(studio).launch(**LAUNCH, **server)
+
+
+if __name__ == "__main__":
+    main()

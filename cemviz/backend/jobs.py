@@ -1,0 +1,122 @@
+"""One queue a device: heavy work waits for its turn, tells its place, stops when cancelled or too long, and frees the device.
+
+A job runs in the thread that iterates it, so that nothing outlives its visitor: closing the iteration (a cancelled event, a
+closed browser) closes the work at its next step and hands the turn on.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, Literal
+
+Status = Literal["waiting", "running", "done", "failed", "cancelled", "timed out"]
+
+
+class TimedOut(RuntimeError):
+    """A job ran longer than its limit; the message names it."""
+
+
+class Job:
+    """A generator that waits for the device.
+
+    Attributes:
+        title: what the page shows.
+        limit: seconds it may run.
+        status: see `Status`.
+        error: what failed it, or None.
+    """
+
+    def __init__(self, queue: "Jobs", work: Iterator[Any], title: str, limit: float) -> None:
+        self.title, self.limit = title, limit
+        self.status: Status = "waiting"
+        self.error: Exception | None = None
+        self._queue, self._work, self._cancelled = queue, work, threading.Event()
+
+    @property
+    def position(self) -> int:
+        """Jobs before this one, 0 when it runs or has ended."""
+        return self._queue.position(self)
+
+    def cancel(self) -> None:
+        """Stop at the next step; a waiting job leaves the queue."""
+        self._cancelled.set()
+        self._queue.wake()
+
+    def __iter__(self) -> Iterator[Any]:
+        """Wait for the turn, then pass on what the work yields.
+
+        Raises:
+            TimedOut: the work ran longer than its limit.
+            Exception: whatever the work raised.
+        """
+        try:
+            self._queue.wait(self, self._cancelled)
+            if self._cancelled.is_set():
+                self.status = "cancelled"
+                return
+            self.status, began = "running", time.monotonic()
+            for item in self._work:
+                yield item
+                if self._cancelled.is_set():
+                    self.status = "cancelled"
+                    return
+                if time.monotonic() - began > self.limit:
+                    raise TimedOut(
+                        f"{self.title} ran longer than {self.limit:g} s and was stopped; ask for fewer steps or chains"
+                    )
+            self.status = "done"
+        except GeneratorExit:
+            self.status = "cancelled"
+            raise
+        except Exception as error:
+            self.status, self.error = ("timed out" if isinstance(error, TimedOut) else "failed"), error
+            raise
+        finally:
+            close = getattr(self._work, "close", None)
+            if close is not None:
+                close()
+            self._queue.leave(self)
+
+
+class Jobs:
+    """The queue of one device: first come, first served, one at a time."""
+
+    def __init__(self) -> None:
+        self._line: deque[Job] = deque()
+        self._moved = threading.Condition()
+
+    def submit(self, work: Iterator[Any], *, title: str, limit: float = 120.0) -> Job:
+        """Join the queue.
+
+        Args:
+            work: a generator; it starts when its turn comes.
+            title: what the page shows.
+            limit: seconds it may run, waiting not counted.
+        """
+        job = Job(self, work, title, limit)
+        with self._moved:
+            self._line.append(job)
+        return job
+
+    def position(self, job: Job) -> int:
+        """Number of jobs before this one."""
+        with self._moved:
+            return self._line.index(job) if job in self._line else 0
+
+    def wait(self, job: Job, cancelled: threading.Event) -> None:
+        """Block until the job is first in line or cancelled."""
+        with self._moved:
+            self._moved.wait_for(lambda: cancelled.is_set() or (self._line and self._line[0] is job))
+
+    def leave(self, job: Job) -> None:
+        """Hand the turn on."""
+        with self._moved:
+            if job in self._line:
+                self._line.remove(job)
+            self._moved.notify_all()
+
+    def wake(self) -> None:
+        """Let waiting jobs look whether they were cancelled."""
+        with self._moved:
+            self._moved.notify_all()

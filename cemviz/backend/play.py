@@ -1,0 +1,267 @@
+"""The playground: a game in the plane, move by move, as plain arrays."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from ..data.toys import BOX, P0S, TOYS
+from ..dynamics import Diverged, slope, unit
+from ..energies import binary, on
+from ..metrics.game import LOG4, Standing, grid
+from ..training.binary import Game, Rules
+from .checks import choice, number
+from .presets import PLAY
+
+
+T = TypeVar("T")
+
+LIVE = ("steps", "step", "shrink", "inner", "lr")
+"""Rules that may change in the middle of a game; the others need a new one."""
+
+PATHS = 64
+"""So many points have their way recorded."""
+
+TRAIL = 25
+"""At most so many positions of a way are sent, first and last among them."""
+
+HISTORY = 400
+"""Longer histories lose every second entry, the oldest and the newest excepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the page draws of a game.
+
+    Attributes:
+        turn, updates: attacks and updates of D so far.
+        axis: of the contour grid, (n,).
+        D: on the grid, (n, n), row i at y = axis[i].
+        arrows: tails of the gradient field, (m, 2); heads: normalised grad f there, (m, 2).
+        data: points of p_data in play, (p, 2).
+        start: where the perturbed points began, (p, 2): the last draws of p0, in Algorithm 2 the only ones.
+        moved: where they are now, (p, 2): p_T.
+        path: the way of the first PATHS of them, (t, q, 2), from `start` to `moved`; the last attack's in
+            Algorithm 1, the whole game's in Algorithm 2; thinned to at most TRAIL positions.
+        U, jensen_shannon: payoff in nats; (U + log 4) / 2, a divergence only in Algorithm 2.
+        D_support, spurious, distance: see `metrics.game.Standing`.
+        history: turn, U, D_support and spurious of this and earlier views, (h, 4).
+        seconds: since the game began, moves only.
+    """
+
+    turn: int
+    updates: int
+    axis: np.ndarray
+    D: np.ndarray
+    arrows: np.ndarray
+    heads: np.ndarray
+    data: np.ndarray
+    start: np.ndarray
+    moved: np.ndarray
+    path: np.ndarray
+    history: np.ndarray
+    U: float
+    jensen_shannon: float
+    D_support: float
+    spurious: float
+    distance: float
+    seconds: float
+
+
+def rules(preset: str = "maximin", **changes: Any) -> Rules:
+    """A preset's rules with some numbers changed, checked.
+
+    Raises:
+        BadInput
+    """
+    return changed_rules(PLAY[choice("preset", preset, PLAY)].rules, **changes)
+
+
+def changed_rules(base: Rules, **changes: Any) -> Rules:
+    """Rules with some numbers changed, checked; None leaves one as it is.
+
+    Raises:
+        BadInput
+    """
+    changed = {k: v for k, v in changes.items() if v is not None}
+    choice("data", changed.get("data", base.data), TOYS)
+    choice("p0", changed.get("p0", base.p0), P0S)
+    choice("rule", changed.get("rule", base.rule), ["maximin", "minimax"])
+    limits = {
+        "steps": ("K", 1, 200, True),
+        "step": ("λ", 0, 3, False),
+        "shrink": ("", 0.5, 1, False),
+        "inner": ("", 1, 1000, True),
+        "count": ("m", 8, 2000, True),
+        "lr": ("", 1e-6, 1, False),
+        "width": ("", 4, 256, True),
+        "gain": ("", 0.1, 5, False),
+    }
+    for name, (symbol, low, high, whole) in limits.items():
+        if name in changed:
+            changed[name] = number(name, changed[name], low, high, symbol=symbol, whole=whole)
+    return replace(base, **changed)
+
+
+class Playground:
+    """A visitor's game.  Moves take a lock, since a page may send two at once.
+
+    Attributes:
+        game: the game in progress.
+        seconds: spent in its moves.
+    """
+
+    def __init__(self, rules: Rules | None = None, seed: int = 0) -> None:
+        self._lock = threading.RLock()
+        self.reset(rules or PLAY["maximin"].rules, seed)
+
+    def reset(self, rules: Rules, seed: int = 0) -> None:
+        """Begin anew.
+
+        Raises:
+            BadInput: the seed; the game in progress stays.
+        """
+        seed = int(number("seed", seed, 0, 2**31 - 1, whole=True))
+        with self._lock:
+            self.game = Game(rules, seed)
+            self.seconds = 0.0
+            self._start = self.game.moved
+            self._trail = [self._start[:PATHS]]
+            self._history: list[tuple[float, ...]] = []
+
+    def change(self, **numbers: Any) -> None:
+        """Other numbers from the next move on; net, points and turn stay.
+
+        Args:
+            numbers: some of LIVE.
+        Raises:
+            BadInput: a value out of range; nothing has changed then.
+            ValueError: a rule that needs a new game.
+        """
+        if fixed := set(numbers) - set(LIVE):
+            raise ValueError(f"{', '.join(sorted(fixed))} cannot change in the middle of a game; reset it")
+        with self._lock:
+            self.game.rules = changed_rules(self.game.rules, **numbers)
+            for group in self.game.optimizer.param_groups:
+                group["lr"] = self.game.rules.lr
+
+    def attack(self) -> None:
+        """p_T's move."""
+        with self._lock:
+            path = self._timed(self.game.attack)
+            if self.game.rules.rule == "maximin":  # every attack starts anew
+                self._start, self._trail = path[0], list(path[:, :PATHS])
+            else:  # it goes on from where the points are
+                self._trail.append(path[-1][:PATHS])
+
+    def learn(self) -> None:
+        """D's move.
+
+        Raises:
+            Diverged: U is no longer finite.
+        """
+        if not math.isfinite(u := self._timed(self.game.learn)):
+            raise Diverged(f"U is {u} after {self.game.updates} updates of D; reset and lower lr ({self.game.rules.lr:g})")
+
+    def both(self, turns: int = 1) -> None:
+        """Whole turns: the attack, then D's answer."""
+        for _ in range(turns):
+            self.attack()
+            self.learn()
+
+    def _timed(self, move: Callable[[], T]) -> T:
+        with self._lock:
+            began = time.perf_counter()
+            done = move()
+            self.seconds += time.perf_counter() - began
+        return done
+
+    def _recorded(self, stands: Standing) -> np.ndarray:
+        """The history with this standing at its end; two views of one turn leave one entry."""
+        if self._history and self._history[-1][0] == self.game.turn:
+            self._history.pop()
+        self._history.append((self.game.turn, stands.U, stands.D_support, stands.spurious))
+        if len(self._history) > HISTORY:
+            self._history = [*self._history[:-1:2], self._history[-1]]
+        return np.array(self._history, dtype=np.float32)
+
+    def view(self, side: int = 61, arrows: int = 15) -> View:
+        """What to draw now.
+
+        Args:
+            side: of the contour grid.
+            arrows: per side of the gradient field.
+        """
+        with self._lock:
+            game = self.game
+            with torch.no_grad():
+                D = game.net(grid(side)).sigmoid().view(side, side)
+            tails = grid(arrows)
+            _, down = slope(on(game.net, binary), tails)
+            stands = game.standing()
+            last = len(self._trail) - 1
+            sent = np.unique(np.linspace(0, last, min(last + 1, TRAIL)).round().astype(int))
+            return View(
+                turn=game.turn,
+                updates=game.updates,
+                axis=np.linspace(-BOX, BOX, side, dtype=np.float32),
+                D=D.numpy(),
+                arrows=tails.numpy(),
+                heads=unit(-down).numpy(),
+                data=game.x_data.numpy(),
+                start=self._start.numpy(),
+                moved=game.moved.numpy(),
+                path=torch.stack([self._trail[k] for k in sent]).numpy(),
+                history=self._recorded(stands),
+                jensen_shannon=(stands.U + LOG4) / 2,
+                seconds=self.seconds,
+                **asdict(stands),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class PlayRequest:
+    """A game without a page; None takes the preset's.
+
+    Attributes:
+        seconds: stop after so many seconds of moves.
+        steps: stop after so many turns.
+    """
+
+    preset: str = "maximin"
+    seconds: float | None = None
+    steps: int | None = None
+    seed: int = 0
+
+
+def play(request: PlayRequest) -> Iterator[dict[str, Any]]:
+    """Play a preset.
+
+    Yields:
+        {preset, U, D_support, spurious, distance, steps, seconds} every 20 turns and at the end.
+    Raises:
+        BadInput
+    """
+    chosen = rules(request.preset)
+    seconds = float("inf") if request.seconds is None else number("seconds", request.seconds, 0, 86_400)
+    timed = request.seconds is not None
+    turns = number("steps", request.steps, 1, 1_000_000, whole=True) if request.steps is not None else None
+    turns = turns or (1_000_000 if timed else PLAY[request.preset].turns)
+    ground = Playground(chosen, request.seed)
+    while True:
+        ground.both()
+        ended = ground.game.turn >= turns or ground.seconds >= seconds
+        if ended or ground.game.turn % 20 == 0:
+            yield {
+                "preset": request.preset,
+                **asdict(ground.game.standing()),
+                "steps": ground.game.turn,
+                "seconds": round(ground.seconds, 2),
+            }
+        if ended:
+            return

@@ -1,0 +1,100 @@
+"""Named stories: settings that show something, used by the page, the command line, the links and the tests."""
+
+from dataclasses import dataclass, replace
+
+from ..training.binary import Rules
+from .sampling import SampleRequest
+
+
+@dataclass(frozen=True, slots=True)
+class PlayPreset:
+    """A game of the playground.
+
+    Attributes:
+        rules: its numbers.
+        seed: of net and draws.
+        turns: after which it is settled.
+        story: what to look for.
+    """
+
+    title: str
+    rules: Rules
+    turns: int
+    story: str
+    seed: int = 0
+
+
+MINIMAX = Rules(rule="minimax", step=0.2, shrink=0.96, inner=100, count=1000, lr=1e-3, width=32, gain=1.0)
+
+PLAY: dict[str, PlayPreset] = {
+    "maximin": PlayPreset(
+        "Maximin, p₀ everywhere", Rules(), 400,
+        "p₀ fills the box, so every false maximum of D is found and pushed down. D ends at ½ on the support of p_data.",
+    ),
+    "maximin-corner": PlayPreset(
+        "Maximin, p₀ in a corner", Rules(p0="corner"), 400,
+        "p₀ starts in one corner and never visits the rest: false maxima survive there, and nothing in training notices.",
+    ),
+    "minimax": PlayPreset(
+        "Minimax, p₀ everywhere", MINIMAX, 80,
+        "D converges first, then every kept point takes one step: p_T moves onto p_data, as a GAN's generator would.",
+    ),
+    "minimax-corner": PlayPreset(
+        "Minimax, p₀ in a corner", replace(MINIMAX, p0="corner"), 80,
+        "The corner's points reach p_data all the same, and D means nothing where neither of the two has been.",
+    ),
+    "rings": PlayPreset(
+        "Two rings", Rules(data="rings", lr=4e-3), 800,
+        "A support with holes: D has to stay low between the rings, where perturbed points keep passing through.",
+    ),
+    "too-weak": PlayPreset(
+        "Attack too weak", Rules(steps=5, step=0.05), 400,
+        "K·λ = .25: perturbed points hardly leave p₀, so D separates the two easily and keeps U far above −log 4.",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePreset:
+    """A comparison of the sampling tab: one or two runs from the same seeds."""
+
+    title: str
+    runs: tuple[SampleRequest, ...]
+    story: str
+
+
+SAMPLE: dict[str, SamplePreset] = {
+    "robust-standard": SamplePreset(
+        "Robust beside standard",
+        (SampleRequest("mnist-at"), SampleRequest("mnist-standard")),
+        "One sampler, one set of starts, two classifiers. Adversarial training left a landscape that leads to digits; "
+        "standard training left one that leads to high scores and no picture.",
+    ),
+    "rcs-ta": SamplePreset(
+        "RCS beside TA",
+        (SampleRequest("mnist-at", "rcs"), SampleRequest("mnist-at", "ta")),
+        "RCS climbs f_y + logsumexp, TA climbs f_y - logsumexp. Watch the energy E(x): RCS lowers it, TA pushes it up.",
+    ),
+    "cs-langevin": SamplePreset(
+        "CS beside Langevin",
+        (SampleRequest("mnist-at", "cs"), SampleRequest("mnist-at", "langevin")),
+        "CS is asked for a class; Langevin on E(x) takes whichever is near. Both make digits, only one obeys.",
+    ),
+    "noise": SamplePreset(
+        "From uniform noise: it fails",
+        (SampleRequest("mnist-at", "rcs", start="uniform"), SampleRequest("mnist-at", "ta", start="uniform")),
+        "Uniform noise lies more than twice as far from any digit as the ball reaches (β = 6). RCS stays at chance; TA grows "
+        "confident all the same, and draws cross-hatch: high p(y | x), no digit.",
+    ),
+    "eta": SamplePreset(
+        "Too much noise",
+        (SampleRequest("mnist-at", noise=0.01), SampleRequest("mnist-at", noise=0.1)),
+        "η is per pixel: .1 on 784 pixels is a random step of length 2.8, against a gradient step of .5.",
+    ),
+    "cifar10": SamplePreset(
+        "CIFAR-10",
+        (SampleRequest("cifar10-at"), SampleRequest("cifar10-standard")),
+        "Colour images at laptop scale: the robust net turns blurred starts into coarse shapes and colours of the class. "
+        "The paper's ResNet-50 is 140 times larger and was trained 350 epochs.",
+    ),
+}  # fmt: skip

@@ -1,0 +1,222 @@
+"""Sample from a model: every step with its energies, and the two parts of the gradient that tell the samplers apart."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..dynamics import Dynamics, descend, length
+from ..energies import Scored, conditional, joint, marginal, reinforced
+from ..samplers import SAMPLERS, suited
+from ..starts import STARTS, draw
+from .checks import MAX_CHAINS, BadInput, chain, choice, number
+from .store import Card
+from .studio import Studio
+
+CLIMBS: dict[Scored, tuple[int, int]] = {joint: (1, 0), marginal: (0, 1), reinforced: (1, 1), conditional: (1, -1)}
+"""What a chain climbs, as multiples of f_y and logsumexp f: the whole difference between TA, CS, RCS and Langevin."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """What to sample; None takes the numbers that suit sampler and data.
+
+    Attributes:
+        classes: names or indices, given to the chains in turn.
+        count: number of chains.
+        start: key of STARTS.
+        step, noise, radius, steps: alpha, eta, beta, K.
+    """
+
+    model: str
+    sampler: str = "rcs"
+    classes: tuple[str | int, ...] = ()
+    count: int = 16
+    start: str = "class-gaussian"
+    step: float | None = None
+    noise: float | None = None
+    radius: float | None = None
+    steps: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """A finished run, as plain arrays.
+
+    Attributes:
+        card, dynamics: of the run.
+        asked: class index of each chain, (B,).
+        pixels: uint8, (K + 1, B, H, W, C).
+        series: name -> (K + 1, B): joint, marginal, log_p, distance, label_slope, lse_slope, angle (degrees).
+        final: the last images, float32 in [0, 1], (B, C, H, W).
+        predicted, confidence: of the last images, (B,).
+        seconds: the run took.
+    """
+
+    request: SampleRequest
+    card: Card
+    dynamics: Dynamics
+    asked: np.ndarray
+    pixels: np.ndarray
+    series: dict[str, np.ndarray]
+    final: np.ndarray
+    predicted: np.ndarray
+    confidence: np.ndarray
+    seconds: float
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The numbers of the run, for a card or a file; an infinite beta is written as "inf"."""
+        numbers = {k: v for k, v in asdict(self.dynamics).items() if k != "bounds"}
+        numbers["radius"] = "inf" if math.isinf(self.dynamics.radius) else self.dynamics.radius
+        return numbers | {"start": self.request.start, "source": SAMPLERS[self.request.sampler].source}
+
+
+@dataclass(slots=True)
+class Split:
+    """A sampler's energy that keeps, of each step's single forward pass, the logits and one part of the gradient.
+
+    The chain itself takes the gradient of a f_y + b logsumexp; with one part known the other follows, so that a step costs
+    one forward and two backward passes.
+    """
+
+    net: nn.Module
+    energy: Scored
+    y: Tensor
+    logits: Tensor = field(init=False)
+    part: Tensor = field(init=False)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        f = self.net(x)
+        a, _ = CLIMBS[self.energy]
+        wanted = -marginal(f) if a else -joint(f, self.y)  # the part that may be missing from the chain's own gradient
+        (self.part,) = torch.autograd.grad(wanted.sum(), x, retain_graph=True)
+        self.logits = f.detach()
+        return self.energy(f, self.y) if a else self.energy(f)
+
+    def parts(self, grad: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradients of f_y and of logsumexp, from the chain's own: grad = -(a grad f_y + b grad logsumexp)."""
+        a, b = CLIMBS[self.energy]
+        return (-(grad + b * self.part) / a, self.part) if a else (self.part, -grad / b)
+
+
+def settings(request: SampleRequest, card: Card) -> Dynamics:
+    """The numbers of a run, checked.
+
+    Raises:
+        BadInput
+    """
+    base = suited(request.sampler, card.shape)
+    asked = {
+        k: getattr(base, k) if getattr(request, k) is None else getattr(request, k)
+        for k in ("steps", "step", "noise", "radius")
+    }
+    return replace(base, **chain(**asked))
+
+
+def labels(classes: tuple[str | int, ...], count: int, card: Card) -> list[int]:
+    """Class indices for the chains: the asked ones in turn, all of them where none is asked.
+
+    Raises:
+        BadInput: a class the model does not know.
+    """
+    chosen = []
+    for asked in classes or range(len(card.classes)):
+        text = str(asked).strip()
+        if text in card.classes:
+            chosen.append(card.classes.index(text))
+        elif text.isdigit() and int(text) < len(card.classes):
+            chosen.append(int(text))
+        else:
+            raise BadInput("classes", f"class is {text!r}; {card.name} knows {', '.join(card.classes)}")
+    return [chosen[i % len(chosen)] for i in range(count)]
+
+
+def sample(studio: Studio, request: SampleRequest) -> Iterator[dict[str, Any] | Chains]:
+    """Run a sampler on a stored model.
+
+    Yields:
+        {k, steps} after every step, then the `Chains`.
+    Raises:
+        KeyError, BadInput, LookupError, BrokenCheckpoint, Diverged.
+    """
+    net, card = studio.model(request.model)
+    choice("sampler", request.sampler, SAMPLERS)
+    choice("start", request.start, STARTS)
+    sampler = SAMPLERS[request.sampler]
+    if sampler.needs != card.kind:
+        raise BadInput("sampler", f"sampler {request.sampler!r} needs a {sampler.needs}; {card.name!r} is a {card.kind}")
+    count = number("count", request.count, 1, MAX_CHAINS, whole=True)
+    seed = number("seed", request.seed, 0, 2**31 - 1, whole=True)
+    dyn = settings(request, card)
+    began = time.perf_counter()
+    device = studio.device
+    asked = torch.tensor(labels(request.classes, count, card), device=device.torch)
+    x0 = draw(request.start, studio.source(card), asked, device.generator(seed))
+    split = Split(net, sampler.energy, asked)
+    pixels, rows = [], []
+    # the noise has a source of its own: two samplers with one seed share their starts and their noise
+    for state in descend(split, x0, dyn, generator=device.generator(seed + 1)):
+        pixels.append(to_pixels(state.x))
+        rows.append(_row(split, state.grad, state.x, x0))
+        if state.k < dyn.steps:
+            yield {"k": state.k, "steps": dyn.steps}
+    p = split.logits.softmax(1)
+    yield Chains(
+        request=request,
+        card=card,
+        dynamics=dyn,
+        asked=asked.cpu().numpy(),
+        pixels=np.stack(pixels),
+        series={k: np.stack([row[k] for row in rows]) for k in rows[0]},
+        final=state.x.cpu().numpy(),
+        predicted=p.argmax(1).cpu().numpy(),
+        confidence=p.amax(1).cpu().numpy(),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def reach(studio: Studio, chains: Chains) -> tuple[float, str] | None:
+    """How far the starts of a run lie from data: the median over chains of the distance to the nearest image.
+
+    Returns:
+        L2 distance and what it is to: a test image where the set is on this machine, else the mean of a class; None where
+        neither is.
+    """
+    source = studio.source(chains.card)
+    if source.images is not None:
+        near, what = source.images[:2000].flatten(1).float() / 255, "of 2,000 test images"
+    elif source.gaussians is not None:
+        near, what = source.gaussians.means[:-1], "class mean (the data set itself is not on this machine)"
+    else:
+        return None
+    x0 = torch.from_numpy(chains.pixels[0]).to(near.device).permute(0, 3, 1, 2).flatten(1).float() / 255
+    return torch.cdist(x0, near).amin(1).median().item(), what
+
+
+def _row(split: Split, grad: Tensor, x: Tensor, x0: Tensor) -> dict[str, np.ndarray]:
+    f, y = split.logits, split.y
+    label, lse = split.parts(grad)
+    sizes = length(label), length(lse)
+    cosine = ((label * lse).flatten(1).sum(1) / (sizes[0] * sizes[1] + 1e-12)).clamp(-1, 1)
+    row = {
+        "joint": joint(f, y),
+        "marginal": marginal(f),
+        "log_p": -conditional(f, y),
+        "distance": length(x - x0),
+        "label_slope": sizes[0],
+        "lse_slope": sizes[1],
+        "angle": torch.rad2deg(cosine.acos()),
+    }
+    return {k: v.cpu().numpy() for k, v in row.items()}
+
+
+def to_pixels(x: Tensor) -> np.ndarray:
+    """Images as bytes, channels last: (B, C, H, W) in [0, 1] -> uint8 (B, H, W, C)."""
+    return (x.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()

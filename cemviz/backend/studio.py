@@ -1,0 +1,67 @@
+"""The studio: one device, its queue, and the models and images that live on it.
+
+The use-cases are generators of plain data in the modules beside this one (`sampling`, `landscape`, `play`, `train`,
+`evaluate`); page and command line hand them a studio.
+"""
+
+import threading
+from functools import lru_cache
+
+from torch import nn
+
+from ..data import images
+from ..data.images import DataMissing, Images
+from ..starts import Source
+from . import store
+from .device import Device, choose
+from .jobs import Jobs
+from .store import Card
+
+
+class Studio:
+    """What every use-case needs.
+
+    Attributes:
+        device: where nets and images live.
+        jobs: the device's queue.
+    """
+
+    def __init__(self, device: Device | None = None, data: str | None = None) -> None:
+        self.device = device or choose()
+        self.jobs = Jobs()
+        self._data = data
+        self._lock = threading.Lock()  # two visitors may ask for one model at once
+        self._model = lru_cache(maxsize=16)(lambda name, sha256: store.load(name, self.device.torch))
+        self._gaussians = lru_cache(maxsize=8)(lambda data: store.load_gaussians(data, self.device.torch))
+        self._images: dict[str, Images] = {}
+
+    def cards(self) -> dict[str, Card]:
+        """The stored models, by name; read anew, so that a model trained meanwhile appears."""
+        return store.cards()
+
+    def model(self, name: str) -> tuple[nn.Module, Card]:
+        """A stored model, loaded once: its net in eval mode with frozen weights, and its card.
+
+        Raises:
+            KeyError, BrokenCheckpoint: see `store.load`.
+        """
+        card = store.read_card(name)
+        with self._lock:
+            return self._model(name, card.sha256)
+
+    def test_images(self, data: str) -> Images | None:
+        """The test split of a data set, or None where it is not on this machine; nothing is downloaded."""
+        with self._lock:
+            if data not in self._images:
+                if not images.available(data, "test", data=self._data):
+                    return None
+                try:
+                    self._images[data] = images.load(data, "test", data=self._data, device=self.device.torch)
+                except DataMissing:
+                    return None
+            return self._images[data]
+
+    def source(self, card: Card) -> Source:
+        """What chains of this model may start from on this machine."""
+        held = self.test_images(card.data)
+        return Source(card.shape, self._gaussians(card.data), None if held is None else held.pixels)

@@ -1,0 +1,133 @@
+"""The page: its tabs in reading order, the address that makes a picture again, and what stops when a visitor leaves."""
+
+import os
+from typing import Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: the page must not call home
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import gradio as gr
+
+from ..backend.studio import Studio
+from . import tab_equations, tab_landscape, tab_playground, tab_sampling
+from .controls import LIGHT, Session, Tab
+from .theme import CSS, HEAD, THEME
+
+TABS: dict[str, tuple[str, Any]] = {
+    "playground": ("Playground", tab_playground),
+    "landscape": ("Landscape", tab_landscape),
+    "sampling": ("Sampling", tab_sampling),
+    "equations": ("Equations", tab_equations),
+}
+"""Key in the address -> title and module, in reading order."""
+
+LAUNCH: dict[str, Any] = {
+    "theme": THEME,
+    "css": CSS,
+    "head": HEAD,
+    "ssr_mode": False,  # the views are not tested under server-side rendering
+    "run_history": False,  # it would store every visitor's pictures in the browser
+    "enable_monitoring": False,
+    "footer_links": ["gradio"],
+    "max_file_size": "5mb",
+    "max_threads": 16,
+    "state_session_capacity": 200,
+    "share": False,
+}
+
+INTRO = """# cemviz
+**A classifier that withstands attacks can draw.** Read as an energy-based model, its logits are a landscape: attacks climb it,
+adversarial training flattens it, and samplers roll down it. Play the game in the plane, look at the landscape around a digit,
+then let a classifier turn noise into pictures."""
+
+# keeps the address current without a request; a value that is the default is left out, so that links stay short
+WRITE = """(value) => {{
+  const address = new URL(location);
+  const text = Array.isArray(value) ? value.join(',') : String(value);
+  if (text === {default}) address.searchParams.delete('{name}'); else address.searchParams.set('{name}', text);
+  history.replaceState(null, '', address);
+  return [];
+}}"""
+
+SHOW_TAB = """(...args) => {
+  const address = new URL(location);
+  const open = document.querySelector('button[role=tab][aria-selected=true]');
+  if (open) address.searchParams.set('tab', open.dataset.tabId || open.textContent.trim().toLowerCase());
+  history.replaceState(null, '', address);
+  document.dispatchEvent(new CustomEvent('cemviz-pause'));
+  return [];
+}"""
+
+
+def read(component: gr.components.Component, text: str) -> Any:
+    """A value from the address, made fit for its control, or `gr.skip()` where it is not one.
+
+    Numbers are clamped to the control's range and choices must be among its own: the address is a stranger's.
+    """
+    try:
+        if isinstance(component, gr.Slider | gr.Number):
+            value = float(text)
+            if value != value:
+                return gr.skip()
+            low = component.minimum if component.minimum is not None else -float("inf")
+            high = component.maximum if component.maximum is not None else float("inf")
+            value = min(max(value, low), high)
+            return int(value) if getattr(component, "precision", None) == 0 or (component.step or 0) % 1 == 0 else value
+        if isinstance(component, gr.Checkbox):
+            return {"true": True, "false": False}[text]
+        if isinstance(component, gr.Dropdown | gr.Radio | gr.CheckboxGroup):
+            known = {str(value): value for _, value in component.choices}
+            if getattr(component, "multiselect", False) or isinstance(component, gr.CheckboxGroup):
+                values = [known[part] for part in text.split(",") if part in known]
+                return values or gr.skip()
+            return known[text]
+        return gr.skip()
+    except (ValueError, KeyError, OverflowError):
+        return gr.skip()
+
+
+def build(studio: Studio | None = None) -> gr.Blocks:
+    """Make the page.
+
+    Args:
+        studio: device, models and images; None takes the best device.
+    """
+    studio = studio or Studio()
+    with gr.Blocks(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
+        session = gr.State(Session, time_to_live=3600, delete_callback=lambda held: held.stop.set())
+        gr.Markdown(INTRO, elem_id="intro")
+        built: dict[str, Tab] = {}
+        with gr.Tabs(elem_id="tabs") as tabs:
+            for key, (title, module) in TABS.items():
+                with gr.Tab(title, id=key, elem_id=f"tab-{key}"):
+                    built[key] = module.build(session, studio)
+        gr.Markdown(f"Computed on **{studio.device.title}**. Every picture is in the address: share the link, seed included.")
+
+        params = {name: component for tab in built.values() for name, component in tab.params.items()}
+
+        def restore(request: gr.Request) -> list[Any]:
+            asked = dict(request.query_params)
+            values = [read(component, asked[name]) if name in asked else gr.skip() for name, component in params.items()]
+            return [*values, gr.Tabs(selected=asked["tab"]) if asked.get("tab") in TABS else gr.skip()]
+
+        loaded = page.load(restore, None, [*params.values(), tabs], **LIGHT)
+        for tab in built.values():
+            if tab.draw is not None:
+                function, inputs, outputs = tab.draw
+                loaded.then(function, inputs, outputs, show_progress="hidden", api_visibility="private", concurrency_limit=4)
+        for name, component in params.items():
+            default = component.value
+            text = ",".join(map(str, default)) if isinstance(default, list) else _js(default)
+            component.change(None, [component], None, js=WRITE.format(name=name, default=repr(text)))
+        running = [event for tab in built.values() for event in tab.running]
+        tabs.select(lambda held: held.stop.set(), session, None, cancels=running, js=None, **LIGHT)
+        tabs.select(None, None, None, js=SHOW_TAB)
+    page.queue(default_concurrency_limit=4, max_size=32)
+    return page
+
+
+def _js(value: Any) -> str:
+    """How JavaScript's String() writes this value."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

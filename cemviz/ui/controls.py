@@ -1,0 +1,93 @@
+"""What the tabs share: the visitor's session, the shape of a tab, and errors that reach the visitor."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from ..backend.checks import BadInput
+from ..backend.jobs import TimedOut
+from ..backend.play import Playground
+from ..backend.store import BrokenCheckpoint
+from ..dynamics import Diverged
+
+T = TypeVar("T")
+
+EXPECTED = (BadInput, KeyError, LookupError, ValueError, Diverged, BrokenCheckpoint, TimedOut)
+"""Errors that a visitor can mend: shown as they are.  Anything else is a defect and goes to the log."""
+
+HEAVY: dict[str, Any] = {
+    "concurrency_id": "compute",
+    "concurrency_limit": 4,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
+"""Arguments of events that compute; the device's own queue lets one of them run at a time and tells the others their place."""
+
+LIGHT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+"""Arguments of events that only set a flag or read a value."""
+
+
+class Session:
+    """What one visitor has going.  Passed as an input of `gr.State`, never as an output; changed in place.
+
+    Attributes:
+        stop: set by pause, tab switch and a closed browser; loops look at it between two steps.
+        playground: the visitor's game.
+        held: last results by tab, for downloads and clicks.
+    """
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.playground = Playground()
+        self.held: dict[str, Any] = {}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Session":
+        return Session()  # gradio copies a state's first value for every visitor; locks and nets cannot be copied
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """What a tab module's `build(session, studio)` returns.
+
+    Attributes:
+        params: name in the address -> control; together with seed and tab they make the picture.
+        draw: (function, inputs, outputs) that makes the first view, run on load after the address was read.
+        running: events that pause, a tab switch and a closed browser cancel.
+    """
+
+    params: dict[str, gr.components.Component] = field(default_factory=dict)
+    draw: tuple[Callable[..., Any], list[Any], list[Any]] | None = None
+    running: list[Any] = field(default_factory=list)
+
+
+def told(error: Exception) -> gr.Error:
+    """An expected error as a message on the page, without a traceback in the log."""
+    text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
+    return gr.Error(str(text), duration=12, title="Please change this", print_exception=False)
+
+
+def guarded(function: Callable[..., T]) -> Callable[..., T]:
+    """A handler whose expected errors reach the visitor as messages; the server goes on either way."""
+
+    def handler(*args: Any) -> T:
+        try:
+            return function(*args)
+        except EXPECTED as error:
+            raise told(error) from None
+
+    return handler
+
+
+def guarded_stream(function: Callable[..., Iterator[T]]) -> Callable[..., Iterator[T]]:
+    """The same for a handler that yields."""
+
+    def handler(*args: Any) -> Iterator[T]:
+        try:
+            yield from function(*args)
+        except EXPECTED as error:
+            raise told(error) from None
+
+    return handler

@@ -1,0 +1,119 @@
+// A Plotly figure that is redrawn in place. `props.value` is the figure as JSON; see views.live_plot.
+const plot = element.querySelector(".cem-plot");
+plot.style.height = `${props.height}px`;
+plot.setAttribute("aria-label", props.label);
+
+const CONFIG = { displaylogo: false, responsive: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+const HOVER_EVENTS_PER_SECOND = 8;
+
+let busy = false;
+let stale = false;
+let bound = false;
+let lastHover = 0;
+
+const pageIsDark = () => document.body.classList.contains("dark");
+const cssValue = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
+
+async function plotlyLoaded() {
+  for (let tries = 0; !window.Plotly; tries += 1) {
+    if (tries === 100) throw new Error("plotly.js is missing: launch with head=cemviz.ui.theme.HEAD");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return window.Plotly;
+}
+
+function readFigure() {
+  // Figures are built with the light palette; in the dark each of its colours has a partner.
+  const swap = (hex) => props.dark_of[hex.toUpperCase()] ?? hex;
+  const json = pageIsDark() ? props.value.replace(/#[0-9a-f]{6}\b/gi, swap) : props.value;
+  const figure = JSON.parse(json);
+  figure.layout = themed(figure.layout ?? {});
+  return figure;
+}
+
+// The page's colours, wherever the figure did not choose its own.
+function themed(layout) {
+  const text = cssValue("--body-text-color");
+  const grid = cssValue("--cem-grid");
+  const axisColours = { gridcolor: grid, zerolinecolor: grid, linecolor: grid };
+  const withColours = (axes) => {
+    for (const name of Object.keys(axes).filter((key) => /^[xyz]axis\d*$/.test(key))) {
+      axes[name] = { ...axisColours, ...axes[name] };
+    }
+  };
+  const result = {
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    uirevision: "keep",
+    xaxis: {},
+    yaxis: {},
+    ...layout,
+    font: { color: text, family: cssValue("--font") || "sans-serif", size: 12, ...layout.font },
+    height: props.height,
+    autosize: true,
+  };
+  withColours(result);
+  for (const name of Object.keys(result).filter((key) => /^scene\d*$/.test(key))) {
+    result[name] = { xaxis: {}, yaxis: {}, zaxis: {}, ...result[name] };
+    withColours(result[name]);
+  }
+  return result;
+}
+
+const pointOf = (event) => {
+  const point = event.points[0];
+  return { x: point.x, y: point.y, curve: point.curveNumber, index: point.pointNumber };
+};
+
+function bindEvents() {
+  bound = true;
+  plot.on("plotly_click", (event) => trigger("select", pointOf(event)));
+  if (!props.hover) return;
+  plot.on("plotly_hover", (event) => {
+    const now = performance.now();
+    if (now - lastHover < 1000 / HOVER_EVENTS_PER_SECOND) return;
+    lastHover = now;
+    trigger("hover_point", pointOf(event));
+  });
+}
+
+// While one frame is being drawn, newer ones only mark the picture as stale: the last one wins, none queue up.
+async function draw() {
+  if (busy) {
+    stale = true;
+    return;
+  }
+  busy = true;
+  try {
+    const Plotly = await plotlyLoaded();
+    if (props.value) {
+      const { data, layout } = readFigure();
+      await Plotly.react(plot, data, layout, CONFIG);
+      if (!bound) bindEvents();
+    } else if (bound) {
+      await Plotly.react(plot, [], themed({ xaxis: { visible: false }, yaxis: { visible: false } }), CONFIG);
+    }
+  } catch (error) {
+    console.error("live_plot:", error);
+  } finally {
+    busy = false;
+    if (stale) {
+      stale = false;
+      draw();
+    }
+  }
+}
+
+// Plotly's own `responsive` listens to the window only, and misses a tab or a side bar that opens.
+let width = 0;
+new ResizeObserver(([entry]) => {
+  const changed = entry.contentRect.width !== width;
+  width = entry.contentRect.width;
+  if (bound && changed && width > 0) window.Plotly.Plots.resize(plot);
+}).observe(plot);
+
+const themeObserver = new MutationObserver(() => (element.isConnected ? draw() : themeObserver.disconnect()));
+themeObserver.observe(document.body, { attributes: true, attributeFilter: ["class"] });
+
+watch("value", draw);
+draw();

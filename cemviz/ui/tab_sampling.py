@@ -1,0 +1,238 @@
+"""Sampling: chains step by step, two runs side by side from the same seeds."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from ..backend import export
+from ..backend.checks import MAX_STEPS, BadInput
+from ..backend.presets import SAMPLE
+from ..backend.sampling import CLIMBS, Chains, SampleRequest, reach, sample
+from ..backend.studio import Studio
+from ..samplers import SAMPLERS, SETTINGS, suited
+from ..starts import STARTS
+from .controls import HEAVY, LIGHT, Session, Tab, guarded, guarded_stream
+from .views import Panel, chain_player, player_payload
+
+NONE = "none"
+LIMIT = 60.0
+"""Seconds a run may take on the page."""
+
+AXES: dict[str, tuple[str, str]] = {
+    "joint": ("E(x, y)", "nats, lower is likelier"),
+    "marginal": ("E(x)", "nats, lower is likelier"),
+    "log_p": ("log p(y | x)", "nats, at most 0"),
+    "distance": ("distance to x₀", "L2, pixel units"),
+    "label_slope": ("|∇ f_y|", "length of the label's gradient"),
+    "lse_slope": ("|∇ logsumexp|", "length of the other gradient"),
+    "angle": ("angle between the two", "degrees"),
+}
+
+HOW = """**How to read it.** Each tile is one chain; select one, and step through it. The curves show the selected chain
+thick, the others thin. A chain climbs a multiple of two gradients, ∇f_y and ∇logsumexp f = −∇E(x): **TA** takes f_y − logsumexp,
+**CS** f_y alone, **RCS** f_y + logsumexp, **Langevin** logsumexp alone. *Our reading* of CEM's protocol: the gradient is
+L2-normalised per sample, the noise lies inside the projection, the ball is around x₀, then pixels are clamped to [0, 1]; the last
+iterate is shown. Lengths for MNIST are *our choice* (α .5: CEM's 1 scaled by the size of the box; β 6 kept)."""
+
+
+def build(session: gr.State, studio: Studio) -> Tab:
+    """Controls, player and downloads."""
+    models = [name for name, card in studio.cards().items() if card.kind == "classifier"]
+    first = SAMPLE["robust-standard"]
+    names = [(row.title, key) for key, row in SAMPLERS.items()]
+    story = gr.Markdown(first.story, elem_id="samp-story")
+    with gr.Row():
+        with gr.Column(scale=1, min_width=280):
+            preset = gr.Dropdown(
+                [(p.title, key) for key, p in SAMPLE.items() if all(run.model in models for run in p.runs)],
+                value="robust-standard", label="story", interactive=True, elem_id="samp-preset",
+            )  # fmt: skip
+            model_a = gr.Dropdown(models, value="mnist-at", label="model A", interactive=True, elem_id="samp-model-a")
+            sampler_a = gr.Dropdown(names, value="rcs", label="sampler A", interactive=True, elem_id="samp-sampler-a")
+            model_b = gr.Dropdown(
+                [("no comparison", NONE), *models],
+                value="mnist-standard",
+                label="model B",
+                interactive=True,
+                elem_id="samp-model-b",
+            )
+            sampler_b = gr.Dropdown(names, value="rcs", label="sampler B", interactive=True, elem_id="samp-sampler-b")
+            start = gr.Dropdown(
+                [(f"{row.title}: {row.about}", key) for key, row in STARTS.items()],
+                value="class-gaussian", label="start x₀", interactive=True, elem_id="samp-start",
+            )  # fmt: skip
+            classes = gr.Textbox(
+                "", label="classes", placeholder="all in turn; or 3, 7", interactive=True, elem_id="samp-classes",
+                info="names or numbers, commas between",
+            )  # fmt: skip
+            count = gr.Slider(1, 36, 16, step=1, label="chains", interactive=True, elem_id="samp-count")
+        with gr.Column(scale=4, min_width=320):
+            player = chain_player(label="Chains step by step", empty="Sampling ...", elem_id="samp-player")
+            status = gr.Markdown("", elem_id="samp-status")
+    with gr.Row():
+        setting = gr.Dropdown(
+            [("as suits sampler and data", "suited"), *[(f"{row.title}: {row.source}", key) for key, row in SETTINGS.items()]],
+            value="suited", label="numbers of", interactive=True, elem_id="samp-setting",
+        )  # fmt: skip
+        base = suited("rcs", (1, 28, 28))
+        alpha = gr.Number(
+            base.step, label="α step", info="length of a step", interactive=True, elem_id="samp-alpha", min_width=100
+        )
+        eta = gr.Number(base.noise, label="η noise", info="per pixel", interactive=True, elem_id="samp-eta", min_width=100)
+        beta = gr.Textbox(
+            f"{base.radius:g}", label="β radius", info="or inf", interactive=True, elem_id="samp-beta", min_width=100
+        )
+        steps = gr.Number(
+            base.steps, label="K steps", info=f"0 to {MAX_STEPS}", interactive=True, elem_id="samp-steps", min_width=100
+        )
+        seed = gr.Number(0, label="seed", info="of every draw", interactive=True, elem_id="samp-seed", min_width=100)
+    with gr.Row():
+        run = gr.Button("Sample", variant="primary", elem_id="samp-run")
+        halt = gr.Button("Stop", elem_id="samp-stop", elem_classes="pause-when-hidden")
+        png = gr.DownloadButton("PNG of the last step", elem_id="samp-png")
+        gif = gr.DownloadButton("GIF of all steps", elem_id="samp-gif")
+        npz = gr.DownloadButton("npz of all numbers", elem_id="samp-npz")
+    gr.Markdown(HOW, latex_delimiters=[])
+
+    controls = [model_a, sampler_a, model_b, sampler_b, start, classes, count, alpha, eta, beta, steps, seed]
+
+    def go(held: Session, *values: Any) -> Iterator[tuple[Any, Any]]:
+        requests = read(*values)
+        held.stop.clear()
+        done: list[Chains] = []
+        try:
+            for request in requests:
+                job = studio.jobs.submit(sample(studio, request), title=f"Sampling from {request.model}", limit=LIMIT)
+                if job.position:
+                    yield gr.skip(), f"waiting: {job.position} before you"
+                for item in job:
+                    if held.stop.is_set():
+                        yield gr.skip(), "stopped"
+                        return
+                    if isinstance(item, Chains):
+                        done.append(item)
+                    elif item["k"] % 10 == 0:
+                        yield gr.skip(), f"{request.model}: step {item['k']} of {item['steps']}"
+            held.held["sampling"] = done
+            yield payload(done), summary(studio, done)
+        finally:
+            held.stop.set()
+
+    running = run.click(guarded_stream(go), [session, *controls], [player, status], trigger_mode="once", **HEAVY)
+
+    def tell(key: str) -> list[Any]:
+        chosen = SAMPLE[key]
+        a, b = chosen.runs[0], chosen.runs[-1] if len(chosen.runs) > 1 else None
+        card = studio.cards()[a.model]
+        dyn = suited(a.sampler, card.shape)
+        noise = (b or a).noise if (b or a).noise is not None else dyn.noise
+        return [
+            chosen.story, a.model, a.sampler, b.model if b else NONE, b.sampler if b else "rcs", a.start, ",".join(map(str, a.classes)),
+            a.count, dyn.step, noise, f"{dyn.radius:g}", dyn.steps, a.seed,
+        ]  # fmt: skip
+
+    chosen = preset.input(guarded(tell), preset, [story, *controls], **LIGHT)
+    told = chosen.then(guarded_stream(go), [session, *controls], [player, status], **HEAVY)
+
+    def numbers(key: str, sampler: str, model: str) -> tuple[Any, ...]:
+        dyn = suited(sampler, studio.cards()[model].shape) if key == "suited" else SETTINGS[key].dynamics
+        return dyn.step, dyn.noise, f"{dyn.radius:g}", dyn.steps
+
+    for control in (setting, sampler_a, model_a):
+        control.input(guarded(numbers), [setting, sampler_a, model_a], [alpha, eta, beta, steps], **LIGHT)
+    halt.click(lambda held: held.stop.set(), session, None, cancels=[running, told], **LIGHT)
+    for button, write, suffix in ((png, export.save_png, "png"), (gif, export.save_gif, "gif"), (npz, export.save_npz, "npz")):
+        button.click(guarded(lambda held, w=write, s=suffix: keep(held, w, s)), session, button, **LIGHT)
+
+    params = {
+        "s.story": preset, "s.a": model_a, "s.as": sampler_a, "s.b": model_b, "s.bs": sampler_b, "s.start": start, "s.classes": classes,
+        "s.count": count, "s.alpha": alpha, "s.eta": eta, "s.beta": beta, "s.K": steps, "s.seed": seed,
+    }  # fmt: skip
+    return Tab(params, (guarded_stream(go), [session, *controls], [player, status]), [running, told])
+
+
+def read(
+    model_a: str, sampler_a: str, model_b: str, sampler_b: str, start: str, classes: str, count: float,
+    alpha: float, eta: float, beta: str, steps: float, seed: float,
+) -> list[SampleRequest]:  # fmt: skip
+    """The controls as one or two requests that share starts and noise.
+
+    Raises:
+        BadInput: a number that cannot be read; the rest is checked where it is used.
+    """
+    try:
+        radius = float(str(beta).strip() or "nan")
+    except ValueError:
+        raise BadInput("radius", f"β (radius) is {beta!r}; give a number >= 0, or inf for no ball") from None
+    blank = [
+        symbol for symbol, value in (("α", alpha), ("η", eta), ("K", steps), ("seed", seed), ("chains", count)) if value is None
+    ]
+    if blank:
+        raise BadInput(blank[0], f"{blank[0]} is empty; give a number")
+    asked = tuple(part.strip() for part in (classes or "").split(",") if part.strip())
+    a = SampleRequest(model_a, sampler_a, asked, count, start, alpha, eta, radius, steps, seed)
+    return [a] if model_b == NONE else [a, replace(a, model=model_b, sampler=sampler_b)]
+
+
+def payload(runs: list[Chains]) -> str:
+    """What the player plays."""
+    panels = []
+    for letter, chains in zip("AB", runs, strict=False):
+        names = chains.card.classes
+        conditional = SAMPLERS[chains.request.sampler].conditional
+        panels.append(
+            Panel(
+                title=f"{letter}: {chains.card.name}, {chains.request.sampler.upper()}",
+                frames=chains.pixels,
+                series={AXES[key][0]: values for key, values in chains.series.items()},
+                labels=[f"asked: {names[y]}" if conditional else "no class asked" for y in chains.asked],
+                final=[f"{names[y]} ({p:.2f})" for y, p in zip(chains.predicted, chains.confidence, strict=True)],
+            )
+        )
+    dyn = runs[0].dynamics
+    return player_payload(
+        panels,
+        charts=[name for name, _ in AXES.values()],
+        axis=dict(AXES.values()),
+        limits={AXES["distance"][0]: (dyn.radius, f"β = {dyn.radius:g}")},
+        seed=int(runs[0].request.seed),
+    )
+
+
+def summary(studio: Studio, runs: list[Chains]) -> str:
+    """The outcome in a sentence a run: what was asked, what came, how far the starts lay."""
+    lines = []
+    for letter, chains in zip("AB", runs, strict=False):
+        sampler = SAMPLERS[chains.request.sampler]
+        a, b = CLIMBS[sampler.energy]
+        right = float((chains.predicted == chains.asked).mean())
+        asked = f"{right:.0%} end in the asked class" if sampler.conditional else "no class asked"
+        moved = chains.series["distance"][-1]
+        lines.append(
+            f"**{letter}** climbs {a:+d}·f_y {b:+d}·logsumexp ({sampler.source}): {asked}, mean confidence "
+            f"{np.mean(chains.confidence):.2f}, moved {moved.mean():.1f} of β = {chains.dynamics.radius:g}, {chains.seconds:.1f} s."
+        )
+    found = reach(studio, runs[0])
+    if found is not None:
+        distance, of = found
+        beyond = " **That is farther than β: the ball holds no such image.**" if distance > runs[0].dynamics.radius else ""
+        lines.append(f"The starts lie {distance:.1f} from the nearest {of} (median).{beyond}")
+    return "  \n".join(lines)
+
+
+def keep(held: Session, write: Any, suffix: str) -> str:
+    """Write the last run of panel A to a file the browser can fetch.
+
+    Raises:
+        BadInput: nothing was sampled yet.
+    """
+    runs = held.held.get("sampling")
+    if not runs:
+        raise BadInput("download", "nothing was sampled yet; press Sample first")
+    name = f"{runs[0].card.name}-{runs[0].request.sampler}-seed{int(runs[0].request.seed)}.{suffix}"
+    return str(write(runs[0], Path(tempfile.mkdtemp(prefix="cemviz-")) / name))

@@ -1,0 +1,78 @@
+"""Shared by the suite: one thread, seeded generators, tiny nets and a tiny data set on disk."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+torch.set_num_threads(1)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def rand(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return torch.rand(*shape, generator=seeded(seed), dtype=dtype)
+
+
+def randn(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return torch.randn(*shape, generator=seeded(seed), dtype=dtype)
+
+
+def draw_weights(net: nn.Module, seed: int = 0, scale: float = 1.0) -> nn.Module:
+    """Refill a net's weights from a generator of their own."""
+    g = seeded(seed)
+    with torch.no_grad():
+        for p in net.parameters():
+            fan_in = p[0].numel() if p.dim() > 1 else p.numel()
+            p.copy_(scale * torch.randn(p.shape, generator=g, dtype=torch.float64).to(p) / math.sqrt(fan_in))
+    return net
+
+
+def toy_classifier(shape: tuple[int, ...] = (1, 4, 4), classes: int = 4, seed: int = 0, scale: float = 4.0) -> nn.Module:
+    """A curved classifier in float64 and eval mode: two layers with tanh between."""
+    with torch.random.fork_rng(devices=[]):
+        net = nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), 16), nn.Tanh(), nn.Linear(16, classes))
+    return draw_weights(net.double(), seed, scale).eval()
+
+
+def batchnorm_net(classes: int = 3) -> nn.Module:
+    """A small convolutional net with BatchNorm, in train mode, float64."""
+    with torch.random.fork_rng(devices=[]):
+        net = nn.Sequential(
+            nn.Conv2d(1, 4, 3, 2), nn.BatchNorm2d(4), nn.Tanh(), nn.Flatten(), nn.Linear(36, classes)
+        ).double()
+    return draw_weights(net, 3, 2.0)
+
+
+CLASSES = ("left", "middle", "right")
+
+
+def write_images(folder: Path, count: int, seed: int, classes: tuple[str, ...] = CLASSES, side: int = 8, grey: bool = False) -> None:
+    """An easy set of `count` images a class: class c has its c-th vertical stripe bright, the rest is dim noise."""
+    random = np.random.default_rng(seed)
+    width = side // len(classes)
+    for c, name in enumerate(classes):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for i in range(count):
+            pixels = random.integers(0, 100, (side, side) if grey else (side, side, 3))
+            pixels[:, c * width : (c + 1) * width] += 150
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{i:03}.png")
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """A root with the data set `stripes` (3 classes, 8x8 RGB), an empty folder of models, and a user cache of its own."""
+    write_images(tmp_path / "data" / "stripes" / "train", 20, seed=1)
+    write_images(tmp_path / "data" / "stripes" / "test", 10, seed=2)
+    monkeypatch.setenv("CEMVIZ_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(tmp_path / "models"))
+    monkeypatch.setenv("CEMVIZ_DEVICE", "cpu")
+    monkeypatch.delenv("CEMVIZ_DEBUG", raising=False)
+    monkeypatch.setattr("cemviz.data.images.CACHE", tmp_path / "cache")
+    return tmp_path

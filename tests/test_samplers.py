@@ -1,0 +1,96 @@
+"""The rows of SAMPLERS: what each descends, the papers' numbers, and `sample`."""
+
+import math
+
+import pytest
+import torch
+from conftest import rand, seeded, toy_classifier
+
+from cemviz.dynamics import Dynamics
+from cemviz.energies import on
+from cemviz.samplers import CEM_TABLE_5, JEAT_LANGEVIN, SAMPLERS, SANTURKAR, SETTINGS, sample, suited
+
+Y = torch.tensor([0, 1, 3])
+SHORT = Dynamics(6, 0.1, 0.0, 1.0)
+
+OBJECTIVES = {
+    "rcs": lambda f: -f.gather(1, Y[:, None])[:, 0] - f.logsumexp(1),
+    "cs": lambda f: -f.gather(1, Y[:, None])[:, 0],
+    "ta": lambda f: torch.nn.functional.cross_entropy(f, Y, reduction="none"),
+    "langevin": lambda f: -f.logsumexp(1),
+    "jeat16": lambda f: torch.nn.functional.cross_entropy(f, Y, reduction="none"),
+    "jeat17": lambda f: -f.gather(1, Y[:, None])[:, 0],
+}
+classifiers = pytest.mark.parametrize("name", [n for n, row in SAMPLERS.items() if row.needs == "classifier"])
+
+
+@classifiers
+def test_a_samplers_energy_is_the_one_of_its_equation(name):
+    net, x0 = toy_classifier(), rand(3, 1, 4, 4)
+    for state in sample(name, net, x0, Y, SHORT):
+        torch.testing.assert_close(state.energy, OBJECTIVES[name](net(state.x)), rtol=0, atol=1e-12)
+
+
+@classifiers
+def test_a_sampler_goes_down_its_energy_in_the_ball_and_the_box(name):
+    net, x0 = toy_classifier(scale=2.0), rand(3, 1, 4, 4)
+    states = list(sample(name, net, x0, Y, SHORT))
+    assert len(states) == 7 and (states[-1].energy < states[0].energy).all()
+    for s in states:
+        assert (s.x - x0).flatten(1).norm(dim=1).max() <= 1 + 1e-9 and 0 <= s.x.min() and s.x.max() <= 1
+
+
+@classifiers
+def test_conditional_samplers_ask_for_a_class_and_the_others_ignore_it(name):
+    net, x0 = toy_classifier(), rand(3, 1, 4, 4)
+    if SAMPLERS[name].conditional:
+        with pytest.raises(ValueError, match=f"'{name}' is conditional"):
+            sample(name, net, x0, None, SHORT)
+        *_, a = sample(name, net, x0, Y, SHORT)
+        *_, b = sample(name, net, x0, (Y + 1) % 4, SHORT)
+        assert not torch.equal(a.x, b.x)
+    else:
+        *_, a = sample(name, net, x0, None, SHORT)
+        *_, b = sample(name, net, x0, Y, SHORT)
+        assert torch.equal(a.x, b.x)
+
+
+@classifiers
+def test_without_numbers_a_sampler_runs_those_suited_to_the_shape_and_the_seed_decides(name):
+    net, x0 = toy_classifier(), rand(2, 1, 4, 4)
+    *_, a = sample(name, net, x0, Y[:2], generator=seeded(1))
+    *_, b = sample(name, net, x0, Y[:2], suited(name, (1, 4, 4)), generator=seeded(1))
+    *_, c = sample(name, net, x0, Y[:2], generator=seeded(2))
+    assert a.k == 20 and torch.equal(a.x, b.x) and not torch.equal(a.x, c.x)
+
+
+def test_the_rows_hold_the_papers_numbers():
+    assert Dynamics(20, 1.0, 0.01, 6.0, "l2", "unit", (0.0, 1.0)) == CEM_TABLE_5
+    assert Dynamics(60, 0.5, 0.0, 30.0, "l2", "unit", (0.0, 1.0)) == SANTURKAR
+    assert Dynamics(20, 1.0, 0.01, math.inf, "l2", "raw", (0.0, 1.0)) == JEAT_LANGEVIN
+    assert all(SAMPLERS[name].defaults == CEM_TABLE_5 for name in ("rcs", "cs", "ta", "langevin"))
+    assert all(SAMPLERS[name].defaults == JEAT_LANGEVIN for name in ("jeat16", "jeat17"))
+
+
+def test_small_images_get_half_the_step_of_cems_samplers_and_jeats_numbers_stay():
+    assert suited("rcs", (3, 32, 32)) is CEM_TABLE_5
+    assert suited("rcs", (1, 28, 28)) == Dynamics(20, 0.5, 0.01, 6.0) == SETTINGS["cem-mnist"].dynamics
+    assert suited("jeat17", (1, 28, 28)) is JEAT_LANGEVIN
+
+
+def test_an_unknown_sampler_is_refused_with_the_known_ones():
+    with pytest.raises(KeyError, match="no sampler 'nuts'; choose one of rcs, cs, ta"):
+        sample("nuts", toy_classifier(), rand(1, 1, 4, 4))
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_row_names_its_source_and_says_what_it_does_in_a_sentence(name):
+    row = SAMPLERS[name]
+    assert row.source and row.about.endswith(".") and row.needs in ("classifier", "encoder", "binary")
+
+
+def test_rcs_energy_binds_the_label_of_each_sample():
+    net, x = toy_classifier(), rand(3, 1, 4, 4)
+    e = on(net, SAMPLERS["rcs"].energy, Y)(x)
+    for i in range(3):
+        torch.testing.assert_close(e[i : i + 1], on(net, SAMPLERS["rcs"].energy, Y[i : i + 1])(x[i : i + 1]))
