@@ -220,27 +220,35 @@ def _last(results: Any) -> dict[str, Any]:
 def main() -> None:
     """Run the command line and turn errors into one line and an exit code."""
     try:
-        app(standalone_mode=False)
+        status = app(standalone_mode=False)  # some versions of typer return the code of an Exit, 130 for an interrupt
     except typer.Exit as stop:
-        sys.exit(stop.exit_code)
-    except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        say("stopped; what was saved can be resumed with --resume")
-        sys.exit(130)
+        status = stop.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        status = 130
     except Exception as error:
         if os.environ.get("CEMVIZ_DEBUG") == "1":
             raise
-        say(f"cemviz: {_line(error)}")
+        if type(error).__name__ != "NoArgsIsHelpError":  # the help stands there already
+            say(f"cemviz: {_line(error)}")
         sys.exit(code(error))
+    if status == 130:
+        say("stopped; what was saved can be resumed with --resume")
+    if status:
+        sys.exit(status)
+
+
+USAGE: type[Exception] = typer.BadParameter.__base__  # UsageError, which typer and click keep in another place in each version
 
 
 def code(error: Exception) -> int:
     """2 for bad input, 1 for a failed run."""
-    bad = (BadInput, KeyError, ValueError, LookupError, store.BrokenCheckpoint, DataMissing, typer.BadParameter)
+    bad = (BadInput, KeyError, ValueError, LookupError, store.BrokenCheckpoint, DataMissing, USAGE)
     return 2 if isinstance(error, bad) and not isinstance(error, Diverged) else 1
 
 
 def _line(error: Exception) -> str:
-    text = error.args[0] if isinstance(error, KeyError) and error.args else getattr(error, "message", None) or str(error)
+    if isinstance(error, USAGE):
+        text = error.format_message()  # names the option
+    else:
+        text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
     return " ".join(str(text).split()) or type(error).__name__

@@ -44,16 +44,16 @@ def toy_classifier(shape: tuple[int, ...] = (1, 4, 4), classes: int = 4, seed: i
 def batchnorm_net(classes: int = 3) -> nn.Module:
     """A small convolutional net with BatchNorm, in train mode, float64."""
     with torch.random.fork_rng(devices=[]):
-        net = nn.Sequential(
-            nn.Conv2d(1, 4, 3, 2), nn.BatchNorm2d(4), nn.Tanh(), nn.Flatten(), nn.Linear(36, classes)
-        ).double()
+        net = nn.Sequential(nn.Conv2d(1, 4, 3, 2), nn.BatchNorm2d(4), nn.Tanh(), nn.Flatten(), nn.Linear(36, classes)).double()
     return draw_weights(net, 3, 2.0)
 
 
 CLASSES = ("left", "middle", "right")
 
 
-def write_images(folder: Path, count: int, seed: int, classes: tuple[str, ...] = CLASSES, side: int = 8, grey: bool = False) -> None:
+def write_images(
+    folder: Path, count: int, seed: int, classes: tuple[str, ...] = CLASSES, side: int = 8, grey: bool = False
+) -> None:
     """An easy set of `count` images a class: class c has its c-th vertical stripe bright, the rest is dim noise."""
     random = np.random.default_rng(seed)
     width = side // len(classes)

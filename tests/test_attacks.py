@@ -190,7 +190,7 @@ def test_auto_pgd_energies_never_rise_and_are_consistent_with_the_yielded_x(name
 def rugged(x):
     """A bowl with ripples: steps must halve, at times of their own, to get to a minimum."""
     flat = x.flatten(1)
-    return (flat - 0.6).square().sum(1) + (5 * flat * (1 + torch.arange(flat.shape[1]) % 5)).cos().sum(1) * 0.2
+    return (flat - 0.6).square().sum(1) + (2 * flat * (1 + torch.arange(flat.shape[1]) % 5)).cos().sum(1) * 0.2
 
 
 def slow_auto_pgd(energy, x0, start, radius, norm, step, steps):
@@ -248,7 +248,7 @@ def test_auto_pgd_equals_a_slow_transcription_of_algorithm_1(norm):
     halvings = []
     for i in range(6):
         x, f, h = slow_auto_pgd(rugged, x0[i], start[i], radius, norm, 2 * radius, 50)
-        torch.testing.assert_close(last.energy[i].item(), -f, rtol=0, atol=1e-6)
+        torch.testing.assert_close(last.energy[i].item(), -f, rtol=0, atol=1e-9)
         torch.testing.assert_close(last.x[i], x, rtol=0, atol=1e-5)
         halvings.append(h)
     assert max(halvings) >= 3 and len(set(halvings)) > 1  # samples halve apart
@@ -283,3 +283,31 @@ def test_auto_pgd_stops_with_diverged_on_nan():
 def test_negated_cross_entropy_is_what_untargeted_attacks_descend():
     f = randn(N, 4)
     assert torch.equal(negated(conditional)(f, Y), ATTACKS["pgd"].energy(f, Y))
+
+
+def scripted(values):
+    """Where Auto-PGD evaluates an energy that follows a script over 50 steps (checkpoints 11, 21, ...) on a constant slope."""
+    seen = []
+
+    def energy(x):
+        seen.append(x.item())
+        along = x.flatten(1).sum(1)
+        return values[len(seen) - 1] + along - along.detach()
+
+    list(auto_pgd(energy, torch.zeros(1, 1).double(), Dynamics(50, 1.0, gradient="unit", bounds=None)))
+    return seen
+
+
+FALLING_ABOVE = [10.0 - 0.5 * i for i in range(10)] + [5.0] * 40  # steps 12 ... 21 improve all the time, but not on the best
+
+
+def test_auto_pgd_goes_back_to_its_best_point_when_an_interval_of_improvements_did_not_better_it():
+    """Condition 2 of Algorithm 1."""
+    seen = scripted([-float(k) for k in range(12)] + FALLING_ABOVE)  # 0 ... 11: each step the best so far, nothing halves
+    assert seen[21] < seen[11] - 8 and abs(seen[22] - seen[11]) < 3
+
+
+def test_auto_pgd_gives_a_step_that_has_just_halved_a_whole_interval_before_condition_2_judges_it():
+    seen = scripted([0.0, *[1.0, 2.0] * 5, 1.0, *FALLING_ABOVE])  # 0 ... 11: up and down, the step halves at 11
+    assert seen[11] < -8 and abs(seen[12]) < 4  # back to the best point, 0, after 11
+    assert seen[22] == pytest.approx(seen[21] - 0.5, abs=0.02) and seen[21] < -1  # on from 21, with the step as it was

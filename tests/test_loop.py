@@ -144,7 +144,8 @@ def test_clip_bounds_the_norm_of_the_whole_gradient_and_keeps_its_direction(clip
 
 def test_the_average_is_the_exponential_moving_average_of_the_weights_and_averaged_returns_it():
     net, decay, slow = linear(), 0.8, None
-    for progress in fit(net, plain, vectors(), 5, OPTIMIZERS["sgd"](net), average=decay):
+    progress = None
+    for progress in fit(net, plain, vectors(), 5, OPTIMIZERS["sgd"](net), average=decay):  # noqa: B007
         now = net.weight.detach().clone()
         slow = now if slow is None else decay * slow + (1 - decay) * now
     state = averaged(progress.state())

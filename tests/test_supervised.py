@@ -104,11 +104,11 @@ def test_adversarial_training_makes_a_net_robust_where_standard_training_does_no
     y = torch.arange(n) % 2
     sign = (2.0 * y - 1)[:, None]
     strong = 0.5 + 0.25 * sign * torch.where(torch.rand(n, 1, generator=g) < 0.95, 1.0, -1.0)
-    weak = 0.5 + 0.05 * sign + 0.05 * torch.randn(n, 40, generator=g)
+    weak = 0.5 + 0.05 * sign + 0.05 * torch.randn(n, 200, generator=g)
     x = torch.cat([strong, weak], 1).double().clamp(0, 1)
     dyn, robust = threat("pgd", "linf", 0.1, 3), {}
     for name, objective in {"standard": standard, "adversarial": adversarial(dyn, generator=seeded(2))}.items():
-        net = nn.Linear(41, 2, device="meta").to_empty(device="cpu").double()
+        net = nn.Linear(201, 2, device="meta").to_empty(device="cpu").double()
         nn.init.zeros_(net.weight), nn.init.zeros_(net.bias)
         optimizer = torch.optim.Adam(net.parameters(), 0.05)
         for _ in range(100):

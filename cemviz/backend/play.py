@@ -18,7 +18,6 @@ from ..training.binary import Game, Rules
 from .checks import choice, number
 from .presets import PLAY
 
-
 T = TypeVar("T")
 
 LIVE = ("steps", "step", "shrink", "inner", "lr")
@@ -50,7 +49,7 @@ class View:
             Algorithm 1, the whole game's in Algorithm 2; thinned to at most TRAIL positions.
         U, jensen_shannon: payoff in nats; (U + log 4) / 2, a divergence only in Algorithm 2.
         D_support, spurious, distance: see `metrics.game.Standing`.
-        history: turn, U, D_support and spurious of this and earlier views, (h, 4).
+        history: turn, U, D_support and spurious whenever it was recorded or seen, (h, 4).
         seconds: since the game began, moves only.
     """
 
@@ -181,14 +180,16 @@ class Playground:
             self.seconds += time.perf_counter() - began
         return done
 
-    def _recorded(self, stands: Standing) -> np.ndarray:
-        """The history with this standing at its end; two views of one turn leave one entry."""
-        if self._history and self._history[-1][0] == self.game.turn:
-            self._history.pop()
-        self._history.append((self.game.turn, stands.U, stands.D_support, stands.spurious))
-        if len(self._history) > HISTORY:
-            self._history = [*self._history[:-1:2], self._history[-1]]
-        return np.array(self._history, dtype=np.float32)
+    def record(self) -> Standing:
+        """Judge the game and write it into the history; one turn leaves one entry, its latest."""
+        with self._lock:
+            stands = self.game.standing()
+            if self._history and self._history[-1][0] == self.game.turn:
+                self._history.pop()
+            self._history.append((self.game.turn, stands.U, stands.D_support, stands.spurious))
+            if len(self._history) > HISTORY:
+                self._history = [*self._history[:-1:2], self._history[-1]]
+            return stands
 
     def view(self, side: int = 61, arrows: int = 15) -> View:
         """What to draw now.
@@ -203,7 +204,7 @@ class Playground:
                 D = game.net(grid(side)).sigmoid().view(side, side)
             tails = grid(arrows)
             _, down = slope(on(game.net, binary), tails)
-            stands = game.standing()
+            stands = self.record()
             last = len(self._trail) - 1
             sent = np.unique(np.linspace(0, last, min(last + 1, TRAIL)).round().astype(int))
             return View(
@@ -217,7 +218,7 @@ class Playground:
                 start=self._start.numpy(),
                 moved=game.moved.numpy(),
                 path=torch.stack([self._trail[k] for k in sent]).numpy(),
-                history=self._recorded(stands),
+                history=np.array(self._history, dtype=np.float32),
                 jensen_shannon=(stands.U + LOG4) / 2,
                 seconds=self.seconds,
                 **asdict(stands),

@@ -94,7 +94,7 @@ def read_card(name: str) -> Card:
         KeyError: no such model.
         BrokenCheckpoint: the card cannot be read.
     """
-    path = folder() / f"{_checked(name)}.json"
+    path = folder() / f"{checked(name)}.json"
     if not path.is_file():
         known = ", ".join(p.stem for p in sorted(folder().glob("*.json"))) or "none yet: train one"
         raise KeyError(f"no model {name!r} in {folder()}; there are {known}")
@@ -117,7 +117,7 @@ def save(net: nn.Module | dict[str, Tensor], card: Card) -> Path:
     """
     state = net.state_dict() if isinstance(net, nn.Module) else net
     packed = {k: v.half() if v.is_floating_point() and v.dim() > 1 and v.numel() > 64 else v for k, v in state.items()}
-    path = folder() / f"{_checked(card.name)}.safetensors"
+    path = folder() / f"{checked(card.name)}.safetensors"
     write_tensors(path, packed)
     write_card(_hashed(card, path))
     return path
@@ -125,7 +125,7 @@ def save(net: nn.Module | dict[str, Tensor], card: Card) -> Path:
 
 def write_card(card: Card) -> None:
     """Write the card alone, in one piece: after its metrics were measured."""
-    path = folder() / f"{_checked(card.name)}.json"
+    path = folder() / f"{checked(card.name)}.json"
     partial = path.with_suffix(f".{os.getpid()}.part")
     partial.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n")
     partial.replace(path)
@@ -199,7 +199,8 @@ def _hashed(card: Card, path: Path) -> Card:
     return Card(**asdict(card) | {"sha256": digest(path)})
 
 
-def _checked(name: str) -> str:
+def checked(name: str) -> str:
+    """A name that is safe as a file's: ValueError where it is not."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise ValueError(f"model name is {name!r}; use letters, digits, dot, dash and underscore, at most 64")
     return name

@@ -1,5 +1,6 @@
 """Train any recipe: resumable, guarded, and stored with a card that says how to make the model again."""
 
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -45,7 +46,7 @@ class TrainRequest:
 
 def state_path(name: str) -> Path:
     """Where the full state of an unfinished run lies."""
-    return store.folder() / "runs" / f"{name}.safetensors"
+    return store.folder() / "runs" / f"{store.checked(name)}.safetensors"
 
 
 def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
@@ -62,13 +63,13 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
     changes = request.changes or {}
     row = recipe(request.recipe, request.scale, **changes)
     name = request.out or request.recipe
+    saved = state_path(name)  # refuses a bad name before the work, not after it
     known = DATASETS.get(row.data)
     held = images.load(row.data, "train", data=request.data, device=device.torch, download=known is not None)
     if row.images is not None:
         held = held.first(row.images)
     net_args = row.net_args | statistics(known, held)
     net = build(row.net, seed=request.seed, **net_args).to(device.torch).train()
-    saved = state_path(name)
     resume = store.read_tensors(saved) if request.resume and saved.is_file() else None
     done = int(resume["step"]) if resume else 0
 
@@ -170,7 +171,9 @@ def command(request: TrainRequest) -> str:
     words = ["python -m cemviz train", request.recipe, f"--scale {request.scale}", f"--seed {request.seed}"]
     if request.out and request.out != request.recipe:
         words.append(f"--out {request.out}")
-    words += [f"--set {k}={v}" for k, v in (request.changes or {}).items()]
+    for key, value in (request.changes or {}).items():
+        told = ",".join(f"{k}:{v}" for k, v in value.items()) if isinstance(value, dict) else value
+        words.append(f"--set {shlex.quote(f'{key}={told}')}")
     return " ".join(words)
 
 

@@ -1,12 +1,13 @@
 """The energy on a plane through an image: JEAT's view of what adversarial training does."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from ..dynamics import slope, unit
-from ..energies import conditional, joint, marginal, on
+from ..dynamics import slope
+from ..energies import joint, marginal, on
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,22 @@ class Plane:
         return self.centre + a.view(-1, 1, 1, 1) * self.u + b.view(-1, 1, 1, 1) * self.v
 
 
+def odds(f: Tensor, y: Tensor) -> Tensor:
+    """Log-odds against the label: climbing it lowers p(y | x).
+
+    log sum_{k != y} exp f[k] - f[y] = -log( p(y | x) / (1 - p(y | x)) )
+
+    Its gradient points where the cross-entropy's does, -log p(y | x) = softplus of it, and keeps its precision where p(y | x)
+    rounds to 1 and the cross-entropy's own gradient is lost.
+
+    Args:
+        f: logits, (B, C); y: label, (B,) int64.
+    Returns:
+        (B,), positive where the label has less than half of the probability.
+    """
+    return f.scatter(1, y[:, None], -torch.inf).logsumexp(1) + joint(f, y)
+
+
 def directions(
     kind: str, net: nn.Module, x: Tensor, y: Tensor, *, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -37,21 +54,27 @@ def directions(
         kind: random (both random, as JEAT Fig. 2 says), or adversarial (the cross-entropy's gradient, and a random one).
         net: classifier whose gradient is taken.
         x: image, (C, H, W); y: its label, scalar int64.
+        generator: draws on its own device, so that one on the CPU gives the same plane on every machine.
     Returns:
-        u, v, each (C, H, W); v is drawn first, so that it is the same for every net.
+        u, v, each (C, H, W); v is drawn first, so that it is the same for every net up to making it orthogonal to u.
+    Raises:
+        ValueError: unknown kind, or a gradient of zero, which is no direction.
     Source: JEAT Fig. 2.
     """
-    v = torch.randn(x.shape, generator=generator, device=x.device)
+    place = x.device if generator is None else generator.device
+    v = torch.randn(x.shape, generator=generator, device=place).to(x)
     if kind == "random":
-        u = torch.randn(x.shape, generator=generator, device=x.device)
+        u = torch.randn(x.shape, generator=generator, device=place).to(x)
     elif kind == "adversarial":
-        _, grad = slope(on(net, conditional, y.view(1)), x[None])
+        _, grad = slope(on(net, odds, y.view(1)), x[None])
         u = grad[0]
+        if not u.any():
+            raise ValueError("the gradient at this image is zero, so there is no adversarial direction; choose random")
     else:
         raise ValueError(f"directions are {kind!r}; choose random or adversarial")
-    u = unit(u[None])[0]
+    u = u / u.norm()
     v = v - (u * v).sum() * u
-    return u, unit(v[None])[0]
+    return u, v / v.norm()
 
 
 def window(radius: float, side: int) -> Tensor:
@@ -59,6 +82,31 @@ def window(radius: float, side: int) -> Tensor:
     if side < 3 or side % 2 == 0:
         raise ValueError(f"the grid's side is {side}; give an odd number of at least 3")
     return torch.linspace(-radius, radius, side)
+
+
+def around(net: nn.Module, x: Tensor, y: Tensor, kind: str, radius: float, side: int, seed: int) -> Plane:
+    """The plane through an image, as a function of nothing else but these arguments, on any device.
+
+    Args:
+        net, x, y, kind: see `directions`.
+        radius: half-width of the window, in units of the pixel range.
+        side, seed: points along an edge, odd; source of the directions.
+    """
+    u, v = directions(kind, net, x, y, generator=torch.Generator().manual_seed(seed))
+    return Plane(x, u, v, window(radius, side).to(x))
+
+
+def scan(net: nn.Module, plane: Plane, size: int = 512) -> Iterator[Tensor]:
+    """The logits on the grid of a plane, `size` points at a time, row by row: what a page can stop between two steps.
+
+    Yields:
+        (at most size, C).
+    """
+    b, a = (m.flatten() for m in torch.meshgrid(plane.axis, plane.axis, indexing="ij"))
+    for pa, pb in zip(a.split(size), b.split(size), strict=True):
+        with torch.no_grad():  # closed again before the yield
+            f = net(plane.at(pa, pb))
+        yield f
 
 
 def energies(net: nn.Module, plane: Plane, y: Tensor, size: int = 512) -> tuple[Tensor, Tensor]:
@@ -71,11 +119,12 @@ def energies(net: nn.Module, plane: Plane, y: Tensor, size: int = 512) -> tuple[
         joint and marginal, each (n, n): row i is b = axis[i], column j is a = axis[j].
     Source: JEAT (12), Fig. 2.
     """
-    b, a = (m.flatten() for m in torch.meshgrid(plane.axis, plane.axis, indexing="ij"))
-    n = len(plane.axis)
-    with torch.no_grad():
-        f = torch.cat([net(plane.at(pa, pb)) for pa, pb in zip(a.split(size), b.split(size), strict=True)])
-    return joint(f, y.expand(len(f))).view(n, n), marginal(f).view(n, n)
+    return read(torch.cat(list(scan(net, plane, size))), y, len(plane.axis))
+
+
+def read(f: Tensor, y: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """E(x, y) and E(x) of the logits of a whole grid: (side * side, C) -> twice (side, side)."""
+    return joint(f, y.expand(len(f))).view(side, side), marginal(f).view(side, side)
 
 
 @dataclass(frozen=True, slots=True)

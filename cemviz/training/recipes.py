@@ -59,6 +59,17 @@ class Recipe:
     attack_steps: int = 0
     attack_step: float = 0.0
 
+    def __post_init__(self) -> None:
+        for key, known in (("objective", OBJECTIVES), ("optimizer", ("adamw", "sgd")), ("schedule", SCHEDULES)):
+            if getattr(self, key) not in known:
+                raise ValueError(f"{key} is {getattr(self, key)!r}; choose one of {', '.join(known)}")
+        for key in ("steps", "batch"):
+            if getattr(self, key) < 1:
+                raise ValueError(f"{key} is {getattr(self, key)}; give at least 1")
+        if self.images is not None and self.images < 1:
+            raise ValueError(f"images is {self.images}; give at least 1, or leave it out for all")
+        self.threat()  # refuses bad numbers of the attack, and a bad norm or radius
+
     def threat(self) -> Dynamics:
         """The training attack's numbers."""
         return threat(self.attack, self.norm, self.radius, self.attack_steps, self.attack_step)

@@ -25,7 +25,7 @@ LAYERS: dict[str, str] = {
 }
 """What can be shown or left out."""
 
-DOTS = 400  # drawn of either kind: SVG takes 30 ms for a thousand
+DOTS = 300  # drawn of either kind: the browser takes 10 ms or more for each kind
 
 # The contour keeps its light colours on a dark page, so that one picture has one look. `live_plot` swaps colours that are
 # written as #rrggbb alone.
@@ -96,7 +96,7 @@ def game(view: View, layers: list[str], revision: str) -> str:
     if "contour" in layers:
         bar = {
             "orientation": "h", "y": -0.09, "yanchor": "top", "thickness": 10, "len": 0.8, "tickvals": [0, 0.25, 0.5, 0.75, 1],
-            "ticktext": ["0", "¼", "½", "¾", "1"], "title": {"text": "D(x)", "side": "right"}, "outlinewidth": 0,
+            "ticktext": ["0", "¼", "½", "¾", "1"], "title": {"text": "D(x)", "side": "bottom"}, "outlinewidth": 1,
         }  # fmt: skip
         levels = {"start": 0.05, "end": 0.95, "size": 0.1, "showlines": False}
         fill = {"colorscale": SCALE, "zmin": 0, "zmax": 1, "contours": levels, "colorbar": bar, "showlegend": False}
@@ -105,13 +105,15 @@ def game(view: View, layers: list[str], revision: str) -> str:
         edge = {"contours": half, "line": {"color": LINE, "width": 2.5}, "name": "D = ½", "showlegend": True}
         traces.append({**grid, **edge, "showscale": False, "hoverinfo": "skip"})
     if "arrows" in layers:
-        traces.append(_lines(arrow_lines(view.arrows, view.heads), "∇f, length 1", "rgb(63,63,70)", 1))
+        traces.append(_lines(arrow_lines(view.arrows, view.heads), "∇f / |∇f|", "rgba(24,24,27,0.7)", 1))
     if "paths" in layers and len(view.path) > 1:
         traces.append(_lines(view.path.transpose(1, 0, 2), "path p₀ → p_T", "rgba(200,60,0,0.35)", 1))
     if "p0" in layers:
-        traces.append(_dots(view.start, "p₀", "p₀", symbol="x-thin", size=6, line={"color": RED, "width": 1.5}))
+        traces.append(_dots(view.start, "p₀", "p₀", symbol="x-thin", size=5, line={"color": RED, "width": 1.5}))
     if "data" in layers:
-        traces.append(_dots(view.data, "p_data", "p_data", symbol="circle", size=5, color=BLUE, line={"color": PAPER, "width": 0.5}))
+        traces.append(
+            _dots(view.data, "p_data", "p_data", symbol="circle", size=5, color=BLUE, line={"color": PAPER, "width": 0.5})
+        )
     if "moved" in layers and len(view.path) > 1:
         edge = {"color": PAPER, "width": 0.75}
         traces.append(_dots(view.moved, "p_T", "p_T", symbol="diamond", size=7, color=RED, line=edge))
@@ -137,7 +139,13 @@ def history(view: View, revision: str) -> str:
     rows = [
         (view.history[:, 1], "U, nats", -LOG4, "−log 4", {}),
         (view.history[:, 2], "mean D on the support", 0.5, "½", {"range": [0, 1]}),
-        (view.history[:, 3], f"spurious: outside area with D > {SPURIOUS}", 0.0, "0", {"tickformat": ".0%", "rangemode": "tozero"}),
+        (
+            view.history[:, 3],
+            f"spurious: outside area with D > {SPURIOUS}",
+            0.0,
+            "0",
+            {"tickformat": ".0%", "rangemode": "tozero"},
+        ),
     ]
     end = max(float(turns[-1]), 1.0)
     traces, notes = [], []
@@ -153,7 +161,12 @@ def history(view: View, revision: str) -> str:
         mode = "lines+markers" if len(turns) == 1 else "lines"
         aim = {"mode": "lines", "line": {"color": MUTED, "width": 1.5, "dash": "dash"}, "hoverinfo": "skip"}
         traces.append({**here, **aim, "x": [0, end], "y": [goal, goal]})
-        line = {"mode": mode, "line": {"color": DATA, "width": 2}, "marker": {"size": 7}, "hovertemplate": "%{y:.3f}<extra></extra>"}
+        line = {
+            "mode": mode,
+            "line": {"color": DATA, "width": 2},
+            "marker": {"size": 7},
+            "hovertemplate": "%{y:.3f}<extra></extra>",
+        }
         traces.append({**here, **line, "x": typed(turns), "y": typed(values)})
         beside = {"showarrow": False, "xref": "paper", "font": {"size": 12, "color": INK}}
         notes.append({**beside, "yref": "paper", "x": 0, "y": top, "xanchor": "left", "yanchor": "bottom", "text": title})

@@ -1,0 +1,258 @@
+"""What ships beside the models, so that a machine without network and data set has something to show.
+
+| in checkpoints/          | holds                                                              | made from            |
+|--------------------------|--------------------------------------------------------------------|----------------------|
+| seeds/NAME.safetensors   | class Gaussians: means and leading directions of the covariances   | the training split   |
+| grids/NAME.safetensors   | energies around one test image a class: numbers, no pixels         | every classifier     |
+| gallery/NAME.safetensors | images that the model NAME-at drew from the class Gaussians        | seeds and that model |
+
+Grids and gallery have a description NAME.json beside them; it names the hash of every model, so that the numbers of a model
+that was trained anew are recognised as stale.  No image of a data set is ever stored: of the test images there is a hash, by
+which a machine that holds the set finds them again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import starts
+from ..data import images
+from ..data.images import DataMissing, Images
+from ..metrics import landscape
+from . import store
+from .checks import choice
+from .sampling import SampleRequest, sample
+from .store import BrokenCheckpoint, Card
+from .studio import Studio
+
+KINDS = ("random", "adversarial")
+"""Both kinds of directions, see `metrics.landscape.directions`."""
+
+RANK = {"mnist": 32, "cifar10": 24}
+"""Directions kept of a class Gaussian: what fits the budget."""
+
+RADIUS = {"mnist": 6.0, "cifar10": 3.0}
+"""Half-width of a precomputed window, L2 in pixel units: about three times the radius that the nets were trained against."""
+
+SIDE, SEED, PER_CLASS, MOST = 41, 0, 4, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Grids:
+    """The precomputed windows of a data set.
+
+    Attributes:
+        radius, side, seed: of every window, see `metrics.landscape.around`.
+        classes, labels, indices: class name, label and place in the test split of each image.
+        pixels: SHA-256 of each image's uint8 pixels.
+        models: name -> SHA-256 of the weights that were measured.
+        tensors: "MODEL/KIND/joint" and "MODEL/KIND/marginal", each (N, side, side) float16.
+    """
+
+    data: str
+    radius: float
+    side: int
+    seed: int
+    classes: tuple[str, ...]
+    labels: tuple[int, ...]
+    indices: tuple[int, ...]
+    pixels: tuple[str, ...]
+    models: dict[str, str]
+    tensors: dict[str, Tensor]
+
+    def around(self, card: Card, kind: str, i: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """E(x, y) and E(x) around image i, each (side, side) float32; None where this model was not measured, or is stale."""
+        if self.models.get(card.name) != card.sha256:
+            return None
+        joint, marginal = (self.tensors[f"{card.name}/{kind}/{energy}"][i] for energy in ("joint", "marginal"))
+        return joint.float().numpy(), marginal.float().numpy()
+
+    def averages(self, card: Card, kind: str, energy: str) -> dict[str, float] | None:
+        """Offset, depth and range (see `metrics.landscape.Shape`) averaged over all images; None where `around` is."""
+        axis = landscape.window(self.radius, self.side)
+        rows = [self.around(card, kind, i) for i in range(len(self.labels))]
+        if None in rows:
+            return None
+        shapes = [landscape.shape(torch.from_numpy(row[energy == "marginal"]), axis) for row in rows]
+        return {k: float(np.mean([getattr(s, k) for s in shapes])) for k in ("offset", "depth", "range")}
+
+    def stale(self, cards: dict[str, Card]) -> list[str]:
+        """Models that were trained anew since they were measured: run `python -m cemviz assets NAME`."""
+        return [name for name, sha256 in self.models.items() if name in cards and cards[name].sha256 != sha256]
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Images that a shipped model drew.
+
+    Attributes:
+        model, sha256: which, and its weights' hash then.
+        classes: asked of each image, by name.
+        labels: (N,) int64; images: uint8, (N, C, H, W).
+        settings: sampler, its numbers and the seed.
+    """
+
+    model: str
+    sha256: str
+    classes: tuple[str, ...]
+    labels: Tensor
+    images: Tensor
+    settings: dict[str, Any]
+
+
+def grids(data: str) -> Grids | None:
+    """The precomputed windows of a data set, or None where none ship.  Raises BrokenCheckpoint."""
+    held = _read("grids", data)
+    if held is None:
+        return None
+    about, tensors = held
+    lists = {k: tuple(about[k]) for k in ("classes", "labels", "indices", "pixels")}
+    return Grids(**about | lists, tensors=tensors)
+
+
+def gallery(data: str) -> Gallery | None:
+    """The shipped samples of a data set, or None where none ship.  Raises BrokenCheckpoint."""
+    held = _read("gallery", data)
+    if held is None:
+        return None
+    about, tensors = held
+    return Gallery(**about | {"classes": tuple(about["classes"])}, **tensors)
+
+
+def fingerprint(pixels: Tensor) -> str:
+    """SHA-256 of an image's uint8 pixels, (C, H, W), in hex."""
+    return hashlib.sha256(pixels.cpu().contiguous().numpy().tobytes()).hexdigest()
+
+
+def one_a_class(test: Images) -> list[int]:
+    """Places of the first image of each of the first ten classes: the same images in every order that keeps a class's own."""
+    return [int((test.labels == label).nonzero()[0]) for label in range(min(MOST, len(test.classes)))]
+
+
+def make(
+    studio: Studio, data: str, *, root: str | None = None, only: tuple[str, ...] = ("seeds", "grids", "gallery")
+) -> Iterator[dict[str, Any]]:
+    """Make the assets of a data set anew; the same models, images and device give the same bytes.
+
+    Args:
+        data: name of the data set, which must be on this machine for seeds and grids.
+        root: of local image folders, as for `Studio`.
+        only: which of seeds, grids and gallery.
+    Yields:
+        {asset, done, of} while at work; {asset, path, bytes} of a written file; {asset, skipped} with the reason.
+    Raises:
+        BadInput, DataMissing, BrokenCheckpoint.
+    """
+    makers = {
+        "seeds": lambda: _make_seeds(studio, data, root),
+        "grids": lambda: _make_grids(studio, data),
+        "gallery": lambda: _make_gallery(studio, data),
+    }
+    for name in only:
+        choice("only", name, makers)
+    for name in (name for name in makers if name in only):  # the gallery starts from the seeds
+        for step in makers[name]():
+            written = {"bytes": Path(step["path"]).stat().st_size} if "path" in step else {}
+            yield {"asset": name} | step | written
+
+
+def _make_seeds(studio: Studio, data: str, root: str | None) -> Iterator[dict[str, Any]]:
+    yield {"done": 0, "of": 1}
+    train = images.load(data, "train", data=root, device=studio.device.torch)
+    fitted = starts.fit(train.floats(), train.labels, len(train.classes), RANK.get(data, 24))
+    yield {"path": str(store.save_gaussians(data, fitted))}
+
+
+def _make_grids(studio: Studio, data: str) -> Iterator[dict[str, Any]]:
+    test = studio.test_images(data)
+    if test is None:
+        raise DataMissing(f"the test images of {data} are not on this machine, and grids are measured around them")
+    measured = [card for card in studio.cards().values() if card.data == data and card.kind == "classifier"]
+    if not measured:
+        yield {"skipped": f"there is no classifier of {data} yet"}
+        return
+    places, radius = one_a_class(test), RADIUS.get(data, 3.0)
+    tensors: dict[str, Tensor] = {}
+    for m, card in enumerate(measured):
+        net, _ = studio.model(card.name)
+        for kind in KINDS:
+            found = []
+            for n, i in enumerate(places):
+                x, y = test.floats(i), test.labels[i]
+                plane = landscape.around(net, x, y, kind, radius, SIDE, SEED)
+                found.append(torch.stack(landscape.energies(net, plane, y)).half())
+                done = (m * len(KINDS) + KINDS.index(kind)) * len(places) + n + 1
+                yield {"done": done, "of": len(measured) * len(KINDS) * len(places), "model": card.name}
+            joint, marginal = torch.stack(found, 1)
+            tensors |= {f"{card.name}/{kind}/joint": joint, f"{card.name}/{kind}/marginal": marginal}
+    labels = [int(test.labels[i]) for i in places]
+    about = {
+        "data": data,
+        "radius": radius,
+        "side": SIDE,
+        "seed": SEED,
+        "classes": [test.classes[label] for label in labels],
+        "labels": labels,
+        "indices": places,
+        "pixels": [fingerprint(test.pixels[i]) for i in places],
+        "models": {card.name: card.sha256 for card in measured},
+    }
+    yield {"path": str(_write("grids", data, tensors, about))}
+
+
+def _make_gallery(studio: Studio, data: str) -> Iterator[dict[str, Any]]:
+    name = f"{data}-at"
+    if name not in studio.cards():
+        yield {"skipped": f"there is no model {name} yet; train it with: python -m cemviz train {name} --scale shipped"}
+        return
+    card = studio.cards()[name]
+    request = SampleRequest(name, "rcs", count=PER_CLASS * len(card.classes), seed=SEED)
+    for item in sample(studio, request):
+        if isinstance(item, dict):
+            yield {"done": item["k"], "of": item["steps"], "model": name}
+    tensors = {
+        "images": torch.from_numpy(item.pixels[-1]).permute(0, 3, 1, 2),
+        "labels": torch.from_numpy(item.asked),
+    }
+    about = {
+        "model": name,
+        "sha256": card.sha256,
+        "classes": [card.classes[y] for y in item.asked],
+        "settings": {"sampler": request.sampler, "seed": request.seed} | item.settings,
+    }
+    yield {"path": str(_write("gallery", data, tensors, about))}
+
+
+def _write(kind: str, data: str, tensors: dict[str, Tensor], about: dict[str, Any]) -> Path:
+    """Tensors first, then their description with the tensors' hash: a reader never takes a mixture for whole."""
+    path = store.folder() / kind / f"{data}.safetensors"
+    store.write_tensors(path, tensors)
+    text = json.dumps(about | {"tensors": store.digest(path)}, indent=2, ensure_ascii=False)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    partial.write_text(text + "\n")
+    partial.replace(path.with_suffix(".json"))
+    return path
+
+
+def _read(kind: str, data: str) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    path = store.folder() / kind / f"{data}.safetensors"
+    described = path.with_suffix(".json")
+    if not (path.is_file() and described.is_file()):
+        return None
+    again = f"restore it, or run: python -m cemviz assets {data}"
+    try:
+        about = json.loads(described.read_text())
+        expected = about.pop("tensors")
+    except (ValueError, KeyError) as error:
+        raise BrokenCheckpoint(f"{kind}/{described.name} cannot be read ({error}); {again}") from error
+    if store.digest(path) != expected:
+        raise BrokenCheckpoint(f"{kind}/{path.name} does not match {described.name}; {again}")
+    return about, store.read_tensors(path)

@@ -1,0 +1,251 @@
+"""The landscape around an image: E(x, y) and E(x) of several models on one plane, and any point of it looked at.
+
+Images are named as in `subjects`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..energies import joint, marginal
+from ..metrics.landscape import Plane, Shape, around, read, scan, shape
+from . import assets
+from .checks import BadInput, choice, number
+from .sampling import to_pixels
+from .store import Card
+from .studio import Studio
+from .subjects import Subject, subject
+
+ENERGIES = {"joint": "E(x, y)", "marginal": "E(x)"}
+MOST_MODELS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LandscapeRequest:
+    """What to look at; the defaults are those of the precomputed windows of MNIST.
+
+    Attributes:
+        models: one to four stored classifiers of one data set.
+        image: grid:I, test:I or gallery:I.
+        energy: joint or marginal, the one a figure shows; both are computed.
+        directions: random (the same plane for all models) or adversarial (each model's own ascent, and the random one).
+        radius: half-width of the window, L2 in pixel units.
+        side: points along an edge, odd.
+        seed: of the random directions.
+    """
+
+    models: tuple[str, ...]
+    image: str = "grid:7"
+    energy: str = "joint"
+    directions: str = "random"
+    radius: float = assets.RADIUS["mnist"]
+    side: int = assets.SIDE
+    seed: int = assets.SEED
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One model's window, as plain arrays; keys of the dicts are those of `ENERGIES`.
+
+    Attributes:
+        axis: coordinates along u and v, (n,), 0 in the middle.
+        grids: energies in nats, (n, n) float32: row i is b = axis[i], column j is a = axis[j].
+        shapes: minimum and flatness of each.
+        precomputed: read from the shipped grids (rounded to half precision) instead of computed here.
+    """
+
+    model: str
+    title: str
+    label: int
+    name: str
+    axis: np.ndarray
+    grids: dict[str, np.ndarray]
+    shapes: dict[str, Shape]
+    precomputed: bool
+
+    def here(self, energy: str) -> float:
+        """The energy of the image itself, nats."""
+        return float(self.grids[energy][len(self.axis) // 2, len(self.axis) // 2])
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model's view of a point: energies in nats, their change from the image, p(y | x), the likeliest class if known."""
+
+    model: str
+    joint: float
+    marginal: float
+    joint_change: float
+    marginal_change: float
+    p: float
+    predicted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point of the plane of one model, looked at by all.
+
+    Attributes:
+        a, b: along u and v; `distance` from the image is sqrt(a^2 + b^2), of the point that is not clamped.
+        pixels, image: the point and the image in the middle, uint8, (H, W, C), clamped to [0, 1]; None where the image is not
+            on this machine, for the reason `lacking`.
+        outside: share of its values that lie outside [0, 1], so that the picture differs from what the energies are of.
+    """
+
+    a: float
+    b: float
+    distance: float
+    pixels: np.ndarray | None
+    image: np.ndarray | None
+    lacking: str
+    outside: float | None
+    rows: tuple[Row, ...]
+
+
+def check(studio: Studio, request: LandscapeRequest) -> tuple[LandscapeRequest, list[Card]]:
+    """The request with its numbers as numbers, and the cards of its models.
+
+    Raises:
+        BadInput, KeyError (no such model), BrokenCheckpoint.
+    """
+    if not 1 <= len(request.models) <= MOST_MODELS:
+        raise BadInput("models", f"{len(request.models)} models are chosen; choose 1 to {MOST_MODELS}")
+    known = studio.cards()
+    cards = [known[choice("model", name, known)] for name in dict.fromkeys(request.models)]
+    for card in cards:
+        if card.kind != "classifier":
+            raise BadInput("models", f"{card.name!r} is a {card.kind}; the energies E(x, y) and E(x) need a classifier")
+        if card.data != cards[0].data:
+            raise BadInput(
+                "models",
+                f"models are of one data set; {cards[0].name!r} is of {cards[0].data}, {card.name!r} of {card.data}: drop one",
+            )
+    side = number("side", request.side, 3, 101, whole=True)
+    if side % 2 == 0:
+        raise BadInput("side", f"side is {side}; give an odd number from 3 to 101, so that the image lies on the grid")
+    checked = LandscapeRequest(
+        models=tuple(card.name for card in cards),
+        image=request.image,
+        energy=choice("energy", request.energy, ENERGIES),
+        directions=choice("directions", request.directions, assets.KINDS),
+        radius=float(number("radius", request.radius, 0.01, 50)),
+        side=side,
+        seed=int(number("seed", request.seed, 0, 2**31 - 1, whole=True)),
+    )
+    return checked, cards
+
+
+def precomputed(studio: Studio, request: LandscapeRequest) -> dict[str, Panel]:
+    """The panels that need no computing, by model: those of a grid:I with the shipped radius, side and seed, where not stale.
+
+    Raises: as `check` and `subject`.
+    """
+    request, cards = check(studio, request)
+    it = subject(studio, cards[0].data, request.image, pixels=False)
+    held = None if it.window is None else assets.grids(cards[0].data)
+    if held is None or (request.radius, request.side, request.seed) != (held.radius, held.side, held.seed):
+        return {}
+    found = {card.name: held.around(card, request.directions, it.window) for card in cards}
+    return {card.name: _panel(card, it, request, found[card.name], True) for card in cards if found[card.name] is not None}
+
+
+def landscape(studio: Studio, request: LandscapeRequest) -> Iterator[dict[str, Any] | Panel]:
+    """Measure the windows of a request, model by model, in its order.
+
+    Yields:
+        {model, done, of} points while at work; a `Panel` a model; {model, missing} with the reason instead, where a window is
+        not precomputed (or was, for weights that have changed) and cannot be computed without the image's pixels.
+    Raises:
+        BadInput, KeyError, BrokenCheckpoint: as `check`, `subject`, `Studio.model`; BadInput if no window can be shown at all.
+    """
+    request, cards = check(studio, request)
+    ready = precomputed(studio, request)
+    # where all is ready no image is looked for: opening the page must not read a data set
+    it = subject(studio, cards[0].data, request.image, pixels=len(ready) < len(cards))
+    if it.x is None and not ready:
+        raise BadInput("image", _cannot(cards[0].data, it))
+    for card in cards:
+        if card.name in ready:
+            yield ready[card.name]
+        elif it.x is None:
+            yield {"model": card.name, "missing": _cannot(card.data, it)}
+        else:
+            net, plane, y = _plane(studio, request, card.name, it)
+            found: list[Tensor] = []
+            for f in scan(net, plane):
+                found.append(f)
+                yield {"model": card.name, "done": sum(map(len, found)), "of": request.side**2}
+            grids = tuple(e.cpu().numpy() for e in read(torch.cat(found), y, request.side))
+            yield _panel(card, it, request, grids, False)
+
+
+def point(studio: Studio, request: LandscapeRequest, a: float, b: float, model: str | None = None) -> Point:
+    """Look at centre + a u + b v.  The point is not clamped to [0, 1] for the energies; the picture is.
+
+    Where the pixels are on this machine every model sees the same image; where they are not, the energies are those of the
+    nearest grid point, and under adversarial directions only `model` has one there, since the others' planes are not its own.
+
+    Args:
+        a, b: L2 in pixel units, inside the window.
+        model: whose plane, the first one's where None; it matters only for adversarial directions.
+    Raises: as `landscape`.
+    """
+    request, cards = check(studio, request)
+    of = choice("model", model or request.models[0], request.models)
+    it = subject(studio, cards[0].data, request.image)
+    a, b = (float(number(name, v, -request.radius, request.radius)) for name, v in (("a", a), ("b", b)))
+    if it.x is None:
+        panels = precomputed(studio, request)
+        if of not in panels:
+            raise BadInput("image", _cannot(cards[0].data, it))
+        axis = panels[of].axis
+        i, j = (int(np.abs(axis - v).argmin()) for v in (b, a))
+        seen = panels.values() if request.directions == "random" else [panels[of]]
+        a, b = float(axis[j]), float(axis[i])
+        return Point(a, b, float(np.hypot(a, b)), None, None, it.lacking, None, tuple(_row_of(panel, i, j) for panel in seen))
+    _, plane, _ = _plane(studio, request, of, it)
+    x = torch.cat([plane.at(*torch.tensor([[a], [b]]).to(it.x)), it.x[None]])
+    rows = tuple(_row(*studio.model(card.name), x, it.label) for card in cards)
+    outside = float(((x[0] < 0) | (x[0] > 1)).float().mean())
+    return Point(a, b, float(np.hypot(a, b)), *to_pixels(x), "", outside, rows)
+
+
+def _plane(studio: Studio, request: LandscapeRequest, model: str, it: Subject) -> tuple[Any, Plane, Tensor]:
+    net, _ = studio.model(model)
+    y = torch.tensor(it.label, device=it.x.device)
+    return net, around(net, it.x, y, request.directions, request.radius, request.side, request.seed), y
+
+
+def _panel(card: Card, it: Subject, request: LandscapeRequest, grids: tuple[np.ndarray, ...], ready: bool) -> Panel:
+    axis = np.linspace(-request.radius, request.radius, request.side, dtype=np.float32)
+    named = dict(zip(ENERGIES, grids, strict=True))
+    shapes = {k: shape(torch.from_numpy(e), torch.from_numpy(axis)) for k, e in named.items()}
+    return Panel(card.name, card.title, it.label, it.name, axis, named, shapes, ready)
+
+
+def _row(net: Any, card: Card, x: Tensor, label: int) -> Row:
+    """Both energies of a point and of the image it belongs to: x is (2, C, H, W)."""
+    with torch.no_grad():
+        f = net(x)
+    e, m = joint(f, torch.full((2,), label, device=f.device)).tolist(), marginal(f).tolist()
+    p = f[0].softmax(0)
+    return Row(card.name, e[0], m[0], e[0] - e[1], m[0] - m[1], p[label].item(), card.classes[int(p.argmax())])
+
+
+def _row_of(panel: Panel, i: int, j: int) -> Row:
+    e, m = (float(panel.grids[k][i, j]) for k in ENERGIES)
+    p = float(np.exp(min(m - e, 0.0)))  # log p(y | x) = E(x) - E(x, y), which half precision may push above 0
+    return Row(panel.model, e, m, e - panel.here("joint"), m - panel.here("marginal"), p)
+
+
+def _cannot(data: str, it: Subject) -> str:
+    held = assets.grids(data)
+    return (
+        f"{it.lacking} Ready without them: radius {held.radius:g}, side {held.side}, seed {held.seed}, and of these "
+        f"the models as they were then: {', '.join(held.models)}. Choose those, or an image of the gallery; or, where the data "
+        f"set is, make the grids again: python -m cemviz assets {data}"
+    )

@@ -1,0 +1,156 @@
+"""The landscape's figures, written straight as Plotly's JSON, and the scale that they share.
+
+The map is Viridis, darker is lower as in JEAT Fig. 2, in light and dark alike: its colours are written as rgb(), which
+`live_plot` does not swap on a dark page.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..backend.landscape import ENERGIES, Panel
+from .plots_playground import typed
+
+LEVELS = {"relative": "relative to the image", "raw": "raw"}
+
+VIRIDIS = (
+    "rgb(68,1,84)", "rgb(72,40,120)", "rgb(62,73,137)", "rgb(49,104,142)", "rgb(38,130,142)",
+    "rgb(31,158,137)", "rgb(53,183,121)", "rgb(110,206,88)", "rgb(181,222,43)", "rgb(253,231,37)",
+)  # fmt: skip
+SCALE = [[i / (len(VIRIDIS) - 1), colour] for i, colour in enumerate(VIRIDIS)]
+WHITE, BLACK, PAPER = "rgb(255,255,255)", "rgb(0,0,0)", "rgba(20,20,23,.78)"
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """What all panels of a picture share.
+
+    Attributes:
+        energy: key of ENERGIES.
+        kind: key of LEVELS.
+        low, high: ends of the colour scale, nats.
+        step: between two contour lines, nats.
+    """
+
+    energy: str
+    kind: str
+    low: float
+    high: float
+    step: float
+
+    def zero(self, panel: Panel) -> float:
+        """What is taken off this panel's energies: that of the image, or nothing."""
+        return panel.here(self.energy) if self.kind == "relative" else 0.0
+
+    @property
+    def name(self) -> str:
+        """Of the quantity, e.g. E(x, y) - E(image)."""
+        energy = ENERGIES[self.energy]
+        return f"{energy} − {energy.replace('x', 'image', 1)}" if self.kind == "relative" else energy
+
+
+def shared(panels: Sequence[Panel], energy: str, kind: str) -> Levels:
+    """One scale for all panels, so that equal colours mean equal energies, with 8 to 20 lines at round numbers."""
+    zeros = [panel.here(energy) if kind == "relative" else 0.0 for panel in panels]
+    low = min(float(p.grids[energy].min()) - z for p, z in zip(panels, zeros, strict=True))
+    high = max(float(p.grids[energy].max()) - z for p, z in zip(panels, zeros, strict=True))
+    high = max(high, low + 1e-3)  # a constant energy is one colour
+    rough = (high - low) / 20
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(k * power for k in (1, 2, 5, 10) if k * power >= 0.999 * rough)
+    return Levels(energy, kind, low, high, step)
+
+
+def surface(panel: Panel, levels: Levels, directions: str, at: tuple[float, float] | None = None) -> str:
+    """A window: contours, the image, the lowest point, and the point looked at.
+
+    Args:
+        at: its a and b, marked with a ring unless it is the image itself.
+    """
+    zero = levels.zero(panel)
+    z, axis, shape = panel.grids[levels.energy] - zero, panel.axis, panel.shapes[levels.energy]
+    here, radius = panel.here(levels.energy) - zero, float(axis[-1])
+    step = levels.step
+    first, last = (math.ceil(levels.low / step) * step, math.floor(levels.high / step) * step)
+    common = {"type": "contour", "x": typed(axis), "y": typed(axis), "z": typed(z), "showscale": False}
+    data: list[dict[str, Any]] = [
+        {
+            **common,
+            "zmin": levels.low, "zmax": levels.high, "zauto": False, "colorscale": SCALE, "autocontour": False,
+            "contours": {"coloring": "heatmap", "start": first, "end": last, "size": step, "showlabels": False},
+            "line": {"color": "rgba(255,255,255,.5)", "width": 1},
+            "hovertemplate": f"a %{{x:.2f}}, b %{{y:.2f}}<br>{levels.name} = %{{z:.2f}} nats<extra></extra>",
+        },
+        {
+            **common,
+            "contours": {"type": "levels", "coloring": "lines", "start": here, "end": here, "size": 1},
+            "autocontour": False, "colorscale": [[0, WHITE], [1, WHITE]], "line": {"width": 2.5}, "hoverinfo": "skip",
+        },
+        _mark(0, 0, "star", 15, WHITE, 1.2),
+        _mark(shape.a, shape.b, "x", 11, WHITE, 1.2),
+    ]  # fmt: skip
+    if at is not None and at != (0.0, 0.0):
+        data += [_mark(*at, "circle-open", 15, BLACK, 5), _mark(*at, "circle-open", 15, WHITE, 2.5)]
+    along = "the ascent of the cross-entropy" if directions == "adversarial" else "u, random"
+    layout = {
+        "uirevision": f"{radius:g}",
+        "margin": {"l": 52, "r": 8, "t": 8, "b": 46},
+        "showlegend": False,
+        "dragmode": False,  # a click looks at a point; a drag would zoom
+        "xaxis": _axis(f"a: distance along {along} [pixel units]", radius) | {"constrain": "domain"},
+        "yaxis": _axis("b: distance along v, random", radius) | {"scaleanchor": "x", "constrain": "domain"},
+        "annotations": [_note(shape.a, shape.b, "lowest" if shape.offset else "lowest: the image itself", radius)],
+    }
+    return json.dumps({"data": data, "layout": layout}, ensure_ascii=False)
+
+
+def _mark(x: float, y: float, symbol: str, size: int, colour: str, width: float) -> dict[str, Any]:
+    line = {"color": colour if symbol.endswith("open") else BLACK, "width": width}
+    marker = {"symbol": symbol, "size": size, "color": colour, "line": line}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [x],
+        "y": [y],
+        "marker": marker,
+        "hoverinfo": "skip",
+        "cliponaxis": False,
+    }
+
+
+def _axis(title: str, radius: float) -> dict[str, Any]:
+    return {
+        "title": {"text": title, "standoff": 6},
+        "range": [-radius, radius],
+        "showgrid": False,
+        "zeroline": False,
+        "nticks": 7,
+    }
+
+
+def _note(x: float, y: float, text: str, radius: float) -> dict[str, Any]:
+    """A word beside a mark, on the side where there is room."""
+    right, up = x < 0.35 * radius, y < 0.6 * radius
+    return {
+        "x": x, "y": y, "text": text, "showarrow": False, "bgcolor": PAPER, "borderpad": 2,
+        "font": {"color": WHITE, "size": 11},
+        "xanchor": "left" if right else "right", "xshift": 12 if right else -12,
+        "yanchor": "bottom" if up else "top", "yshift": 6 if up else -6,
+    }  # fmt: skip
+
+
+def legend(levels: Levels) -> str:
+    """The shared scale as HTML: what the colours, the lines and the marks mean.  Holds numbers and words of ours only."""
+    bar = f"linear-gradient(to right, {', '.join(VIRIDIS)})"
+    marks = f"A thin line every {levels.step:g} nats; <b>thick line</b>: as low as the image; ★ the image; ✕ lowest point."
+    note = "0 is the image." if levels.kind == "relative" else "Logits have no common zero: compare shapes, not levels."
+    return (
+        '<div style="display:grid;gap:4px;font-size:13px;line-height:1.4;color:var(--cem-ink)">'
+        f"<div><b>{levels.name}</b> [nats], one scale for all panels; darker is lower, and lower is likelier. {note}</div>"
+        '<div style="display:flex;align-items:center;gap:8px;font-variant-numeric:tabular-nums">'
+        f'<span>{levels.low:.1f}</span><span role="img" aria-label="colour scale from dark, low, to bright, high" '
+        f'style="flex:1;height:14px;border-radius:3px;background:{bar}"></span><span>{levels.high:+.1f}</span></div>'
+        f'<div style="color:var(--cem-muted)">{marks}</div></div>'
+    )

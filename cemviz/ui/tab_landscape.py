@@ -1,0 +1,233 @@
+"""Landscape: the energy around an image, several models on one scale, and any point of it looked at."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from ..backend import assets
+from ..backend.checks import BadInput
+from ..backend.landscape import ENERGIES, MOST_MODELS, LandscapeRequest, Panel, landscape, point, precomputed
+from ..backend.studio import Studio
+from . import words_landscape as say
+from .controls import HEAVY, LIGHT, Session, Tab, guarded, guarded_stream
+from .plots_landscape import LEVELS, legend, shared, surface
+from .views import live_plot
+
+LIMIT = 120.0
+"""Seconds a picture may take on the page."""
+
+DIRECTIONS = {"random": "random × random (JEAT Fig. 2)", "adversarial": "adversarial × random"}
+
+Changes = dict[Any, Any]
+"""Component -> its new value; what is not named stays."""
+
+
+def draw(studio: Studio, held: Session, request: LandscapeRequest) -> Iterator[str | Panel]:
+    """Measure what is asked and keep it in the session, panel by panel.
+
+    Precomputed windows wait for nobody; the others wait for the device and stop when the visitor says so.
+
+    Yields:
+        what to say meanwhile, and every panel that had to be computed.
+    """
+    work: Iterable[Any] = landscape(studio, request)
+    if len(precomputed(studio, request)) < len(set(request.models)):
+        held.stop.clear()
+        work = studio.jobs.submit(landscape(studio, request), title="Landscape", limit=LIMIT)
+        if work.position:
+            yield f"waiting: {work.position} before you"
+    panels: list[Panel] = []
+    notes: list[str] = []
+    for item in work:
+        if isinstance(item, Panel):
+            panels.append(item)
+            held.held["landscape"] = request, panels, notes
+            if not item.precomputed:
+                yield item
+        elif "missing" in item:
+            notes.append(f"**{item['model']}** is not shown. {item['missing']}")
+        elif held.stop.is_set():
+            notes.append("Stopped.")
+            break
+        else:
+            yield f"{item['model']}: {item['done']} of {item['of']} points"
+    if not panels:
+        yield "  \n".join(notes)
+
+
+def drawn(held: Session) -> tuple[LandscapeRequest, list[Panel], list[str]]:
+    """What the session drew last.  Raises BadInput where it drew nothing yet."""
+    if "landscape" not in held.held:
+        raise BadInput("point", "nothing was drawn yet; press Draw first")
+    return held.held["landscape"]
+
+
+def follow(studio: Studio, chosen: list[str]) -> tuple[list[str], str | None]:
+    """Models of one data set: the last chosen decides.  Where that is a new one, its pair comes along.
+
+    Returns:
+        the models, and the new data set or None.
+    """
+    cards = studio.cards()
+    if not chosen or cards[chosen[0]].data == cards[chosen[-1]].data:
+        return chosen, None
+    now = cards[chosen[-1]].data
+    kept = [name for name in chosen if cards[name].data == now]
+    classifiers = {name: card for name, card in cards.items() if card.kind == "classifier"}
+    return (kept + [name for name in say.pair(classifiers, now) if name not in kept])[:MOST_MODELS], now
+
+
+def build(session: gr.State, studio: Studio) -> Tab:
+    """Controls, panels and the point looked at."""
+    known = {name: card for name, card in studio.cards().items() if card.kind == "classifier"}
+    first = say.pair(known, "mnist") or say.pair(known, next(iter(known.values())).data if known else "mnist")
+    data = known[first[0]].data if first else "mnist"
+    pictures = say.choices(data)
+    start = next((v for v in ("grid:4", "grid:0", "gallery:0") if v in dict(pictures).values()), "test")
+    gr.Markdown(say.STORY, elem_id="land-story")
+    with gr.Row():
+        with gr.Column(scale=1, min_width=280):
+            models = gr.Dropdown(
+                list(known), value=first, multiselect=True, max_choices=MOST_MODELS, label="models", interactive=True,
+                info="up to 4 of one data set", elem_id="land-models",
+            )  # fmt: skip
+            image = gr.Dropdown(pictures, value=start, label="image", interactive=True, elem_id="land-image")
+            index = gr.Number(
+                0, label="number of the test image", minimum=0, precision=0, interactive=True, visible=start == "test",
+                elem_id="land-index",
+            )  # fmt: skip
+            energy = gr.Radio(_named(ENERGIES), value="joint", label="energy", interactive=True, elem_id="land-energy")
+            directions = gr.Radio(_named(DIRECTIONS), value="random", label="directions", interactive=True, elem_id="land-dirs")
+            levels = gr.Radio(_named(LEVELS), value="relative", label="levels", interactive=True, elem_id="land-levels")
+            radius = gr.Slider(
+                0.5, 12, assets.RADIUS.get(data, 3.0), step=0.5, label="radius of the window", info="L2, pixel units",
+                interactive=True, elem_id="land-radius",
+            )  # fmt: skip
+            seed = gr.Number(
+                0, label="seed", info="of the random directions", minimum=0, precision=0, interactive=True, elem_id="land-seed"
+            )
+            with gr.Row():
+                run = gr.Button("Draw", variant="primary", elem_id="land-run", min_width=100)
+                halt = gr.Button("Stop", elem_id="land-stop", elem_classes="pause-when-hidden", min_width=100)
+        with gr.Column(scale=4, min_width=320):
+            scale = gr.HTML("", elem_id="land-scale", padding=False)
+            slots = []
+            with gr.Row():
+                for k in range(MOST_MODELS):
+                    with gr.Column(min_width=300, visible=k < max(len(first), 1)) as column:
+                        title = gr.Markdown(elem_id=f"land-title-{k}")
+                        view = live_plot(height=400, label=f"Energy around the image, panel {k + 1}", elem_id=f"land-plot-{k}")
+                        line = gr.Markdown(elem_id=f"land-caption-{k}")
+                    slots.append((column, title, view, line))
+            status = gr.Markdown("", elem_id="land-status")
+            gr.Markdown("### The point looked at\nClick into a panel, or give its coordinates.")
+            with gr.Row(equal_height=True):
+                a = gr.Number(0, label="a", step=0.1, interactive=True, elem_id="land-a", min_width=90)
+                b = gr.Number(0, label="b", step=0.1, interactive=True, elem_id="land-b", min_width=90)
+                plane = gr.Dropdown(
+                    list(known), value=first[0] if first else None, label="in the plane of", interactive=True, visible=False,
+                    elem_id="land-plane", min_width=180,
+                )  # fmt: skip
+                look = gr.Button("Look", elem_id="land-look", min_width=90, scale=0)
+            with gr.Row():
+                with gr.Column(scale=2, min_width=300):
+                    picture = gr.Image(
+                        format="png", label="the image (left), the point (right)", interactive=False, visible=False, height=250,
+                        buttons=["download"], elem_id="land-picture",
+                    )  # fmt: skip
+                with gr.Column(scale=3, min_width=320):
+                    table = gr.HTML("", elem_id="land-table", padding=False)
+    gr.Markdown(say.HOW, latex_delimiters=[])
+
+    shown, spot, asked = [energy, levels], [a, b, plane], [models, image, index, directions, radius, seed]
+    outputs = [scale, status, picture, table, index, *spot, *[part for slot in slots for part in slot]]
+
+    def panels(held: Session, by: str, kind: str, x: float, y: float, of: str | None) -> Changes:
+        """All figures from what the session drew, on one scale, with the point marked."""
+        request, done, missing = drawn(held)
+        common = shared(done, by, kind)
+        changes: Changes = {slot[0]: gr.Column(visible=k < len(done)) for k, slot in enumerate(slots)}
+        for (_, title, view, line), panel in zip(slots, done, strict=False):
+            marked = (request.directions == "random" or panel.model == of) and None not in (x, y)
+            figure = surface(panel, common, request.directions, (x, y) if marked else None)
+            changes |= {title: f"**{panel.title}**", view: figure, line: say.caption(panel, by)}
+        said = "  \n".join([*missing, say.report(studio, request, done, by)])
+        return changes | {scale: legend(common), status: said}
+
+    def details(held: Session, x: float, y: float, of: str | None) -> Changes:
+        """Picture and table of a point."""
+        request, done, _ = drawn(held)
+        found = point(studio, request, x, y, of if of in [panel.model for panel in done] else done[0].model)
+        shot = None if found.pixels is None else say.enlarged(found)
+        return {picture: gr.Image(value=shot, visible=shot is not None), table: say.told(found)}
+
+    def go(held: Session, by: str, kind: str, x: float, y: float, of: str | None, *values: Any) -> Iterator[Changes]:
+        chosen, name, number, *rest = values
+        if not chosen:
+            yield {status: "Choose at least one model." if known else say.NO_MODELS}
+            return
+        request = LandscapeRequest(
+            tuple(chosen),
+            f"test:{number}" if name == "test" else name,
+            **dict(zip(("directions", "radius", "seed"), rest, strict=True)),
+        )
+        of = of if of in chosen else chosen[0]
+        fields = {
+            index: gr.Number(visible=name == "test"),
+            plane: gr.Dropdown(value=of, visible=request.directions == "adversarial"),
+        }
+        yield fields  # first, so that the number of a test image can be given even where there is none
+        for item in draw(studio, held, request):
+            yield {status: item} if isinstance(item, str) else panels(held, by, kind, x, y, of)
+        if held.held.get("landscape", (None,))[0] is request:  # else it was stopped before the first panel
+            yield panels(held, by, kind, x, y, of)
+            yield details(held, x, y, of)
+
+    def looked(held: Session, *values: Any) -> Changes:
+        return panels(held, *values) | details(held, *values[2:])
+
+    def picked(held: Session, by: str, kind: str, k: int, x: float, y: float) -> Changes:
+        at = float(f"{x:.3g}"), float(f"{y:.3g}"), drawn(held)[1][k].model
+        return looked(held, by, kind, *at) | dict(zip(spot, at, strict=True))
+
+    def followed(chosen: list[str]) -> Changes:
+        kept, now = follow(studio, chosen)
+        if now is None:
+            return {status: ""}
+        offered = say.choices(now)
+        chooser = gr.Dropdown(choices=offered, value=offered[0][1])
+        return {models: kept, image: chooser, radius: assets.RADIUS.get(now, 3.0), status: f"Now all models are of {now}."}
+
+    inputs = [session, *shown, *spot, *asked]
+    stream = guarded_stream(go)
+    changed = [run.click, image.input, directions.input, radius.release, seed.submit, index.submit]
+    running = [
+        models.input(guarded(followed), models, [models, image, radius, status], **LIGHT).then(
+            stream, inputs, outputs, **HEAVY
+        ),
+        gr.on(changed, stream, inputs, outputs, trigger_mode="always_last", **HEAVY),
+    ]
+    gr.on([energy.input, levels.input], guarded(panels), [session, *shown, *spot], outputs, **LIGHT)
+    gr.on([look.click, a.submit, b.submit, plane.input], guarded(looked), [session, *shown, *spot], outputs, **LIGHT)
+    for k, slot in enumerate(slots):
+        slot[2].select(_clicked(picked, k), [session, *shown], outputs, **LIGHT)
+    halt.click(lambda held: held.stop.set(), session, None, cancels=running, **LIGHT)
+    params = {
+        "l.models": models, "l.image": image, "l.index": index, "l.energy": energy, "l.dirs": directions, "l.levels": levels,
+        "l.radius": radius, "l.seed": seed, "l.a": a, "l.b": b, "l.plane": plane,
+    }  # fmt: skip
+    return Tab(params, (stream, inputs, outputs), running)
+
+
+def _clicked(picked: Any, k: int) -> Any:
+    """The handler of a click into panel k; gradio finds the event by its annotation, which `guarded` would hide."""
+
+    def handler(held: Session, by: str, kind: str, event: gr.EventData) -> Changes:
+        return guarded(picked)(held, by, kind, k, event.x, event.y)
+
+    return handler
+
+
+def _named(table: dict[str, str]) -> list[tuple[str, str]]:
+    return [(title, key) for key, title in table.items()]

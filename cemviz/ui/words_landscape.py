@@ -1,0 +1,117 @@
+"""What the landscape tab says: its story, its choices, and the numbers of panels and points in words."""
+
+import html
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..backend import assets
+from ..backend.landscape import ENERGIES, LandscapeRequest, Panel, Point
+from ..backend.studio import Studio
+from ..backend.subjects import words
+
+STORY = """**What to look for.** Every panel is one net's energy around the *same* image (★), on one colour scale. Around a
+**standard** net's image the energy is steep: a small step changes it by many nats, and lower points lie beside the image, where
+a chain that descends will go. **Adversarial training** flattens the window, and little in it lies lower than the image (JEAT,
+section 3.1). Random directions are the paper's; choose *adversarial* to look along the way an attack goes: there the difference
+is largest."""
+
+HOW = """**How to read it.** *Exact*: the stored net's logits at every grid point, E(x, y) = −f_y and E(x) = −logsumexp f;
+precomputed windows are rounded to half precision. *Approximate*: a plane is a slice of a space of hundreds of dimensions; the
+lowest point is the lowest of the grid and may lie beyond the window's edge; in a flat window its place means little, so read
+its depth. Points are *not* clamped to [0, 1] for the energies, while the shown picture is. Levels of two classifiers have no
+common zero, hence E − E(image)."""
+
+NO_MODELS = "No classifier is stored yet. Train one: `python -m cemviz train mnist-standard`."
+
+ZOOM = 6  # screen pixels a pixel of the shown image
+
+BY_CONSTRUCTION = """This image was drawn by {model}, so it lies near that model's minimum **by construction**: it is no
+evidence about real images."""
+
+
+def pair(known: dict[str, Any], data: str) -> list[str]:
+    """The models to begin with: a data set's standard and adversarially trained net, else its first two."""
+    of = [name for name, card in known.items() if card.data == data]
+    return [name for name in (f"{data}-standard", f"{data}-at") if name in of] or of[:2]
+
+
+def choices(data: str) -> list[tuple[str, str]]:
+    """Images to offer for a data set: what is precomputed, what a model drew, and test images by number."""
+    offered = []
+    if (held := assets.grids(data)) is not None:
+        for i, name in enumerate(held.classes):
+            offered.append((f"{words(name)}, test image {held.indices[i]}, precomputed", f"grid:{i}"))
+    if (drawn := assets.gallery(data)) is not None:
+        for i in range(len(set(drawn.classes))):
+            offered.append((f"{words(drawn.classes[i])}, drawn by {drawn.model}", f"gallery:{i}"))
+    return [*offered, ("a test image, by its number", "test")]
+
+
+def caption(panel: Panel, energy: str) -> str:
+    """A panel's numbers in a line, which is also what a screen reader gets of it."""
+    shape = panel.shapes[energy]
+    lowest = "The image is the lowest point"
+    if shape.offset:
+        lowest = f"Lowest point {shape.depth:.1f} nats below the image, {shape.offset:.1f} away"
+        if max(abs(shape.a), abs(shape.b)) >= 0.999 * panel.axis[-1]:
+            lowest += " (at the edge: it may lie farther)"
+    origin = ", precomputed" if panel.precomputed else ""
+    return f"{lowest}. Range {shape.range:.1f} nats. {ENERGIES[energy]} of the image: {panel.here(energy):.1f}{origin}."
+
+
+def report(studio: Studio, request: LandscapeRequest, panels: list[Panel], energy: str) -> str:
+    """What is said under the panels: the mean over all precomputed images, since one is an anecdote; what a sample is."""
+    cards = studio.cards()
+    data = cards[request.models[0]].data
+    if request.image.startswith("gallery:"):
+        return BY_CONSTRUCTION.format(model=assets.gallery(data).model)
+    if not (request.image.startswith("grid:") and all(panel.precomputed for panel in panels)):
+        return ""
+    held = assets.grids(data)
+    means = {panel.model: held.averages(cards[panel.model], request.directions, energy) for panel in panels}
+    return f"**Mean over all {len(held.labels)} precomputed images**, {request.directions} directions: " + "; ".join(
+        f"*{name}* lowest point {mean['depth']:.1f} nats below the image, {mean['offset']:.1f} away, range {mean['range']:.1f}"
+        for name, mean in means.items()
+        if mean is not None
+    )
+
+
+def enlarged(found: Point) -> Image.Image:
+    """The image and the point side by side, every pixel a square."""
+    image, pixels = (np.repeat(np.repeat(p, ZOOM, 0), ZOOM, 1) for p in (found.image, found.pixels))
+    gap = np.full((image.shape[0], 2 * ZOOM, image.shape[2]), 128, np.uint8)
+    joined = np.concatenate([image, gap, pixels], 1)
+    return Image.fromarray(joined[..., 0] if joined.shape[2] == 1 else joined)
+
+
+def told(found: Point) -> str:
+    """A point as HTML: where it is, and a table of energies in nats with their change from the image."""
+    where = f"<b>a = {found.a:.2f}, b = {found.b:.2f}</b>, {found.distance:.2f} from the image. "
+    if found.pixels is None:
+        where += (
+            f"{found.lacking} The values are those of the nearest grid point. To see pixels, choose an image that a model drew."
+        )
+    elif found.distance:
+        where += f"{found.outside:.0%} of its values lie outside [0, 1]: clamped in the picture, not in the energies."
+    else:
+        where = "<b>a = 0, b = 0</b>: the image itself. Click into a panel to leave it."
+    cells = [
+        [
+            row.model,
+            f"{row.joint:.2f} ({row.joint_change:+.2f})",
+            f"{row.marginal:.2f} ({row.marginal_change:+.2f})",
+            f"{row.p:.3f}",
+            html.escape(row.predicted or "needs pixels"),
+        ]
+        for row in found.rows
+    ]
+    heads = ("model", "E(x, y) (change)", "E(x) (change)", "p(y | x)", "sees")
+    body = "".join(f'<tr><th scope="row">{name}</th>{"".join(f"<td>{v}</td>" for v in rest)}</tr>' for name, *rest in cells)
+    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
+    return (
+        f'<p style="margin:0 0 8px;font-size:14px;line-height:1.5;color:var(--cem-ink)">{where}</p>'
+        '<div style="overflow-x:auto"><table class="cem-numbers">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

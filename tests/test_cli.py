@@ -1,0 +1,192 @@
+"""The command line: one JSON object on standard output, progress on standard error, one line and an exit code for errors."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cemviz import cli
+from cemviz.backend import store
+from cemviz.backend.checks import BadInput
+from cemviz.data.images import DataMissing
+from cemviz.dynamics import Diverged
+
+TINY = ["mnist-at", "--out", "toy", "--steps", "3"]
+for change in ("data=stripes", "net_args=width:4", "batch=12", "radius=0.3", "attack_steps=1", "attack_step=0.3"):
+    TINY += ["--set", change]
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run the command line in this process: (exit code, standard output, standard error)."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["cemviz", *map(str, words)])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            status = stop.code or 0
+        return status, *capsys.readouterr()
+
+    return run
+
+
+def one_object(out):
+    assert out.endswith("}\n") and out.count("\n") == 1
+    return json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+
+
+def test_train_prints_one_json_object_and_its_progress_elsewhere_and_measures_the_model(places, call):
+    status, out, err = call("train", *TINY, "--json")
+    result = one_object(out)
+    assert status == 0 and "step 3/3" in err and "measuring robust" in err
+    assert (result["model"], result["steps"]) == ("toy", 3) and result["path"].endswith("toy.safetensors")
+    card = store.read_card("toy")
+    assert card.metrics["accuracy"]["value"] == result["accuracy"] and card.metrics["robust"]["value"] == result["robust"]
+    assert card.metrics["robust"] | {"attack": "apgd", "norm": "l2", "radius": 0.3, "steps": 100} == card.metrics["robust"]
+    assert card.metrics["robust"]["count"] == 30 and result["robust"] <= result["accuracy"]
+
+
+def test_evaluate_prints_the_fields_of_the_contract(places, call):
+    call("train", *TINY)
+    status, out, _ = call("evaluate", "toy", "--json")
+    result = one_object(out)
+    assert status == 0
+    assert {"model", "metric", "value", "spread", "count", "split", "seed", "extractor"} <= result.keys()
+    assert (result["metric"], result["count"], result["split"], result["extractor"]) == ("accuracy", 30, "test", None)
+    assert result["spread"] == pytest.approx((result["value"] * (1 - result["value"]) / 30) ** 0.5, abs=1e-4)
+    args = (
+        "--metric",
+        "robust",
+        "--attack",
+        "pgd",
+        "--norm",
+        "linf",
+        "--radius",
+        0.1,
+        "--steps",
+        2,
+        "--count",
+        12,
+        "--seed",
+        5,
+    )
+    robust = one_object(call("evaluate", "toy", *args, "--json")[1])
+    expected = {"metric": "robust", "attack": "pgd", "norm": "linf", "radius": 0.1, "steps": 2, "count": 12, "seed": 5}
+    assert robust | expected == robust and 0 <= robust["value"] <= 1
+    assert one_object(call("evaluate", "toy", *args, "--json")[1]) == robust
+
+
+def test_robust_takes_auto_pgd_in_the_cards_threat_model_and_is_not_above_accuracy(places, call):
+    call("train", *TINY[:4], "40", *TINY[5:], "--set", "lr=0.02")
+    clean = one_object(call("evaluate", "toy", "--json")[1])["value"]
+    robust = one_object(call("evaluate", "toy", "--metric", "robust", "--json")[1])
+    assert (robust["attack"], robust["norm"], robust["radius"]) == ("apgd", "l2", 0.3) and robust["value"] <= clean
+    none = one_object(call("evaluate", "toy", "--metric", "robust", "--radius", 0, "--json")[1])["value"]
+    assert none == clean > 0.5
+
+
+def test_without_json_the_result_is_a_line_a_field(places, call):
+    call("train", *TINY)
+    _, out, _ = call("evaluate", "toy")
+    assert "metric: accuracy" in out.splitlines() and not out.startswith("{")
+
+
+def test_list_names_every_table_once_as_json(places, call):
+    result = one_object(call("list", "--json")[1])
+    assert result.keys() == {"models", "samplers", "attacks", "recipes", "datasets", "presets", "experiments", "metrics"}
+    assert all(row.keys() == {"name", "title"} for rows in result.values() for row in rows)
+    assert {row["name"] for row in result["attacks"]} >= {"fgsm", "pgd", "apgd"} and result["models"] == []
+
+
+BAD = [
+    (["evaluate", "nothing"], "no model 'nothing'"),
+    (["evaluate", "../x"], "model name is '../x'"),
+    (["evaluate", "toy", "--metric", "speed"], "metric is 'speed'; choose one of accuracy, robust"),
+    (["evaluate", "toy", "--metric", "robust", "--attack", "targeted"], "attack is 'targeted'; choose one of fgsm, pgd"),
+    (["evaluate", "toy", "--metric", "robust", "--norm", "l1"], "norm is 'l1'; choose one of l2, linf"),
+    (["evaluate", "toy", "--metric", "robust", "--radius", "nan"], "ε (radius) is nan; give a number from 0 to 100"),
+    (["evaluate", "toy", "--metric", "robust", "--radius", "-1"], "ε (radius) is -1; give a number from 0 to 100"),
+    (["evaluate", "toy", "--metric", "robust", "--steps", "0"], "K (steps) is 0; give a whole number from 1"),
+    (["evaluate", "toy", "--count", "0"], "count is 0; give a whole number from 1"),
+    (["evaluate", "toy", "--count", "many"], "'--count'"),
+    (["evaluate", "toy", "--device", "tpu"], "device is 'tpu'; choose cuda"),
+    (["evaluate"], "model"),
+    (["evaluate", "toy", "--colour"], "--colour"),
+    (["paint"], "paint"),
+    (["train", "mnist"], "no recipe 'mnist'"),
+    (["train", "mnist-at", "--scale", "huge"], "no scale 'huge'"),
+    (["train", "mnist-at", "--set", "lr"], "--set is 'lr'; give field=value"),
+    (["train", "mnist-at", "--set", "lr=fast"], "lr is 'fast'; give a number"),
+    (["train", "mnist-at", "--set", "optimizer=adam"], "optimizer is 'adam'; choose one of adamw, sgd"),
+    (["train", "mnist-at", "--set", "data=cats"], "no data set 'cats'"),
+    (["train", "mnist-at", "--steps", "0"], "steps is 0; give at least 1"),
+    (["train", "mnist-at", "--set", "data=stripes", "--set", "batch=100"], "batch size is 100, but the set holds 60 images"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), BAD)
+def test_bad_input_is_one_line_on_standard_error_and_exit_code_2(places, call, words, said):
+    if "toy" in words:
+        call("train", *TINY)
+    status, out, err = call(*words, "--json")
+    assert status == 2 and out == "" and said in err and err.startswith("cemviz: ") and err.count("\n") == 1
+
+
+def test_a_run_that_diverges_is_one_line_and_exit_code_1(places, call):
+    status, out, err = call("train", *TINY, "--set", "lr=1e6", "--set", "clip=inf", "--set", "optimizer=sgd",
+                            "--set", "schedule=constant", "--steps", "20", "--json")  # fmt: skip
+    assert status == 1 and out == "" and "cemviz: training diverged" in err.splitlines()[-1] and "Traceback" not in err
+
+
+def test_broken_weights_are_one_line_and_exit_code_2(places, call):
+    call("train", *TINY)
+    (places / "models" / "toy.safetensors").write_bytes(b"broken")
+    status, out, err = call("evaluate", "toy")
+    assert status == 2 and out == "" and "does not match its card" in err and "Traceback" not in err
+
+
+def test_debug_raises_the_error_itself(places, call, monkeypatch):
+    monkeypatch.setenv("CEMVIZ_DEBUG", "1")
+    with pytest.raises(KeyError, match="nothing"):
+        call("evaluate", "nothing")
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_module_runs_as_a_program_and_shows_a_traceback_only_when_debugging(places, debug):
+    env = os.environ | ({"CEMVIZ_DEBUG": "1"} if debug else {})
+    done = subprocess.run(
+        [sys.executable, "-m", "cemviz", "evaluate", "nothing", "--json"], env=env, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "" and ("Traceback" in done.stderr) == debug and "no model 'nothing'" in done.stderr
+    assert done.returncode == (1 if debug else 2)
+
+
+def test_no_command_shows_the_help(call):
+    status, out, err = call()
+    assert "Usage" in out + err and "NoArgs" not in err and status in (0, 2)
+
+
+def test_help_is_not_an_error(call):
+    status, out, _ = call("--help")
+    assert status == 0 and "evaluate" in out
+
+
+def test_an_interrupt_says_how_to_go_on_and_exits_with_130(places, call, monkeypatch):
+    monkeypatch.setattr(cli, "choose", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    status, out, err = call("evaluate", "toy")
+    assert status == 130 and out == "" and "--resume" in err
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (BadInput("x", "m"), 2), (KeyError("k"), 2), (ValueError("v"), 2), (DataMissing("d"), 2),
+        (store.BrokenCheckpoint("b"), 2), (Diverged("d"), 1), (RuntimeError("r"), 1), (OSError("disk full"), 1),
+    ],
+)  # fmt: skip
+def test_exit_codes_tell_bad_input_from_failed_runs(error, expected):
+    assert cli.code(error) == expected

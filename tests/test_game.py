@@ -1,0 +1,139 @@
+"""The 2D games: payoff and distance by hand, the moves of both algorithms, and what each must reach."""
+
+import math
+
+import pytest
+import torch
+from conftest import randn, seeded
+
+from cemviz.data.toys import BOX, P0S, TOYS
+from cemviz.dynamics import length
+from cemviz.metrics.game import LOG4, energy_distance, grid, standing, utility
+from cemviz.training.binary import Game, Rules
+
+MINIMAX = Rules(rule="minimax", count=1024, inner=100, lr=1e-3, step=0.3, shrink=0.94, width=32, gain=1.0)
+
+
+def play(rules, turns, seed=0):
+    game = Game(rules, seed)
+    for _ in range(turns):
+        game.attack()
+        game.learn()
+    return game
+
+
+# measures ----------------------------------------------------------------------------------------------------------------
+
+
+def test_utility_is_log_d_on_data_plus_log_of_one_minus_d_on_moved_points():
+    data, moved = torch.tensor([[0.3], [2.0]]), torch.tensor([[-1.0], [0.0], [1.5]])
+    sigmoid = lambda t: 1 / (1 + math.exp(-t))  # noqa: E731
+    expected = sum(math.log(sigmoid(t)) for t in (0.3, 2.0)) / 2 + sum(math.log(1 - sigmoid(t)) for t in (-1, 0, 1.5)) / 3
+    assert utility(data, moved).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_utility_is_minus_log_4_where_d_is_one_half_and_finite_for_huge_logits():
+    assert utility(torch.zeros(4, 1), torch.zeros(3, 1)).item() == pytest.approx(-math.log(4)) == pytest.approx(-LOG4)
+    assert utility(torch.full((2, 1), -1e4), torch.full((2, 1), 1e4)).isfinite()
+
+
+def test_energy_distance_equals_a_double_loop_and_is_zero_for_the_same_sample():
+    x, y = randn(6, 2, seed=1), randn(4, 2, seed=2) + 1
+    mean = lambda a, b: sum((p - q).norm().item() for p in a for q in b) / (len(a) * len(b))  # noqa: E731
+    assert energy_distance(x, y) == pytest.approx(2 * mean(x, y) - mean(x, x) - mean(y, y))
+    assert energy_distance(x, x) == pytest.approx(0, abs=1e-12)
+    assert energy_distance(torch.zeros(3, 2), torch.tensor([[3.0, 4.0]]).expand(5, 2)) == pytest.approx(10)
+
+
+def test_the_grid_covers_the_box_row_by_row_from_below():
+    g = grid(5)
+    assert g[0].tolist() == [-BOX, -BOX] and g[1].tolist() == [-1.5, -3] and g[-1].tolist() == [BOX, BOX] and len(g) == 25
+
+
+class Step(torch.nn.Module):
+    """D = 1/2 within 1.2 of the origin (the Gaussian's support has radius .4 sqrt(-2 log .01) = 1.214), `far` beyond x = 2."""
+
+    def __init__(self, far):
+        super().__init__()
+        self.far = far
+
+    def forward(self, x):
+        return torch.where(x[:, :1] > 2, self.far, torch.where(x.norm(dim=1, keepdim=True) < 1.3, 0.0, -4.0))
+
+
+@pytest.mark.parametrize(("far", "share"), [(4.0, (1 / 6) / (1 - math.pi * 1.214**2 / 36)), (0.0, 0.0), (0.03, 0.0)])
+def test_spurious_is_the_share_of_the_area_outside_the_support_where_d_is_above_51_percent(far, share):
+    x = TOYS["gaussian"].sample(500, seeded())
+    s = standing(Step(far), "gaussian", x, x, x)
+    assert s.D_support == pytest.approx(0.5, abs=1e-6) and s.distance == pytest.approx(0, abs=1e-5)
+    assert s.spurious == pytest.approx(share, abs=0.006)  # the grid's resolution
+
+
+# moves -------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_maximin_attack_climbs_f_from_fresh_draws_of_p0_by_k_steps_of_length_lambda():
+    game = Game(Rules(p0="corner", steps=6, step=0.1), 1)
+    first, second = game.attack().clone(), game.attack()
+    assert first.shape == (7, 256, 2) and not torch.equal(first[0], second[0])
+    assert P0S["corner"].log_prob(first[0]).isfinite().all() and first[0].mean(0).sub(-2.3).abs().max() < 0.1
+    moves = (first[1:] - first[:-1]).flatten(0, 1)
+    assert (length(moves) <= 0.1 + 1e-5).all() and length(moves).median() == pytest.approx(0.1, abs=1e-5)
+    assert (length(first[-1] - first[0]) <= 0.6 + 1e-4).all()  # travel bound of thesis (2.8): lambda K
+    f = game.net(first[-1]) - game.net(first[0])
+    assert (f > 0).float().mean() > 0.9
+
+
+def test_the_minimax_attack_moves_the_kept_points_by_one_step_that_shrinks():
+    game = Game(Rules(rule="minimax", step=0.2, shrink=0.5), 1)
+    start = game.moved
+    one = game.attack()
+    assert one.shape == (2, 256, 2) and torch.equal(one[0], start)
+    two = game.attack()
+    assert torch.equal(two[0], one[1])
+    inside = (two[1].abs() < BOX).all(1) & (one[1].abs() < BOX).all(1)
+    torch.testing.assert_close(length(one[1] - one[0])[inside], torch.full((int(inside.sum()),), 0.2), rtol=0, atol=1e-5)
+    torch.testing.assert_close(length(two[1] - two[0])[inside], torch.full((int(inside.sum()),), 0.1), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("rule", ["maximin", "minimax"])
+def test_learning_raises_u_on_the_points_in_play_and_counts_its_updates(rule):
+    game = Game(Rules(rule=rule, inner=40), 1)
+    game.attack()
+    before = utility(game.net(game.x_data), game.net(game.moved)).item()
+    data = game.x_data
+    assert game.learn() > before + 0.05 and game.updates == 40 and game.turn == 1
+    assert torch.equal(data, game.x_data) == (rule == "minimax")  # Algorithm 2 keeps its draws of p_data
+
+
+def test_a_game_is_a_function_of_its_seed_and_leaves_the_global_random_state_alone():
+    before = torch.get_rng_state()
+    a, b, c = (play(Rules(), 3, seed) for seed in (1, 1, 2))
+    assert torch.equal(a.path, b.path) and not torch.equal(a.path, c.path) and a.standing() == b.standing()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# what they reach ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def maximin():
+    return {p0: [play(Rules(p0=p0), 150, seed).standing() for seed in (0, 1, 2)] for p0 in ("uniform", "corner")}
+
+
+def test_maximin_reaches_minus_log_4_with_d_one_half_on_the_support(maximin):
+    for s in maximin["uniform"]:
+        assert abs(s.U + math.log(4)) <= 0.02 and abs(s.D_support - 0.5) <= 0.02
+
+
+def test_maximin_leaves_no_spurious_maxima_where_p0_is_uniform_and_some_where_it_sits_in_a_corner(maximin):
+    assert [s.spurious for s in maximin["uniform"]] == [0, 0, 0]
+    assert sum(s.spurious for s in maximin["corner"]) / 3 > 0.05  # a seed may end without any
+
+
+@pytest.mark.slow
+def test_minimax_brings_p_t_as_close_to_p_data_as_two_draws_up_to_a_factor_two():
+    game = play(MINIMAX, 45, seed=1)
+    draw = lambda n, seed: TOYS["gaussian"].sample(n, seeded(seed))  # noqa: E731
+    of_draws = sum(energy_distance(draw(1024, 100 + s), draw(1000, 200 + s)) for s in range(10)) / 10
+    assert game.standing().distance <= 2 * of_draws

@@ -1,0 +1,84 @@
+import threading
+import time
+
+import pytest
+
+from cemviz.backend.jobs import Jobs, TimedOut
+
+
+def counting(n, log, name="job", pause=0.0):
+    try:
+        for i in range(n):
+            log.append((name, i))
+            time.sleep(pause)
+            yield i
+    finally:
+        log.append((name, "closed"))
+
+
+def test_jobs_run_one_at_a_time_in_the_order_they_came():
+    jobs, log = Jobs(), []
+    first = jobs.submit(counting(5, log, "first", 0.01), title="first")
+    second = jobs.submit(counting(5, log, "second"), title="second")
+    assert (first.position, second.position) == (0, 1)
+    thread = threading.Thread(target=lambda: list(second))
+    thread.start()
+    assert list(first) == [0, 1, 2, 3, 4]
+    thread.join(5)
+    assert [name for name, _ in log] == ["first"] * 6 + ["second"] * 6
+    assert first.status == second.status == "done"
+
+
+def test_a_cancelled_job_stops_at_its_next_step_and_closes_its_work():
+    jobs, log = Jobs(), []
+    job = jobs.submit(counting(100, log), title="long")
+    seen = []
+    for item in job:
+        seen.append(item)
+        if item == 2:
+            job.cancel()
+    assert seen == [0, 1, 2] and log[-1] == ("job", "closed") and job.status == "cancelled"
+
+
+def test_a_waiting_job_that_is_cancelled_leaves_the_queue_without_running():
+    jobs, log = Jobs(), []
+    blocker = iter(jobs.submit(counting(3, log, "blocker"), title="blocker"))
+    next(blocker)
+    waiting = jobs.submit(counting(3, log, "waiting"), title="waiting")
+    behind = jobs.submit(counting(1, log, "behind"), title="behind")
+    thread = threading.Thread(target=lambda: list(waiting))
+    thread.start()
+    waiting.cancel()
+    thread.join(5)
+    assert not thread.is_alive() and waiting.status == "cancelled" and behind.position == 1
+    assert ("waiting", 0) not in log
+
+
+def test_closing_the_iteration_hands_the_turn_on():
+    jobs, log = Jobs(), []
+    running = iter(jobs.submit(counting(100, log), title="left"))
+    next(running)
+    running.close()
+    assert log[-1] == ("job", "closed")
+    assert list(jobs.submit(counting(2, log), title="next")) == [0, 1]
+
+
+def test_a_failed_job_reports_and_leaves_the_others_alone():
+    def broken():
+        yield 1
+        raise ValueError("α is -1")
+
+    jobs = Jobs()
+    job = jobs.submit(broken(), title="broken")
+    with pytest.raises(ValueError, match="α is -1"):
+        list(job)
+    assert job.status == "failed" and str(job.error) == "α is -1"
+    assert list(jobs.submit(iter([7]), title="next")) == [7]
+
+
+def test_a_job_over_its_time_limit_is_stopped_with_the_limit_named():
+    jobs, log = Jobs(), []
+    job = jobs.submit(counting(1000, log, pause=0.01), title="Sampling", limit=0.05)
+    with pytest.raises(TimedOut, match=r"Sampling ran longer than 0.05 s"):
+        list(job)
+    assert job.status == "timed out" and log[-1] == ("job", "closed") and len(log) < 100

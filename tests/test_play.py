@@ -1,0 +1,333 @@
+"""The playground: the games reach what the thesis says, moves come in any order, a frame is small and true to the net."""
+
+import copy
+import json
+import math
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from cemviz.backend.checks import BadInput
+from cemviz.backend.play import HISTORY, TRAIL, Playground, PlayRequest, changed_rules, play, rules
+from cemviz.backend.presets import PLAY
+from cemviz.metrics.game import LOG4
+
+gr = pytest.importorskip("gradio")
+from cemviz.ui import playing  # noqa: E402
+from cemviz.ui import plots_playground as plots  # noqa: E402
+from cemviz.ui.controls import Session  # noqa: E402
+
+MAXIMIN = ("maximin", "gaussian", "uniform", "maximin", 20, 0.2, 1, 2e-3, 0)
+LAYERS = list(plots.LAYERS)
+
+
+@cache
+def settled(preset, turns):
+    ground = Playground(PLAY[preset].rules, PLAY[preset].seed)
+    ground.both(turns)
+    return ground
+
+
+def weights(ground):
+    return torch.cat([p.detach().flatten() for p in ground.game.net.parameters()])
+
+
+# ------------------------------------------------------------------------------------------------- what the thesis says
+
+
+def test_maximin_from_everywhere_leaves_no_spurious_maximum_and_reaches_minus_log_4():
+    fresh = Playground(PLAY["maximin"].rules).view()
+    assert fresh.spurious > 0.2  # there was something to find
+    view = settled("maximin", 250).view()
+    assert view.spurious == 0
+    assert abs(view.U + LOG4) <= 0.02
+    assert abs(view.D_support - 0.5) <= 0.02
+
+
+def test_maximin_from_a_corner_keeps_spurious_maxima_that_its_payoff_does_not_show():
+    view = settled("maximin-corner", 250).view()
+    assert view.spurious > 0.05
+    assert abs(view.U + LOG4) <= 0.05
+
+
+def test_a_weak_attack_leaves_the_payoff_above_its_solution():
+    assert settled("too-weak", 100).view().U > -LOG4 + 0.3
+
+
+def test_minimax_moves_kept_points_towards_p_data():
+    small = replace(PLAY["minimax-corner"].rules, count=128, inner=30, shrink=1.0)
+    ground = Playground(small)
+    before = ground.view()
+    for _ in range(8):
+        ground.learn()
+        ground.attack()
+    after = ground.view()
+    assert after.distance < 0.7 * before.distance
+    np.testing.assert_array_equal(after.start, before.moved)  # p0 was drawn once
+    assert np.linalg.norm(after.moved - after.start, axis=1).max() <= 8 * small.step + 1e-5
+
+
+# --------------------------------------------------------------------------------------------------- rules and changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"step": -0.1}, "λ (step) is -0.1"),
+        ({"steps": 10**6}, "K (steps) is 1e+06"),
+        ({"steps": math.nan}, "K (steps) is nan"),
+        ({"steps": 2.5}, "whole"),
+        ({"inner": 0}, "inner is 0"),
+        ({"lr": math.inf}, "lr is inf"),
+        ({"data": "moon"}, "choose one of"),
+        ({"p0": "everywhere"}, "choose one of"),
+        ({"rule": "minmax"}, "choose one of"),
+    ],
+)
+def test_bad_numbers_name_the_value_and_the_range(changes, said):
+    with pytest.raises(BadInput) as error:
+        rules("maximin", **changes)
+    assert said in str(error.value)
+
+
+def test_rules_change_what_is_asked_and_nothing_else():
+    assert rules("maximin", steps=5, lr=None) == replace(PLAY["maximin"].rules, steps=5)
+    with pytest.raises(BadInput):
+        rules("nonsense")
+
+
+def test_a_change_keeps_net_points_and_turn_and_counts_from_the_next_move():
+    ground = Playground()
+    ground.both(2)
+    net, kept = ground.game.net, weights(ground)
+    ground.change(steps=3, step=0.1, inner=2, lr=1e-2)
+    assert ground.game.net is net and torch.equal(weights(ground), kept) and ground.game.turn == 2
+    ground.attack()
+    assert ground.game.path.shape[0] == 4
+    assert (ground.game.path[1:] - ground.game.path[:-1]).norm(dim=2).max() <= 0.1 + 1e-6
+    updates = ground.game.updates
+    ground.learn()
+    assert ground.game.updates == updates + 2
+    assert [group["lr"] for group in ground.game.optimizer.param_groups] == [1e-2]
+
+
+def test_a_refused_change_changes_nothing():
+    ground = Playground()
+    before = ground.game.rules
+    with pytest.raises(BadInput):
+        ground.change(steps=5, step=-1)
+    with pytest.raises(ValueError, match="p0 cannot change"):
+        ground.change(p0="corner")
+    assert ground.game.rules == before
+
+
+def test_a_refused_seed_keeps_the_game():
+    ground = Playground()
+    ground.both(2)
+    with pytest.raises(BadInput, match="seed"):
+        ground.reset(PLAY["rings"].rules, -1)
+    assert ground.game.turn == 2 and ground.game.rules == PLAY["maximin"].rules
+
+
+# ---------------------------------------------------------------------------------------------------------------- views
+
+
+def test_either_player_may_begin():
+    ground = Playground()
+    ground.learn()
+    assert (ground.game.turn, ground.game.updates) == (0, 1)
+    ground.attack()
+    ground.attack()
+    assert (ground.game.turn, ground.game.updates) == (2, 1)
+
+
+@pytest.mark.parametrize("preset", ["maximin", "minimax"])
+def test_paths_lead_from_the_start_to_the_perturbed_points(preset):
+    ground = Playground(changed_rules(PLAY[preset].rules, inner=1, steps=40))
+    assert ground.view().path.shape[0] == 1
+    for _ in range(3):
+        ground.both()
+    view = ground.view()
+    shown = view.path.shape[1]
+    np.testing.assert_array_equal(view.path[0], view.start[:shown])
+    np.testing.assert_array_equal(view.path[-1], view.moved[:shown])
+    assert len(view.path) == (TRAIL if preset == "maximin" else 4)  # one attack of 40 steps; three of one step
+
+
+def test_heads_are_the_normalised_gradient_of_the_logit():
+    ground = Playground()
+    ground.both(3)
+    view = ground.view(arrows=7)
+    net, h = copy.deepcopy(ground.game.net).double(), 1e-5
+    x = torch.from_numpy(view.arrows).double()
+    with torch.no_grad():
+        moved = [(net(x + h * e) - net(x - h * e)).squeeze(1) for e in torch.eye(2, dtype=torch.float64)]
+    g = torch.stack(moved, 1)
+    np.testing.assert_allclose(np.linalg.norm(view.heads, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(view.heads, (g / g.norm(dim=1, keepdim=True)).numpy(), atol=2e-3)
+
+
+def test_the_contour_is_D_with_rows_along_y():
+    ground = Playground()
+    ground.learn()
+    view = ground.view(side=9)
+    with torch.no_grad():
+        at = ground.game.net(torch.tensor([[view.axis[7], view.axis[2]]])).sigmoid().item()
+    assert view.D[2, 7] == pytest.approx(at, rel=1e-5)
+
+
+def test_history_has_one_entry_a_turn_and_stays_short():
+    ground = Playground(replace(PLAY["maximin"].rules, steps=1, count=8, width=4))
+    ground.view()
+    ground.attack()
+    ground.view()
+    ground.learn()
+    view = ground.view()
+    np.testing.assert_allclose(view.history[:, 0], [0, 1])
+    np.testing.assert_allclose(view.history[-1, 1:], [view.U, view.D_support, view.spurious], rtol=1e-6)
+    ground._history = [(float(k), 0.0, 0.0, 0.0) for k in range(-HISTORY, 1)]
+    ground.attack()
+    last = ground.view().history[:, 0]
+    assert len(last) <= HISTORY and last[0] == -HISTORY and last[-1] == ground.game.turn and (np.diff(last) > 0).all()
+
+
+def test_arrows_are_drawn_along_the_gradient_and_lines_stay_apart():
+    lines = plots.arrow_lines(np.zeros((1, 2)), np.array([[0.0, 1.0]]), length=0.4)
+    np.testing.assert_allclose(lines[0, [0, 1, 3]], [[0, -0.2], [0, 0.2], [0, 0.2]], atol=1e-12)
+    assert lines[0, 2, 1] < 0.2 and lines[0, 2, 0] == -lines[0, 4, 0]
+    x, _ = plots.broken(np.ones((3, 2, 2)))
+    assert np.isnan(x).tolist() == [False, False, True] * 3
+
+
+# ------------------------------------------------------------------------------------------------------------- handlers
+
+
+@pytest.mark.parametrize("preset", PLAY)
+def test_a_frame_is_a_valid_figure_of_at_most_100_kilobytes(preset):
+    go = pytest.importorskip("plotly.graph_objects")
+    held = Session()
+    playing.choose(held, preset)
+    held.playground.change(steps=60, inner=1)
+    frame = playing.move(held, preset, "turn")
+    assert sum(len(part.encode()) for part in frame) <= 100_000
+    for figure in (frame[0], frame[2]):
+        go.Figure(json.loads(figure))
+    assert ("Jensen-Shannon" in frame[1]) == (PLAY[preset].rules.rule == "minimax")
+
+
+def test_layers_can_be_left_out():
+    held = Session()
+    playing.first(held, ["data"], *MAXIMIN)
+    traces = json.loads(playing.show(held, "maximin", ["data"]))["data"]
+    assert [trace["name"] for trace in traces] == ["p_data"]
+    assert len(json.loads(playing.show(held, "maximin", LAYERS))["data"]) == len(LAYERS) + 1  # the contour is two
+
+
+def test_the_first_view_is_a_begun_game_and_the_same_for_the_same_link():
+    a, b = Session(), Session()
+    one, two = (playing.first(held, LAYERS, "maximin", "moons", *MAXIMIN[2:]) for held in (a, b))
+    assert a.playground.game.turn == playing.OPENING and str(playing.OPENING) in one[-1]
+    assert one[2] == two[2]
+    assert "Changed since" in one[0] and "Two moons" in one[0]
+    assert playing.opening(PLAY["minimax"].rules) < playing.OPENING  # about as long, with more updates a turn
+
+
+def test_a_preset_sets_its_numbers_and_starts_anew():
+    held = Session()
+    held.playground.both(2)
+    *values, told, _, _, _, _ = playing.choose(held, "rings")
+    assert values[0] == "rings" and values[-1] == PLAY["rings"].seed and told == PLAY["rings"].story
+    assert held.playground.game.turn == 0 and held.playground.game.rules == PLAY["rings"].rules
+
+
+def test_the_other_rule_brings_numbers_that_suit_it():
+    held = Session()
+    out = playing.change_rule(held, "maximin", "gaussian", "uniform", "minimax", 0)
+    assert held.playground.game.rules == PLAY["minimax"].rules and out[0]["interactive"] is False
+
+
+def test_a_number_changes_without_a_reset_and_a_bad_control_keeps_the_game():
+    held = Session()
+    held.playground.both(2)
+    told, status = playing.change(held, "maximin", 5, 0.2, 1, 2e-3)
+    assert held.playground.game.turn == 2 and "K 5" in told and "K = 5" in status
+    with pytest.raises(BadInput):
+        playing.restart(held, *MAXIMIN[:-1], 1.5)
+    with pytest.raises(BadInput):
+        playing.change(held, "maximin", 10**6, 0.2, 1, 2e-3)
+    assert held.playground.game.turn == 2
+    assert all(part == gr.skip() for part in playing.reseed(held, *MAXIMIN[:-1], None))
+
+
+def test_each_move_says_who_moved():
+    held = Session()
+    assert "p_T attacked" in playing.move(held, "maximin", "attack")[3]
+    assert "D answered" in playing.move(held, "maximin", "learn")[3]
+    both = playing.move(held, "maximin", "turn")[3]
+    assert both.index("p_T attacked") < both.index("D answered")
+    assert (held.playground.game.turn, held.playground.game.updates) == (2, 2)
+
+
+def test_play_goes_on_until_paused_and_sets_the_flag():
+    held = Session()
+    run = playing.play(held, "maximin", 2)
+    next(run)
+    next(run)
+    assert held.playground.game.turn == 4 and not held.stop.is_set()
+    assert "Paused" in playing.pause(held, "maximin")[3]
+    assert list(run) == [] and held.playground.game.turn == 4 and held.stop.is_set()
+
+
+def test_a_newer_run_ends_the_older_and_keeps_its_own_flag():
+    held = Session()
+    older = playing.play(held, "maximin", 1)
+    next(older)
+    newer = playing.play(held, "maximin", 1)
+    next(newer)
+    assert list(older) == [] and not held.stop.is_set()
+    newer.close()
+    assert held.stop.is_set()
+
+
+def test_play_waits_for_a_browser_that_lags(monkeypatch):
+    monkeypatch.setattr(playing, "PATIENCE", 0.3)
+    held = Session()
+    playing.taken(held)
+    waits = []
+    monkeypatch.setattr(held.stop, "wait", lambda seconds: waits.append(seconds) or playing.taken(held) or False)
+    run = playing.play(held, "maximin", 1)
+    for _ in range(4):
+        next(run)
+    assert 0.01 in waits  # it did wait, and went on as soon as the frame was taken
+
+
+def test_slow_motion_shows_one_move_at_a_time(monkeypatch):
+    monkeypatch.setattr(playing, "SLOW", 0.0)
+    held = Session()
+    run = playing.play(held, "maximin", 0)
+    assert ["p_T" in next(run)[3], "D answered" in next(run)[3]] == [True, True]
+    assert (held.playground.game.turn, held.playground.game.updates) == (1, 1)
+
+
+def test_visitors_do_not_share_a_game():
+    one, other = Session(), Session()
+    one.playground.both(2)
+    assert other.playground.game.turn == 0
+    fresh = copy.deepcopy(one)
+    assert fresh.playground is not one.playground and fresh.playground.game.turn == 0 and fresh.stop is not one.stop
+
+
+# --------------------------------------------------------------------------------------------------------- command line
+
+
+def test_the_command_line_gets_the_contract_s_fields():
+    last = list(play(PlayRequest("maximin", steps=21)))
+    assert [row["steps"] for row in last] == [20, 21]
+    assert {"U", "D_support", "spurious", "distance", "steps", "seconds"} <= set(last[-1])
+    json.dumps(last, allow_nan=False)
+    assert list(play(PlayRequest("maximin", seconds=0)))[-1]["steps"] == 1
+    with pytest.raises(BadInput):
+        next(play(PlayRequest("maximin", steps=0)))

@@ -1,0 +1,130 @@
+"""The table of recipes: published numbers, every row builds and steps, and changes that do not fit are refused in words."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import rand, seeded
+
+from cemviz.data.images import DATASETS
+from cemviz.dynamics import Dynamics
+from cemviz.nets import NETS, build
+from cemviz.training.loop import fit
+from cemviz.training.recipes import OBJECTIVES, RECIPES, SCHEDULES, objective, recipe
+
+ROWS = [(name, scale) for name, rows in RECIPES.items() for scale in rows]
+every = pytest.mark.parametrize(("name", "scale"), ROWS)
+SMALL = {
+    "small-resnet": {"width": 4},
+    "resnet18": {"width": 4},
+    "resnet50": {"width": 4},
+    "wide-resnet": {"depth": 10, "widen": 1},
+}
+
+
+@every
+def test_a_row_takes_a_step_on_images_of_its_data_with_its_net_objective_and_optimiser(name, scale):
+    row = recipe(name, scale)
+    shape, args = DATASETS[row.data].shape, row.net_args | SMALL[row.net]
+    net = build(row.net, mean=DATASETS[row.data].mean, std=DATASETS[row.data].std, **args).train()
+    old = [p.clone() for p in net.parameters()]
+    step = replace(row, attack_steps=min(row.attack_steps, 1))
+    batches = iter([(rand(4, *shape, dtype=torch.float32), torch.arange(4) % 3)] * 2)
+    for p in fit(net, objective(step, seeded()), batches, 2, step.optimizer_for(net), schedule=SCHEDULES[row.schedule]):
+        assert math.isfinite(p.loss)
+    assert all(not torch.equal(a, b) for a, b in zip(old, net.parameters(), strict=True) if a.dim() > 1)
+
+
+@every
+def test_a_row_names_known_things_and_its_source(name, scale):
+    row = recipe(name, scale)
+    assert row.net in NETS and row.objective in OBJECTIVES and row.schedule in SCHEDULES and row.data in DATASETS
+    assert row.source and row.kind == "classifier" and row.radius > 0
+
+
+@every
+def test_standard_rows_are_not_attacked_in_training_and_adversarial_ones_can_reach_the_edge_of_their_ball(name, scale):
+    row = recipe(name, scale)
+    if row.objective == "adversarial":
+        assert row.attack_steps * row.attack_step >= row.radius > 0
+    else:
+        assert row.attack_steps == 0
+
+
+def test_scales_go_up_from_evidence_to_shipped_with_fewer_images_for_evidence():
+    for name in RECIPES:
+        evidence, laptop, shipped = (recipe(name, scale) for scale in ("evidence", "laptop", "shipped"))
+        assert evidence.steps < laptop.steps < shipped.steps
+        assert evidence.images == 20_000 and laptop.images is shipped.images is None
+
+
+def test_the_paper_row_of_cem_c1_holds_the_published_numbers():
+    row = recipe("cifar10-at", "paper")
+    epoch = 50_000 // row.batch
+    assert (row.net, row.net_args, row.data, row.objective) == ("resnet50", {"width": 64}, "cifar10", "adversarial")
+    assert (row.batch, row.lr, row.optimizer, row.steps / epoch) == (256, 0.01, "sgd", 350)
+    assert (row.norm, row.radius, row.attack, row.attack_steps, row.attack_step) == ("l2", 0.5, "pgd", 7, 0.1)
+    rate = SCHEDULES[row.schedule]
+    assert [rate(e / 350) for e in (0, 149, 150, 199, 200, 349)] == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+    assert row.threat() == Dynamics(7, 0.1, 0.0, 0.5, "l2", "unit") and math.isinf(row.clip)
+
+
+def test_the_paper_row_of_cem_a1_holds_the_published_numbers():
+    row = recipe("cifar10-at-linf", "paper")
+    assert (row.net, row.norm, row.radius, row.attack_steps) == ("resnet18", "linf", 8 / 255, 10)
+    assert row.attack_step == pytest.approx(row.radius / 4)
+
+
+def test_the_paper_row_without_attack_differs_from_c1_in_the_objective_alone():
+    at, standard = recipe("cifar10-at", "paper"), recipe("cifar10-standard", "paper")
+    assert replace(at, title=standard.title, objective="standard", attack_steps=0, attack_step=0.0) == standard
+
+
+def test_threat_models_are_those_of_the_contract():
+    for name, norm, radius in [
+        ("mnist-standard", "l2", 2.0), ("mnist-at", "l2", 2.0), ("mnist-at-linf", "linf", 0.2),
+        ("cifar10-standard", "l2", 0.5), ("cifar10-at", "l2", 0.5), ("cifar10-at-linf", "linf", 8 / 255),
+    ]:  # fmt: skip
+        for scale in ("evidence", "laptop", "shipped"):
+            assert (recipe(name, scale).norm, recipe(name, scale).radius) == (norm, radius)
+
+
+# changes -----------------------------------------------------------------------------------------------------------------
+
+
+def test_changes_as_text_are_read_as_the_type_of_their_field():
+    row = recipe("mnist-at", "laptop", lr="0.001", steps="7", images="100", norm="linf", net_args="width:8,norm:none")
+    assert (row.lr, row.steps, row.images, row.norm) == (0.001, 7, 100, "linf")
+    assert row.net_args == {"width": 8, "norm": "none"}
+    assert recipe("mnist-at").lr == 4e-3  # the table is as it was
+
+
+def test_changes_as_values_are_taken_as_they_are():
+    assert recipe("mnist-at", lr=0.5, net_args={"width": 4}).net_args == {"width": 4}
+
+
+@pytest.mark.parametrize(
+    ("args", "changes", "error", "said"),
+    [
+        (("mnist",), {}, KeyError, "no recipe 'mnist'; choose one of mnist-standard, mnist-at"),
+        (("mnist-at", "huge"), {}, KeyError, "recipe 'mnist-at' has no scale 'huge'; choose one of evidence, laptop, shipped"),
+        (("mnist-at",), {"rate": "1"}, KeyError, "a recipe has no field 'rate'; choose one of title, data"),
+        (("mnist-at",), {"lr": "fast"}, ValueError, "lr is 'fast'; give a number, such as 0.004"),
+        (("mnist-at",), {"steps": "1.5"}, ValueError, "steps is '1.5'; give a number"),
+        (("mnist-at",), {"net_args": "width"}, ValueError, r"net_args is 'width'; give KEY:VALUE\[,KEY:VALUE\]"),
+        (("mnist-at",), {"optimizer": "adam"}, ValueError, "optimizer is 'adam'; choose one of adamw, sgd"),
+        (("mnist-at",), {"schedule": "step"}, ValueError, "schedule is 'step'; choose one of constant, one-cycle"),
+        (("mnist-at",), {"objective": "magic"}, ValueError, "objective is 'magic'; choose one of standard, adversarial"),
+        (("mnist-at",), {"norm": "l3"}, ValueError, "norm is 'l3'; choose l2 or linf"),
+        (("mnist-at",), {"radius": "-1"}, ValueError, r"β \(radius\) is -1"),
+        (("mnist-at",), {"attack": "cw"}, KeyError, "no attack 'cw'"),
+        (("mnist-at",), {"batch": "0"}, ValueError, "batch is 0; give at least 1"),
+        (("mnist-at",), {"batch": "-4"}, ValueError, "batch is -4; give at least 1"),
+        (("mnist-at",), {"steps": "0"}, ValueError, "steps is 0; give at least 1"),
+        (("mnist-at",), {"images": "-5"}, ValueError, "images is -5; give at least 1"),
+    ],
+)
+def test_bad_names_fields_and_values_are_refused_in_words(args, changes, error, said):
+    with pytest.raises(error, match=said):
+        recipe(*args, **changes)

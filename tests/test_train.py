@@ -1,0 +1,192 @@
+"""Training end to end on tiny sets on disk: stored models, cards that make them again, runs that stop and go on."""
+
+import shlex
+import shutil
+import sys
+
+import pytest
+import torch
+from conftest import CLASSES, write_images
+
+from cemviz import cli
+from cemviz.backend import store
+from cemviz.backend import train as backend
+from cemviz.backend.device import choose
+from cemviz.backend.train import TrainRequest, command, state_path, statistics, train, with_metric
+from cemviz.data import images
+from cemviz.data.images import CIFAR10, DATASETS, DataMissing
+from cemviz.dynamics import Diverged
+from cemviz.metrics.robustness import accuracy
+from cemviz.training.recipes import recipe
+
+TINY = {
+    "data": "stripes", "net_args": "width:4", "steps": "12", "batch": "12", "average": "0.8",
+    "radius": "0.3", "attack_steps": "1", "attack_step": "0.3",
+}  # fmt: skip
+
+
+def request(out="toy", **changes):
+    resume, seed = changes.pop("resume", False), changes.pop("seed", 0)
+    return TrainRequest("mnist-at", out=out, seed=seed, changes=TINY | changes, resume=resume)
+
+
+def run(asked):
+    return list(train(asked, choose("cpu")))
+
+
+def test_a_run_tells_every_step_and_stores_a_model_with_its_card(places):
+    told = run(request(seed=3))
+    assert [t["step"] for t in told] == list(range(1, 13)) and {t["steps"] for t in told} == {12}
+    assert all("adversarial cross-entropy" in t["terms"] and t["left"] >= 0 for t in told) and told[-1]["left"] == 0
+    assert told[-1]["model"] == "toy" and told[-1]["path"] == str(places / "models" / "toy.safetensors")
+    _, card = store.load("toy")
+    assert (card.name, card.kind, card.net, card.data, card.shape) == (
+        "toy",
+        "classifier",
+        "small-resnet",
+        "stripes",
+        (3, 8, 8),
+    )
+    assert card.classes == CLASSES and (card.recipe, card.scale, card.seed, card.steps) == ("mnist-at", "laptop", 3, 12)
+    assert (card.norm, card.radius) == ("l2", 0.3) and card.recipe_args["batch"] == 12 and card.device.startswith("CPU")
+    assert card.net_args["width"] == 4 and card.net_args["outputs"] == 3 and len(card.net_args["mean"]) == 3
+    assert card.sha256 == store.digest(places / "models" / "toy.safetensors") and len(card.created) == 10
+    assert not state_path("toy").exists()
+
+
+def test_the_command_on_a_card_makes_the_same_weights_again(places, monkeypatch, capsys):
+    run(request(seed=3))
+    card = store.read_card("toy")
+    words = shlex.split(card.command)
+    assert words[:3] == ["python", "-m", "cemviz"]
+    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(places / "elsewhere"))
+    monkeypatch.setattr(sys, "argv", ["cemviz", *words[3:]])
+    cli.main()
+    assert store.read_card("toy").sha256 == card.sha256
+    assert store.read_card("toy").command == card.command
+
+
+@pytest.mark.parametrize(
+    "changes", [{"net_args": {"width": 4}}, {"lr": 0.001, "steps": 3, "norm": "linf"}, {"title": "two words"}]
+)
+def test_a_command_line_says_values_as_the_command_line_reads_them(changes):
+    words = shlex.split(command(TrainRequest("mnist-at", "evidence", "m", 2, changes)))
+    told = dict(words[i + 1].split("=", 1) for i, w in enumerate(words) if w == "--set")
+    assert recipe("mnist-at", "evidence", **told) == recipe("mnist-at", "evidence", **changes)
+    assert words[3:10] == ["train", "mnist-at", "--scale", "evidence", "--seed", "2", "--out"] and words[10] == "m"
+
+
+def test_the_seed_decides_the_weights(places):
+    for out, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run(request(out, seed=seed))
+    digests = [store.read_card(name).sha256 for name in "abc"]
+    assert digests[0] == digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("stop", [1, 5, 11])
+def test_a_run_that_is_closed_and_resumed_ends_bit_equal_to_one_that_was_not(places, stop):
+    write_images(places / "data" / "cifar10" / "train", 3, 0, CIFAR10, side=32)  # its views draw from a generator too
+    asked = {"data": "cifar10", "batch": "10", "optimizer": "sgd" if stop == 5 else "adamw", "lr": "0.01"}
+    run(request("whole", **asked))
+    first = train(request("parts", **asked), choose("cpu"))
+    for told in first:
+        if told["step"] == stop:
+            break
+    first.close()
+    assert int(store.read_tensors(state_path("parts"))["step"]) == stop
+    told = run(request("parts", **asked, resume=True))
+    assert [t["step"] for t in told] == list(range(stop + 1, 13))
+    assert store.read_card("parts").sha256 == store.read_card("whole").sha256 and not state_path("parts").exists()
+
+
+def test_a_run_that_is_killed_resumes_from_its_last_periodic_save(places, monkeypatch):
+    monkeypatch.setattr(backend, "SAVE_EVERY", -1.0)
+    for told in train(request("whole"), choose("cpu")):
+        if told["step"] == 5:
+            shutil.copy(state_path("whole"), places / "kept")
+    state_path("parts").parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(places / "kept", state_path("parts"))
+    told = run(request("parts", resume=True))
+    assert told[0]["step"] == 6 and store.read_card("parts").sha256 == store.read_card("whole").sha256
+
+
+def test_without_resume_a_saved_state_is_not_used_and_with_resume_and_none_the_run_begins_anew(places):
+    first = train(request(), choose("cpu"))
+    next(first), first.close()
+    assert run(request())[0]["step"] == 1 and run(request(resume=True))[0]["step"] == 1
+
+
+def test_resuming_a_run_that_has_nothing_left_says_so(places):
+    first = train(request(), choose("cpu"))
+    for _ in range(4):
+        next(first)
+    first.close()
+    with pytest.raises(ValueError, match="the saved run of 'toy' has done 4 of 4 steps: nothing is left to train"):
+        run(request(resume=True, steps="4"))
+
+
+def test_resuming_the_state_of_another_net_is_refused(places):
+    first = train(request(), choose("cpu"))
+    next(first), first.close()
+    with pytest.raises(ValueError, match="the saved state is of another run"):
+        run(request(resume=True, net_args="width:8"))
+
+
+def test_a_run_that_diverges_stores_no_model_and_keeps_its_last_good_state(places):
+    with pytest.raises(Diverged, match=r"lower lr \(1e\+06\)"):
+        run(request(lr="1e6", clip="inf", schedule="constant", optimizer="sgd"))
+    assert not (places / "models" / "toy.json").exists()
+    state = store.read_tensors(state_path("toy"))
+    assert 0 < int(state["step"]) < 12 and all(v.isfinite().all() for v in state.values() if v.is_floating_point())
+
+
+@pytest.mark.parametrize("objective", ["standard", "adversarial"])
+def test_training_learns_an_easy_set_and_the_stored_net_knows_it(places, objective):
+    told = run(request(objective=objective, steps="60", lr="0.02", batch="30"))
+    losses = [sum(t["terms"].values()) for t in told]
+    assert sum(losses[-5:]) / 5 < 0.5 * losses[0]
+    held = images.load("stripes", "test")
+    net, _ = store.load("toy")
+    assert accuracy(net, held.floats(), held.labels) > 0.9
+
+
+def test_images_limits_the_set_to_its_first(places):
+    with pytest.raises(ValueError, match="batch size is 12, but the set holds 9 images"):
+        run(request(images="9"))
+
+
+def test_a_folder_of_its_own_gets_its_own_normalisation_and_a_known_set_the_published_one(places):
+    held = images.load("stripes", "train")
+    x, args = held.floats(), statistics(None, held)
+    assert args["mean"] == pytest.approx([x[:, c].mean().item() for c in range(3)]) and args["outputs"] == 3
+    assert args["std"] == pytest.approx([x[:, c].std().item() for c in range(3)])
+    known = statistics(DATASETS["cifar10"], held)
+    assert known["mean"] == [0.4914, 0.4822, 0.4465] and known["std"] == [0.2470, 0.2435, 0.2616]
+
+
+def test_with_metric_adds_to_the_card_and_keeps_the_rest(places):
+    run(request(steps="1"))
+    before = store.read_card("toy")
+    with_metric("toy", "accuracy", {"value": 0.5})
+    with_metric("toy", "robust", {"value": 0.25})
+    after = store.read_card("toy")
+    assert after.metrics == {"accuracy": {"value": 0.5}, "robust": {"value": 0.25}} and after.sha256 == before.sha256
+    assert store.load("toy")
+
+
+@pytest.mark.parametrize("out", ["../toy", "a b", ".x"])
+def test_a_bad_name_is_refused_before_the_work(places, out):
+    with pytest.raises(ValueError, match="model name is"):
+        next(train(request(out), choose("cpu")))
+    assert not (places / "models").exists()
+
+
+def test_missing_images_are_said_before_the_work(places):
+    with pytest.raises(DataMissing, match="no data set 'cats'"):
+        run(request(data="cats"))
+
+
+def test_training_leaves_the_global_random_state_alone(places):
+    before = torch.get_rng_state()
+    run(request(steps="2"))
+    assert torch.equal(torch.get_rng_state(), before)
