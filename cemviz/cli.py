@@ -203,9 +203,8 @@ def bench_command(
         print(json.dumps(result))
         return
     for row in result["rows"]:
-        print(
-            f"{row['name']:<8} {row['ratio']:.3f} x (limit {row['limit']:g}, {'holds' if row['holds'] else 'exceeded'}): {row['title']}"
-        )
+        verdict = "holds" if row["holds"] else "exceeded"
+        print(f"{row['name']:<8} {row['ratio']:.3f} x (limit {row['limit']:g}, {verdict}): {row['title']}")
     print(f"{result['chains']} chains, {result['steps']} steps, {result['rounds']} rounds, {result['device']}")
 
 

@@ -7,7 +7,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
-from conftest import CLASSES, write_images
+from conftest import CLASSES, randn, write_images
 
 from cemviz.backend import assets, store
 from cemviz.backend.checks import BadInput
@@ -35,9 +35,12 @@ def card(name: str, data: str = "stripes", kind: str = "classifier") -> Card:
 
 def save(name: str, seed: int, **kwargs) -> None:
     made = card(name, **kwargs)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        store.save(build(made.net, **made.net_args), made)
+    net = build(made.net, **made.net_args)
+    with torch.no_grad():
+        for p in net.parameters():
+            if p.dim() > 1:  # normalisation keeps its scales: random ones silence a net this small
+                p.add_(randn(*p.shape, seed=seed, dtype=torch.float32), alpha=0.2)
+    store.save(net, made)
 
 
 @pytest.fixture
@@ -385,7 +388,8 @@ def test_every_control_is_interactive_and_every_endpoint_private(studio):
     assert all(component.interactive for component in tab.params.values())
     assert all(name.startswith("l.") for name in tab.params)
     assert all(component.elem_id.startswith("land-") for component in tab.params.values())
-    assert all(fn.api_visibility == "private" for fn in blocks.fns.values())
+    public = [fn.name for fn in blocks.fns.values() if fn.api_visibility != "private"]
+    assert set(public) <= {"Session"}  # gradio's own event of a state that is made for each visitor
     assert len(tab.running) == 2
 
 
@@ -395,7 +399,7 @@ def test_a_live_picture_shows_each_panel_as_it_comes(studio):
     shown = [sum(f"land-plot-{k}" in step for k in range(4)) for step in steps]
     assert [n for n in shown if n] == [1, 2, 2]
     assert any("points" in step.get("land-status", "") for step in steps)
-    assert "by construction" in steps[-2]["land-status"] and steps[-1]["land-picture"]["visible"]
+    assert "by construction" in steps[-2]["land-status"] and steps[-1]["land-picture"].visible
 
 
 def test_stop_keeps_what_is_there(studio):
@@ -416,7 +420,7 @@ def test_a_click_looks_at_the_point(studio):
     event = type("Event", (), {"x": 0.6667, "y": -1.3333})()
     changed = {getattr(k, "elem_id", None): v for k, v in click[1](held, "joint", "raw", event).items()}
     assert (changed["land-a"], changed["land-b"], changed["land-plane"]) == (0.667, -1.33, "stripes-at")
-    assert "0.67" in changed["land-table"] and changed["land-picture"]["visible"]
+    assert "0.67" in changed["land-table"] and changed["land-picture"].visible
     rings = [len(json.loads(changed[f"land-plot-{k}"])["data"]) for k in (0, 1)]
     assert rings == [4, 6]  # the ring is in the plane that was clicked
 

@@ -10,7 +10,7 @@ import pytest
 os.environ["GRADIO_IS_E2E_TEST"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.timeout(600),
@@ -107,7 +107,9 @@ def test_pause_stops_the_game_and_keeps_the_same_plot(visit):
     page.evaluate("() => { document.querySelector('#play-view .js-plotly-plot').dataset.kept = 'yes' }")
     before = turns(page)
     page.locator("#play-play").click()
-    page.wait_for_function(f"() => +(document.querySelector('#play-figures').innerText.match(/turn\\D*(\\d+)/i)[1]) > {before} + 5")
+    page.wait_for_function(
+        f"() => +(document.querySelector('#play-figures').innerText.match(/turn\\D*(\\d+)/i)[1]) > {before} + 5"
+    )
     page.locator("#play-pause").click()
     page.wait_for_timeout(1500)
     stopped = turns(page)
@@ -121,7 +123,9 @@ def test_another_tab_stops_the_game(visit):
     drawn(page, "#play-view")
     before = turns(page)
     page.locator("#play-play").click()
-    page.wait_for_function(f"() => +(document.querySelector('#play-figures').innerText.match(/turn\\D*(\\d+)/i)[1]) > {before} + 2")
+    page.wait_for_function(
+        f"() => +(document.querySelector('#play-figures').innerText.match(/turn\\D*(\\d+)/i)[1]) > {before} + 2"
+    )
     open_tab(page, "Equations")
     page.wait_for_timeout(1500)
     open_tab(page, "Playground")
@@ -185,7 +189,9 @@ def test_bad_numbers_get_a_message_and_the_page_goes_on(visit, field, value, wor
     page.get_by_text(words).first.wait_for()
     page.locator(f"#samp-{field} input").fill("1")
     page.keyboard.press("Tab")
-    page.evaluate("() => { document.querySelector('#samp-status').dataset.old = document.querySelector('#samp-status').innerText }")
+    page.evaluate(
+        "() => { document.querySelector('#samp-status').dataset.old = document.querySelector('#samp-status').innerText }"
+    )
     page.locator("#samp-run").click()
     page.wait_for_function("() => { const s = document.querySelector('#samp-status'); return s.innerText !== s.dataset.old "
                            "&& s.innerText.includes('mean confidence') }", timeout=SLOW)  # fmt: skip

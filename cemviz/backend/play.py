@@ -168,10 +168,11 @@ class Playground:
             raise Diverged(f"U is {u} after {self.game.updates} updates of D; reset and lower lr ({self.game.rules.lr:g})")
 
     def both(self, turns: int = 1) -> None:
-        """Whole turns: the attack, then D's answer."""
+        """Whole turns, each undivided: the attack, then D's answer."""
         for _ in range(turns):
-            self.attack()
-            self.learn()
+            with self._lock:
+                self.attack()
+                self.learn()
 
     def _timed(self, move: Callable[[], T]) -> T:
         with self._lock:

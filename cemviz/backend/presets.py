@@ -24,7 +24,7 @@ class PlayPreset:
     seed: int = 0
 
 
-MINIMAX = Rules(rule="minimax", step=0.2, shrink=0.96, inner=100, count=1000, lr=1e-3, width=32, gain=1.0)
+MINIMAX = Rules(rule="minimax", step=0.3, shrink=0.94, inner=100, count=1024, lr=1e-3, width=32, gain=1.0)
 
 PLAY: dict[str, PlayPreset] = {
     "maximin": PlayPreset(
@@ -36,11 +36,11 @@ PLAY: dict[str, PlayPreset] = {
         "p₀ starts in one corner and never visits the rest: false maxima survive there, and nothing in training notices.",
     ),
     "minimax": PlayPreset(
-        "Minimax, p₀ everywhere", MINIMAX, 80,
+        "Minimax, p₀ everywhere", MINIMAX, 45,
         "D converges first, then every kept point takes one step: p_T moves onto p_data, as a GAN's generator would.",
     ),
     "minimax-corner": PlayPreset(
-        "Minimax, p₀ in a corner", replace(MINIMAX, p0="corner"), 80,
+        "Minimax, p₀ in a corner", replace(MINIMAX, p0="corner"), 45,
         "The corner's points reach p_data all the same, and D means nothing where neither of the two has been.",
     ),
     "rings": PlayPreset(
@@ -88,7 +88,7 @@ SAMPLE: dict[str, SamplePreset] = {
     ),
     "eta": SamplePreset(
         "Too much noise",
-        (SampleRequest("mnist-at", noise=0.01), SampleRequest("mnist-at", noise=0.1)),
+        (SampleRequest("mnist-at", noise=0.1), SampleRequest("mnist-at", "ta", noise=0.1)),
         "η is per pixel: .1 on 784 pixels is a random step of length 2.8, against a gradient step of .5.",
     ),
     "cifar10": SamplePreset(

@@ -1,5 +1,8 @@
 """Train any recipe: resumable, guarded, and stored with a card that says how to make the model again."""
 
+import hashlib
+import json
+import math
 import shlex
 import time
 from collections.abc import Iterator
@@ -70,7 +73,7 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
         held = held.first(row.images)
     net_args = row.net_args | statistics(known, held)
     net = build(row.net, seed=request.seed, **net_args).to(device.torch).train()
-    resume = store.read_tensors(saved) if request.resume and saved.is_file() else None
+    resume = _saved(saved, row, request) if request.resume and saved.is_file() else None
     done = int(resume["step"]) if resume else 0
 
     draws, views = device.generator(request.seed + 1), device.generator(request.seed + 2)
@@ -87,17 +90,17 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
     try:
         for progress in run:
             if time.monotonic() - last_save > SAVE_EVERY:
-                _keep(saved, progress, before)
+                _keep(saved, progress, before, row, request)
                 last_save = time.monotonic()
             if progress.step < row.steps:
                 yield _told(progress, done, before)
     except loop.Diverged:
         if progress is not None:
-            _keep(saved, progress, before)
+            _keep(saved, progress, before, row, request)
         raise
     except (GeneratorExit, KeyboardInterrupt):
         if progress is not None and progress.step < row.steps:
-            _keep(saved, progress, before)
+            _keep(saved, progress, before, row, request)
         raise
     if progress is None:
         raise ValueError(f"the saved run of {name!r} has done {done} of {row.steps} steps: nothing is left to train")
@@ -117,8 +120,24 @@ def statistics(known: Dataset | None, held: images.Images) -> dict[str, Any]:
     return {"mean": list(mean), "std": list(std), "outputs": len(held.classes)}
 
 
-def _keep(path: Path, progress: loop.Progress, before: float) -> None:
-    store.write_tensors(path, progress.state() | {"seconds": torch.tensor(before + progress.seconds)})
+def _keep(path: Path, progress: loop.Progress, before: float, row: Recipe, request: TrainRequest) -> None:
+    more = {"seconds": torch.tensor(before + progress.seconds), "run": _fingerprint(row, request)}
+    store.write_tensors(path, progress.state() | more)
+
+
+def _saved(path: Path, row: Recipe, request: TrainRequest) -> dict[str, torch.Tensor]:
+    state = store.read_tensors(path)
+    if not torch.equal(state["run"], _fingerprint(row, request)):
+        raise ValueError(
+            f"the saved state in {path.name} is of another run (recipe, scale, seed or a field); "
+            "give the same ones, or leave --resume out to begin anew"
+        )
+    return state
+
+
+def _fingerprint(row: Recipe, request: TrainRequest) -> torch.Tensor:
+    told = json.dumps([asdict(row), request.seed], sort_keys=True)
+    return torch.tensor(list(hashlib.sha256(told.encode()).digest()), dtype=torch.uint8)
 
 
 def _told(progress: loop.Progress, done: int, before: float) -> dict[str, Any]:
@@ -154,7 +173,7 @@ def _card(
         classes=held.classes,
         recipe=request.recipe,
         scale=request.scale,
-        recipe_args=asdict(row),
+        recipe_args={k: "inf" if v == math.inf else v for k, v in asdict(row).items()},  # JSON has no infinity
         norm=row.norm,
         radius=row.radius,
         seed=request.seed,

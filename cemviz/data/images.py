@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from safetensors.torch import load_file, safe_open, save_file
 from torch import Tensor
 
@@ -185,8 +186,11 @@ def _cache(tensors: dict[str, Tensor], folder: Path, total: int) -> None:
 
 
 def _is_of(cache: Path, folder: Path, total: int) -> bool:
-    with safe_open(cache, "pt") as file:
-        return file.metadata() == {"folder": str(folder), "files": str(total)}
+    try:
+        with safe_open(cache, "pt") as file:
+            return file.metadata() == {"folder": str(folder), "files": str(total)}
+    except SafetensorError:  # half a file, from a full disk: decode again
+        return False
 
 
 def _torchvision(name: str, split: str, folder: Path, download: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:

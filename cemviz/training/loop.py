@@ -114,7 +114,8 @@ def fit(
     Yields:
         Progress after every update.  `state()` is a flat dict: "net.*", "optimizer.*", "average.*", "generator.*", "step".
     Raises:
-        Diverged: a term is not finite or beyond LIMIT; the net then holds the weights and statistics from before that step.
+        Diverged: a term is not finite or beyond LIMIT, or the gradient is not finite; the net then holds the weights and
+            statistics from before that step.
         ValueError: the state is of another net or optimiser.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -143,19 +144,18 @@ def fit(
             group["lr"] = peak * rate
         statistics = [b.clone() for b in net.buffers()]  # BatchNorm moves them before the loss is known
         terms = objective(net, next(batches), share)
-        loss = sum(terms.values())
         told = {name: term.item() for name, term in terms.items()}
-        if not all(abs(t) < LIMIT for t in told.values()):  # also false for NaN
+        optimizer.zero_grad(set_to_none=True)
+        sum(terms.values()).backward()
+        told_norm = nn.utils.clip_grad_norm_(parameters, clip).item()
+        if not (all(abs(t) < LIMIT for t in told.values()) and math.isfinite(told_norm)):  # also false for NaN
             for held, good in zip(net.buffers(), statistics, strict=True):
                 held.copy_(good)
             worst = ", ".join(f"{k} {v:.3g}" for k, v in told.items())
             raise Diverged(
-                f"training diverged at step {done + 1} of {steps} ({worst}); lower lr ({peaks[0]:g}) or take another seed"
+                f"training diverged at step {done + 1} of {steps} ({worst}, gradient {told_norm:.3g}); "
+                f"lower lr ({peaks[0]:g}) or take another seed"
             )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if math.isfinite(clip):
-            nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
         if shadow is not None:
             shadow.update_parameters(net)

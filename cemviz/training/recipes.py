@@ -32,8 +32,8 @@ class Recipe:
         optimizer, lr, weight_decay: adamw or sgd (momentum .9), its peak rate, its decay.
         schedule: key of SCHEDULES.
         average, clip: see `loop.fit`.
-        norm, radius: the threat model: of the training attack and of robust accuracy on the card; radius is None where the
-            recipe names none.
+        norm, radius: the threat model, of robust accuracy on the card and, unless `attack_radius` says otherwise, of training.
+        attack_radius: of the training attack where it reaches farther than the threat model.
         attack, attack_steps, attack_step: of training.
     """
 
@@ -58,6 +58,7 @@ class Recipe:
     attack: str = "pgd"
     attack_steps: int = 0
     attack_step: float = 0.0
+    attack_radius: float | None = None
 
     def __post_init__(self) -> None:
         for key, known in (("objective", OBJECTIVES), ("optimizer", ("adamw", "sgd")), ("schedule", SCHEDULES)):
@@ -72,7 +73,8 @@ class Recipe:
 
     def threat(self) -> Dynamics:
         """The training attack's numbers."""
-        return threat(self.attack, self.norm, self.radius, self.attack_steps, self.attack_step)
+        radius = self.radius if self.attack_radius is None else self.attack_radius
+        return threat(self.attack, self.norm, radius, self.attack_steps, self.attack_step)
 
     def optimizer_for(self, net: nn.Module) -> torch.optim.Optimizer:
         """A fresh optimiser over the net's weights."""
@@ -152,11 +154,17 @@ def scales(
 
 
 WIDER = {"net_args": {"width": 24}, "average": 0.995}
+STRONGER = WIDER | {
+    "attack_steps": 7,
+    "attack_step": 0.7,
+    "attack_radius": 2.5,
+    "source": OURS + "CEM (7); tested at L2 radius 2, trained at 2.5 with 7 steps: 4 steps at 2 leave 60 % under Auto-PGD",
+}
 
 RECIPES: dict[str, dict[str, Recipe]] = {
-    "mnist-standard": scales(MNIST_STANDARD, evidence=468, shipped=1874),
-    "mnist-at": scales(MNIST_AT, evidence=468, shipped=1874),
-    "mnist-at-linf": scales(MNIST_AT_LINF, evidence=468, shipped=1874),
+    "mnist-standard": scales(MNIST_STANDARD, evidence=468, shipped=1874, **WIDER),
+    "mnist-at": scales(MNIST_AT, evidence=468, shipped=1874, **STRONGER),
+    "mnist-at-linf": scales(MNIST_AT_LINF, evidence=468, shipped=1874, **WIDER),
     "cifar10-standard": scales(
         CIFAR_STANDARD, evidence=468, shipped=4680, **WIDER,
         paper=replace(PAPER_C1, title="CIFAR-10, standard: CEM C.1", objective="standard", attack_steps=0, attack_step=0.0),
@@ -198,7 +206,7 @@ def _read(key: str, value: Any, present: Any) -> Any:
     try:
         if isinstance(present, dict):
             return present | {k: int(v) if v.isdigit() else v for k, v in (part.split(":", 1) for part in value.split(","))}
-        return int(value) if isinstance(present, int) or present is None else float(value)
+        return int(value) if isinstance(present, int) or key == "images" else float(value)
     except ValueError as error:
         wanted = "KEY:VALUE[,KEY:VALUE]" if isinstance(present, dict) else "a number"
         raise ValueError(f"{key} is {value!r}; give {wanted}, such as {present}") from error

@@ -262,7 +262,8 @@ def _wait(held: Session, sent: int | None) -> int | None:
 def pause(held: Session, preset: str) -> Frame:
     """Stop before the next turn, and show where."""
     held.stop.set()
-    return draw(held, preset, f"**Paused** at turn {held.playground.game.turn}.")
+    frame = draw(held, preset, "")  # waits for the turn that is being played
+    return *frame[:3], f"**Paused** at turn {held.playground.game.turn}."
 
 
 def set_speed(held: Session, speed: int) -> None:

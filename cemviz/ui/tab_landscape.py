@@ -170,6 +170,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
         request = LandscapeRequest(
             tuple(chosen),
             f"test:{number}" if name == "test" else name,
+            side=assets.SIDE,
             **dict(zip(("directions", "radius", "seed"), rest, strict=True)),
         )
         of = of if of in chosen else chosen[0]

@@ -33,11 +33,12 @@ AXES: dict[str, tuple[str, str]] = {
     "angle": ("angle between the two", "degrees"),
 }
 
-HOW = """**How to read it.** Each tile is one chain; select one, and step through it. The curves show the selected chain
-thick, the others thin. A chain climbs a multiple of two gradients, ∇f_y and ∇logsumexp f = −∇E(x): **TA** takes f_y − logsumexp,
-**CS** f_y alone, **RCS** f_y + logsumexp, **Langevin** logsumexp alone. *Our reading* of CEM's protocol: the gradient is
-L2-normalised per sample, the noise lies inside the projection, the ball is around x₀, then pixels are clamped to [0, 1]; the last
-iterate is shown. Lengths for MNIST are *our choice* (α .5: CEM's 1 scaled by the size of the box; β 6 kept)."""
+HOW = """**How to read it.** Each tile is one chain; select one, and step through it. The curves show the selected chain thick,
+the others thin. A chain climbs a multiple of two gradients, ∇f_y and ∇logsumexp f = −∇E(x): **TA** takes f_y −
+logsumexp, **CS** f_y alone, **RCS** f_y + logsumexp, **Langevin** logsumexp alone. *Our reading* of CEM's protocol:
+the gradient is L2-normalised per sample, the noise lies inside the projection, the ball is around x₀, then pixels are
+clamped to [0, 1]; the last iterate is shown. Lengths for MNIST are *our choice* (α .5: CEM's 1 scaled by the size of
+the box; β 6 kept)."""
 
 
 def build(session: gr.State, studio: Studio) -> Tab:
@@ -101,7 +102,8 @@ def build(session: gr.State, studio: Studio) -> Tab:
 
     controls = [model_a, sampler_a, model_b, sampler_b, start, classes, count, alpha, eta, beta, steps, seed]
 
-    def go(held: Session, *values: Any) -> Iterator[tuple[Any, Any]]:
+    def go(held: Session, *values: Any) -> Iterator[tuple[Any, ...]]:
+        kept = (gr.skip(),) * 3
         requests = read(*values)
         held.stop.clear()
         done: list[Chains] = []
@@ -109,35 +111,36 @@ def build(session: gr.State, studio: Studio) -> Tab:
             for request in requests:
                 job = studio.jobs.submit(sample(studio, request), title=f"Sampling from {request.model}", limit=LIMIT)
                 if job.position:
-                    yield gr.skip(), f"waiting: {job.position} before you"
+                    yield gr.skip(), f"waiting: {job.position} before you", *kept
                 for item in job:
                     if held.stop.is_set():
-                        yield gr.skip(), "stopped"
+                        yield gr.skip(), "stopped", *kept
                         return
                     if isinstance(item, Chains):
                         done.append(item)
                     elif item["k"] % 10 == 0:
-                        yield gr.skip(), f"{request.model}: step {item['k']} of {item['steps']}"
-            held.held["sampling"] = done
-            yield payload(done), summary(studio, done)
+                        yield gr.skip(), f"{request.model}: step {item['k']} of {item['steps']}", *kept
+            yield payload(done), summary(studio, done), *kept
+            yield gr.skip(), gr.skip(), *files(held, done[0])  # after the pictures: packing them takes a moment
         finally:
             held.stop.set()
 
-    running = run.click(guarded_stream(go), [session, *controls], [player, status], trigger_mode="once", **HEAVY)
+    outputs = [player, status, png, gif, npz]
+    running = run.click(guarded_stream(go), [session, *controls], outputs, trigger_mode="once", **HEAVY)
 
     def tell(key: str) -> list[Any]:
         chosen = SAMPLE[key]
         a, b = chosen.runs[0], chosen.runs[-1] if len(chosen.runs) > 1 else None
         card = studio.cards()[a.model]
         dyn = suited(a.sampler, card.shape)
-        noise = (b or a).noise if (b or a).noise is not None else dyn.noise
+        noise = dyn.noise if a.noise is None else a.noise
         return [
-            chosen.story, a.model, a.sampler, b.model if b else NONE, b.sampler if b else "rcs", a.start, ",".join(map(str, a.classes)),
-            a.count, dyn.step, noise, f"{dyn.radius:g}", dyn.steps, a.seed,
+            chosen.story, a.model, a.sampler, b.model if b else NONE, b.sampler if b else "rcs", a.start,
+            ",".join(map(str, a.classes)), a.count, dyn.step, noise, f"{dyn.radius:g}", dyn.steps, a.seed,
         ]  # fmt: skip
 
     chosen = preset.input(guarded(tell), preset, [story, *controls], **LIGHT)
-    told = chosen.then(guarded_stream(go), [session, *controls], [player, status], **HEAVY)
+    told = chosen.then(guarded_stream(go), [session, *controls], outputs, **HEAVY)
 
     def numbers(key: str, sampler: str, model: str) -> tuple[Any, ...]:
         dyn = suited(sampler, studio.cards()[model].shape) if key == "suited" else SETTINGS[key].dynamics
@@ -146,14 +149,11 @@ def build(session: gr.State, studio: Studio) -> Tab:
     for control in (setting, sampler_a, model_a):
         control.input(guarded(numbers), [setting, sampler_a, model_a], [alpha, eta, beta, steps], **LIGHT)
     halt.click(lambda held: held.stop.set(), session, None, cancels=[running, told], **LIGHT)
-    for button, write, suffix in ((png, export.save_png, "png"), (gif, export.save_gif, "gif"), (npz, export.save_npz, "npz")):
-        button.click(guarded(lambda held, w=write, s=suffix: keep(held, w, s)), session, button, **LIGHT)
-
     params = {
-        "s.story": preset, "s.a": model_a, "s.as": sampler_a, "s.b": model_b, "s.bs": sampler_b, "s.start": start, "s.classes": classes,
-        "s.count": count, "s.alpha": alpha, "s.eta": eta, "s.beta": beta, "s.K": steps, "s.seed": seed,
+        "s.story": preset, "s.a": model_a, "s.as": sampler_a, "s.b": model_b, "s.bs": sampler_b, "s.start": start,
+        "s.classes": classes, "s.count": count, "s.alpha": alpha, "s.eta": eta, "s.beta": beta, "s.K": steps, "s.seed": seed,
     }  # fmt: skip
-    return Tab(params, (guarded_stream(go), [session, *controls], [player, status]), [running, told])
+    return Tab(params, (guarded_stream(go), [session, *controls], outputs), [running, told])
 
 
 def read(
@@ -215,7 +215,8 @@ def summary(studio: Studio, runs: list[Chains]) -> str:
         moved = chains.series["distance"][-1]
         lines.append(
             f"**{letter}** climbs {a:+d}·f_y {b:+d}·logsumexp ({sampler.source}): {asked}, mean confidence "
-            f"{np.mean(chains.confidence):.2f}, moved {moved.mean():.1f} of β = {chains.dynamics.radius:g}, {chains.seconds:.1f} s."
+            f"{np.mean(chains.confidence):.2f}, moved {moved.mean():.1f} of β = {chains.dynamics.radius:g}, "
+            f"{chains.seconds:.1f} s."
         )
     found = reach(studio, runs[0])
     if found is not None:
@@ -225,14 +226,9 @@ def summary(studio: Studio, runs: list[Chains]) -> str:
     return "  \n".join(lines)
 
 
-def keep(held: Session, write: Any, suffix: str) -> str:
-    """Write the last run of panel A to a file the browser can fetch.
-
-    Raises:
-        BadInput: nothing was sampled yet.
-    """
-    runs = held.held.get("sampling")
-    if not runs:
-        raise BadInput("download", "nothing was sampled yet; press Sample first")
-    name = f"{runs[0].card.name}-{runs[0].request.sampler}-seed{int(runs[0].request.seed)}.{suffix}"
-    return str(write(runs[0], Path(tempfile.mkdtemp(prefix="cemviz-")) / name))
+def files(held: Session, chains: Chains) -> list[str]:
+    """The run as PNG, GIF and npz in a folder of the visitor's own, which goes with the session."""
+    folder = held.held.setdefault("files", tempfile.TemporaryDirectory(prefix="cemviz-"))
+    name = f"{chains.card.name}-{chains.request.sampler}-seed{int(chains.request.seed)}"
+    writers = {"png": export.save_png, "gif": export.save_gif, "npz": export.save_npz}
+    return [str(write(chains, Path(folder.name) / f"{name}.{suffix}")) for suffix, write in writers.items()]

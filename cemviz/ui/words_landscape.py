@@ -108,10 +108,13 @@ def told(found: Point) -> str:
         for row in found.rows
     ]
     heads = ("model", "E(x, y) (change)", "E(x) (change)", "p(y | x)", "sees")
-    body = "".join(f'<tr><th scope="row">{name}</th>{"".join(f"<td>{v}</td>" for v in rest)}</tr>' for name, *rest in cells)
-    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
+    body = "".join(
+        f'<tr><th scope="row" style="padding-left:0">{name}</th>{"".join(f"<td>{v}</td>" for v in rest)}</tr>'
+        for name, *rest in cells
+    )
+    head = "".join(f'<th scope="col" style="text-align:{"end" if i else "start"}">{text}</th>' for i, text in enumerate(heads))
     return (
         f'<p style="margin:0 0 8px;font-size:14px;line-height:1.5;color:var(--cem-ink)">{where}</p>'
-        '<div style="overflow-x:auto"><table class="cem-numbers">'
+        '<div style="overflow-x:auto"><table class="cem-numbers" style="border:0">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
