@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from .attacks import ATTACKS
-from .backend import export, store
+from .backend import assets, export, store
 from .backend.bench import BENCHES, bench
 from .backend.checks import BadInput, choice
 from .backend.device import choose
@@ -188,6 +188,25 @@ def play_command(
     result: dict[str, Any] = {}
     for result in play(PlayRequest(preset, seconds, steps, seed)):
         say(f"turn {result['steps']}: U {result['U']:.4f}, spurious {result['spurious']:.3f}", again=True)
+    answer(result, as_json)
+
+
+@app.command("assets")
+def assets_command(
+    dataset: Annotated[str, typer.Argument(help="A data set, see `list`.")],
+    only: Annotated[str, typer.Option(help="seeds, grids, gallery, or several with commas.")] = "seeds,grids,gallery",
+    data: Data = None,
+    device: DeviceName = None,
+    as_json: Json = False,
+) -> None:
+    """Make what ships beside the models: class Gaussians, energy grids around test images, samples the models drew."""
+    result: dict[str, Any] = {}
+    for step in assets.make(Studio(choose(device), data), dataset, root=data, only=tuple(only.split(","))):
+        if "path" in step or "skipped" in step:
+            result[step["asset"]] = step.get("path") or f"skipped: {step['skipped']}"
+            say(f"{step['asset']}: {result[step['asset']]}")
+        else:
+            say(f"{step['asset']}: {step['done']}/{step['of']}", again=True)
     answer(result, as_json)
 
 

@@ -86,7 +86,7 @@ def sampled(page) -> None:
 
 def test_every_tab_shows_something_without_a_click(visit):
     page = visit()
-    drawn(page, "#play-view")
+    drawn(page, "#play-plane")
     open_tab(page, "Landscape")
     page.wait_for_function("() => document.querySelectorAll('#tab-landscape .js-plotly-plot').length >= 2 || "
                            "document.querySelectorAll('.js-plotly-plot').length >= 4")  # fmt: skip
@@ -98,33 +98,33 @@ def test_every_tab_shows_something_without_a_click(visit):
 
 
 def turns(page) -> int:
-    return page.evaluate("() => +(document.querySelector('#play-figures')?.innerText.match(/turn\\D*(\\d+)/i)?.[1] ?? -1)")
+    return page.evaluate("() => +(document.querySelector('#play-numbers')?.innerText.match(/turn\\D*(\\d+)/i)?.[1] ?? -1)")
 
 
 def test_pause_stops_the_game_and_keeps_the_same_plot(visit):
     page = visit()
-    drawn(page, "#play-view")
-    page.evaluate("() => { document.querySelector('#play-view .js-plotly-plot').dataset.kept = 'yes' }")
+    drawn(page, "#play-plane")
+    page.evaluate("() => { document.querySelector('#play-plane .js-plotly-plot').dataset.kept = 'yes' }")
     before = turns(page)
-    page.locator("#play-play").click()
+    page.locator("#play-run").click()
     page.wait_for_function(
-        f"() => +(document.querySelector('#play-figures').innerText.match(/turn\\D*(\\d+)/i)[1]) > {before} + 5"
+        f"() => +(document.querySelector('#play-numbers').innerText.match(/turn\\D*(\\d+)/i)[1]) > {before} + 5"
     )
     page.locator("#play-pause").click()
     page.wait_for_timeout(1500)
     stopped = turns(page)
     page.wait_for_timeout(2000)
     assert turns(page) == stopped > before
-    assert page.locator("#play-view .js-plotly-plot[data-kept=yes]").count() == 1
+    assert page.locator("#play-plane .js-plotly-plot[data-kept=yes]").count() == 1
 
 
 def test_another_tab_stops_the_game(visit):
     page = visit()
-    drawn(page, "#play-view")
+    drawn(page, "#play-plane")
     before = turns(page)
-    page.locator("#play-play").click()
+    page.locator("#play-run").click()
     page.wait_for_function(
-        f"() => +(document.querySelector('#play-figures').innerText.match(/turn\\D*(\\d+)/i)[1]) > {before} + 2"
+        f"() => +(document.querySelector('#play-numbers').innerText.match(/turn\\D*(\\d+)/i)[1]) > {before} + 2"
     )
     open_tab(page, "Equations")
     page.wait_for_timeout(1500)
@@ -173,7 +173,7 @@ def test_a_changed_control_is_written_to_the_address(visit):
 
 def test_hostile_addresses_are_clamped_or_ignored(visit):
     page = visit("?tab=nope&s.count=99999&s.a=<script>&s.alpha=nan&s.K=1e9&p.K=-5&l.radius=abc&p.rule=x")
-    drawn(page, "#play-view")
+    drawn(page, "#play-plane")
     open_tab(page, "Sampling")
     assert page.locator("#samp-count input[type=number]").input_value() == "36"
     assert page.locator("#samp-model-a input").input_value() == "mnist-at"
@@ -205,7 +205,7 @@ def nodes(page) -> int:
 
 def test_redrawing_does_not_grow_the_page(visit):
     page = visit()
-    drawn(page, "#play-view")
+    drawn(page, "#play-plane")
     turn = page.locator("#play-turn")
     for _ in range(3):
         turn.click()

@@ -15,6 +15,7 @@ def small_resnet(
     depth: int = 2,
     norm: str = "batch",
     activation: str = "relu",
+    flat: int | None = None,
 ) -> nn.Sequential:
     """A residual net behind a 5x5 stem of stride 2, (B, C, H, W) -> (B, outputs).
 
@@ -25,6 +26,8 @@ def small_resnet(
         width: of the stem; block i has width * 2^i channels.
         depth: number of residual blocks, at least 1; every block but the first halves the image.
         norm: batch or none.
+        flat: side of the last map (7 for 28x28 and depth 2) to read all of it instead of its mean: that keeps where things
+            are, from which centred digits gain much robustness.
     """
     if depth < 1 or width < 1:
         raise ValueError(f"width is {width} and depth is {depth}; give at least 1")
@@ -33,8 +36,8 @@ def small_resnet(
         Normalize(mean, std),
         *_stem(len(mean), width, 5, 2, norm, activation),
         *blocks,
-        GlobalMean(),
-        nn.Linear(width * 2**depth, outputs),
+        GlobalMean() if flat is None else nn.Flatten(),
+        nn.Linear(width * 2**depth * (1 if flat is None else flat**2), outputs),
     )
 
 

@@ -253,9 +253,10 @@ def _wait(held: Session, sent: int | None) -> int | None:
     if sent is None:
         return None
     sent += 1
-    until = time.perf_counter() + PATIENCE
-    while sent - held.held["play.taken"] > AHEAD and time.perf_counter() < until and not held.stop.wait(0.01):
+    began = time.perf_counter()
+    while sent - held.held["play.taken"] > AHEAD and time.perf_counter() - began < PATIENCE and not held.stop.wait(0.01):
         pass
+    held.stop.wait(min(1.0, time.perf_counter() - began))  # as long again: it has clicks to attend to as well
     return min(sent, held.held["play.taken"] + AHEAD)
 
 

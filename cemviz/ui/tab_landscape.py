@@ -175,12 +175,18 @@ def build(session: gr.State, studio: Studio) -> Tab:
         )
         of = of if of in chosen else chosen[0]
         fields = {
-            index: gr.Number(visible=name == "test"),
-            plane: gr.Dropdown(value=of, visible=request.directions == "adversarial"),
+            index: gr.update(visible=name == "test"),
+            plane: gr.update(value=of, visible=request.directions == "adversarial"),
         }
         yield fields  # first, so that the number of a test image can be given even where there is none
         for item in draw(studio, held, request):
-            yield {status: item} if isinstance(item, str) else panels(held, by, kind, x, y, of)
+            if isinstance(item, str):
+                yield {status: item}
+                continue
+            changes = panels(held, by, kind, x, y, of)
+            for column, title, view, line in slots[len(drawn(held)[1]) : len(request.models)]:  # keeps the place of what comes
+                changes |= {column: gr.Column(visible=True), title: "computing ...", view: None, line: ""}
+            yield changes
         if held.held.get("landscape", (None,))[0] is request:  # else it was stopped before the first panel
             yield panels(held, by, kind, x, y, of)
             yield details(held, x, y, of)

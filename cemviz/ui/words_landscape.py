@@ -115,6 +115,6 @@ def told(found: Point) -> str:
     head = "".join(f'<th scope="col" style="text-align:{"end" if i else "start"}">{text}</th>' for i, text in enumerate(heads))
     return (
         f'<p style="margin:0 0 8px;font-size:14px;line-height:1.5;color:var(--cem-ink)">{where}</p>'
-        '<div style="overflow-x:auto"><table class="cem-numbers" style="border:0">'
+        '<div style="overflow-x:auto"><table class="cem-numbers" style="border:0!important">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
