@@ -276,9 +276,9 @@ def test_play_goes_on_until_paused_and_sets_the_flag():
     run = playing.play(held, "maximin", 2)
     next(run)
     next(run)
-    assert held.playground.game.turn == 4 and not held.stop.is_set()
+    assert held.playground.game.turn == 4 and not held.stops["playground"].is_set()
     assert "Paused" in playing.pause(held, "maximin")[3]
-    assert list(run) == [] and held.playground.game.turn == 4 and held.stop.is_set()
+    assert list(run) == [] and held.playground.game.turn == 4 and held.stops["playground"].is_set()
 
 
 def test_a_newer_run_ends_the_older_and_keeps_its_own_flag():
@@ -287,9 +287,9 @@ def test_a_newer_run_ends_the_older_and_keeps_its_own_flag():
     next(older)
     newer = playing.play(held, "maximin", 1)
     next(newer)
-    assert list(older) == [] and not held.stop.is_set()
+    assert list(older) == [] and not held.stops["playground"].is_set()
     newer.close()
-    assert held.stop.is_set()
+    assert held.stops["playground"].is_set()
 
 
 def test_play_waits_for_a_browser_that_lags(monkeypatch):
@@ -305,7 +305,7 @@ def test_play_waits_for_a_browser_that_lags(monkeypatch):
                 playing.taken(held)
         return False
 
-    monkeypatch.setattr(held.stop, "wait", wait)
+    monkeypatch.setattr(held.stops["playground"], "wait", wait)
     run = playing.play(held, "maximin", 1)
     for _ in range(4):
         next(run)
@@ -325,7 +325,7 @@ def test_visitors_do_not_share_a_game():
     one.playground.both(2)
     assert other.playground.game.turn == 0
     fresh = copy.deepcopy(one)
-    assert fresh.playground is not one.playground and fresh.playground.game.turn == 0 and fresh.stop is not one.stop
+    assert fresh.playground is not one.playground and fresh.playground.game.turn == 0 and fresh.stops is not one.stops
 
 
 # --------------------------------------------------------------------------------------------------------- command line

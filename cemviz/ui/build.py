@@ -94,7 +94,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
     """
     studio = studio or Studio()
     with gr.Blocks(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
-        session = gr.State(Session, time_to_live=3600, delete_callback=lambda held: held.stop.set())
+        session = gr.State(Session(), time_to_live=3600, delete_callback=Session.leave)
         gr.Markdown(INTRO, elem_id="intro")
         built: dict[str, Tab] = {}
         with gr.Tabs(elem_id="tabs") as tabs:
@@ -120,7 +120,8 @@ def build(studio: Studio | None = None) -> gr.Blocks:
             text = ",".join(map(str, default)) if isinstance(default, list) else _js(default)
             component.change(None, [component], None, js=WRITE.format(name=name, default=repr(text)))
         running = [event for tab in built.values() for event in tab.running]
-        tabs.select(lambda held: held.stop.set(), session, None, cancels=running, js=None, **LIGHT)
+        # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
+        tabs.select(lambda held: held.stops["playground"].set(), session, None, cancels=running, **LIGHT)
         tabs.select(None, None, None, js=SHOW_TAB)
     page.queue(default_concurrency_limit=4, max_size=32)
     return page

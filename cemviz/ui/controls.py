@@ -1,6 +1,7 @@
 """What the tabs share: the visitor's session, the shape of a tab, and errors that reach the visitor."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -34,15 +35,20 @@ class Session:
     """What one visitor has going.  Passed as an input of `gr.State`, never as an output; changed in place.
 
     Attributes:
-        stop: set by pause, tab switch and a closed browser; loops look at it between two steps.
+        stops: tab -> event that its loops look at between two steps; one a tab, so that no tab ends another's work.
         playground: the visitor's game.
         held: last results by tab, for downloads and clicks.
     """
 
     def __init__(self) -> None:
-        self.stop = threading.Event()
+        self.stops: defaultdict[str, threading.Event] = defaultdict(threading.Event)
         self.playground = Playground()
         self.held: dict[str, Any] = {}
+
+    def leave(self) -> None:
+        """End whatever still runs: the visitor is gone."""
+        for stop in self.stops.values():
+            stop.set()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Session":
         return Session()  # gradio copies a state's first value for every visitor; locks and nets cannot be copied
@@ -55,7 +61,7 @@ class Tab:
     Attributes:
         params: name in the address -> control; together with seed and tab they make the picture.
         draw: (function, inputs, outputs) that makes the first view, run on load after the address was read.
-        running: events that pause, a tab switch and a closed browser cancel.
+        running: events that go on by themselves until paused: another tab cancels them.
     """
 
     params: dict[str, gr.components.Component] = field(default_factory=dict)

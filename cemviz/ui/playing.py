@@ -134,7 +134,7 @@ def restart(held: Session, preset: str, *values: Any) -> tuple[Any, ...]:
     """
     *numbers, seed = values
     rules = read(preset, *numbers)
-    held.stop.set()
+    held.stops["playground"].set()
     held.playground.reset(rules, seed)
     return story(preset, rules), _k(rules), *draw(held, preset, "**A fresh net:** no move yet. Play, or make the first attack.")
 
@@ -191,7 +191,7 @@ def _k(rules: Rules) -> Any:
 
 def move(held: Session, preset: str, which: str) -> Frame:
     """One move of one player, or a turn of both."""
-    held.stop.set()
+    held.stops["playground"].set()
     return _move(held, preset, which)
 
 
@@ -212,11 +212,11 @@ def play(held: Session, preset: str, speed: int) -> Iterator[Frame]:
     """Play until paused, at most LIMIT turns."""
     run = held.held["play.run"] = object()
     held.held["play.speed"] = speed
-    held.stop.clear()
+    held.stops["playground"].clear()
     ground = held.playground
     began, frames = ground.game.turn, 0
     ahead = held.held.get("play.taken")
-    going = lambda: not held.stop.is_set() and held.held["play.run"] is run  # noqa: E731
+    going = lambda: not held.stops["playground"].is_set() and held.held["play.run"] is run  # noqa: E731
     try:
         while going() and ground.game.turn - began < LIMIT:
             at = time.perf_counter()
@@ -224,7 +224,7 @@ def play(held: Session, preset: str, speed: int) -> Iterator[Frame]:
             if turns == 0:
                 for which in ("attack", "learn"):
                     yield _move(held, preset, which)
-                    if held.stop.wait(SLOW) or not going():
+                    if held.stops["playground"].wait(SLOW) or not going():
                         return
                 continue
             for _ in range(turns):
@@ -235,12 +235,12 @@ def play(held: Session, preset: str, speed: int) -> Iterator[Frame]:
             yield plane, numbers, past if frames % CALM == 0 else gr.skip(), status
             frames += 1
             ahead = _wait(held, ahead)
-            held.stop.wait(max(0.0, 1 / RATE - (time.perf_counter() - at)))
+            held.stops["playground"].wait(max(0.0, 1 / RATE - (time.perf_counter() - at)))
         if going():
             yield draw(held, preset, f"**Stopped after {LIMIT} turns.** Press Play to go on.")
     finally:
         if held.held.get("play.run") is run:  # a newer run has a flag to itself
-            held.stop.set()
+            held.stops["playground"].set()
 
 
 def taken(held: Session) -> None:
@@ -254,15 +254,16 @@ def _wait(held: Session, sent: int | None) -> int | None:
         return None
     sent += 1
     began = time.perf_counter()
-    while sent - held.held["play.taken"] > AHEAD and time.perf_counter() - began < PATIENCE and not held.stop.wait(0.01):
+    stop = held.stops["playground"]
+    while sent - held.held["play.taken"] > AHEAD and time.perf_counter() - began < PATIENCE and not stop.wait(0.01):
         pass
-    held.stop.wait(min(1.0, time.perf_counter() - began))  # as long again: it has clicks to attend to as well
+    stop.wait(min(1.0, time.perf_counter() - began))  # as long again: it has clicks to attend to as well
     return min(sent, held.held["play.taken"] + AHEAD)
 
 
 def pause(held: Session, preset: str) -> Frame:
     """Stop before the next turn, and show where."""
-    held.stop.set()
+    held.stops["playground"].set()
     frame = draw(held, preset, "")  # waits for the turn that is being played
     return *frame[:3], f"**Paused** at turn {held.playground.game.turn}."
 

@@ -33,7 +33,7 @@ def draw(studio: Studio, held: Session, request: LandscapeRequest) -> Iterator[s
     """
     work: Iterable[Any] = landscape(studio, request)
     if len(precomputed(studio, request)) < len(set(request.models)):
-        held.stop.clear()
+        held.stops["landscape"].clear()
         work = studio.jobs.submit(landscape(studio, request), title="Landscape", limit=LIMIT)
         if work.position:
             yield f"waiting: {work.position} before you"
@@ -47,7 +47,7 @@ def draw(studio: Studio, held: Session, request: LandscapeRequest) -> Iterator[s
                 yield item
         elif "missing" in item:
             notes.append(f"**{item['model']}** is not shown. {item['missing']}")
-        elif held.stop.is_set():
+        elif held.stops["landscape"].is_set():
             notes.append("Stopped.")
             break
         else:
@@ -219,12 +219,12 @@ def build(session: gr.State, studio: Studio) -> Tab:
     gr.on([look.click, a.submit, b.submit, plane.input], guarded(looked), [session, *shown, *spot], outputs, **LIGHT)
     for k, slot in enumerate(slots):
         slot[2].select(_clicked(picked, k), [session, *shown], outputs, **LIGHT)
-    halt.click(lambda held: held.stop.set(), session, None, cancels=running, **LIGHT)
+    halt.click(lambda held: held.stops["landscape"].set(), session, None, cancels=running, **LIGHT)
     params = {
         "l.models": models, "l.image": image, "l.index": index, "l.energy": energy, "l.dirs": directions, "l.levels": levels,
         "l.radius": radius, "l.seed": seed, "l.a": a, "l.b": b, "l.plane": plane,
     }  # fmt: skip
-    return Tab(params, (stream, inputs, outputs), running)
+    return Tab(params, (stream, inputs, outputs))
 
 
 def _clicked(picked: Any, k: int) -> Any:

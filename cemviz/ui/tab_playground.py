@@ -114,7 +114,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
                 turn = gr.Button("Turn (both)", size="md", min_width=80, elem_id="play-turn")
             status = gr.Markdown("", elem_id="play-status")
             plane = live_plot(
-                height=600, elem_id="play-plane",
+                height=600, square=True, elem_id="play-plane",
                 label="The plane: contour of D, its normalised gradient field, points of p_data, p0 and p_T, with paths",
             )  # fmt: skip
             layers = gr.CheckboxGroup(

@@ -20,6 +20,7 @@ from .controls import HEAVY, LIGHT, Session, Tab, guarded, guarded_stream
 from .views import Panel, chain_player, player_payload
 
 NONE = "none"
+NOTHING = "There is no model here yet. Train one, for example with `python -m cemviz train mnist-at`, and reload the page."
 LIMIT = 60.0
 """Seconds a run may take on the page."""
 
@@ -44,27 +45,30 @@ the box; β 6 kept)."""
 def build(session: gr.State, studio: Studio) -> Tab:
     """Controls, player and downloads."""
     models = [name for name, card in studio.cards().items() if card.kind == "classifier"]
-    first = SAMPLE["robust-standard"]
-    names = [(row.title, key) for key, row in SAMPLERS.items()]
-    story = gr.Markdown(first.story, elem_id="samp-story")
+    stories = {key: p for key, p in SAMPLE.items() if all(run.model in models for run in p.runs)}
+    told_first = next(iter(stories), None)
+    model_first = "mnist-at" if "mnist-at" in models else next(iter(models), None)
+    names = [(f"{key.upper()}: {row.source}", key) for key, row in SAMPLERS.items()]
+    base = suited("rcs", (1, 28, 28))
+    story = gr.Markdown(stories[told_first].story if told_first else NOTHING, elem_id="samp-story")
     with gr.Row():
-        with gr.Column(scale=1, min_width=280):
+        with gr.Column(scale=1, min_width=280, elem_id="samp-controls"):
             preset = gr.Dropdown(
-                [(p.title, key) for key, p in SAMPLE.items() if all(run.model in models for run in p.runs)],
-                value="robust-standard", label="story", interactive=True, elem_id="samp-preset",
+                [(p.title, key) for key, p in stories.items()], value=told_first, label="story", interactive=True,
+                elem_id="samp-preset",
             )  # fmt: skip
-            model_a = gr.Dropdown(models, value="mnist-at", label="model A", interactive=True, elem_id="samp-model-a")
+            model_a = gr.Dropdown(models, value=model_first, label="model A", interactive=True, elem_id="samp-model-a")
             sampler_a = gr.Dropdown(names, value="rcs", label="sampler A", interactive=True, elem_id="samp-sampler-a")
             model_b = gr.Dropdown(
                 [("no comparison", NONE), *models],
-                value="mnist-standard",
+                value="mnist-standard" if "mnist-standard" in models else NONE,
                 label="model B",
                 interactive=True,
                 elem_id="samp-model-b",
             )
             sampler_b = gr.Dropdown(names, value="rcs", label="sampler B", interactive=True, elem_id="samp-sampler-b")
             start = gr.Dropdown(
-                [(f"{row.title}: {row.about}", key) for key, row in STARTS.items()],
+                [(row.title, key) for key, row in STARTS.items()],
                 value="class-gaussian", label="start x₀", interactive=True, elem_id="samp-start",
             )  # fmt: skip
             classes = gr.Textbox(
@@ -72,32 +76,28 @@ def build(session: gr.State, studio: Studio) -> Tab:
                 info="names or numbers, commas between",
             )  # fmt: skip
             count = gr.Slider(1, 36, 16, step=1, label="chains", interactive=True, elem_id="samp-count")
-        with gr.Column(scale=4, min_width=320):
+            setting = gr.Dropdown(
+                [("as suits sampler and data", "suited"), *[(row.title, key) for key, row in SETTINGS.items()]],
+                value="suited", label="numbers of", interactive=True, elem_id="samp-setting",
+            )  # fmt: skip
+            narrow: dict[str, Any] = {"interactive": True, "min_width": 110}
+            with gr.Row():
+                alpha = gr.Number(base.step, label="α step", info="a step's length", elem_id="samp-alpha", **narrow)
+                eta = gr.Number(base.noise, label="η noise", info="per pixel", elem_id="samp-eta", **narrow)
+            with gr.Row():
+                beta = gr.Textbox(f"{base.radius:g}", label="β radius", info="or inf", elem_id="samp-beta", **narrow)
+                steps = gr.Number(base.steps, label="K steps", info=f"0 to {MAX_STEPS}", elem_id="samp-steps", **narrow)
+            seed = gr.Number(0, label="seed", info="of every draw", interactive=True, elem_id="samp-seed")
+            with gr.Row():
+                run = gr.Button("Sample", variant="primary", elem_id="samp-run", min_width=110)
+                halt = gr.Button("Stop", elem_id="samp-stop", elem_classes="pause-when-hidden", min_width=110)
+        with gr.Column(scale=4, min_width=320, elem_id="samp-stage"):
             player = chain_player(label="Chains step by step", empty="Sampling ...", elem_id="samp-player")
             status = gr.Markdown("", elem_id="samp-status")
-    with gr.Row():
-        setting = gr.Dropdown(
-            [("as suits sampler and data", "suited"), *[(f"{row.title}: {row.source}", key) for key, row in SETTINGS.items()]],
-            value="suited", label="numbers of", interactive=True, elem_id="samp-setting",
-        )  # fmt: skip
-        base = suited("rcs", (1, 28, 28))
-        alpha = gr.Number(
-            base.step, label="α step", info="length of a step", interactive=True, elem_id="samp-alpha", min_width=100
-        )
-        eta = gr.Number(base.noise, label="η noise", info="per pixel", interactive=True, elem_id="samp-eta", min_width=100)
-        beta = gr.Textbox(
-            f"{base.radius:g}", label="β radius", info="or inf", interactive=True, elem_id="samp-beta", min_width=100
-        )
-        steps = gr.Number(
-            base.steps, label="K steps", info=f"0 to {MAX_STEPS}", interactive=True, elem_id="samp-steps", min_width=100
-        )
-        seed = gr.Number(0, label="seed", info="of every draw", interactive=True, elem_id="samp-seed", min_width=100)
-    with gr.Row():
-        run = gr.Button("Sample", variant="primary", elem_id="samp-run")
-        halt = gr.Button("Stop", elem_id="samp-stop", elem_classes="pause-when-hidden")
-        png = gr.DownloadButton("PNG of the last step", elem_id="samp-png")
-        gif = gr.DownloadButton("GIF of all steps", elem_id="samp-gif")
-        npz = gr.DownloadButton("npz of all numbers", elem_id="samp-npz")
+            with gr.Row():
+                png = gr.DownloadButton("PNG of the last step", elem_id="samp-png", min_width=150)
+                gif = gr.DownloadButton("GIF of all steps", elem_id="samp-gif", min_width=150)
+                npz = gr.DownloadButton("npz of all numbers", elem_id="samp-npz", min_width=150)
     gr.Markdown(HOW, latex_delimiters=[])
 
     controls = [model_a, sampler_a, model_b, sampler_b, start, classes, count, alpha, eta, beta, steps, seed]
@@ -105,7 +105,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
     def go(held: Session, *values: Any) -> Iterator[tuple[Any, ...]]:
         kept = (gr.skip(),) * 3
         requests = read(*values)
-        held.stop.clear()
+        held.stops["sampling"].clear()
         done: list[Chains] = []
         try:
             for request in requests:
@@ -113,7 +113,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
                 if job.position:
                     yield gr.skip(), f"waiting: {job.position} before you", *kept
                 for item in job:
-                    if held.stop.is_set():
+                    if held.stops["sampling"].is_set():
                         yield gr.skip(), "stopped", *kept
                         return
                     if isinstance(item, Chains):
@@ -123,7 +123,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
             yield payload(done), summary(studio, done), *kept
             yield gr.skip(), gr.skip(), *files(held, done[0])  # after the pictures: packing them takes a moment
         finally:
-            held.stop.set()
+            held.stops["sampling"].set()
 
     outputs = [player, status, png, gif, npz]
     running = run.click(guarded_stream(go), [session, *controls], outputs, trigger_mode="once", **HEAVY)
@@ -148,12 +148,12 @@ def build(session: gr.State, studio: Studio) -> Tab:
 
     for control in (setting, sampler_a, model_a):
         control.input(guarded(numbers), [setting, sampler_a, model_a], [alpha, eta, beta, steps], **LIGHT)
-    halt.click(lambda held: held.stop.set(), session, None, cancels=[running, told], **LIGHT)
+    halt.click(lambda held: held.stops["sampling"].set(), session, None, cancels=[running, told], **LIGHT)
     params = {
         "s.story": preset, "s.a": model_a, "s.as": sampler_a, "s.b": model_b, "s.bs": sampler_b, "s.start": start,
         "s.classes": classes, "s.count": count, "s.alpha": alpha, "s.eta": eta, "s.beta": beta, "s.K": steps, "s.seed": seed,
     }  # fmt: skip
-    return Tab(params, (guarded_stream(go), [session, *controls], outputs), [running, told])
+    return Tab(params, (guarded_stream(go), [session, *controls], outputs))
 
 
 def read(
@@ -169,6 +169,8 @@ def read(
         radius = float(str(beta).strip() or "nan")
     except ValueError:
         raise BadInput("radius", f"β (radius) is {beta!r}; give a number >= 0, or inf for no ball") from None
+    if not model_a:
+        raise BadInput("model A", NOTHING)
     blank = [
         symbol for symbol, value in (("α", alpha), ("η", eta), ("K", steps), ("seed", seed), ("chains", count)) if value is None
     ]
@@ -182,12 +184,12 @@ def read(
 def payload(runs: list[Chains]) -> str:
     """What the player plays."""
     panels = []
-    for letter, chains in zip("AB", runs, strict=False):
+    for chains in runs:
         names = chains.card.classes
         conditional = SAMPLERS[chains.request.sampler].conditional
         panels.append(
             Panel(
-                title=f"{letter}: {chains.card.name}, {chains.request.sampler.upper()}",
+                title=f"{chains.card.name}, {chains.request.sampler.upper()}",
                 frames=chains.pixels,
                 series={AXES[key][0]: values for key, values in chains.series.items()},
                 labels=[f"asked: {names[y]}" if conditional else "no class asked" for y in chains.asked],

@@ -36,7 +36,9 @@ PLOT_TEMPLATE: Final = '<div class="cem-plot" role="figure"></div>'
 PLOT_SCRIPT: Final = _script("plot.js")
 
 
-def live_plot(figure_json: str | None = None, *, height: int = 420, label: str, hover: bool = False, **kwargs: Any) -> gr.HTML:
+def live_plot(
+    figure_json: str | None = None, *, height: int = 420, label: str, hover: bool = False, square: bool = False, **kwargs: Any
+) -> gr.HTML:
     """Return a Plotly figure of fixed height that is redrawn in place, so that zoom and camera survive every update.
 
     Update it with `figure.to_json()`; frames that come faster than they can be drawn are dropped. Build figures with
@@ -49,6 +51,7 @@ def live_plot(figure_json: str | None = None, *, height: int = 420, label: str, 
         height: in pixels; wins over the figure's own height.
         label: what the figure shows, in words, for screen readers.
         hover: whether to emit `hover_point`, at most 8 a second.
+        square: keep a plane's shape on a narrow page, where the height follows the width.
         **kwargs: passed on to `gr.HTML`, e.g. `elem_id`.
 
     Events:
@@ -62,9 +65,10 @@ def live_plot(figure_json: str | None = None, *, height: int = 420, label: str, 
         html_template=PLOT_TEMPLATE,
         js_on_load=PLOT_SCRIPT,
         apply_default_css=False,
-        min_height=height,
+        min_height=None if square else height,
         height=height,
         hover=hover,
+        square=square,
         dark_of=DARK_OF,
         **kwargs,
     )

@@ -1,6 +1,9 @@
 // A Plotly figure that is redrawn in place. `props.value` is the figure as JSON; see views.live_plot.
 const plot = element.querySelector(".cem-plot");
-plot.style.height = `${props.height}px`;
+// A plane keeps its shape on a narrow page: no taller than it is wide, plus room for its titles.
+const heightNow = () => (props.square ? Math.min(props.height, plot.clientWidth + SQUARE_EXTRA || props.height) : props.height);
+const SQUARE_EXTRA = 70;
+plot.style.height = `${heightNow()}px`;
 plot.setAttribute("aria-label", props.label);
 
 const CONFIG = { displaylogo: false, responsive: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
@@ -49,7 +52,7 @@ function themed(layout) {
     yaxis: {},
     ...layout,
     font: { color: text, family: cssValue("--font") || "sans-serif", size: 12, ...layout.font },
-    height: props.height,
+    height: heightNow(),
     autosize: true,
   };
   withColours(result);
@@ -109,11 +112,23 @@ let width = 0;
 new ResizeObserver(([entry]) => {
   const changed = entry.contentRect.width !== width;
   width = entry.contentRect.width;
-  if (bound && changed && width > 0) window.Plotly.Plots.resize(plot);
+  if (!changed || width === 0) return;
+  plot.style.height = `${heightNow()}px`;
+  if (bound) window.Plotly.relayout(plot, { height: heightNow() }).then(() => window.Plotly.Plots.resize(plot));
 }).observe(plot);
 
 const themeObserver = new MutationObserver(() => (element.isConnected ? draw() : themeObserver.disconnect()));
 themeObserver.observe(document.body, { attributes: true, attributeFilter: ["class"] });
 
-watch("value", draw);
+// Values that arrive faster than the screen refreshes are drawn once: Plotly.react works synchronously, and a queue of draws
+// would keep the page from hearing a press on Pause.
+let asked = false;
+watch("value", () => {
+  if (asked) return;
+  asked = true;
+  requestAnimationFrame(() => {
+    asked = false;
+    draw();
+  });
+});
 draw();
