@@ -1,7 +1,12 @@
 """The page in a real browser: nothing leaves the machine, nothing breaks, pause stops, links reproduce, everyone can use it."""
 
 import os
+import re
 import shutil
+import socket
+import subprocess
+import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,20 +22,35 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path; set CHROMIUM to its executable"),
     pytest.mark.skipif(find_spec("playwright") is None, reason="playwright is not installed (requirements-dev.txt)"),
 ]
+ROOT = Path(__file__).parents[1]
 TABS = ("Playground", "Landscape", "Sampling", "Equations")
 SLOW = 60_000  # milliseconds: a busy machine with two cores
 
 
 @pytest.fixture(scope="module")
-def url():
-    from cemviz.backend.device import choose
-    from cemviz.backend.studio import Studio
-    from cemviz.ui.build import LAUNCH, build
+def url(tmp_path_factory):
+    """The page as a user starts it, in a process of its own."""
+    command = [sys.executable, str(ROOT / "app.py"), "--no-browser", "--device", "cpu", "--port", str(free_port())]
+    log = tmp_path_factory.mktemp("page") / "log"
+    with log.open("w") as out, subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT) as server:
+        try:
+            for _ in range(600):
+                found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
+                if found or server.poll() is not None:
+                    break
+                time.sleep(0.2)
+            assert found, log.read_text()
+            yield found[0]
+        finally:
+            server.terminate()
+        server.wait(20)
+    assert "Traceback" not in log.read_text(), log.read_text()
 
-    page = build(Studio(choose("cpu")))
-    _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, **LAUNCH)
-    yield address
-    page.close()
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +108,8 @@ def test_every_tab_shows_something_without_a_click(visit):
     page = visit()
     drawn(page, "#play-plane")
     open_tab(page, "Landscape")
-    page.wait_for_function("() => document.querySelectorAll('#tab-landscape .js-plotly-plot').length >= 2 || "
-                           "document.querySelectorAll('.js-plotly-plot').length >= 4")  # fmt: skip
+    for panel in range(2):
+        drawn(page, f"#land-plot-{panel}")
     open_tab(page, "Sampling")
     sampled(page)
     assert page.locator("#samp-player canvas").count() >= 2

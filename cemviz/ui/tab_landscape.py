@@ -134,7 +134,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
                 with gr.Column(scale=2, min_width=300):
                     picture = gr.Image(
                         format="png", label="the image (left), the point (right)", interactive=False, visible=False, height=250,
-                        buttons=["download"], elem_id="land-picture",
+                        buttons=["download"], elem_id="land-picture", alt_text="the image, and the point beside it",
                     )  # fmt: skip
                 with gr.Column(scale=3, min_width=320):
                     table = gr.HTML("", elem_id="land-table", padding=False)

@@ -1,0 +1,91 @@
+"""What ships: cards that tell the truth, files that fit the budget, and the story that the page opens with."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cemviz.backend import assets, store
+from cemviz.backend.device import choose
+from cemviz.backend.evaluate import EvaluateRequest, evaluate
+from cemviz.backend.sampling import Chains, SampleRequest, sample
+from cemviz.backend.studio import Studio
+from cemviz.data import images
+from cemviz.metrics.robustness import logits
+from cemviz.training.recipes import recipe
+
+SHIPPED = Path(__file__).parents[1] / "checkpoints"
+NAMES = sorted(path.stem for path in SHIPPED.glob("*.json"))
+
+
+@pytest.fixture(autouse=True)
+def shipped(monkeypatch):
+    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(SHIPPED))
+
+
+def run(request: SampleRequest) -> Chains:
+    *_, chains = sample(Studio(choose("cpu")), request)
+    return chains
+
+
+def test_the_models_that_the_page_opens_with_are_there():
+    assert {"mnist-standard", "mnist-at"} <= set(NAMES)
+
+
+def test_everything_fits_the_budget():
+    size = sum(path.stat().st_size for path in SHIPPED.rglob("*") if path.is_file() and "runs" not in path.parts)
+    assert size < 40 * 2**20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_card_belongs_to_its_weights_and_names_a_row_that_gives_them(name):
+    _, card = store.load(name)  # refuses a hash that does not match
+    row = recipe(card.recipe, card.scale)
+    assert (row.net, row.steps, row.objective) == (card.net, card.steps, card.recipe_args["objective"])
+    assert {k: card.net_args[k] for k in row.net_args} == row.net_args
+    assert card.command == f"python -m cemviz train {name} --scale {card.scale} --seed {card.seed}"
+    assert card.metrics["accuracy"]["count"] == card.metrics["robust"]["count"] == 1000
+    assert card.metrics["robust"]["attack"] == "apgd" and card.metrics["robust"]["radius"] == card.radius
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", NAMES)
+def test_a_card_s_accuracy_is_measured_again(name):
+    card = store.read_card(name)
+    if not images.available(card.data):
+        pytest.skip(f"{card.data} is not on this machine (CEMVIZ_DATA)")
+    *_, result = evaluate(EvaluateRequest(name), choose("cpu"))
+    assert result["value"] == pytest.approx(card.metrics["accuracy"]["value"], abs=0.002)
+
+
+@pytest.mark.parametrize("data", ["mnist", "cifar10"])
+def test_grids_and_gallery_are_of_the_models_that_ship(data):
+    held, gallery = assets.grids(data), assets.gallery(data)
+    if held is None:
+        pytest.skip(f"no grids of {data} ship")
+    assert not held.stale(store.cards()) and gallery.sha256 == store.read_card(gallery.model).sha256
+
+
+def judged(judge: str, chains: Chains) -> float:
+    """Share of last images in which another net sees the asked class."""
+    net, _ = store.load(judge)
+    return float((logits(net, torch.from_numpy(chains.final)).argmax(1).numpy() == chains.asked).mean())
+
+
+def test_the_robust_net_draws_the_asked_digits_and_the_standard_one_does_not():
+    robust, standard = run(SampleRequest("mnist-at", count=40)), run(SampleRequest("mnist-standard", count=40))
+    assert (robust.predicted == robust.asked).mean() > 0.95
+    # each judged by the other net: the robust one's digits are read by a net that had no part in them
+    assert judged("mnist-standard", robust) > 0.85
+    # hatched noise next to strokes: the standard net's pictures change where a digit has no ink
+    background = [np.median(chains.pixels[-1], axis=(1, 2, 3)).mean() for chains in (robust, standard)]
+    assert background[0] < 0.5 * background[1]
+
+
+def test_uniform_noise_lies_beyond_the_ball_and_rcs_stays_near_chance():
+    chains = run(SampleRequest("mnist-at", count=40, start="uniform"))
+    means = Studio(choose("cpu")).source(chains.card).gaussians.means[:-1]
+    x0 = torch.from_numpy(chains.pixels[0]).flatten(1).float() / 255
+    assert torch.cdist(x0, means).amin(1).min() > 2 * chains.dynamics.radius
+    assert judged("mnist-standard", chains) < 0.5
