@@ -24,11 +24,11 @@ CONTROLS = ["mnist-at", "rcs", "none", "rcs", "uniform", "3, 7", 4, 0.5, 0.01, "
 
 def chains(asked=(0, 1), predicted=(0, 0), radius=2.0) -> Chains:
     card = store.Card(
-        "m", "M", "classifier", "small-resnet", {}, "nowhere", (1, 2, 2), ("ant", "bee"), "", "", {}, "l2", 1.0, 0, 0, 0.0, "", "", ""
+        name="m", title="M", kind="classifier", net="small-resnet", net_args={}, data="nowhere", shape=(1, 2, 2),
+        classes=("ant", "bee"), recipe="", scale="", recipe_args={}, norm="l2", radius=1.0, seed=0, steps=0, seconds=0.0,
+        device="", command="", created="",
     )  # fmt: skip
-    series = {
-        k: np.arange(6.0).reshape(3, 2) for k in ("joint", "marginal", "log_p", "distance", "label_slope", "lse_slope", "angle")
-    }
+    series = {key: np.arange(6.0).reshape(3, 2) for key in AXES}
     return Chains(
         SampleRequest("m", seed=1), card, Dynamics(steps=2, radius=radius), np.array(asked), np.zeros((3, 2, 2, 2, 1), np.uint8),
         series, np.zeros((2, 1, 2, 2), np.float32), np.array(predicted), np.array([0.75, 0.25]), 0.1,
