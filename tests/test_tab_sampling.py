@@ -30,7 +30,8 @@ def chains(asked=(0, 1), predicted=(0, 0), radius=2.0) -> Chains:
     )  # fmt: skip
     series = {key: np.arange(6.0).reshape(3, 2) for key in AXES}
     return Chains(
-        SampleRequest("m", seed=1), card, Dynamics(steps=2, radius=radius), np.array(asked), np.zeros((3, 2, 2, 2, 1), np.uint8),
+        SampleRequest("m", seed=1), card, Dynamics(steps=2, radius=radius), np.array(asked),
+        np.zeros((3, 2, 2, 2, 1), np.uint8),
         series, np.zeros((2, 1, 2, 2), np.float32), np.array(predicted), np.array([0.75, 0.25]), 0.1,
     )  # fmt: skip
 
