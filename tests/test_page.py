@@ -114,7 +114,7 @@ def test_every_tab_shows_something_without_a_click(visit):
     sampled(page)
     assert page.locator("#samp-player canvas").count() >= 2
     open_tab(page, "Equations")
-    page.get_by_text("CEM (15)").first.wait_for()
+    page.locator(".cem-equation").get_by_text("CEM (15)").first.wait_for()
 
 
 def turns(page) -> int:

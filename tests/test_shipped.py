@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -30,7 +29,7 @@ def run(request: SampleRequest) -> Chains:
 
 
 def test_the_models_that_the_page_opens_with_are_there():
-    assert {"mnist-standard", "mnist-at"} <= set(NAMES)
+    assert {"mnist-standard", "mnist-at", "mnist-standard-flat", "mnist-at-flat"} <= set(NAMES)
 
 
 def test_everything_fits_the_budget():
@@ -76,11 +75,8 @@ def judged(judge: str, chains: Chains) -> float:
 def test_the_robust_net_draws_the_asked_digits_and_the_standard_one_does_not():
     robust, standard = run(SampleRequest("mnist-at", count=40)), run(SampleRequest("mnist-standard", count=40))
     assert (robust.predicted == robust.asked).mean() > 0.95
-    # each judged by the other net: the robust one's digits are read by a net that had no part in them
-    assert judged("mnist-standard", robust) > 0.85
-    # hatched noise next to strokes: the standard net's pictures change where a digit has no ink
-    background = [np.median(chains.pixels[-1], axis=(1, 2, 3)).mean() for chains in (robust, standard)]
-    assert background[0] < 0.5 * background[1]
+    assert judged("mnist-at-flat", robust) > 0.9  # a net that had no part in them reads them as asked
+    assert (standard.predicted == standard.asked).mean() < 0.6
 
 
 def test_uniform_noise_lies_beyond_the_ball_and_rcs_stays_near_chance():
@@ -88,4 +84,4 @@ def test_uniform_noise_lies_beyond_the_ball_and_rcs_stays_near_chance():
     means = Studio(choose("cpu")).source(chains.card).gaussians.means[:-1]
     x0 = torch.from_numpy(chains.pixels[0]).flatten(1).float() / 255
     assert torch.cdist(x0, means).amin(1).min() > 2 * chains.dynamics.radius
-    assert judged("mnist-standard", chains) < 0.5
+    assert judged("mnist-at-flat", chains) < 0.5

@@ -91,6 +91,13 @@ SAMPLE: dict[str, SamplePreset] = {
         (SampleRequest("mnist-at", noise=0.1), SampleRequest("mnist-at", "ta", noise=0.1)),
         "η is per pixel: .1 on 784 pixels is a random step of length 2.8, against a gradient step of .5.",
     ),
+    "head": SamplePreset(
+        "Another head: even standard training draws",
+        (SampleRequest("mnist-at-flat"), SampleRequest("mnist-standard-flat")),
+        "The same nets, but for a last layer that sees where things are instead of a mean over the picture. Now even standard "
+        "training leaves a landscape that leads to digits, if rough ones: what a classifier can draw hangs on its architecture "
+        "as well as on its training.",
+    ),
     "cifar10": SamplePreset(
         "CIFAR-10",
         (SampleRequest("cifar10-at"), SampleRequest("cifar10-standard")),
