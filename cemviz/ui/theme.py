@@ -29,18 +29,10 @@ PALETTE: Final[dict[str, tuple[str, str]]] = {
 }
 
 DATA: Final = PALETTE["data"][0]
-P0: Final = PALETTE["p0"][0]
-THIRD: Final = PALETTE["third"][0]
-FOURTH: Final = PALETTE["fourth"][0]
 INK: Final = PALETTE["ink"][0]
 MUTED: Final = PALETTE["muted"][0]
-GRID: Final = PALETTE["grid"][0]
-LINES: Final = (DATA, P0, THIRD, FOURTH)
 
 DARK_OF: Final[dict[str, str]] = dict(PALETTE.values())
-
-SEQUENTIAL: Final = "Viridis"  # densities, energies
-DIVERGING: Final = "RdBu"  # signed quantities, with zero in the middle
 
 # Gradio 6.31 ships the semi-bold file of this font as a 5 KB stub: bold text then falls back to another font.
 _FONT: Final = (gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif")
