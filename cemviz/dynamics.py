@@ -24,6 +24,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from .draws import randn
 from .energies import Energy
 
 Norm = Literal["l2", "linf"]
@@ -144,7 +145,7 @@ def kernel(
     def advance(x: Tensor, grad: Tensor) -> Tensor:
         x = x - dyn.step * direction(grad)
         if dyn.noise:
-            x = x + dyn.noise * torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+            x = x + dyn.noise * randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         x = box(ball(x, x0, dyn.radius, dyn.norm), dyn.bounds)
         return x if project is None else project(x)
 

@@ -1,8 +1,8 @@
 """Every energy of the three papers, as a pure function of scores (logits f, features z, or a binary logit d).
 
 Energies are minimised: a chain descends them, and low means likely.  `joint`, `marginal`, `binary`, `pair` and `against` are
-energies proper: -E is a log-density up to a constant.  `conditional`, `reinforced`, `infonce`, `crowding` and anything
-`negated` are objectives built from them; they have the same type, and their docstrings say what going down means.
+energies proper: -E is a log-density up to a constant.  `conditional`, `reinforced`, `divergence`, `infonce`, `crowding` and
+anything `negated` are objectives built from them; they have the same type, and their docstrings say what going down means.
 
 Because they take scores and not nets, a trainer can share one forward pass between several terms and a test needs no net.
 `on` is the only bridge from a net to an energy of its input.
@@ -85,6 +85,22 @@ def reinforced(f: Tensor, y: Tensor) -> Tensor:
     Source: CEM (15).
     """
     return joint(f, y) + marginal(f)
+
+
+def divergence(f: Tensor, other: Tensor) -> Tensor:
+    """How far a prediction is from another: descending it makes p(. | x) agree with p(. | x').
+
+    KL(p(. | x') || p(. | x)) = sum_k p(k | x') [ log p(k | x') - log p(k | x) ]
+
+    Args:
+        f: logits of x, (B, C).
+        other: logits of x', (B, C).
+    Returns:
+        divergence in nats, (B,), at least 0.
+    Source: CEM 4.2, A.1.1 (TRADES).
+    """
+    log_p, log_q = other.log_softmax(1), f.log_softmax(1)
+    return (log_p.exp() * (log_p - log_q)).sum(1)
 
 
 def binary(d: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .draws import rand, randn
 from .dynamics import Norm, box, length, per_sample
 
 JITTER = 1e-4  # added to the covariance's diagonal, as in Santurkar et al.'s published notebook
@@ -168,10 +169,10 @@ def near(
     Source: JEAT Algorithm 1 (linf); CEM A.1 ("random start").
     """
     if norm == "linf":
-        delta = (2 * torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype) - 1) * radius
+        delta = (2 * rand(x.shape, generator=generator, device=x.device, dtype=x.dtype) - 1) * radius
     else:
-        delta = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+        delta = randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         # in d dimensions the volume within r grows as r^d, so a uniform point's radius is U^(1/d)
-        share = torch.rand(len(x), generator=generator, device=x.device, dtype=x.dtype) ** (1 / math.prod(x.shape[1:]))
+        share = rand((len(x),), generator=generator, device=x.device, dtype=x.dtype) ** (1 / math.prod(x.shape[1:]))
         delta = delta * per_sample(radius * share / length(delta), x)
     return box(x + delta, bounds)

@@ -12,6 +12,7 @@ from cemviz.energies import (
     binary,
     conditional,
     crowding,
+    divergence,
     infonce,
     joint,
     marginal,
@@ -87,6 +88,30 @@ def test_the_gradient_of_cross_entropy_is_minus_the_contrastive_gradient_of_the_
     contrastive = torch.autograd.grad(negatives - joint(net(x), y).mean(), weights)
     for a, b in zip(loss, contrastive, strict=True):
         close(a, -b)
+
+
+def test_divergence_is_torchs_kl_with_the_second_prediction_for_the_target():
+    other = 2 * randn(5, 4, seed=11)
+    published = F.kl_div(F.log_softmax(LOGITS, dim=1), F.softmax(other, dim=1), reduction="batchmean")
+    close(divergence(LOGITS, other).mean(), published)
+    p, q = (a.softmax(1).tolist() for a in (other, LOGITS))
+    slow = [sum(a * math.log(a / b) for a, b in zip(*rows, strict=True)) for rows in zip(p, q, strict=True)]
+    close(divergence(LOGITS, other), torch.tensor(slow, dtype=torch.float64))
+
+
+def test_divergence_is_zero_with_zero_slope_where_the_predictions_agree_and_positive_elsewhere():
+    f = LOGITS.clone().requires_grad_()
+    e = divergence(f, LOGITS + 7.0)  # a shift of all logits is the same prediction
+    (slope,) = torch.autograd.grad(e.sum(), f)
+    close(e.detach(), torch.zeros(5).double())
+    close(slope, torch.zeros_like(slope))
+    assert (divergence(LOGITS, LOGITS.roll(1, 1)) > 1e-3).all()
+
+
+def test_divergence_stays_finite_with_its_gradient_for_huge_logits():
+    f, other = (1e4 * LOGITS).requires_grad_(), (-1e4 * LOGITS).requires_grad_()
+    e = divergence(f, other)
+    assert e.isfinite().all() and all(g.isfinite().all() for g in torch.autograd.grad(e.sum(), [f, other]))
 
 
 @pytest.mark.parametrize("shape", [(5,), (5, 1)])

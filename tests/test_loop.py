@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
-from cemviz.training.loop import Diverged, averaged, constant, evaluating, fit, multi_step, one_cycle
+from cemviz.training.loop import Diverged, averaged, constant, evaluating, fit, multi_step, one_cycle, warm_up
 
 OPTIMIZERS = {
     "adamw": lambda net: torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.1),
@@ -182,6 +182,84 @@ def test_fit_leaves_the_nets_mode_and_the_global_random_state_alone():
     assert not net.training and torch.equal(torch.get_rng_state(), before)
 
 
+# what an objective keeps, and what a probe sees -----------------------------------------------------------------------------
+
+
+class Counting:
+    """An objective with something to remember: a tensor that grows and enters the loss."""
+
+    def __init__(self):
+        self.tensors = {"memory": torch.zeros(3).double()}
+
+    def __call__(self, net, batch, progress):
+        self.tensors["memory"] += torch.tensor([1.0, 2.0, 3.0])
+        return {"ce": F.cross_entropy(net(batch[0]) * self.tensors["memory"], batch[1])}
+
+
+def test_what_an_objective_keeps_is_copied_into_the_state_and_put_back_in_place():
+    def run(steps, resume=None):
+        net, objective = linear(), Counting()
+        own = objective.tensors["memory"]
+        done = int(resume["step"]) if resume else 0
+        *_, last = fit(net, objective, vectors(done), steps, OPTIMIZERS["sgd"](net), resume=resume)
+        assert objective.tensors["memory"] is own
+        return last.state()
+
+    half, whole = run(2), run(5)
+    assert half["tensor.memory"].tolist() == [2, 4, 6] and whole["tensor.memory"].tolist() == [5, 10, 15]
+    resumed = run(5, half)
+    assert half["tensor.memory"].tolist() == [2, 4, 6]  # the file's copy is not what grows
+    assert whole.keys() == resumed.keys() and all(torch.equal(whole[k], resumed[k]) for k in whole)
+
+
+def test_what_an_objective_keeps_goes_on_growing_without_changing_a_state_taken_before():
+    net = linear()
+    run = fit(net, Counting(), vectors(), 2, OPTIMIZERS["sgd"](net))
+    held = next(run).state()
+    next(run)
+    assert held["tensor.memory"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kept", [None, torch.zeros(4).double()], ids=["missing", "of another size"])
+def test_a_state_whose_kept_tensors_do_not_fit_is_refused(kept):
+    net = linear()
+    *_, last = fit(net, Counting(), vectors(), 1, OPTIMIZERS["sgd"](net))
+    state = {k: v for k, v in last.state().items() if k != "tensor.memory"}
+    if kept is not None:
+        state["tensor.memory"] = kept
+    with pytest.raises(ValueError, match="the saved state is of another run"):
+        next(fit(net, Counting(), vectors(), 2, OPTIMIZERS["sgd"](net), resume=state))
+
+
+def test_a_probe_sees_the_net_and_the_batch_before_the_update_and_the_net_after_it():
+    net, seen = linear(), []
+
+    def probe(net, batch):
+        before = net.weight.detach().clone()
+        seen.append(batch[0])
+        return lambda net: {"moved": (net.weight - before).norm().item()}
+
+    run = fit(net, plain, vectors(), 2, OPTIMIZERS["sgd"](net), probe=probe, probe_every=1)
+    for k in range(2):
+        before = net.weight.detach().clone()
+        progress = next(run)
+        assert progress.probe == {"moved": pytest.approx((net.weight - before).norm().item())}
+        assert progress.probe["moved"] > 0 and torch.equal(seen[k], rand(6, 4, seed=k))
+
+
+@pytest.mark.parametrize(("steps", "every", "expected"), [(10, 4, [1, 5, 9, 10]), (3, 100, [1, 3]), (2, 1, [1, 2])])
+def test_a_probe_looks_at_the_first_update_every_so_many_and_the_last(steps, every, expected):
+    net = linear()
+    probe = lambda net, batch: lambda net: {"clean": 1.0}  # noqa: E731
+    run = fit(net, plain, vectors(), steps, OPTIMIZERS["sgd"](net), probe=probe, probe_every=every)
+    assert [p.step for p in run if p.probe is not None] == expected
+
+
+def test_without_a_probe_nothing_is_probed():
+    net = linear()
+    assert [p.probe for p in fit(net, plain, vectors(), 2, OPTIMIZERS["sgd"](net))] == [None, None]
+
+
 # schedules ---------------------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +272,12 @@ def test_one_cycle_rises_linearly_to_one_at_a_quarter_and_falls_along_a_cosine()
     assert one_cycle(0.25) == pytest.approx(1.0) and one_cycle(0.625) == pytest.approx(0.5)
     assert one_cycle(0.99999) == pytest.approx(0.0, abs=1e-8)
     assert one_cycle(0.4) == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.2)))
+
+
+def test_warm_up_rises_linearly_over_its_share_and_stays():
+    assert warm_up(0.0) == pytest.approx(0.04) and warm_up(0.025) == pytest.approx(0.52)
+    assert warm_up(0.05) == warm_up(0.5) == warm_up(0.99) == 1.0
+    assert warm_up(0.1, share=0.2) == pytest.approx(0.52) and warm_up(0.2, share=0.2) == pytest.approx(1.0)
 
 
 def test_multi_step_drops_tenfold_at_each_milestone_and_not_before():

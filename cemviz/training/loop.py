@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -27,11 +27,15 @@ Batch = tuple[Tensor, Tensor]
 class Objective(Protocol):
     """What is trained: named scalar terms of a batch; their sum is minimised.
 
-    `progress` is the share of the run that is done, in [0, 1): what a progressive K goes by.
+    `progress` is the share of the run that is done, in [0, 1): what a progressive K goes by.  An objective that keeps something
+    between its steps, such as a replay buffer, has an attribute `tensors`: name -> tensor, changed in place.
     """
 
     def __call__(self, net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]: ...
 
+
+Probe = Callable[[nn.Module, Batch], Callable[[nn.Module], dict[str, Any]]]
+"""Looks at the net and the batch before an update; what it returns looks at the net afterwards, and tells."""
 
 Schedule = Callable[[float], float]
 """Share of the run done, in [0, 1) -> factor of the learning rate."""
@@ -40,6 +44,11 @@ Schedule = Callable[[float], float]
 def constant(progress: float) -> float:
     """The learning rate as it is."""
     return 1.0
+
+
+def warm_up(progress: float, *, share: float = 0.05) -> float:
+    """Rise linearly to 1 during the first `share` of the run, then stay."""
+    return min(1.0, 0.04 + 0.96 * progress / share)
 
 
 def one_cycle(progress: float, *, warm_up: float = 0.25) -> float:
@@ -54,6 +63,11 @@ def multi_step(*milestones: float, factor: float = 0.1) -> Schedule:
     return lambda progress: factor ** sum(progress >= m for m in milestones)
 
 
+def product(*schedules: Schedule) -> Schedule:
+    """All of them at once."""
+    return lambda progress: math.prod(schedule(progress) for schedule in schedules)
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """What a step of training tells.
@@ -65,6 +79,7 @@ class Progress:
         lr: learning rate of this step.
         seconds: since `fit` began, in this process.
         state: makes the full state, see `fit`.
+        probe: what a probe told of this update, or None.
     """
 
     step: int
@@ -73,6 +88,7 @@ class Progress:
     lr: float
     seconds: float
     state: Callable[[], dict[str, Tensor]]
+    probe: dict[str, Any] | None = None
 
     @property
     def loss(self) -> float:
@@ -96,6 +112,9 @@ def fit(
     clip: float = math.inf,
     generators: Mapping[str, torch.Generator] | None = None,
     resume: Mapping[str, Tensor] | None = None,
+    probe: Probe | None = None,
+    probe_every: int = 100,
+    reduce: Callable[[list[Tensor]], None] | None = None,
 ) -> Iterator[Progress]:
     """Train a net.
 
@@ -111,8 +130,11 @@ def fit(
         clip: largest norm of the gradient over all weights.
         generators: random state to save and restore, by name.
         resume: a state to continue from.
+        probe: looks at the first update, at every `probe_every`-th and at the last.
+        reduce: averages tensors in place over the processes that share each batch: the terms and the gradients of a step.
     Yields:
-        Progress after every update.  `state()` is a flat dict: "net.*", "optimizer.*", "average.*", "generator.*", "step".
+        Progress after every update.  `state()` is a flat dict: "net.*", "optimizer.*", "average.*", "generator.*", "tensor.*"
+        (what the objective keeps), "step".
     Raises:
         Diverged: a term is not finite or beyond LIMIT, or the gradient is not finite; the net then holds the weights and
             statistics from before that step.
@@ -121,10 +143,10 @@ def fit(
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     peaks = [group["lr"] for group in optimizer.param_groups]
     shadow = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(average), use_buffers=True) if average else None
-    generators = generators or {}
+    generators, kept = generators or {}, getattr(objective, "tensors", {})
     done = 0
     if resume is not None:
-        _restore(resume, net, optimizer, shadow, generators)
+        _restore(resume, net, optimizer, shadow, generators, kept)
         done = int(resume["step"])
 
     def state() -> dict[str, Tensor]:
@@ -134,6 +156,7 @@ def fit(
         if shadow is not None:
             flat |= {f"average.{k}": v.clone() for k, v in shadow.state_dict().items()}
         flat |= {f"generator.{k}": g.get_state() for k, g in generators.items()}
+        flat |= {f"tensor.{k}": v.clone() for k, v in kept.items()}
         return flat | {"step": torch.tensor(done)}
 
     began = time.perf_counter()
@@ -143,10 +166,16 @@ def fit(
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * rate
         statistics = [b.clone() for b in net.buffers()]  # BatchNorm moves them before the loss is known
-        terms = objective(net, next(batches), share)
-        told = {name: term.item() for name, term in terms.items()}
+        batch = next(batches)
+        probed = probe is not None and (done % probe_every == 0 or done + 1 == steps)
+        finish = probe(net, batch) if probed else None
+        terms = objective(net, batch, share)
         optimizer.zero_grad(set_to_none=True)
         sum(terms.values()).backward()
+        terms = {name: term.detach() for name, term in terms.items()}
+        if reduce is not None:
+            reduce([*terms.values(), *(p.grad for p in parameters if p.grad is not None)])
+        told = {name: term.item() for name, term in terms.items()}
         told_norm = nn.utils.clip_grad_norm_(parameters, clip).item()
         if not (all(abs(t) < LIMIT for t in told.values()) and math.isfinite(told_norm)):  # also false for NaN
             for held, good in zip(net.buffers(), statistics, strict=True):
@@ -160,7 +189,8 @@ def fit(
         if shadow is not None:
             shadow.update_parameters(net)
         done += 1
-        yield Progress(done, steps, told, peaks[0] * rate, time.perf_counter() - began, state)
+        seen = None if finish is None else finish(net)
+        yield Progress(done, steps, told, peaks[0] * rate, time.perf_counter() - began, state, seen)
 
 
 def averaged(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -175,6 +205,7 @@ def _restore(
     optimizer: torch.optim.Optimizer,
     shadow: AveragedModel | None,
     generators: Mapping[str, torch.Generator],
+    kept: Mapping[str, Tensor],
 ) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
@@ -185,6 +216,8 @@ def _restore(
             shadow.load_state_dict(part("average."))
         for name, generator in generators.items():
             generator.set_state(state[f"generator.{name}"].cpu())
+        for name, tensor in kept.items():
+            tensor.copy_(state[f"tensor.{name}"])
     except (RuntimeError, KeyError) as error:
         raise ValueError(f"the saved state is of another run: {error}") from error
     held: dict[int, dict[str, Tensor]] = {}

@@ -1,104 +1,14 @@
-"""The recipes: a frozen row for every (system, scale).  The row is the configuration; `--set field=value` replaces a field.
+"""The recipes: a row for every (system, scale).
 
 Scales are those of the project: `evidence` (at most 3 minutes on two cores, for tables over several seeds), `laptop` (at most
 15 minutes), `shipped` (at most 2 hours in the background: the weights in checkpoints/), and `paper` (the published settings,
 which want an accelerator).  Where a paper is silent the value is our choice, and the row's source says so.
 """
 
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-import torch
-from torch import nn
-
-from ..attacks import threat
-from ..dynamics import Dynamics, Norm
-from . import loop
-from .loop import Objective, Schedule
-from .supervised import adversarial, standard
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How one system is trained at one scale.
-
-    Attributes:
-        data: key of DATASETS, or a folder below --data.
-        kind: of the net, what samplers and attacks ask for.
-        objective: key of OBJECTIVES.
-        net, net_args: key of NETS and its arguments; mean, std and outputs come from the data.
-        steps, batch: number of updates, images in each.
-        images: how many training images are used; None is all.
-        optimizer, lr, weight_decay: adamw or sgd (momentum .9), its peak rate, its decay.
-        schedule: key of SCHEDULES.
-        average, clip: see `loop.fit`.
-        norm, radius: the threat model, of robust accuracy on the card and, unless `attack_radius` says otherwise, of training.
-        attack_radius: of the training attack where it reaches farther than the threat model.
-        attack, attack_steps, attack_step: of training.
-    """
-
-    title: str
-    data: str
-    objective: str
-    net: str
-    net_args: dict[str, Any]
-    steps: int
-    batch: int
-    lr: float
-    source: str
-    kind: str = "classifier"
-    images: int | None = None
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    weight_decay: float = 1e-4
-    schedule: str = "one-cycle"
-    average: float = 0.0
-    clip: float = 1.0
-    norm: Norm = "l2"
-    radius: float = 0.0
-    attack: str = "pgd"
-    attack_steps: int = 0
-    attack_step: float = 0.0
-    attack_radius: float | None = None
-
-    def __post_init__(self) -> None:
-        for key, known in (("objective", OBJECTIVES), ("optimizer", ("adamw", "sgd")), ("schedule", SCHEDULES)):
-            if getattr(self, key) not in known:
-                raise ValueError(f"{key} is {getattr(self, key)!r}; choose one of {', '.join(known)}")
-        for key in ("steps", "batch"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key} is {getattr(self, key)}; give at least 1")
-        if self.images is not None and self.images < 1:
-            raise ValueError(f"images is {self.images}; give at least 1, or leave it out for all")
-        self.threat()  # refuses bad numbers of the attack, and a bad norm or radius
-
-    def threat(self) -> Dynamics:
-        """The training attack's numbers."""
-        radius = self.radius if self.attack_radius is None else self.attack_radius
-        return threat(self.attack, self.norm, radius, self.attack_steps, self.attack_step)
-
-    def optimizer_for(self, net: nn.Module) -> torch.optim.Optimizer:
-        """A fresh optimiser over the net's weights."""
-        if self.optimizer == "adamw":
-            return torch.optim.AdamW(net.parameters(), lr=self.lr, weight_decay=self.weight_decay)
-        return torch.optim.SGD(net.parameters(), lr=self.lr, momentum=0.9, weight_decay=self.weight_decay)
-
-
-OBJECTIVES: dict[str, Any] = {
-    "standard": lambda recipe, generator: standard,
-    "adversarial": lambda recipe, generator: adversarial(recipe.threat(), attack=recipe.attack, generator=generator),
-}
-
-SCHEDULES: dict[str, Schedule] = {
-    "constant": loop.constant,
-    "one-cycle": loop.one_cycle,
-    "drop at 150 and 200 of 350": loop.multi_step(150 / 350, 200 / 350),
-}
-
-
-def objective(recipe: Recipe, generator: torch.Generator) -> Objective:
-    """The recipe's objective, drawing from `generator`."""
-    return OBJECTIVES[recipe.objective](recipe, generator)
-
+from .recipe import Recipe, changed
 
 OURS = "our choice of net and schedule; "
 
@@ -118,10 +28,50 @@ MNIST_AT = replace(
     MNIST_STANDARD, title="MNIST, adversarial (L2 radius 2)", objective="adversarial", attack_steps=4, attack_step=0.7,
     source=OURS + "CEM (7); L2 radius 2 on MNIST is our choice",
 )  # fmt: skip
-MNIST_AT_LINF = replace(
-    MNIST_AT, title="MNIST, adversarial (L∞ .2)", norm="linf", radius=0.2, attack_step=0.07,
+
+SMOOTH = {"width": 16, "norm": "none", "activation": "silu", "flat": 7}
+"""The net that the whole L∞ list shares (104,000 weights): chains on E(x) want no BatchNorm and a smooth activation."""
+
+LINF = replace(
+    MNIST_STANDARD, title="MNIST, standard (L∞ list)", net_args=SMOOTH, lr=2e-3, norm="linf", radius=0.2,
+    source=OURS + "CEM (16); L∞ .2 on MNIST is our choice",
+)  # fmt: skip
+LINF_AT = replace(
+    LINF, title="MNIST, adversarial (L∞ .2)", objective="adversarial", attack_steps=4, attack_step=0.07,
     source=OURS + "CEM (7); L∞ .2 on MNIST is our choice",
 )  # fmt: skip
+TRADES = replace(
+    LINF_AT, title="MNIST, TRADES (L∞ .2)", objective="trades", objective_args={"weight": 6.0, "order": "published"},
+    source=OURS + "Zhang et al. 2019, β 6; CEM A.1.1",
+)  # fmt: skip
+CONSISTENT = replace(
+    LINF_AT, title="MNIST, AT+CR (L∞ .2)", objective="consistent", objective_args={"weight": 0.03},
+    source=OURS + "CEM (25); its weight is our choice",
+)  # fmt: skip
+PREJEAT = replace(LINF_AT, title="MNIST, PreJEAT (L∞ .2)", attack="energy", source=OURS + "JEAT 3.3, (18)")
+CHAINS = {"buffer": 4000, "reinit": 0.05, "steps": 10, "step": 1.0, "noise": 0.01}
+JEAT = replace(LINF_AT, title="MNIST, PreJEAT (L∞ .2)", attack="energy", source=OURS + "JEAT 3.3, (18)")
+CHAINS = {"buffer": 4000, "reinit": 0.05, "steps": 10, "step": 1.0, "noise": 0.01}
+JEM = replace(
+    LINF, title="MNIST, JEM", objective="jem", objective_args=CHAINS | {"calm": 0.02}, batch=64, lr=5e-4, weight_decay=0.0,
+    source=OURS + "Grathwohl et al. 2020, their chain's step 1 and noise .01 with K 10 and a buffer of 4,000; "
+    "a calming term of .02 against the drift of its energies",
+)  # fmt: skip
+JEAT = replace(
+    JEM, title="MNIST, JEAT (L∞ .2)", objective="jeat", objective_args=CHAINS, lr=1e-3,
+    attack="energy", attack_steps=1, attack_step=0.2,
+    source=OURS + "JEAT Algorithm 1; it names no α, K or ρ: those of our JEM",
+)  # fmt: skip
+
+
+def with_noise(sigma: float) -> Recipe:
+    """Standard training on images with Gaussian noise."""
+    return replace(
+        LINF, title=f"MNIST, noise σ {sigma:g}", objective="noisy", objective_args={"sigma": sigma},
+        source=OURS + "JEAT 3.2; σ on MNIST is our choice",
+    )  # fmt: skip
+
+
 CIFAR_STANDARD = Recipe(
     "CIFAR-10, standard", "cifar10", "standard", "small-resnet", {"width": 16}, 2340, 128, 4e-3, OURS + "CEM (16)", radius=0.5
 )
@@ -129,10 +79,43 @@ CIFAR_AT = replace(
     CIFAR_STANDARD, title="CIFAR-10, adversarial (L2 radius .5)", objective="adversarial", attack_steps=3, attack_step=0.25,
     source=OURS + "CEM (7), radius .5 as in CEM C.1",
 )  # fmt: skip
-CIFAR_AT_LINF = replace(
-    CIFAR_AT, title="CIFAR-10, adversarial (L∞ 8/255)", norm="linf", radius=8 / 255, attack_step=4 / 255,
+CIFAR_SMOOTH = {"width": 24, "norm": "none", "activation": "silu", "flat": 8}
+"""The net of the CIFAR-10 list at the scales that a CPU can train; shipping wants a quarter-width ResNet-18."""
+
+CIFAR_LINF = replace(
+    CIFAR_STANDARD, title="CIFAR-10, standard (L∞ list)", net_args=CIFAR_SMOOTH, lr=2e-3, norm="linf", radius=8 / 255,
+    source=OURS + "CEM (16)",
+)  # fmt: skip
+CIFAR_LINF_AT = replace(
+    CIFAR_LINF, title="CIFAR-10, adversarial (L∞ 8/255)", objective="adversarial", attack_steps=3, attack_step=4 / 255,
     source=OURS + "CEM (7), radius 8/255 as in CEM A.1",
 )  # fmt: skip
+CIFAR_JEM = replace(
+    CIFAR_LINF, title="CIFAR-10, JEM", objective="jem", objective_args=JEM.objective_args, batch=64, lr=5e-4, weight_decay=0.0,
+    source=JEM.source,
+)  # fmt: skip
+CIFAR: dict[str, Recipe] = {
+    "trades": replace(
+        CIFAR_LINF_AT, title="CIFAR-10, TRADES (L∞ 8/255)", objective="trades", objective_args=TRADES.objective_args,
+        source=TRADES.source,
+    ),
+    "at-cr": replace(
+        CIFAR_LINF_AT, title="CIFAR-10, AT+CR (L∞ 8/255)", objective="consistent", objective_args=CONSISTENT.objective_args,
+        source=CONSISTENT.source,
+    ),
+    "prejeat": replace(CIFAR_LINF_AT, title="CIFAR-10, PreJEAT (L∞ 8/255)", attack="energy", source=PREJEAT.source),
+    "jeat": replace(
+        CIFAR_JEM, title="CIFAR-10, JEAT (L∞ 8/255)", objective="jeat", objective_args=CHAINS,
+        attack="energy", attack_steps=1, attack_step=8 / 255,
+        source=JEAT.source,
+    ),
+} | {
+    f"noise-{sigma}": replace(
+        CIFAR_LINF, title=f"CIFAR-10, noise σ {sigma}/255", objective="noisy", objective_args={"sigma": sigma / 255},
+        source=OURS + "JEAT 3.2",
+    )
+    for sigma in (8, 16, 24)
+}  # fmt: skip
 
 EPOCH = 50_000 // 256
 PAPER_C1 = Recipe(
@@ -147,6 +130,28 @@ PAPER_A1 = replace(
     attack_step=2 / 255, batch=128, steps=200 * (50_000 // 128), lr=0.1,
     source="CEM A.1: ResNet-18, L∞ 8/255, 10 steps of ε/4, random start; epochs, lr and batch are our choice "
     "(the paper's net is pre-activated)",
+)  # fmt: skip
+PAPER_CR = replace(
+    PAPER_A1, title="CIFAR-10, AT+CR: CEM A.1", objective="consistent", objective_args=CONSISTENT.objective_args,
+    source=PAPER_A1.source + "; CEM (25) names no weight",
+)  # fmt: skip
+PAPER_TRADES = replace(
+    PAPER_A1, title="CIFAR-10, TRADES: Zhang et al. 2019", net="wide-resnet", net_args={"depth": 34, "widen": 10},
+    objective="trades", objective_args={"weight": 6.0, "order": "published"}, radius=0.031, attack_step=0.007,
+    steps=76 * (50_000 // 128), weight_decay=2e-4, schedule="drop at 75 of 76",
+    source="Zhang et al. 2019, their code's defaults: WRN-34-10, L∞ .031, 10 steps of .007, β 6, 76 epochs, batch 128, SGD .1",
+)  # fmt: skip
+PAPER_JEM = replace(
+    CIFAR_JEM, title="CIFAR-10, JEM: Grathwohl et al. 2020", net="wide-resnet",
+    net_args={"depth": 28, "widen": 10, "norm": "none", "activation": "leaky"}, lr=1e-4, steps=200 * (50_000 // 64),
+    objective_args={"buffer": 10_000, "reinit": 0.05, "steps": 20, "step": 1.0, "noise": 0.01}, clip=float("inf"),
+    schedule="warm-up, drop at 160 and 180 of 200",
+    source="Grathwohl et al. 2020, their code's defaults: WRN-28-10 without norm, Adam 1e-4, batch 64, 200 epochs, K 20, "
+    "buffer 10,000, ρ .05; there on a box [-1, 1] with data noise .03, here on [0, 1] without",
+)  # fmt: skip
+PAPER_JEAT = replace(
+    PAPER_JEM, title="CIFAR-10, JEAT 4.1", objective="jeat", attack="energy", attack_steps=1, attack_step=8 / 255,
+    source="JEAT 4.1, Algorithm 1: WRN-28-10, L∞ 8/255; optimiser, K, α, buffer and ρ, which it does not name, are JEM's",
 )  # fmt: skip
 
 
@@ -163,6 +168,8 @@ def scales(
 
 
 WIDER = {"net_args": {"width": 24}, "average": 0.995}
+QUARTER_NET = {"width": 16, "norm": "none", "activation": "silu"}
+QUARTER = {"shipped": 30 * (50_000 // 128), "net": "resnet18", "net_args": QUARTER_NET}
 FLAT = {"width": 16, "flat": 7}
 STRONGER = {
     "average": 0.995, "attack_steps": 7, "attack_step": 0.6, "attack_radius": 2.2,
@@ -172,19 +179,41 @@ STRONGER = {
 RECIPES: dict[str, dict[str, Recipe]] = {
     "mnist-standard": scales(MNIST_STANDARD, evidence=468, shipped=1874),
     "mnist-at": scales(MNIST_AT, evidence=468, shipped=1874),
-    "mnist-at-linf": scales(MNIST_AT_LINF, evidence=468, shipped=1874),
     "mnist-standard-flat": scales(
         replace(MNIST_STANDARD, title="MNIST, standard, flat head", net_args=FLAT), evidence=468, shipped=1874, average=0.995
     ),
     "mnist-at-flat": scales(
         replace(MNIST_AT, title="MNIST, adversarial, flat head", net_args=FLAT), evidence=468, shipped=1874, **STRONGER
     ),
+    "mnist-standard-linf": scales(LINF, evidence=312, shipped=1405),
+    "mnist-noise-10": scales(with_noise(0.1), evidence=312, shipped=1405),
+    "mnist-noise-20": scales(with_noise(0.2), evidence=312, shipped=1405),
+    "mnist-noise-40": scales(with_noise(0.4), evidence=312, shipped=1405),
+    "mnist-at-linf": scales(LINF_AT, evidence=312, shipped=1405),
+    "mnist-trades": scales(TRADES, evidence=312, shipped=1405),
+    "mnist-at-cr": scales(CONSISTENT, evidence=312, shipped=1405),
+    "mnist-prejeat": scales(PREJEAT, evidence=312, shipped=1405),
+    "mnist-jem": scales(JEM, evidence=624, shipped=1874),
+    "mnist-jeat": scales(JEAT, evidence=624, shipped=1874),
+    "mnist-judge": scales(
+        replace(MNIST_STANDARD, title="MNIST, judge of samples", net_args={"width": 24}, source=OURS + "trained apart"),
+        evidence=468, shipped=1874, average=0.995,
+    ),
     "cifar10-standard": scales(
         CIFAR_STANDARD, evidence=468, shipped=4680, **WIDER,
         paper=replace(PAPER_C1, title="CIFAR-10, standard: CEM C.1", objective="standard", attack_steps=0, attack_step=0.0),
     ),
     "cifar10-at": scales(CIFAR_AT, evidence=468, shipped=4680, **WIDER, paper=PAPER_C1),
-    "cifar10-at-linf": scales(CIFAR_AT_LINF, evidence=468, shipped=4680, **WIDER, paper=PAPER_A1),
+    "cifar10-at-linf": scales(CIFAR_LINF_AT, evidence=468, paper=PAPER_A1, **QUARTER),
+    "cifar10-standard-linf": scales(CIFAR_LINF, evidence=468, **QUARTER),
+    "cifar10-noise-8": scales(CIFAR["noise-8"], evidence=468, **QUARTER),
+    "cifar10-noise-16": scales(CIFAR["noise-16"], evidence=468, **QUARTER),
+    "cifar10-noise-24": scales(CIFAR["noise-24"], evidence=468, **QUARTER),
+    "cifar10-trades": scales(CIFAR["trades"], evidence=468, paper=PAPER_TRADES, **QUARTER),
+    "cifar10-at-cr": scales(CIFAR["at-cr"], evidence=468, paper=PAPER_CR, **QUARTER),
+    "cifar10-prejeat": scales(CIFAR["prejeat"], evidence=468, **QUARTER),
+    "cifar10-jem": scales(CIFAR_JEM, evidence=468, paper=PAPER_JEM, **QUARTER),
+    "cifar10-jeat": scales(CIFAR["jeat"], evidence=468, paper=PAPER_JEAT, **QUARTER),
 }  # fmt: skip
 
 
@@ -205,22 +234,4 @@ def recipe(name: str, scale: str = "laptop", **changes: Any) -> Recipe:
     if scale not in rows:
         raise KeyError(f"recipe {name!r} has no scale {scale!r}; choose one of {', '.join(rows)}")
     row = rows[scale]
-    known = [f.name for f in fields(row)]
-    read = {}
-    for key, value in changes.items():
-        if key not in known:
-            raise KeyError(f"a recipe has no field {key!r}; choose one of {', '.join(known)}")
-        read[key] = _read(key, value, getattr(row, key))
-    return replace(row, **read)
-
-
-def _read(key: str, value: Any, present: Any) -> Any:
-    if not isinstance(value, str) or isinstance(present, str):
-        return value
-    try:
-        if isinstance(present, dict):
-            return present | {k: int(v) if v.isdigit() else v for k, v in (part.split(":", 1) for part in value.split(","))}
-        return int(value) if isinstance(present, int) or key == "images" else float(value)
-    except ValueError as error:
-        wanted = "KEY:VALUE[,KEY:VALUE]" if isinstance(present, dict) else "a number"
-        raise ValueError(f"{key} is {value!r}; give {wanted}, such as {present}") from error
+    return changed(row, **changes)

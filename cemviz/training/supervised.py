@@ -1,11 +1,14 @@
-"""Objectives of labelled training: cross-entropy on clean, and on adversarial, images."""
+"""Objectives of labelled training: cross-entropy on clean, noisy and adversarial images, and what keeps the two alike."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from ..attacks import perturb
-from ..dynamics import Dynamics
-from ..energies import conditional
+from ..draws import randn
+from ..dynamics import Dynamics, box, settle
+from ..energies import conditional, divergence, joint, negated, on
 from .loop import Batch, Objective, evaluating
 
 
@@ -19,16 +22,38 @@ def standard(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]
     return {"cross-entropy": conditional(net(x), y).mean()}
 
 
+def noisy(sigma: float, *, generator: torch.Generator | None = None) -> Objective:
+    """Standard training on noisy images: "blind" adversarial training, whose perturbations meet high energies by accident.
+
+    E_{p_d} [ CE(x + delta, y) ],   delta ~ N(0, sigma^2 I), not clamped
+
+    Args:
+        sigma: standard deviation per pixel, at least 0; 0 gives `standard`.
+        generator: source of the noise.
+    Source: JEAT 3.2.
+    """
+    if not 0 <= sigma < float("inf"):
+        raise ValueError(f"σ (sigma) is {sigma}; give a finite number of at least 0")
+
+    def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
+        x, y = batch
+        delta = randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
+        return {"cross-entropy with noise": conditional(net(x + sigma * delta), y).mean()}
+
+    return objective
+
+
 def adversarial(dyn: Dynamics, *, attack: str = "pgd", generator: torch.Generator | None = None) -> Objective:
     """Adversarial training: cross-entropy on the worst images that the attack finds.
 
     min_theta E_{p_d} [ max_{|x^ - x| <= eps} CE(x^, y) ]: its gradient is minus the contrastive gradient of CEM (11), (12).
+    With attack "energy", whose inner maximum is that of E(x^, y) alone, it is PreJEAT.
 
     Args:
         dyn: the threat model and the attack's steps, from `attacks.threat`; radius 0 gives `standard`.
         attack: key of ATTACKS; the net is in eval mode while attacked.
         generator: source of the random start.
-    Source: CEM (7), (8), (12).
+    Source: CEM (7), (8), (12); JEAT 3.3.
     """
 
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
@@ -38,3 +63,77 @@ def adversarial(dyn: Dynamics, *, attack: str = "pgd", generator: torch.Generato
         return {"adversarial cross-entropy": conditional(net(x_adv), y).mean()}
 
     return objective
+
+
+def consistent(dyn: Dynamics, weight: float, *, attack: str = "pgd", generator: torch.Generator | None = None) -> Objective:
+    """Adversarial training that also holds the consistency gradient of CEM (11) down: AT+CR.
+
+    E [ CE(x^, y) + weight (f(x)[y] - f(x^)[y])^2 ]
+
+    Only the label's logit is held, which tells it from logit pairing.
+
+    Args:
+        dyn, attack, generator: as in `adversarial`.
+        weight: of the squared gap, at least 0; 0 gives `adversarial`.  The paper names none.
+    Source: CEM (25).
+    """
+    _weight(weight)
+
+    def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
+        x, y = batch
+        with evaluating(net):
+            x_adv = perturb(attack, net, x, y, dyn, generator=generator)
+        f, f_adv = net(x), net(x_adv)
+        gap = (joint(f, y) - joint(f_adv, y)).square().mean()
+        return {"adversarial cross-entropy": conditional(f_adv, y).mean(), "consistency": weight * gap}
+
+    return objective
+
+
+JITTER = 1e-3
+"""Standard deviation of TRADES' start: at x itself the gradient of the divergence is zero."""
+
+ORDERS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "published": lambda f, f_adv: divergence(f_adv, f),  # KL(p(.|x) || p(.|x^))
+    "cem": lambda f, f_adv: divergence(f, f_adv),  # KL(p(.|x^) || p(.|x))
+}
+"""The order in which TRADES' divergence takes clean and adversarial logits: its authors' code, or as CEM 4.2 writes it."""
+
+
+def trades(
+    dyn: Dynamics, weight: float = 6.0, *, order: str = "published", generator: torch.Generator | None = None
+) -> Objective:
+    """TRADES: cross-entropy on clean images, and a divergence that the attack drives apart and training draws together.
+
+    E [ CE(x, y) + weight max_{|x^ - x| <= eps} KL(p(.|x) || p(.|x^)) ],   weight = beta = 1/lambda
+
+    Args:
+        dyn: the threat model and the attack's steps.
+        weight: at least 0; 0 gives `standard`.
+        order: key of ORDERS.
+        generator: source of the start, x + .001 N(0, I).
+    Raises:
+        ValueError: unknown order, negative weight.
+    Source: Zhang et al. 2019, Algorithm 1; CEM 4.2, A.1.1.
+    """
+    _weight(weight)
+    if order not in ORDERS:
+        raise ValueError(f"order is {order!r}; choose one of {', '.join(ORDERS)}")
+    apart = ORDERS[order]
+
+    def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
+        x, y = batch
+        with evaluating(net):
+            with torch.no_grad():
+                f0 = net(x)
+            start = box(x + JITTER * randn(x.shape, generator=generator, device=x.device, dtype=x.dtype), dyn.bounds)
+            x_adv = settle(on(net, negated(lambda f_adv: apart(f0, f_adv))), x, dyn, start=start)
+        f, f_adv = net(x), net(x_adv)
+        return {"cross-entropy": conditional(f, y).mean(), "divergence": weight * apart(f, f_adv).mean()}
+
+    return objective
+
+
+def _weight(weight: float) -> None:
+    if not 0 <= weight < float("inf"):
+        raise ValueError(f"weight is {weight}; give a finite number of at least 0")

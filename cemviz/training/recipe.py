@@ -1,0 +1,166 @@
+"""A recipe: the frozen row by which a system is trained.  The row is the configuration; `--set field=value` changes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from ..attacks import threat
+from ..dynamics import Dynamics, Norm
+from . import loop
+from .energy_based import JointEnergy, Replay
+from .loop import Objective, Schedule
+from .supervised import adversarial, consistent, noisy, standard, trades
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one system is trained at one scale.
+
+    Attributes:
+        data: key of DATASETS, or a folder below --data.
+        kind: of the net, what samplers and attacks ask for.
+        objective: key of OBJECTIVES.
+        objective_args: its own numbers, by name.
+        net, net_args: key of NETS and its arguments; mean, std and outputs come from the data.
+        steps, batch: number of updates, images in each.
+        images: how many training images are used; None is all.
+        optimizer, lr, weight_decay: adamw or sgd (momentum .9), its peak rate, its decay.
+        schedule: key of SCHEDULES.
+        average, clip: see `loop.fit`.
+        norm, radius: the threat model, of robust accuracy on the card and, unless `attack_radius` says otherwise, of training.
+        attack_radius: of the training attack where it reaches farther than the threat model.
+        attack, attack_steps, attack_step: of training.
+    """
+
+    title: str
+    data: str
+    objective: str
+    net: str
+    net_args: dict[str, Any]
+    steps: int
+    batch: int
+    lr: float
+    source: str
+    objective_args: dict[str, Any] = field(default_factory=dict)
+    kind: str = "classifier"
+    images: int | None = None
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: float = 1e-4
+    schedule: str = "one-cycle"
+    average: float = 0.0
+    clip: float = 1.0
+    norm: Norm = "l2"
+    radius: float = 0.0
+    attack: str = "pgd"
+    attack_steps: int = 0
+    attack_step: float = 0.0
+    attack_radius: float | None = None
+
+    def __post_init__(self) -> None:
+        for key, known in (("objective", OBJECTIVES), ("optimizer", ("adamw", "sgd")), ("schedule", SCHEDULES)):
+            if getattr(self, key) not in known:
+                raise ValueError(f"{key} is {getattr(self, key)!r}; choose one of {', '.join(known)}")
+        for key in ("steps", "batch"):
+            if getattr(self, key) < 1:
+                raise ValueError(f"{key} is {getattr(self, key)}; give at least 1")
+        if self.images is not None and self.images < 1:
+            raise ValueError(f"images is {self.images}; give at least 1, or leave it out for all")
+        self.threat()  # refuses bad numbers of the attack, and a bad norm or radius
+
+    def threat(self) -> Dynamics:
+        """The training attack's numbers."""
+        radius = self.radius if self.attack_radius is None else self.attack_radius
+        return threat(self.attack, self.norm, radius, self.attack_steps, self.attack_step)
+
+    def optimizer_for(self, net: nn.Module) -> torch.optim.Optimizer:
+        """A fresh optimiser over the net's weights."""
+        if self.optimizer == "adamw":
+            return torch.optim.AdamW(net.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+        return torch.optim.SGD(net.parameters(), lr=self.lr, momentum=0.9, weight_decay=self.weight_decay)
+
+
+Maker = Callable[[Recipe, tuple[int, ...], torch.Generator], Objective]
+"""(recipe, shape of an image, source of draws) -> objective."""
+
+
+def _chains(args: dict[str, Any], shape: tuple[int, ...], generator: torch.Generator) -> dict[str, Any]:
+    """Arguments of `JointEnergy`: its replay buffer from the buffer's own numbers, and the rest."""
+
+    def replay(buffer: int, reinit: float, steps: int, step: float, noise: float) -> Replay:
+        return Replay(buffer, shape, Dynamics(steps, step, noise, gradient="raw"), reinit=reinit, generator=generator)
+
+    rest = {k: v for k, v in args.items() if k == "calm"}
+    return rest | {"replay": replay(**{k: v for k, v in args.items() if k not in rest})}
+
+
+OBJECTIVES: dict[str, Maker] = {
+    "standard": lambda row, shape, g: standard,
+    "noisy": lambda row, shape, g: noisy(**row.objective_args, generator=g),
+    "adversarial": lambda row, shape, g: adversarial(row.threat(), attack=row.attack, generator=g),
+    "trades": lambda row, shape, g: trades(row.threat(), **row.objective_args, generator=g),
+    "consistent": lambda row, shape, g: consistent(row.threat(), **row.objective_args, attack=row.attack, generator=g),
+    "jem": lambda row, shape, g: JointEnergy(**_chains(row.objective_args, shape, g)),
+    "jeat": lambda row, shape, g: JointEnergy(dyn=row.threat(), **_chains(row.objective_args, shape, g), generator=g),
+}
+
+SCHEDULES: dict[str, Schedule] = {
+    "constant": loop.constant,
+    "warm-up": loop.warm_up,
+    "one-cycle": loop.one_cycle,
+    "drop at 150 and 200 of 350": loop.multi_step(150 / 350, 200 / 350),
+    "drop at 75 of 76": loop.multi_step(75 / 76),
+    "warm-up, drop at 160 and 180 of 200": loop.product(loop.warm_up, loop.multi_step(160 / 200, 180 / 200, factor=0.3)),
+}
+
+
+def objective(recipe: Recipe, shape: tuple[int, ...], generator: torch.Generator) -> Objective:
+    """The recipe's objective for images of this shape, drawing from `generator` on its device.
+
+    Raises:
+        ValueError: an argument that the objective does not know, or out of range.
+    """
+    try:
+        return OBJECTIVES[recipe.objective](recipe, shape, generator)
+    except TypeError as error:
+        raise ValueError(f"objective_args is {recipe.objective_args}: {error}") from error
+
+
+def changed(row: Recipe, **changes: Any) -> Recipe:
+    """A row with other values; text is read as the field's present type.
+
+    Raises:
+        KeyError: unknown field.
+        ValueError: a value that does not fit its field.
+    """
+    known = [f.name for f in fields(row)]
+    read = {}
+    for key, value in changes.items():
+        if key not in known:
+            raise KeyError(f"a recipe has no field {key!r}; choose one of {', '.join(known)}")
+        read[key] = _read(key, value, getattr(row, key))
+    return replace(row, **read)
+
+
+def _read(key: str, value: Any, present: Any) -> Any:
+    if not isinstance(value, str) or isinstance(present, str):
+        return value
+    try:
+        if isinstance(present, dict):
+            return present | {k: _plain(v) for k, v in (part.split(":", 1) for part in value.split(","))}
+        return int(value) if isinstance(present, int) or key == "images" else float(value)
+    except ValueError as error:
+        wanted = "KEY:VALUE[,KEY:VALUE]" if isinstance(present, dict) else "a number"
+        raise ValueError(f"{key} is {value!r}; give {wanted}, such as {present}") from error
+
+
+def _plain(text: str) -> Any:
+    """A whole number, a number, or the text itself."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
