@@ -1,11 +1,14 @@
-"""Accuracy, clean and under attack: counted by hand, attacked only where still correct, the worst restart counts."""
+"""Accuracy, clean and under attack: counted by hand, attacked only where still correct; curves; faults found beforehand."""
+
+import re
 
 import pytest
 import torch
 from conftest import rand, seeded, toy_classifier
+from torch import nn
 
 from cemviz.attacks import ATTACKS, perturb, threat
-from cemviz.metrics.robustness import accuracy, correct_under, logits
+from cemviz.metrics.robustness import accuracy, correct_under, curve, logits, preflight
 
 N = 40
 X = rand(N, 1, 4, 4, seed=1)
@@ -72,3 +75,98 @@ def test_more_restarts_never_find_fewer_and_the_worst_counts():
 def test_a_targeted_attack_is_refused():
     with pytest.raises(ValueError, match="attack 'targeted' is targeted: robust accuracy wants an untargeted one"):
         next(correct_under("targeted", NET, X, Y, threat("targeted", "l2", 0.5)))
+
+
+RADII = [0.0, 0.02, 0.05, 0.1, 0.5]
+
+
+def test_a_curve_starts_at_the_clean_accuracy_and_falls():
+    points = list(curve("pgd", NET, X, Y, "linf", RADII, steps=10, generator=seeded()))
+    assert [r for r, _ in points] == RADII and points[0][1] == 0.75
+    shares = [s for _, s in points]
+    assert shares == sorted(shares, reverse=True) and len(set(shares)) > 3 and shares[-1] < 0.2
+
+
+def test_a_curve_of_one_radius_is_the_robust_accuracy_there():
+    dyn = threat("fgsm", "linf", 0.1)
+    ((_, share),) = curve("fgsm", NET, X, Y, "linf", [0.1], size=16)
+    assert share == pytest.approx(counted("fgsm", dyn).double().mean().item())
+
+
+def test_what_broke_at_a_smaller_radius_stays_broken_and_is_not_attacked_again(monkeypatch):
+    """Two radii break different images: the second point counts both."""
+    seen = []
+
+    def broken(name, net, x, y, dyn, **how):
+        seen.append(x)
+        yield torch.arange(len(x)) != (0 if dyn.radius == 0.1 else 4)
+
+    monkeypatch.setattr("cemviz.metrics.robustness.correct_under", broken)
+    assert list(curve("pgd", NET, X, Y, "l2", [0.1, 0.2])) == [(0.1, 29 / 40), (0.2, 28 / 40)]
+    correct = X[NET(X).argmax(1) == Y]
+    assert torch.equal(seen[0], correct) and torch.equal(seen[1], correct[1:])
+
+
+def test_a_curve_goes_on_when_nothing_is_left():
+    assert list(curve("fgsm", NET, X, (NET(X).argmax(1) + 1) % 4, "l2", [0.1, 0.2])) == [(0.1, 0.0), (0.2, 0.0)]
+
+
+@pytest.mark.parametrize("radii", [[], [0.2, 0.1], [-0.1, 0.1]])
+def test_radii_that_do_not_ascend_are_refused(radii):
+    with pytest.raises(ValueError, match="give at least one, ascending from 0 or above"):
+        list(curve("fgsm", NET, X, Y, "l2", radii))
+
+
+class Then(nn.Module):
+    """A net, and something that spoils its logits."""
+
+    def __init__(self, spoil):
+        super().__init__()
+        self.net, self.spoil = NET, spoil
+
+    def forward(self, x):
+        return self.spoil(self.net(x))
+
+
+FAULTS = {
+    "random": (lambda f: f + 0.01 * torch.randn_like(f), "two forward passes differ"),
+    "probabilities": (lambda f: f.softmax(1), "the outputs are probabilities, not logits"),
+    "saturated": (lambda f: f * 1e5, r"gradient is exactly zero for \d+ of 40 images"),
+    "rounded": (lambda f: f.round(), "gradient is exactly zero for 40 of 40 images"),
+    "cut": (lambda f: f.detach(), "gradient is exactly zero for 40 of 40 images"),
+    "input ignored": (lambda f: torch.arange(4.0).expand(len(f), 4).requires_grad_(), "exactly zero for 40 of 40 images"),
+}
+
+
+def test_a_sound_net_passes_before_flight():
+    assert preflight(NET, X, Y) == []
+    assert preflight(Then(lambda f: f - f.amin()).eval(), X, Y) == []  # no output below 0, and yet no probabilities
+    assert preflight(Then(lambda f: f.log_softmax(1)).eval(), X, Y) == []
+    assert preflight(Then(lambda f: f - f.mean(1, keepdim=True) + 0.25).eval(), X, Y) == []  # rows of sum 1, some below 0
+    blind = toy_classifier()
+    with torch.no_grad():
+        blind[1].weight[:, 0] = 0  # a pixel that no one looks at is no zero gradient
+    assert preflight(blind, X, Y) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_planted_fault_is_found_and_nothing_else(fault):
+    spoil, said = FAULTS[fault]
+    state = torch.get_rng_state()
+    with torch.no_grad():  # a caller's context does not hide the gradients
+        (found,) = preflight(Then(spoil).eval(), X, Y)
+    assert re.search(said, found)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_zero_gradients_are_counted_image_by_image():
+    hidden = Then(lambda f: torch.cat([f[:7].detach(), f[7:]]) if len(f) == 40 else f).eval()
+    (found,) = preflight(hidden, X, Y)
+    assert "for 7 of 40 images" in found
+
+
+def test_a_net_in_train_mode_is_told_so_and_not_run():
+    net = nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(16, 4)).double().eval()
+    net[0].train()  # one layer is enough
+    (found,) = preflight(net, X, Y)
+    assert "train mode" in found and net[0].num_batches_tracked == 0 and net[0].training

@@ -1,12 +1,16 @@
-"""Accuracy, clean and under attack, batch by batch, so that a page can draw progress and stop it."""
+"""Accuracy, clean and under attack, batch by batch, so that a page can draw progress and stop it; and whether to believe it.
 
-from collections.abc import Iterator
+An attack that follows gradients says little about a net that hides them: `preflight` looks before the attack runs.
+"""
+
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from ..attacks import ATTACKS, perturb
-from ..dynamics import Dynamics
+from ..attacks import ATTACKS, perturb, threat
+from ..dynamics import Dynamics, Norm
+from ..energies import conditional
 
 
 def logits(net: nn.Module, x: Tensor, size: int = 500) -> Tensor:
@@ -64,3 +68,79 @@ def correct_under(
             found = perturb(name, net, part[left], labels[left], dyn, generator=generator)
             correct[left] = logits(net, found).argmax(1) == labels[left]
         yield correct
+
+
+def curve(
+    name: str,
+    net: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    norm: Norm,
+    radii: Sequence[float],
+    *,
+    steps: int | None = None,
+    size: int = 250,
+    restarts: int = 1,
+    generator: torch.Generator | None = None,
+) -> Iterator[tuple[float, float]]:
+    """Robust accuracy over the radius.  An image broken at one radius stays broken at larger ones: those balls hold it too.
+
+    Args:
+        name, net, x, y, size, restarts, generator: as in `correct_under`.
+        norm: of the balls.
+        radii: ascending, each at least 0; at 0 the accuracy is the clean one.
+        steps: K; None takes the attack's.
+    Yields:
+        (radius, share of images still correct) for each radius in turn; the share never rises.
+    Raises:
+        ValueError: radii that do not ascend, or a targeted attack.
+    """
+    radii = list(radii)
+    if not radii or radii != sorted(radii) or not radii[0] >= 0:
+        raise ValueError(f"radii are {radii}; give at least one, ascending from 0 or above")
+    left = (logits(net, x).argmax(1) == y).nonzero().squeeze(1)
+    for radius in radii:
+        if radius > 0:
+            dyn = threat(name, norm, radius, steps)
+            attacked = correct_under(name, net, x[left], y[left], dyn, size=size, restarts=restarts, generator=generator)
+            left = left[torch.cat(list(attacked))]
+        yield radius, len(left) / len(x)
+
+
+def preflight(net: nn.Module, x: Tensor, y: Tensor) -> list[str]:
+    """What speaks against believing a net's robust accuracy, found before it is attacked.
+
+    Looks for train mode, forward passes that differ, outputs that are probabilities, and images whose cross-entropy has a
+    gradient of exactly zero: there an attack has nowhere to go, and its failure is no robustness.
+
+    Args:
+        net: as it will be attacked.
+        x, y: some of the images, (N, C, H, W) and (N,); 100 tell enough.
+    Returns:
+        one sentence for each fault; empty where all is well.  A net in train mode is not run, which would change its
+        BatchNorm statistics.
+    Source: Croce et al. 2020 (RobustBench, AutoAttack's checks); Athalye et al. 2018.
+    """
+    if any(module.training for module in net.modules()):
+        return ["the net is in train mode: its answers depend on the batch; call net.eval(), then check again"]
+    faults = []
+    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):  # a random net draws from the global state
+        first, second = logits(net, x), logits(net, x)
+        zeros = int((_loss_slopes(net, x, y) == 0).flatten(1).all(1).sum())
+    if (first - second).abs().amax() > 1e-4 * first.abs().amax():
+        faults.append("two forward passes differ: the net is random; average its gradient over draws, or fix the draws")
+    if first.amin() >= 0 and (first.sum(1) - 1).abs().amax() < 1e-4:
+        faults.append("the outputs are probabilities, not logits: cross-entropy on them has weak gradients; remove the softmax")
+    if zeros:
+        faults.append(f"the cross-entropy's gradient is exactly zero for {zeros} of {len(x)} images: try apgd-dlr")
+    return faults
+
+
+def _loss_slopes(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Gradient of the cross-entropy, zero too where the net cuts the graph: (N, *D) -> (N, *D)."""
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        loss = conditional(net(x), y).sum()
+        if not loss.requires_grad:
+            return torch.zeros_like(x)
+        return torch.autograd.grad(loss, x, materialize_grads=True)[0]

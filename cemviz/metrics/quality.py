@@ -1,0 +1,152 @@
+"""How good a set of generated images is: Inception Score and Frechet distance, on the features of a named extractor.
+
+The papers use Inception's weights.  Where they are not on the machine a judge takes their place: a classifier of this project,
+trained apart from every net it judges.  The arithmetic is the same, the numbers are not: only equal extractors are compared.
+Both scores are biased with few samples (FID upwards, IS downwards), so that a number stands beside its sample count.
+"""
+
+import importlib.util
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+INCEPTION_WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"  # the file's name in torch hub's cache, from torch-fidelity
+
+
+@dataclass(frozen=True, slots=True)
+class Extractor:
+    """What sees the images.
+
+    Attributes:
+        name: "inception" or "judge-NAME"; it stands beside every number.
+        features: (N, C, H, W) in [0, 1] -> (N, M).
+        logits: (N, M) -> (N, classes).
+    """
+
+    name: str
+    features: nn.Module
+    logits: nn.Module
+
+    def __call__(self, x: Tensor, size: int = 250) -> Tensor:
+        """Features of many images, `size` at a time, in float64: (N, C, H, W) -> (N, M) on the CPU."""
+        with torch.no_grad():
+            return torch.cat([self.features(part).flatten(1).cpu() for part in x.split(size)]).double()
+
+
+def judge(name: str, net: nn.Module) -> Extractor:
+    """A classifier of this project as an extractor: its features are the input of its last linear layer.
+
+    Args:
+        name: of the stored model.
+        net: in eval mode, an nn.Sequential that ends in an nn.Linear.
+    Raises:
+        ValueError: a net of another form.
+    """
+    if not (isinstance(net, nn.Sequential) and len(net) > 1 and isinstance(net[-1], nn.Linear)):
+        raise ValueError(f"model {name!r} cannot judge: give a classifier that ends in a linear layer")
+    return Extractor(f"judge-{name}", net[:-1], net[-1])
+
+
+def inception_here() -> bool:
+    """Whether torch-fidelity is installed and its Inception weights lie in torch hub's cache."""
+    weights = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_WEIGHTS
+    return importlib.util.find_spec("torch_fidelity") is not None and weights.is_file()
+
+
+class Bytes(nn.Module):
+    """Hand images to a net that wants three channels of uint8: (N, C, H, W) in [0, 1], C 1 or 3."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net((x * 255).round().clamp(0, 255).byte().expand(-1, 3, -1, -1))
+
+
+def inception(device: torch.device | str = "cpu", *, download: bool = False) -> Extractor:
+    """Inception-v3 with torch-fidelity's weights, as the papers' numbers use it.
+
+    Args:
+        download: fetch the weights (91 MB) if they are not here.
+    Raises:
+        LookupError: they are not here, and not to be downloaded.
+    """
+    if importlib.util.find_spec("torch_fidelity") is None:
+        raise LookupError("torch-fidelity is not installed, and Inception needs it: pip install torch-fidelity, or use a judge")
+    if not (download or inception_here()):
+        raise LookupError(f"Inception's weights ({INCEPTION_WEIGHTS}) are not on this machine; download them, or use a judge")
+    from torchmetrics.image.fid import NoTrainInceptionV3  # imported here: it takes seconds
+
+    net = NoTrainInceptionV3("inception-v3-compat", ["2048"]).to(device).requires_grad_(False)
+    unbiased = nn.Linear(net.fc.in_features, net.fc.out_features, bias=False, device="meta")
+    unbiased.weight = nn.Parameter(net.fc.weight.detach().cpu(), requires_grad=False)  # the features arrive on the CPU
+    return Extractor("inception", Bytes(net), unbiased)
+
+
+class Given(nn.Module):
+    """Stands where torchmetrics expects a net, and passes on what was computed already."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+def frechet(real: Tensor, generated: Tensor) -> float:
+    """Frechet distance between the Gaussians fitted to two sets of features (FID where Inception sees them); lower is better.
+
+    |m - m'|^2 + tr(S + S' - 2 (S S')^(1/2)),  S with n - 1 in its denominator
+
+    Args:
+        real, generated: from one `Extractor`, (n, M) and (m, M) with n, m at least 2.
+    Raises:
+        ValueError: fewer than two images in a set.
+    Source: Heusel et al. 2017; JEAT Table 2.
+    """
+    from torchmetrics.image.fid import FrechetInceptionDistance  # imported here: it takes seconds
+
+    if min(len(real), len(generated)) < 2:
+        raise ValueError(f"there are {len(real)} real and {len(generated)} generated images; a covariance needs at least 2")
+    metric = FrechetInceptionDistance(Given(real.shape[1]))
+    metric.update(real.cpu().double(), real=True)
+    metric.update(generated.cpu().double(), real=False)
+    return metric.compute().item()
+
+
+def inception_score(extractor: Extractor, features: Tensor, splits: int = 10, seed: int = 0) -> tuple[float, float]:
+    """Inception Score: high where each image has a clear class and the classes are many; between 1 and their number.
+
+    exp( E_x KL( p(y | x) || E_x p(y | x) ) ), mean over splits of the shuffled images
+
+    Args:
+        extractor: whose logits say p(y | x).
+        features: from the same extractor, (N, M).
+        splits: number of parts, at least 1 and at most N.
+        seed: of the shuffle; the global random state is left as it was.
+    Returns:
+        mean and standard deviation over splits; 0 deviation for one split.
+    Raises:
+        ValueError: splits out of range.
+    Source: Salimans et al. 2016; JEAT Table 2.
+    """
+    from torchmetrics.image.inception import InceptionScore  # imported here: it takes seconds
+
+    if not 1 <= splits <= len(features):
+        raise ValueError(f"splits is {splits}; give a whole number from 1 to the number of images, {len(features)}")
+    weight = next(extractor.logits.parameters())
+    with torch.no_grad():
+        # a class that a confident judge never sees has probability 0 in float, and the score needs its logarithm
+        f = extractor.logits(features.to(weight)).cpu().double().log_softmax(1).clamp(min=-600)
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")  # of the memory that the logits take
+        torch.default_generator.manual_seed(seed)  # what torchmetrics shuffles with; a GPU's state stays as it is
+        metric = InceptionScore(Given(f.shape[1]), splits=splits)
+        metric.update(f)
+        mean, deviation = metric.compute()
+    return mean.item(), deviation.item() if splits > 1 else 0.0
