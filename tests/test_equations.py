@@ -11,8 +11,8 @@ import torch
 from cemviz import attacks, dynamics, energies, samplers
 from cemviz.dynamics import Dynamics
 from cemviz.equations import EQUATIONS, EXACT, Check, excess, gap, run
-from cemviz.metrics import game
-from cemviz.training import supervised
+from cemviz.metrics import fisher, game
+from cemviz.training import energy_based, supervised
 
 KEYS = list(EQUATIONS)
 
@@ -139,6 +139,30 @@ def trained_on_clean(dyn, **kwargs):
     return supervised.standard
 
 
+def orders_swapped(patch):
+    rows = dict(supervised.ORDERS)
+    for key, other in (("cem", rows["published"]), ("published", rows["cem"])):
+        patch.setitem(supervised.ORDERS, key, other)
+
+
+def half_a_step(self, net, batch, progress):
+    """Algorithm 1 without the first of its gradients' E(x_adv), so that nothing cancels."""
+    terms = JOINT_ENERGY(self, net, batch, progress)
+    return terms | {"cross-entropy": energies.joint(net(batch[0]), batch[1]).mean()}
+
+
+JOINT_ENERGY = energy_based.JointEnergy.__call__
+
+
+def second_moment(f, x):
+    """The trace without the mean's square."""
+    found = SPREAD(f, x)
+    return replace(found, trace=found.trace + found.square)
+
+
+SPREAD = fisher._spread_of_slopes
+
+
 MUTANTS = {
     "the marginal's sign": (flip(energies, "marginal"), "cem-8 cem-10 cem-12 cem-13 cem-15 cem-16 jeat-2 jeat-13 jeat-20"),
     "the joint energy's sign": (flip(energies, "joint"), "cem-3 cem-8 cem-10 cem-11 cem-12 cem-16 jeat-10 jeat-13"),
@@ -162,6 +186,11 @@ MUTANTS = {
     "standard training on the joint energy": (
         replaced(supervised, "conditional", energies.joint), "cem-11 cem-12 cem-16",
     ),
+    "TRADES' orders swapped": (orders_swapped, "cem-4.2"),
+    "consistency of the marginal": (replaced(supervised, "joint", lambda f, y: energies.marginal(f)), "cem-25"),
+    "JEAT that lets E(x_adv) stand": (replaced(energy_based.JointEnergy, "__call__", half_a_step), "jeat-19"),
+    "JEAT's chains climb": (flip(energy_based, "marginal"), "jeat-19"),
+    "a Fisher score of the second moment": (replaced(fisher, "_spread_of_slopes", second_moment), "jeat-24"),
     "the payoff's second term": (
         replaced(game, "utility", half_payoff), "thesis-2.15 thesis-2.18 thesis-2.18-data thesis-2.20",
     ),

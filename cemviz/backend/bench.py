@@ -1,89 +1,151 @@
 """Benchmarks as ratios inside one run: what the library adds to the bare passes of the same net on the same images."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
+from statistics import median
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from ..dynamics import Dynamics, descend, settle
-from ..energies import on, reinforced
+from ..energies import conditional, on, reinforced
 from ..nets import build
+from ..training.loop import evaluating, fit
+from ..training.recipes import recipe
+from ..training.supervised import adversarial
 from .device import Device
 from .sampling import Split
 
-STEPS, CHAINS, ROUNDS = 20, 32, 9
+STEPS, CHAINS = 20, 32
 DYN = Dynamics(steps=STEPS, step=0.5, noise=0.01, radius=6.0)
+ROUNDS, SECONDS = (9, 41), 6.0
+"""Fewest and most rounds of a row, and how long it may take: short work is repeated more often."""
+
+Work = Callable[[], Any]
+Chain = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A row of `BENCHES`: work, what it is measured against, and the largest ratio that counts as fine."""
+    """A row of `BENCHES`.
+
+    Attributes:
+        title: the work, and what it is measured against.
+        limit: the largest ratio that counts as fine.
+        make: device -> the work and its bare passes.
+    """
 
     title: str
     limit: float
+    make: Callable[[Device], tuple[Work, Work]]
+
+
+def chains(work: Chain) -> Callable[[Device], tuple[Work, Work]]:
+    """Chains of a sampler on a frozen net, beside K forward and input-gradient passes."""
+
+    def make(device: Device) -> tuple[Work, Work]:
+        net = _net(device).eval().requires_grad_(False)
+        x0 = torch.rand(CHAINS, 1, 28, 28, device=device.torch, generator=device.generator(0))
+        y = torch.arange(CHAINS, device=device.torch) % 10
+        generator = device.generator(1)
+
+        def bare() -> None:
+            for _ in range(STEPS):
+                x = x0.detach().requires_grad_()
+                torch.autograd.grad(reinforced(net(x), y).sum(), x)
+
+        return lambda: work(net, x0, y, generator), bare
+
+    return make
+
+
+def records(net: nn.Module, x0: Tensor, y: Tensor, generator: torch.Generator) -> None:
+    """Every state of a chain, its energy read."""
+    for state in descend(on(net, reinforced, y), x0, DYN, generator=generator):
+        state.energy.sum().item()
+
+
+def split(net: nn.Module, x0: Tensor, y: Tensor, generator: torch.Generator) -> None:
+    """Every state of a chain with both parts of its gradient."""
+    watched = Split(net, reinforced, y)
+    for state in descend(watched, x0, DYN, generator=generator):
+        watched.parts(state.grad)
+
+
+def train(device: Device) -> tuple[Work, Work]:
+    """A step of adversarial training, beside K input gradients in eval mode and one weight gradient in train mode."""
+    row = recipe("mnist-at")
+    net = _net(device).train()
+    x = torch.rand(row.batch, 1, 28, 28, device=device.torch, generator=device.generator(0))
+    y = torch.arange(row.batch, device=device.torch) % 10
+    objective = adversarial(row.threat(), generator=device.generator(1))
+    endless = 10**9
+    run = fit(net, objective, repeat((x, y)), endless, row.optimizer_for(net), clip=row.clip)
+
+    def bare() -> None:
+        with evaluating(net):
+            for _ in range(row.attack_steps):
+                at = x.detach().requires_grad_()
+                torch.autograd.grad(conditional(net(at), y).sum(), at)
+        torch.autograd.grad(conditional(net(x), y).mean(), list(net.parameters()))
+
+    return lambda: next(run), bare
 
 
 BENCHES: dict[str, Bench] = {
-    "settle": Bench("K steps of settle against K bare forward and input-gradient passes", 1.05),
-    "descend": Bench("descend with its K + 1 records against K bare passes", 1.25),
-    "split": Bench("descend with the two gradient terms against K bare passes", 1.8),
-}
+    "settle": Bench(
+        "K steps of settle against K bare forward and input-gradient passes", 1.05,
+        chains(lambda net, x0, y, generator: settle(on(net, reinforced, y), x0, DYN, generator=generator)),
+    ),
+    "descend": Bench("descend with its K + 1 records against K bare passes", 1.25, chains(records)),
+    "split": Bench("descend with the two gradient terms against K bare passes", 1.8, chains(split)),
+    "train": Bench("a step of adversarial training against its K + 1 bare forward and backward passes", 1.10, train),
+}  # fmt: skip
 
 
 def bench(names: list[str], device: Device) -> dict[str, Any]:
     """Measure.
 
-    All candidates run in turn, round by round, so that a busy machine slows them alike; a ratio is that of the fastest
-    rounds, the ones least disturbed.
+    Work and bare passes run in turn, and each run of the work is compared with the bare runs just before and after it, so that
+    a machine that is busy, or gets busier, slows both alike; the ratio is the median over the rounds.
 
+    Args:
+        names: keys of BENCHES.
     Returns:
-        {device, net, chains, steps, rounds, rows: [{name, title, ratio, limit, holds}]}.
+        {device, net, chains, steps, rounds, rows: [{name, title, ratio, low, high, rounds, limit, holds}]}; low and high are
+        the quartiles of a row's rounds.
     """
-    net = build("small-resnet", width=16, mean=(0.13,), std=(0.31,)).to(device.torch).eval().requires_grad_(False)
-    x0 = torch.rand(CHAINS, 1, 28, 28, device=device.torch, generator=device.generator(0))
-    y = torch.arange(CHAINS, device=device.torch) % 10
-    generator = device.generator(1)
-
-    def bare() -> None:
-        x = x0
-        for _ in range(STEPS):
-            x = x.detach().requires_grad_()
-            torch.autograd.grad(reinforced(net(x), y).sum(), x)
-
-    def records() -> None:
-        for state in descend(on(net, reinforced, y), x0, DYN, generator=generator):
-            state.energy.sum().item()
-
-    def split() -> None:
-        watched = Split(net, reinforced, y)
-        for state in descend(watched, x0, DYN, generator=generator):
-            watched.parts(state.grad)
-
-    work: dict[str, Callable[[], Any]] = {
-        "settle": lambda: settle(on(net, reinforced, y), x0, DYN, generator=generator),
-        "descend": records,
-        "split": split,
-    }
-    chosen = {name: work[name] for name in names}
-    for warm in (bare, *chosen.values()):
-        warm()
-    fastest = dict.fromkeys(["bare", *chosen], float("inf"))
-    for _ in range(ROUNDS):
-        for name, run in {"bare": bare, **chosen}.items():
-            fastest[name] = min(fastest[name], _seconds(run, device))
     rows = []
     for name in names:
-        ratio = fastest[name] / fastest["bare"]
         row = BENCHES[name]
-        rows.append(
-            {"name": name, "title": row.title, "ratio": round(ratio, 3), "limit": row.limit, "holds": ratio <= row.limit}
-        )
-    return {"device": device.title, "net": "small-resnet", "chains": CHAINS, "steps": STEPS, "rounds": ROUNDS, "rows": rows}
+        ratios = sorted(_ratios(*row.make(device), device))
+        ratio, low, high = median(ratios), ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
+        rows.append({
+            "name": name, "title": row.title, "ratio": round(ratio, 3), "low": round(low, 3), "high": round(high, 3),
+            "rounds": len(ratios), "limit": row.limit, "holds": ratio <= row.limit,
+        })  # fmt: skip
+    rounds = min(row["rounds"] for row in rows)
+    return {"device": device.title, "net": "small-resnet", "chains": CHAINS, "steps": STEPS, "rounds": rounds, "rows": rows}
 
 
-def _seconds(run: Callable[[], Any], device: Device) -> float:
+def _net(device: Device) -> nn.Module:
+    return device.place(build("small-resnet", width=16, mean=(0.13,), std=(0.31,)))
+
+
+def _ratios(work: Work, bare: Work, device: Device) -> Iterator[float]:
+    work(), bare()
+    before = _seconds(bare, device)
+    rounds = min(max(int(SECONDS / (2.5 * before)), ROUNDS[0]), ROUNDS[1])
+    for _ in range(rounds):
+        spent, after = _seconds(work, device), _seconds(bare, device)
+        yield 2 * spent / (before + after)
+        before = after
+
+
+def _seconds(run: Work, device: Device) -> float:
     if device.torch.type == "cuda":
         torch.cuda.synchronize(device.torch)
     began = time.perf_counter()

@@ -22,7 +22,7 @@ class Case(NamedTuple):
     generator: torch.Generator
 
 
-def fresh(g: torch.Generator, gain: float = 1.5, **args: int) -> nn.Module:
+def fresh(g: torch.Generator, gain: float = 1.5, **args: int | str) -> nn.Module:
     """An MLP in float64, curved enough that no two terms are alike."""
     with torch.device("meta"):  # no weights yet, so that nothing is drawn from the global generator
         net = NETS["mlp"](width=12, depth=2, **args)
@@ -33,10 +33,10 @@ def fresh(g: torch.Generator, gain: float = 1.5, **args: int) -> nn.Module:
     return net
 
 
-def drawn(seed: int, outputs: int = 4, gain: float = 1.5) -> Case:
+def drawn(seed: int, outputs: int = 4, gain: float = 1.5, activation: str = "silu") -> Case:
     """A fresh net and data: all float64, all from `seed`."""
     g = torch.Generator().manual_seed(seed)
-    net = nn.Sequential(nn.Flatten(), fresh(g, gain, inputs=16, outputs=outputs))
+    net = nn.Sequential(nn.Flatten(), fresh(g, gain, inputs=16, outputs=outputs, activation=activation)).eval()
     x = torch.rand(5, 1, 4, 4, generator=g, dtype=torch.float64)
     return Case(net, x, torch.randint(outputs, (5,), generator=g), g)
 
