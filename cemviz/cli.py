@@ -13,19 +13,22 @@ from typing import Annotated, Any
 import typer
 
 from .attacks import ATTACKS
-from .backend import assets, export, store
+from .backend import assets, distributed, export, store
 from .backend.bench import BENCHES, bench
 from .backend.checks import BadInput, choice
 from .backend.device import choose
 from .backend.evaluate import METRICS, EvaluateRequest, evaluate, summary
+from .backend.experiments import EXPERIMENTS
 from .backend.play import PlayRequest, play
-from .backend.presets import PLAY, SAMPLE
+from .backend.presets import LANDSCAPE, PLAY, SAMPLE
+from .backend.reproduce import ReproduceRequest, as_text, reproduce
 from .backend.sampling import Chains, SampleRequest, sample
 from .backend.studio import Studio
 from .backend.train import TrainRequest, train, with_metric
 from .data.images import DATASETS, DataMissing
 from .dynamics import Diverged
 from .samplers import SAMPLERS
+from .training.precision import PRECISIONS
 from .training.recipes import RECIPES
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
@@ -36,9 +39,9 @@ DeviceName = Annotated[str | None, typer.Option("--device", help="cuda, cuda:N, 
 Seed = Annotated[int, typer.Option(help="Of every random draw.")]
 
 
-def say(text: str, *, again: bool = False) -> None:
-    """Progress on standard error; `again` writes over the last line where that is a terminal."""
-    if again and not sys.stderr.isatty():
+def say(text: str, *, again: bool = False, always: bool = False) -> None:
+    """Progress on standard error; `again` writes over the last line where that is a terminal; one process of several speaks."""
+    if not (always or distributed.leads()) or (again and not sys.stderr.isatty()):
         return
     print(text, end="\r" if again else "\n", file=sys.stderr, flush=True)
 
@@ -62,8 +65,8 @@ def list_command(as_json: Json = False) -> None:
         "attacks": titled(ATTACKS),
         "recipes": recipes,
         "datasets": titled(DATASETS),
-        "presets": titled(PLAY | SAMPLE),
-        "experiments": [],
+        "presets": titled(PLAY | SAMPLE | LANDSCAPE),
+        "experiments": titled(EXPERIMENTS),
         "metrics": titled(METRICS),
     }
     if as_json:
@@ -84,6 +87,8 @@ def train_command(
     seed: Seed = 0,
     changes: Annotated[list[str], typer.Option("--set", help="Replace a field of the recipe: field=value.")] = [],  # noqa: B006
     resume: Annotated[bool, typer.Option(help="Go on from the saved state, if there is one.")] = False,
+    retry: Annotated[bool, typer.Option(help="After a divergence: go on from the last good state with half the lr.")] = False,
+    precision: Annotated[str, typer.Option(help=f"{' or '.join(PRECISIONS)}, of the passes through the net.")] = "fp32",
     data: Data = None,
     device: DeviceName = None,
     as_json: Json = False,
@@ -97,10 +102,15 @@ def train_command(
         asked[key] = value
     chosen = choose(device)
     last: dict[str, Any] = {}
-    for last in train(TrainRequest(recipe, scale, out, seed, asked, data, resume), chosen):
+    if note := distributed.advice():
+        say(f"cemviz: {note}")
+    for last in train(TrainRequest(recipe, scale, out, seed, asked, data, resume, retry, precision), chosen):
         terms = ", ".join(f"{k} {v:.4f}" for k, v in last["terms"].items())
         line = f"step {last['step']}/{last['steps']}  {terms}  lr {last['lr']:.2e}  {last['left'] / 60:.1f} min left"
         say(line, again=last["step"] % 100 != 0 and last["step"] != last["steps"])
+    distributed.leave()
+    if not distributed.leads():
+        return
     result = {k: last[k] for k in ("model", "path", "steps", "seconds", "terms")}
     for metric in ("accuracy", "robust"):
         say(f"measuring {metric} ...")
@@ -113,19 +123,23 @@ def train_command(
 @app.command("evaluate")
 def evaluate_command(
     model: Annotated[str, typer.Argument(help="A stored model, see `list`.")],
-    metric: Annotated[str, typer.Option(help="accuracy or robust.")] = "accuracy",
+    metric: Annotated[str, typer.Option(help=f"{', '.join(METRICS)}.")] = "accuracy",
     attack: Annotated[str, typer.Option(help="An untargeted attack, see `list`.")] = "apgd",
     norm: Annotated[str | None, typer.Option(help="l2 or linf (default: the card's).")] = None,
-    radius: Annotated[float | None, typer.Option(help="ε, in units of the pixel range (default: the card's).")] = None,
-    steps: Annotated[int | None, typer.Option(help="K (default: the attack's).")] = None,
-    count: Annotated[int, typer.Option(help="Number of test images.")] = 1000,
+    radius: Annotated[float | None, typer.Option(help="ε, or β of samples, in pixel units (default: the card's).")] = None,
+    steps: Annotated[int | None, typer.Option(help="K (default: the attack's, or the sampler's).")] = None,
+    count: Annotated[int | None, typer.Option(help="Number of test images (default: 1000, or 200 if slow).")] = None,
+    sampler: Annotated[str, typer.Option(help="For is and fid, see `list`.")] = "rcs",
+    extractor: Annotated[str | None, typer.Option(help="For is and fid: inception or judge-NAME.")] = None,
     seed: Seed = 0,
     data: Data = None,
     device: DeviceName = None,
     as_json: Json = False,
 ) -> None:
     """Measure a stored model on its test images."""
-    request = EvaluateRequest(model, metric, attack, norm, radius, steps, count, seed, data)
+    request = EvaluateRequest(
+        model, metric, attack, norm, radius, steps, count, seed, data, sampler=sampler, extractor=extractor
+    )
     answer(_last(evaluate(request, choose(device))), as_json)
 
 
@@ -194,12 +208,14 @@ def play_command(
 @app.command("assets")
 def assets_command(
     dataset: Annotated[str, typer.Argument(help="A data set, see `list`.")],
-    only: Annotated[str, typer.Option(help="seeds, grids, gallery, or several with commas.")] = "seeds,grids,gallery",
+    only: Annotated[str, typer.Option(help="seeds, grids, gallery, robustness, or several with commas.")] = (
+        "seeds,grids,gallery,robustness"
+    ),
     data: Data = None,
     device: DeviceName = None,
     as_json: Json = False,
 ) -> None:
-    """Make what ships beside the models: class Gaussians, energy grids around test images, samples the models drew."""
+    """Make what ships beside the models: class Gaussians, energy grids, samples the models drew, accuracy under attack."""
     result: dict[str, Any] = {}
     for step in assets.make(Studio(choose(device), data), dataset, root=data, only=tuple(only.split(","))):
         if "path" in step or "skipped" in step:
@@ -208,6 +224,27 @@ def assets_command(
         else:
             say(f"{step['asset']}: {step['done']}/{step['of']}", again=True)
     answer(result, as_json)
+
+
+@app.command("reproduce")
+def reproduce_command(
+    target: Annotated[str, typer.Argument(help=f"One of {', '.join(EXPERIMENTS)}.")],
+    shipped: Annotated[bool, typer.Option("--shipped", help="Measure the stored models instead of training any.")] = False,
+    seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 3,
+    scale: Annotated[str, typer.Option(help="Of the models trained for it.")] = "evidence",
+    data: Data = None,
+    device: DeviceName = None,
+    as_json: Json = False,
+) -> None:
+    """Make a table of the papers: train what is missing, measure, and print the paper's number beside ours."""
+    table: dict[str, Any] = {}
+    for table in reproduce(ReproduceRequest(target, seeds, scale, shipped, data), choose(device)):
+        if "doing" in table:
+            say(f"{table['done']}/{table['of']}  {table['doing']}", again=True)
+    if as_json:
+        print(json.dumps(table, ensure_ascii=False))
+        return
+    print("\n".join(as_text(table)))
 
 
 @app.command("bench")
@@ -231,7 +268,8 @@ def _last(results: Any) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for result in results:
         if "done" in result:
-            say(f"{result['done']}/{result['count']} images, {result['value']:.3f} so far", again=True)
+            so_far = f", {result['value']:.3f} so far" if "value" in result else ""
+            say(f"{result['done']}/{result['count']} images{so_far}", again=True)
     return result
 
 
@@ -247,7 +285,8 @@ def main() -> None:
         if os.environ.get("CEMVIZ_DEBUG") == "1":
             raise
         if type(error).__name__ != "NoArgsIsHelpError":  # the help stands there already
-            say(f"cemviz: {_line(error)}")
+            alone = code(error) == 1 and not isinstance(error, Diverged)  # may have met this process only
+            say(f"cemviz: {_line(error)}", always=alone)
         sys.exit(code(error))
     if status == 130:
         say("stopped; what was saved can be resumed with --resume")

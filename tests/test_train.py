@@ -1,8 +1,15 @@
 """Training end to end on tiny sets on disk: stored models, cards that make them again, runs that stop and go on."""
 
+import json
+import multiprocessing
+import os
+import random
 import shlex
 import shutil
+import signal
 import sys
+import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -110,6 +117,73 @@ def test_a_run_that_is_killed_resumes_from_its_last_periodic_save(places, monkey
     assert told[0]["step"] == 6 and store.read_card("parts").sha256 == store.read_card("whole").sha256
 
 
+def child(asked):
+    """A process that trains, saves after every step and says each one; forked, since a fresh one loads torch for seconds."""
+    context = multiprocessing.get_context("fork")
+    said, told = context.Pipe(duplex=False)
+    process = context.Process(target=lambda: [told.send(t["step"]) for t in train(asked, choose("cpu"))])
+    process.start()
+    told.close()
+    return process, said
+
+
+JEAT = {
+    "objective": "jeat", "schedule": "warm-up", "norm": "linf", "attack": "energy", "net_args": "width:4,norm:none",
+    "objective_args": "buffer:24,reinit:0.1,steps:2,step:1.0,noise:0.01", "average": "0",
+}  # fmt: skip
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="autograd's threads of a GPU do not survive a fork")
+@pytest.mark.parametrize("changes", [{}, JEAT], ids=["at", "jeat"])
+def test_ten_kills_at_any_moment_lose_nothing_but_the_steps_since_the_last_save(places, monkeypatch, changes):
+    """SIGKILL lands in a step, in a save or between the two; weights and curves end as those of a run that nobody stopped."""
+    changes, chance, steps = changes | {"steps": "80"}, random.Random(7), []
+    run(request("whole", **changes))
+    monkeypatch.setattr(backend, "SAVE_EVERY", -1.0)
+    for kill in range(10):
+        process, said = child(request("parts", resume=kill > 0, **changes))
+        steps += [said.recv() for _ in range(chance.randint(1, 4))]
+        time.sleep(chance.uniform(0, 0.02))
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        while said.poll():  # what it did between the last word read and the kill
+            try:
+                steps.append(said.recv())
+            except EOFError:
+                break
+        assert process.exitcode == -signal.SIGKILL
+    run(request("parts", resume=True, **changes))
+    # a step is saved before it is told, so that no later process does it again, and at most the one being done is lost
+    assert steps == sorted(set(steps)) and steps[-1] - len(steps) <= 10
+    assert store.read_card("parts").sha256 == store.read_card("whole").sha256
+    curves = [json.loads(backend.history_path(name).read_text()) for name in ("parts", "whole")]
+    for key in ("steps", "lr", "terms", "probes"):
+        assert curves[0][key] == curves[1][key]
+    left = [path for path in places.rglob("*") if path.suffix == ".part" or path == state_path("parts")]
+    assert left == []
+
+
+def test_half_written_files_of_a_killed_run_do_no_harm_and_are_swept_away(places):
+    first = train(request(), choose("cpu"))
+    next(first), first.close()
+    run_folder, models = state_path("toy").parent, places / "models"
+    whole = state_path("toy").read_bytes()
+    ours = [run_folder / "toy.123.part", models / "toy.123.part", models / "toy.json.123.part"]
+    others = [run_folder / "toy.2.123.part", run_folder / "toys.123.part"]  # of the models "toy.2" and "toys"
+    for path in ours + others:
+        path.write_bytes(whole[: len(whole) // 2])
+    assert run(request(resume=True))[0]["step"] == 2
+    assert not any(path.exists() for path in ours) and all(path.exists() for path in others)
+
+
+def test_a_run_killed_after_its_last_step_still_gets_its_model(places, monkeypatch):
+    monkeypatch.setattr(backend, "SAVE_EVERY", -1.0)
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(store, "save", lambda *_: 1 / 0)  # dies where it would store the model
+        run(request())
+    assert [t["step"] for t in run(request(resume=True))] == [12] and store.load("toy")
+
+
 def test_without_resume_a_saved_state_is_not_used_and_with_resume_and_none_the_run_begins_anew(places):
     first = train(request(), choose("cpu"))
     next(first), first.close()
@@ -182,3 +256,26 @@ def test_training_leaves_the_global_random_state_alone(places):
     before = torch.get_rng_state()
     run(request(steps="2"))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_retry_halves_the_rate_again_each_time_even_when_it_diverges_at_once(places, monkeypatch):
+    rates = []
+    real = backend.loop.fit
+
+    def watched(net, goal, batches, steps, optimizer, **more):
+        rates.append(optimizer.param_groups[0]["lr"])
+        return real(net, goal, batches, steps, optimizer, **more)
+
+    monkeypatch.setattr(backend.loop, "fit", watched)
+    asked = request(lr="1e9", schedule="constant", optimizer="sgd", clip="1e30", average="0")
+    with pytest.raises(Diverged):
+        run(asked)
+    for _ in range(2):
+        with pytest.raises(Diverged):
+            run(replace(asked, retry=True))
+    assert rates == [1e9, 5e8, 2.5e8] and int(store.read_tensors(state_path("toy"))["retries"]) == 2
+
+
+def test_a_retry_without_a_saved_state_is_refused(places):
+    with pytest.raises(ValueError, match="no saved state of 'toy'"):
+        run(replace(request(), retry=True))

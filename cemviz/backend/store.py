@@ -125,9 +125,14 @@ def save(net: nn.Module | dict[str, Tensor], card: Card) -> Path:
 
 def write_card(card: Card) -> None:
     """Write the card alone, in one piece: after its metrics were measured."""
-    path = folder() / f"{checked(card.name)}.json"
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    partial.write_text(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n")
+    write_json(folder() / f"{checked(card.name)}.json", asdict(card), indent=2)
+
+
+def write_json(path: Path, held: dict[str, Any], indent: int | None = None) -> None:
+    """Write a JSON file in one piece."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    partial.write_text(json.dumps(held, indent=indent, ensure_ascii=False) + "\n")
     partial.replace(path)
 
 
@@ -151,7 +156,7 @@ def load(name: str, device: torch.device | str = "cpu") -> tuple[nn.Module, Card
         net.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()})
     except (RuntimeError, SafetensorError) as error:
         raise BrokenCheckpoint(f"{path.name} does not fit the net {card.net} of its card: {error}") from error
-    return net.to(device).eval().requires_grad_(False), card
+    return net.to(device, memory_format=torch.channels_last).eval().requires_grad_(False), card
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -160,6 +165,13 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     partial = path.with_suffix(f".{os.getpid()}.part")
     save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, partial)
     partial.replace(path)
+
+
+def sweep(path: Path) -> None:
+    """Remove what writers of this file, or of a card beside it, left half written when they were killed."""
+    for partial in path.parent.glob("*.part"):
+        if re.fullmatch(rf"{re.escape(path.stem)}\.(json\.)?\d+\.part", partial.name):
+            partial.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -200,7 +212,7 @@ def _hashed(card: Card, path: Path) -> Card:
 
 
 def checked(name: str) -> str:
-    """A name that is safe as a file's: ValueError where it is not."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+    """A name that is safe as a file's: ValueError where it is not.  Models of the tables' seeds lie in a folder "evidence/"."""
+    if not re.fullmatch(r"(evidence/)?[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise ValueError(f"model name is {name!r}; use letters, digits, dot, dash and underscore, at most 64")
     return name

@@ -5,6 +5,7 @@ import json
 import math
 import shlex
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -13,16 +14,29 @@ from typing import Any
 
 import torch
 
+from ..attacks import threat
 from ..data import images
 from ..data.images import DATASETS, Dataset
 from ..nets import build
 from ..training import loop
-from ..training.recipes import SCHEDULES, Recipe, objective, recipe
+from ..training.precision import PRECISIONS, Mixed
+from ..training.probes import SHOWN, Probe
+from ..training.recipe import SCHEDULES, Recipe, objective
+from ..training.recipes import recipe
 from . import store
+from .checks import choice
 from .device import Device
+from .distributed import Team, join, separate
+from .memory import OutOfMemory, full, smaller
 
 SAVE_EVERY = 30.0
 """Seconds between two saves of the full state: what a killed run loses at most."""
+
+PROBES, CURVE = 24, 200
+"""Probes and points of the loss curve that a run keeps."""
+
+HELD = 100
+"""Test images of a probe's accuracies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,8 @@ class TrainRequest:
         changes: fields of the row to replace.
         data: root of local image folders.
         resume: go on from the saved state, if there is one.
+        retry: go on from the last good state of a run that diverged, with half the learning rate and the next seed's draws.
+        precision: key of PRECISIONS, of the passes through the net.
     """
 
     recipe: str
@@ -45,6 +61,8 @@ class TrainRequest:
     changes: dict[str, Any] | None = None
     data: str | None = None
     resume: bool = False
+    retry: bool = False
+    precision: str = "fp32"
 
 
 def state_path(name: str) -> Path:
@@ -52,62 +70,109 @@ def state_path(name: str) -> Path:
     return store.folder() / "runs" / f"{store.checked(name)}.safetensors"
 
 
+def history_path(name: str) -> Path:
+    """Where the curves of a finished run lie."""
+    return store.folder() / "history" / f"{store.checked(name)}.json"
+
+
 def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
-    """Train a model and store it.
+    """Train a model and store it, and its curves beside it; of several processes (see `distributed`) the first one stores.
 
     Yields:
-        {step, steps, terms, lr, seconds, left} after every update; `left` is the estimated number of seconds to go.
-        The last one also has {model, path}.
+        {step, steps, terms, lr, seconds, left, probe, history} after every update; `left` is the estimated number of seconds to
+        go, `probe` what `training.probes.Probe` told of this update, or None, `history` the curves so far, the same dict each
+        time.  The last one also has {model, path}, in the process that stored it.
     Raises:
         KeyError, ValueError: bad request.
         DataMissing: the training images are not here.
-        Diverged: the run stopped; its last good state is kept for --resume.
+        Diverged: the run stopped; its last good state is kept for --resume and --retry.
+        OutOfMemory: the batch does not fit.
     """
     changes = request.changes or {}
     row = recipe(request.recipe, request.scale, **changes)
-    name = request.out or request.recipe
+    name, dtype = request.out or request.recipe, PRECISIONS[choice("precision", request.precision, PRECISIONS)]
     saved = state_path(name)  # refuses a bad name before the work, not after it
-    known = DATASETS.get(row.data)
-    held = images.load(row.data, "train", data=request.data, device=device.torch, download=known is not None)
+    known, team = DATASETS.get(row.data), join(device, row.batch)
+    device = team.device
+    with team.in_turn():
+        held = images.load(row.data, "train", data=request.data, device=device.torch, download=known is not None)
     if row.images is not None:
         held = held.first(row.images)
     net_args = row.net_args | statistics(known, held)
-    net = build(row.net, seed=request.seed, **net_args).to(device.torch).train()
-    resume = _saved(saved, row, request) if request.resume and saved.is_file() else None
+    net = device.place(build(row.net, seed=request.seed, **net_args)).train()
+    apart = team.world > 1 and separate(net)
+    if apart and team.leads:
+        warnings.warn("BatchNorm's statistics are those of each process's part of the batch, not of the whole", stacklevel=2)
+    if team.leads:
+        store.sweep(saved), store.sweep(store.folder() / f"{name}.safetensors")
+    resume = _saved(saved, row, request) if (request.resume or request.retry) and saved.is_file() else None
+    if request.retry and resume is None:
+        raise ValueError(f"there is no saved state of {name!r} to try again from; train it first, without --retry")
     done = int(resume["step"]) if resume else 0
-
-    draws, views = device.generator(request.seed + 1), device.generator(request.seed + 2)
+    team.agree(done)
+    retries = (int(resume["retries"]) if resume else 0) + request.retry
+    tried, seed = replace(row, lr=row.lr / 2**retries), request.seed + retries
+    draws, views = team.generator(seed + 1), device.generator(seed + 2)  # views are of whole batches
+    generators = {"draws": draws, "views": views, "probe": device.generator(seed + 3)}
+    if request.retry:  # draws of its own, instead of those that led to the divergence
+        resume |= {f"generator.{k}": g.get_state() for k, g in generators.items()}
     batches = images.batches(
-        held, row.batch, seed=request.seed, start=done, view=known.views if known else images.views.none, generator=views
+        held, row.batch, seed=seed, start=done, view=known.views if known else images.views.none, generator=views
     )
+    goal = objective(row, tuple(held.pixels.shape[1:]), draws)
+    if dtype is not None:
+        goal = Mixed(goal, dtype)
+    probe = _probe(row, held, goal, request.data, generators["probe"]) if team.leads else None
     run = loop.fit(
-        net, objective(row, draws), batches, row.steps, row.optimizer_for(net),
-        schedule=SCHEDULES[row.schedule], average=row.average, clip=row.clip,
-        generators={"draws": draws, "views": views}, resume=resume,
+        net, goal, team.part(batches), row.steps, tried.optimizer_for(net),
+        schedule=SCHEDULES[row.schedule], average=row.average, clip=row.clip, generators=generators, resume=resume,
+        probe=probe, probe_every=max(1, row.steps // PROBES), reduce=team.mean,
     )  # fmt: skip
     last_save, before = time.monotonic(), resume["seconds"].item() if resume else 0.0
+    history = _history(resume)
     progress = None
+
+    def keep() -> None:
+        if not team.leads:
+            return
+        if progress is not None:
+            _keep(saved, progress, history, before, retries, _fingerprint(row, request))
+        elif resume is not None:  # diverged at once: the next retry must not draw the same again
+            store.write_tensors(saved, resume | {"retries": torch.tensor(retries)})
+
     try:
         for progress in run:
-            if time.monotonic() - last_save > SAVE_EVERY:
-                _keep(saved, progress, before, row, request)
-                last_save = time.monotonic()
-            if progress.step < row.steps:
-                yield _told(progress, done, before)
+            _note(history, progress)
+            if progress.step < row.steps:  # the last step's state is the model: resumed from, it would have nothing left to do
+                if time.monotonic() - last_save > SAVE_EVERY:
+                    keep()
+                    last_save = time.monotonic()
+                yield _told(progress, done, before, history)
     except loop.Diverged:
-        if progress is not None:
-            _keep(saved, progress, before, row, request)
+        keep()
         raise
     except (GeneratorExit, KeyboardInterrupt):
         if progress is not None and progress.step < row.steps:
-            _keep(saved, progress, before, row, request)
+            keep()
         raise
+    except RuntimeError as error:
+        if not full(error):
+            raise
+        raise OutOfMemory(smaller(row, device.title, team.world)) from error
     if progress is None:
         raise ValueError(f"the saved run of {name!r} has done {done} of {row.steps} steps: nothing is left to train")
-    card = _card(request, row, name, net_args, held, progress, before, device)
+    if not team.leads:
+        yield _told(progress, done, before, history)
+        return
+    card = _card(request, row, name, net_args, held, progress, before, team)
+    notes = [f"diverged and went on {retries} times, each with half the learning rate and draws of its own"] if retries else []
+    if apart:
+        notes.append(f"BatchNorm's statistics are of one process's 1/{team.world} of each batch")
+    card = replace(card, notes="; ".join(notes))
     path = store.save(loop.averaged(progress.state()), card)
+    store.write_json(history_path(name), history | {"model": name, "sha256": store.digest(path)})
     saved.unlink(missing_ok=True)
-    yield _told(progress, done, before) | {"model": name, "path": str(path)}
+    yield _told(progress, done, before, history) | {"model": name, "path": str(path)}
 
 
 def statistics(known: Dataset | None, held: images.Images) -> dict[str, Any]:
@@ -120,8 +185,38 @@ def statistics(known: Dataset | None, held: images.Images) -> dict[str, Any]:
     return {"mean": list(mean), "std": list(std), "outputs": len(held.classes)}
 
 
-def _keep(path: Path, progress: loop.Progress, before: float, row: Recipe, request: TrainRequest) -> None:
-    more = {"seconds": torch.tensor(before + progress.seconds), "run": _fingerprint(row, request)}
+def _probe(row: Recipe, held: images.Images, goal: loop.Objective, data: str | None, generator: torch.Generator) -> Probe:
+    """The probe of a run: its own attack, or one of ten steps where training has none, on images that training does not see."""
+    dyn = row.threat() if row.attack_steps else threat("pgd", row.norm, row.radius, 10)
+    known = row.data in DATASETS
+    split = "test" if images.available(row.data, "test", data=data) else "train"
+    seen = images.load(row.data, split, data=data, device=generator.device, download=known).first(HELD)
+    starts = torch.rand(SHOWN, *held.pixels.shape[1:], generator=generator, device=generator.device)
+    chains = getattr(goal, "tensors", {}).get("chains")
+    return Probe(row.attack, dyn, (seen.floats(), seen.labels), starts, generator, chains)
+
+
+def _history(resume: dict[str, torch.Tensor] | None) -> dict[str, Any]:
+    if resume is None:
+        return {"steps": [], "lr": [], "terms": {}, "probes": []}
+    return json.loads(bytes(resume["history"].tolist()))
+
+
+def _note(history: dict[str, Any], progress: loop.Progress) -> None:
+    """Keep every point of a short run, and CURVE of a long one."""
+    if progress.probe is not None:
+        history["probes"].append({"step": progress.step} | progress.probe)
+    if progress.step % max(1, progress.steps // CURVE) == 0 or progress.step in (1, progress.steps):
+        history["steps"].append(progress.step)
+        history["lr"].append(float(f"{progress.lr:.4g}"))
+        for name, value in progress.terms.items():
+            history["terms"].setdefault(name, []).append(float(f"{value:.5g}"))
+
+
+def _keep(path: Path, progress: loop.Progress, history: dict[str, Any], before: float, retries: int, run: torch.Tensor) -> None:
+    """Everything in one file, so that no kill can split it."""
+    curves = torch.tensor(list(json.dumps(history).encode()), dtype=torch.uint8)
+    more = {"seconds": torch.tensor(before + progress.seconds), "retries": torch.tensor(retries), "run": run, "history": curves}
     store.write_tensors(path, progress.state() | more)
 
 
@@ -136,11 +231,12 @@ def _saved(path: Path, row: Recipe, request: TrainRequest) -> dict[str, torch.Te
 
 
 def _fingerprint(row: Recipe, request: TrainRequest) -> torch.Tensor:
-    told = json.dumps([asdict(row), request.seed], sort_keys=True)
+    lower = [] if request.precision == "fp32" else [request.precision]
+    told = json.dumps([asdict(row), request.seed, *lower], sort_keys=True)
     return torch.tensor(list(hashlib.sha256(told.encode()).digest()), dtype=torch.uint8)
 
 
-def _told(progress: loop.Progress, done: int, before: float) -> dict[str, Any]:
+def _told(progress: loop.Progress, done: int, before: float, history: dict[str, Any]) -> dict[str, Any]:
     pace = progress.seconds / (progress.step - done)
     return {
         "step": progress.step,
@@ -149,6 +245,8 @@ def _told(progress: loop.Progress, done: int, before: float) -> dict[str, Any]:
         "lr": progress.lr,
         "seconds": before + progress.seconds,
         "left": pace * (progress.steps - progress.step),
+        "probe": progress.probe,
+        "history": history,
     }
 
 
@@ -160,8 +258,9 @@ def _card(
     held: images.Images,
     progress: loop.Progress,
     before: float,
-    device: Device,
+    team: Team,
 ) -> store.Card:
+    args = asdict(row) | ({} if request.precision == "fp32" else {"precision": request.precision})
     return store.Card(
         name=name,
         title=row.title,
@@ -173,23 +272,26 @@ def _card(
         classes=held.classes,
         recipe=request.recipe,
         scale=request.scale,
-        recipe_args={k: "inf" if v == math.inf else v for k, v in asdict(row).items()},  # JSON has no infinity
+        recipe_args={k: "inf" if v == math.inf else v for k, v in args.items()},  # JSON has no infinity
         norm=row.norm,
         radius=row.radius,
         seed=request.seed,
         steps=row.steps,
         seconds=round(before + progress.seconds, 1),
-        device=device.title,
-        command=command(request),
+        device=team.device.title,
+        command=command(request, team.world),
         created=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
 
 
-def command(request: TrainRequest) -> str:
-    """The command line that makes this model."""
-    words = ["python -m cemviz train", request.recipe, f"--scale {request.scale}", f"--seed {request.seed}"]
+def command(request: TrainRequest, world: int = 1) -> str:
+    """The command line that makes this model, by so many processes."""
+    launch = "python" if world == 1 else f"accelerate launch --multi_gpu --num_processes {world}"
+    words = [f"{launch} -m cemviz train", request.recipe, f"--scale {request.scale}", f"--seed {request.seed}"]
     if request.out and request.out != request.recipe:
         words.append(f"--out {request.out}")
+    if request.precision != "fp32":
+        words.append(f"--precision {request.precision}")
     for key, value in (request.changes or {}).items():
         told = ",".join(f"{k}:{v}" for k, v in value.items()) if isinstance(value, dict) else value
         words.append(f"--set {shlex.quote(f'{key}={told}')}")

@@ -1,0 +1,155 @@
+"""Tables of the papers: what is trained and measured once, how orders are judged, and what a table tells."""
+
+from dataclasses import replace
+
+import pytest
+
+from cemviz.backend import experiments, measures, store
+from cemviz.backend import reproduce as engine
+from cemviz.backend.checks import BadInput
+from cemviz.backend.device import choose
+from cemviz.backend.experiments import EXPERIMENTS, Cell, Experiment, Order
+from cemviz.backend.measures import Measure
+from cemviz.backend.reproduce import ReproduceRequest, as_text, reproduce, results
+from cemviz.training.recipes import RECIPES, recipe
+from cemviz.ui.tab_results import figure, table_html
+
+ROW = replace(
+    recipe("mnist-at-linf", "evidence"), data="stripes", net="small-resnet", net_args={"width": 4}, steps=3, batch=12,
+    images=None, attack_steps=1,
+)  # fmt: skip
+
+
+@pytest.fixture
+def toy(places, monkeypatch):
+    """A table of two systems on a tiny set, and a list of what was measured."""
+    seen = []
+
+    def counted(model, device, data):
+        seen.append(model)
+        return {
+            "value": {"a": 0.5, "b": 0.25}[model.split("/")[-1][0]] + int(model[-1]) / 100,
+            "count": 7,
+            "split": "test",
+            "extractor": None,
+        }
+
+    table = Experiment(
+        "A table", "Paper 1", experiments.grid({"A": "a", "B": "b"}, {"natural": Measure("counted", counted)}),
+        {("A", "natural"): 0.9},
+        (
+            Order("A above B", ("A", "natural"), ("B", "natural")),
+            Order("B above A", ("B", "natural"), ("A", "natural")),
+            Order("A not below A", ("A", "natural"), ("A", "natural"), "not below"),
+        ),
+        "toy",
+    )  # fmt: skip
+    monkeypatch.setitem(EXPERIMENTS, "toy", table)
+    for name in "ab":
+        monkeypatch.setitem(RECIPES, name, {"evidence": ROW})
+    return seen
+
+
+def run(**changes):
+    *told, table = reproduce(ReproduceRequest("toy", **changes), choose("cpu"))
+    return told, table
+
+
+def test_a_table_trains_what_is_missing_tells_both_numbers_and_is_written(toy):
+    _, table = run(seeds=2)
+    a, b = table["rows"]
+    assert (a["name"], a["column"], a["paper"], a["ours"], a["seeds"], a["count"]) == ("A", "natural", 0.9, 0.505, 2, 7)
+    assert a["spread"] == pytest.approx(0.0071, abs=1e-4) and a["scale"] == "evidence"
+    assert b["paper"] is None and "no number" in b["note"] and "no number" not in a["note"]
+    assert [o["holds"] for o in table["orders"]] == [True, False, True] and table["orders"][0]["by"] == pytest.approx(0.25)
+    assert table["command"] == "python -m cemviz reproduce toy --seeds 2 --scale evidence" and results()["toy"] == table
+    assert sorted(p.stem for p in (store.folder() / "evidence").glob("*.json")) == ["a-0", "a-1", "b-0", "b-1"]
+    assert "a-0" not in store.cards(), "models of the tables stay out of the menus"
+
+
+def test_what_is_measured_is_not_measured_again_and_more_seeds_go_on(toy):
+    run(seeds=1)
+    assert sorted(toy) == ["evidence/a-0", "evidence/b-0"]
+    run(seeds=2)
+    assert sorted(toy) == ["evidence/a-0", "evidence/a-1", "evidence/b-0", "evidence/b-1"]
+
+
+def test_a_model_that_was_trained_anew_is_measured_anew(toy):
+    run(seeds=1)
+    card = store.read_card("evidence/a-0")
+    store.write_card(replace(card, metrics={}))
+    run(seeds=1)
+    assert sorted(toy) == ["evidence/a-0", "evidence/a-0", "evidence/b-0"]
+
+
+def test_an_interrupted_table_keeps_what_it_has(toy):
+    stream = reproduce(ReproduceRequest("toy", seeds=2), choose("cpu"))
+    while not toy:
+        next(stream)
+    stream.close()
+    assert toy == ["evidence/a-0"] and "toy" not in results()
+    run(seeds=2)
+    assert toy.count("evidence/a-0") == 1
+
+
+def test_a_difference_within_the_spread_is_no_order():
+    rows = {("A", "c"): {"ours": 0.50, "spread": 0.02}, ("B", "c"): {"ours": 0.49, "spread": None}}
+    up, level = (engine._order(Order("", ("A", "c"), ("B", "c"), r), rows) for r in ("above", "not below"))
+    assert not up["holds"] and level["holds"]
+    down = engine._order(Order("", ("B", "c"), ("A", "c"), "not below"), rows)
+    assert down["holds"] and down["by"] == pytest.approx(-0.01)
+    rows[("A", "c")]["ours"] = 0.52
+    assert engine._order(Order("", ("A", "c"), ("B", "c")), rows)["holds"]
+    assert not engine._order(Order("", ("B", "c"), ("A", "c"), "not below"), rows)["holds"]
+    assert engine._order(Order("", ("B", "c"), ("A", "c"), "not below", 0.04), rows)["holds"]
+
+
+def test_bad_requests_name_the_value():
+    with pytest.raises(BadInput, match=r"nonsense.*cem-3"):
+        list(reproduce(ReproduceRequest("nonsense"), choose("cpu")))
+    with pytest.raises(BadInput, match=r"0.*1 to 20"):
+        list(reproduce(ReproduceRequest("cem-3", seeds=0), choose("cpu")))
+
+
+def test_equal_measures_share_a_key_and_different_ones_do_not():
+    keys = [cell.measure.key for it in EXPERIMENTS.values() for cell in it.cells.values()]
+    same = experiments.CEM_3.cells[("AT", "robust")].measure.key
+    assert same == experiments.JEAT_3.cells[("AT", "robust")].measure.key and keys.count(same) > 2
+    assert measures.evaluated("jfs").key != measures.evaluated("jfs", equal_norm=True).key
+    assert len({experiments.attacked(a, r).key for a in ("pgd", "energy") for r in (0.1, 0.2)}) == 4
+
+
+@pytest.mark.parametrize("target", EXPERIMENTS)
+def test_a_row_of_the_table_is_whole(target):
+    it = EXPERIMENTS[target]
+    assert it.title and it.source and it.about and it.cells
+    assert set(it.paper) <= set(it.cells)
+    for order in it.orders:
+        assert {order.over, order.under} <= set(it.cells) and order.relation in ("above", "not below")
+    for cell in it.cells.values():
+        assert cell.recipe in RECIPES and isinstance(cell, Cell)
+
+
+def test_curves_of_training_are_read_from_the_run(places):
+    probes = [{"step": k, "delta_theta": {"marginal": [v, 0.1]}} for k, v in ((1, -0.5), (2, 0.25), (3, 0.5))]
+    store.write_json(store.folder() / "history" / "m.json", {"probes": probes})
+    found = {
+        what: measures.over_training("delta_theta", "marginal", what).run("m", None, None)["value"]
+        for what in ("lowest", "highest", "mean", "positive")
+    }
+    assert found == {"lowest": -0.5, "highest": 0.5, "mean": pytest.approx(0.0833, abs=1e-3), "positive": pytest.approx(2 / 3)}
+
+
+def test_a_table_on_screen_shows_both_numbers_the_spread_and_the_failures(toy):
+    _, table = run(seeds=2)
+    html = table_html(table)
+    assert "90.0 %" in html and "50.5 %" in html and "± 0.7 %" in html and html.count("does not hold") == 1
+    assert "2 seeds" in html and "7 images" in html and "reproduce toy" in html
+    table["rows"][0]["name"] = "<script>"
+    assert "<script>" not in table_html(table)
+    assert figure(None, "FID") == "–" and figure(12.3456, "FID") == "12.35"
+
+
+def test_a_table_in_the_terminal_tells_what_does_not_hold(toy):
+    text = "\n".join(as_text(run(seeds=1)[1]))
+    assert "DOES NOT HOLD: B above A" in text and "holds: A above B" in text and "1 seed" in text
