@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pages
 import pytest
 import torch
 from PIL import Image
@@ -76,3 +77,37 @@ def places(tmp_path, monkeypatch):
     monkeypatch.delenv("CEMVIZ_DEBUG", raising=False)
     monkeypatch.setattr("cemviz.data.images.CACHE", tmp_path / "cache")
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=pages.CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, url):
+    """Open the page; at the end no request may have left the origin and nothing may stand in the console."""
+    opened, strays, errors = [], [], []
+
+    def go(query: str = "", width: int = 1280, height: int = 1000, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        opened.append(context)
+        page = context.new_page()
+        page.set_default_timeout(pages.SLOW)
+        page.on("request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else strays.append(r.url))
+        page.on("pageerror", lambda e: errors.append(str(e)))
+        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+        page.goto(url + query)
+        page.get_by_role("tab", name="Playground").wait_for()
+        return page
+
+    yield go
+    for context in opened:
+        context.close()
+    assert not strays, f"requests left the machine: {strays}"
+    assert not errors, errors

@@ -1,103 +1,20 @@
 """The page in a real browser: nothing leaves the machine, nothing breaks, pause stops, links reproduce, everyone can use it."""
 
-import os
-import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-from importlib.util import find_spec
-from pathlib import Path
-
 import pytest
+from pages import MARKS, SLOW, drawn, open_tab, served, violations
 
-os.environ["GRADIO_IS_E2E_TEST"] = "1"
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the path; set CHROMIUM to its executable"),
-    pytest.mark.skipif(find_spec("playwright") is None, reason="playwright is not installed (requirements-dev.txt)"),
-]
-ROOT = Path(__file__).parents[1]
-TABS = ("Playground", "Landscape", "Sampling", "Equations")
-SLOW = 60_000  # milliseconds: a busy machine with two cores
+pytestmark = MARKS
+TABS = ("Playground", "Landscape", "Sampling", "Training", "Equations")
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    """The page as a user starts it, in a process of its own."""
-    command = [sys.executable, str(ROOT / "app.py"), "--no-browser", "--device", "cpu", "--port", str(free_port())]
-    log = tmp_path_factory.mktemp("page") / "log"
-    with log.open("w") as out, subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT) as server:
-        try:
-            for _ in range(600):
-                found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
-                if found or server.poll() is not None:
-                    break
-                time.sleep(0.2)
-            assert found, log.read_text()
-            yield found[0]
-        finally:
-            server.terminate()
-        server.wait(20)
-    assert "Traceback" not in log.read_text(), log.read_text()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def visit(browser, url):
-    """Open the page; at the end no request may have left the origin and nothing may stand in the console."""
-    opened, strays, errors = [], [], []
-
-    def go(query: str = "", width: int = 1280, height: int = 1000, **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        opened.append(context)
-        page = context.new_page()
-        page.set_default_timeout(SLOW)
-        page.on("request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else strays.append(r.url))
-        page.on("pageerror", lambda e: errors.append(str(e)))
-        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-        page.goto(url + query)
-        page.get_by_role("tab", name="Playground").wait_for()
-        return page
-
-    yield go
-    for context in opened:
-        context.close()
-    assert not strays, f"requests left the machine: {strays}"
-    assert not errors, errors
-
-
-def open_tab(page, name: str) -> None:
-    page.get_by_role("tab", name=name, exact=True).click()
-    page.wait_for_timeout(500)
+    """The page with the models that ship."""
+    yield from served(tmp_path_factory.mktemp("page"))
 
 
 def text_of(page, selector: str) -> str:
     return page.locator(selector).inner_text()
-
-
-def drawn(page, selector: str) -> None:
-    page.locator(f"{selector} .js-plotly-plot .plot-container").first.wait_for()
 
 
 def sampled(page) -> None:
@@ -242,10 +159,7 @@ def test_redrawing_does_not_grow_the_page(visit):
 def test_axe_finds_no_violation_of_wcag_aa(visit, tab, theme):
     page = visit(f"?__theme={theme}&tab={tab.lower()}")
     page.wait_for_timeout(2500)
-    axe = Path(find_spec("axe_playwright_python").origin).with_name("axe.min.js")
-    page.evaluate(axe.read_text(encoding="utf-8"))
-    found = page.evaluate("() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
-    assert not found["violations"], [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found["violations"]]
+    assert not (found := violations(page)), found
 
 
 @pytest.mark.parametrize("tab", TABS)

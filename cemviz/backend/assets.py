@@ -5,6 +5,7 @@
 | seeds/NAME.safetensors   | class Gaussians: means and leading directions of the covariances   | the training split   |
 | grids/NAME.safetensors   | energies around one test image a class: numbers, no pixels         | every classifier     |
 | gallery/NAME.safetensors | images that the model NAME-at drew from the class Gaussians        | seeds and that model |
+| robustness/NAME.json     | accuracy under attack, see `robustness`: numbers, no pixels        | every classifier     |
 
 Grids and gallery have a description NAME.json beside them; it names the hash of every model, so that the numbers of a model
 that was trained anew are recognised as stale.  No image of a data set is ever stored: of the test images there is a hash, by
@@ -27,7 +28,7 @@ from .. import starts
 from ..data import images
 from ..data.images import DataMissing, Images
 from ..metrics import landscape
-from . import store
+from . import robustness, store
 from .checks import choice
 from .sampling import SampleRequest, sample
 from .store import BrokenCheckpoint, Card
@@ -138,14 +139,14 @@ def one_a_class(test: Images) -> list[int]:
 
 
 def make(
-    studio: Studio, data: str, *, root: str | None = None, only: tuple[str, ...] = ("seeds", "grids", "gallery")
+    studio: Studio, data: str, *, root: str | None = None, only: tuple[str, ...] = ("seeds", "grids", "gallery", "robustness")
 ) -> Iterator[dict[str, Any]]:
     """Make the assets of a data set anew; the same models, images and device give the same bytes.
 
     Args:
-        data: name of the data set, which must be on this machine for seeds and grids.
+        data: name of the data set, which must be on this machine for seeds, grids and robustness.
         root: of local image folders, as for `Studio`.
-        only: which of seeds, grids and gallery.
+        only: which of seeds, grids, gallery and robustness.
     Yields:
         {asset, done, of} while at work; {asset, path, bytes} of a written file; {asset, skipped} with the reason.
     Raises:
@@ -155,6 +156,7 @@ def make(
         "seeds": lambda: _make_seeds(studio, data, root),
         "grids": lambda: _make_grids(studio, data),
         "gallery": lambda: _make_gallery(studio, data),
+        "robustness": lambda: robustness.make(studio, data),
     }
     for name in only:
         choice("only", name, makers)

@@ -1,8 +1,11 @@
 """Named stories: settings that show something, used by the page, the command line, the links and the tests."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from ..training.binary import Rules
+from .landscape import LandscapeRequest
 from .sampling import SampleRequest
 
 
@@ -98,6 +101,28 @@ SAMPLE: dict[str, SamplePreset] = {
         "training leaves a landscape that leads to digits, if rough ones: what a classifier can draw hangs on its architecture "
         "as well as on its training.",
     ),
+    "jeat-noise": SamplePreset(
+        "JEAT: from noise to digits",
+        (
+            SampleRequest("mnist-jeat", "jeat17", start="uniform", steps=40),
+            SampleRequest("mnist-at-linf", "jeat16", start="uniform", steps=40),
+        ),
+        "Uniform noise, no hint of a digit, no ball around it. JEAT was trained to lower E(x, y) at attacked images and to "
+        "raise E(x) where its own chains go: its landscape leads from noise to the asked digit in forty steps. Adversarial "
+        "training alone, on the same net with JEAT's other generator, has no such path.",
+    ),
+    "jeat-16-17": SamplePreset(
+        "JEAT (16) beside (17)",
+        (SampleRequest("mnist-at-linf", "jeat16"), SampleRequest("mnist-at-linf", "jeat17")),
+        "(16) descends E(x, y) - E(x): it is content once the other classes have lost, whatever the picture is. (17) descends "
+        "E(x, y) alone: the label's own logit must grow. Watch E(x): (17) lowers it with E(x, y), (16) lets it rise.",
+    ),
+    "jeat-fig-5": SamplePreset(
+        "Noise-trained nets (JEAT Fig. 5)",
+        (SampleRequest("mnist-standard-linf", "jeat16"), SampleRequest("mnist-noise-40", "jeat16")),
+        "Standard training on clean images beside the same on images with Gaussian noise (σ .4): one net, one sampler. "
+        "JEAT's point: noise flattens the landscape as attacks do, only less, so that chains draw a little better.",
+    ),
     "cifar10": SamplePreset(
         "CIFAR-10",
         (SampleRequest("cifar10-at"), SampleRequest("cifar10-standard")),
@@ -105,3 +130,51 @@ SAMPLE: dict[str, SamplePreset] = {
         "The paper's ResNet-50 is 140 times larger and was trained 350 epochs.",
     ),
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LandscapePreset:
+    """A comparison of the landscape tab: one image, several models."""
+
+    title: str
+    request: LandscapeRequest
+    story: str
+
+
+LANDSCAPE: dict[str, LandscapePreset] = {
+    "standard-robust": LandscapePreset(
+        "Standard beside adversarial",
+        LandscapeRequest(("mnist-standard", "mnist-at"), "grid:4"),
+        "The same image, two nets trained on the same set.",
+    ),
+    "jeat-fig-2": LandscapePreset(
+        "JEAT Fig. 2: standard, AT, PreJEAT, JEAT",
+        LandscapeRequest(("mnist-standard-linf", "mnist-at-linf", "mnist-prejeat", "mnist-jeat"), "grid:4"),
+        "One net, four ways to train it. The paper's claim: from left to right the window flattens and its lowest point comes "
+        "nearer to the image. The table under the panels says whether it does here, over all precomputed images.",
+    ),
+}
+
+Preset = TypeVar("Preset", SamplePreset, LandscapePreset)
+
+
+def models(preset: SamplePreset | LandscapePreset) -> tuple[str, ...]:
+    """The stored models that a story needs."""
+    return preset.request.models if isinstance(preset, LandscapePreset) else tuple(run.model for run in preset.runs)
+
+
+def playable(table: dict[str, Preset], stored: Iterable[str]) -> dict[str, Preset]:
+    """The stories of a table whose models are all stored; the others stay out of the menus."""
+    held = set(stored)
+    return {key: preset for key, preset in table.items() if held.issuperset(models(preset))}
+
+
+def lacking(table: dict[str, Preset], stored: Iterable[str]) -> list[str]:
+    """A sentence for each of the other stories: which models it waits for, and how to get them."""
+    held = set(stored)
+    missing = {preset.title: [name for name in dict.fromkeys(models(preset)) if name not in held] for preset in table.values()}
+    return [
+        f"The story {title!r} waits for {', '.join(names)}: train with `python -m cemviz train {names[0]}`."
+        for title, names in missing.items()
+        if names
+    ]

@@ -24,12 +24,13 @@ class Studio:
     Attributes:
         device: where nets and images live.
         jobs: the device's queue.
+        data: root of local image folders, or None.
     """
 
     def __init__(self, device: Device | None = None, data: str | None = None) -> None:
         self.device = device or choose()
         self.jobs = Jobs()
-        self._data = data
+        self.data = data
         self._lock = threading.Lock()  # two visitors may ask for one model at once
         self._model = lru_cache(maxsize=16)(lambda name, sha256: store.load(name, self.device.torch))
         self._gaussians = lru_cache(maxsize=8)(lambda data: store.load_gaussians(data, self.device.torch))
@@ -53,10 +54,10 @@ class Studio:
         """The test split of a data set, or None where it is not on this machine; nothing is downloaded."""
         with self._lock:
             if data not in self._images:
-                if not images.available(data, "test", data=self._data):
+                if not images.available(data, "test", data=self.data):
                     return None
                 try:
-                    self._images[data] = images.load(data, "test", data=self._data, device=self.device.torch)
+                    self._images[data] = images.load(data, "test", data=self.data, device=self.device.torch)
                 except DataMissing:
                     return None
             return self._images[data]

@@ -9,7 +9,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 
 from ..backend.studio import Studio
-from . import tab_equations, tab_landscape, tab_playground, tab_sampling
+from . import tab_equations, tab_landscape, tab_playground, tab_results, tab_robustness, tab_sampling, tab_training
 from .controls import LIGHT, Session, Tab
 from .theme import CSS, HEAD, THEME
 
@@ -17,6 +17,9 @@ TABS: dict[str, tuple[str, Any]] = {
     "playground": ("Playground", tab_playground),
     "landscape": ("Landscape", tab_landscape),
     "sampling": ("Sampling", tab_sampling),
+    "training": ("Training", tab_training),
+    "robustness": ("Robustness", tab_robustness),
+    "results": ("Results", tab_results),
     "equations": ("Equations", tab_equations),
 }
 """Key in the address -> title and module, in reading order."""
@@ -59,10 +62,13 @@ SHOW_TAB = """(...args) => {
 }"""
 
 
-def read(component: gr.components.Component, text: str) -> Any:
+def read(component: gr.components.Component, text: str, choices: list[Any] | None = None) -> Any:
     """A value from the address, made fit for its control, or `gr.skip()` where it is not one.
 
     Numbers are clamped to the control's range and choices must be among its own: the address is a stranger's.
+
+    Args:
+        choices: of a menu by now; None takes those it was built with.
     """
     try:
         if isinstance(component, gr.Slider | gr.Number):
@@ -76,7 +82,8 @@ def read(component: gr.components.Component, text: str) -> Any:
         if isinstance(component, gr.Checkbox):
             return {"true": True, "false": False}[text]
         if isinstance(component, gr.Dropdown | gr.Radio | gr.CheckboxGroup):
-            known = {str(value): value for _, value in component.choices}
+            offered = component.choices if choices is None else [c if isinstance(c, tuple) else (c, c) for c in choices]
+            known = {str(value): value for _, value in offered}
             if getattr(component, "multiselect", False) or isinstance(component, gr.CheckboxGroup):
                 values = [known[part] for part in text.split(",") if part in known]
                 return values or gr.skip()
@@ -105,12 +112,21 @@ def build(studio: Studio | None = None) -> gr.Blocks:
 
         params = {name: component for tab in built.values() for name, component in tab.params.items()}
 
-        def restore(request: gr.Request) -> list[Any]:
-            asked = dict(request.query_params)
-            values = [read(component, asked[name]) if name in asked else gr.skip() for name, component in params.items()]
-            return [*values, gr.Tabs(selected=asked["tab"]) if asked.get("tab") in TABS else gr.skip()]
+        menus = {component: choices for tab in built.values() for component, choices in tab.menus.items()}
 
-        loaded = page.load(restore, None, [*params.values(), tabs], **LIGHT)
+        def refresh() -> dict[Any, Any]:
+            return {component: gr.update(choices=choices()) for component, choices in menus.items()}
+
+        def restore(request: gr.Request) -> dict[Any, Any]:
+            asked, changes = dict(request.query_params), refresh()
+            for name, component in params.items():
+                if name in asked:
+                    menu = changes.get(component, {})
+                    value = read(component, asked[name], menu.get("choices"))
+                    changes[component] = menu | (value if isinstance(value, dict) else gr.update(value=value))
+            return changes | ({tabs: gr.Tabs(selected=asked["tab"])} if asked.get("tab") in TABS else {})
+
+        loaded = page.load(restore, None, [*dict.fromkeys([*params.values(), *menus]), tabs], **LIGHT)
         for tab in built.values():
             if tab.draw is not None:
                 function, inputs, outputs = tab.draw
@@ -122,6 +138,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         running = [event for tab in built.values() for event in tab.running]
         # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
         tabs.select(lambda held: held.stops["playground"].set(), session, None, cancels=running, **LIGHT)
+        tabs.select(refresh, None, [*menus], **LIGHT)
         tabs.select(None, None, None, js=SHOW_TAB)
     page.queue(default_concurrency_limit=4, max_size=32)
     return page

@@ -62,11 +62,14 @@ class Tab:
         params: name in the address -> control; together with seed and tab they make the picture.
         draw: (function, inputs, outputs) that makes the first view, run on load after the address was read.
         running: events that go on by themselves until paused: another tab cancels them.
+        menus: control -> what lists its choices: asked again on load and whenever a tab is opened, so that a model trained
+            meanwhile appears.
     """
 
     params: dict[str, gr.components.Component] = field(default_factory=dict)
     draw: tuple[Callable[..., Any], list[Any], list[Any]] | None = None
     running: list[Any] = field(default_factory=list)
+    menus: dict[gr.components.Component, Callable[[], list[Any]]] = field(default_factory=dict)
 
 
 def told(error: Exception) -> gr.Error:

@@ -8,6 +8,7 @@ import gradio as gr
 from ..backend import assets
 from ..backend.checks import BadInput
 from ..backend.landscape import ENERGIES, MOST_MODELS, LandscapeRequest, Panel, landscape, point, precomputed
+from ..backend.presets import LANDSCAPE, lacking, playable
 from ..backend.studio import Studio
 from . import words_landscape as say
 from .controls import HEAVY, LIGHT, Session, Tab, guarded, guarded_stream
@@ -85,9 +86,21 @@ def build(session: gr.State, studio: Studio) -> Tab:
     data = known[first[0]].data if first else "mnist"
     pictures = say.choices(data)
     start = next((v for v in ("grid:4", "grid:0", "gallery:0") if v in dict(pictures).values()), "test")
+
+    def stories() -> list[tuple[str, str]]:
+        return [(preset.title, key) for key, preset in playable(LANDSCAPE, studio.cards()).items()]
+
     gr.Markdown(say.STORY, elem_id="land-story")
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
+            story = gr.Dropdown(
+                stories(),
+                value=next((key for _, key in stories()), None),
+                label="story",
+                interactive=True,
+                elem_id="land-preset",
+            )
+            waiting = gr.Markdown("  \n".join(lacking(LANDSCAPE, known)), elem_id="land-lacking")
             models = gr.Dropdown(
                 list(known), value=first, multiselect=True, max_choices=MOST_MODELS, label="models", interactive=True,
                 info="up to 4 of one data set", elem_id="land-models",
@@ -206,6 +219,19 @@ def build(session: gr.State, studio: Studio) -> Tab:
         chooser = gr.Dropdown(choices=offered, value=offered[0][1])
         return {models: kept, image: chooser, radius: assets.RADIUS.get(now, 3.0), status: f"Now all models are of {now}."}
 
+    def tell(key: str) -> Changes:
+        """A story's models and image, its words, and what other stories still wait for."""
+        chosen, cards = LANDSCAPE[key], studio.cards()
+        request, of = chosen.request, cards[chosen.request.models[0]].data
+        return {
+            waiting: "  \n".join([chosen.story, *lacking(LANDSCAPE, cards)]),
+            models: list(request.models),
+            image: gr.Dropdown(choices=say.choices(of), value=request.image),
+            directions: request.directions,
+            radius: request.radius,
+            seed: request.seed,
+        }
+
     inputs = [session, *shown, *spot, *asked]
     stream = guarded_stream(go)
     changed = [run.click, image.input, directions.input, radius.release, seed.submit, index.submit]
@@ -214,6 +240,9 @@ def build(session: gr.State, studio: Studio) -> Tab:
             stream, inputs, outputs, **HEAVY
         ),
         gr.on(changed, stream, inputs, outputs, trigger_mode="always_last", **HEAVY),
+        story.input(guarded(tell), story, [waiting, models, image, directions, radius, seed], **LIGHT).then(
+            stream, inputs, outputs, **HEAVY
+        ),
     ]
     gr.on([energy.input, levels.input], guarded(panels), [session, *shown, *spot], outputs, **LIGHT)
     gr.on([look.click, a.submit, b.submit, plane.input], guarded(looked), [session, *shown, *spot], outputs, **LIGHT)
@@ -222,9 +251,13 @@ def build(session: gr.State, studio: Studio) -> Tab:
     halt.click(lambda held: held.stops["landscape"].set(), session, None, cancels=running, **LIGHT)
     params = {
         "l.models": models, "l.image": image, "l.index": index, "l.energy": energy, "l.dirs": directions, "l.levels": levels,
-        "l.radius": radius, "l.seed": seed, "l.a": a, "l.b": b, "l.plane": plane,
+        "l.radius": radius, "l.seed": seed, "l.a": a, "l.b": b, "l.plane": plane, "l.story": story,
     }  # fmt: skip
-    return Tab(params, (stream, inputs, outputs))
+
+    def classifiers() -> list[str]:
+        return [name for name, card in studio.cards().items() if card.kind == "classifier"]
+
+    return Tab(params, (stream, inputs, outputs), menus={story: stories, models: classifiers, plane: classifiers})
 
 
 def _clicked(picked: Any, k: int) -> Any:

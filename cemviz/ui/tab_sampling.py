@@ -11,7 +11,7 @@ import numpy as np
 
 from ..backend import export
 from ..backend.checks import MAX_STEPS, BadInput
-from ..backend.presets import SAMPLE
+from ..backend.presets import SAMPLE, playable
 from ..backend.sampling import CLIMBS, Chains, SampleRequest, reach, sample
 from ..backend.studio import Studio
 from ..samplers import SAMPLERS, SETTINGS, suited
@@ -44,8 +44,19 @@ the box; β 6 kept)."""
 
 def build(session: gr.State, studio: Studio) -> Tab:
     """Controls, player and downloads."""
-    models = [name for name, card in studio.cards().items() if card.kind == "classifier"]
-    stories = {key: p for key, p in SAMPLE.items() if all(run.model in models for run in p.runs)}
+
+    def classifiers() -> list[str]:
+        return [name for name, card in studio.cards().items() if card.kind == "classifier"]
+
+    def others() -> list[tuple[str, str]]:
+        return [("no comparison", NONE), *((name, name) for name in classifiers())]
+
+    models = classifiers()
+
+    def told_of() -> list[tuple[str, str]]:
+        return [(p.title, key) for key, p in playable(SAMPLE, classifiers()).items()]
+
+    stories = playable(SAMPLE, models)
     told_first = next(iter(stories), None)
     model_first = "mnist-at" if "mnist-at" in models else next(iter(models), None)
     names = [(f"{key.upper()}: {row.source}", key) for key, row in SAMPLERS.items()]
@@ -54,13 +65,12 @@ def build(session: gr.State, studio: Studio) -> Tab:
     with gr.Row():
         with gr.Column(scale=1, min_width=280, elem_id="samp-controls"):
             preset = gr.Dropdown(
-                [(p.title, key) for key, p in stories.items()], value=told_first, label="story", interactive=True,
-                elem_id="samp-preset",
+                told_of(), value=told_first, label="story", interactive=True, elem_id="samp-preset",
             )  # fmt: skip
             model_a = gr.Dropdown(models, value=model_first, label="model A", interactive=True, elem_id="samp-model-a")
             sampler_a = gr.Dropdown(names, value="rcs", label="sampler A", interactive=True, elem_id="samp-sampler-a")
             model_b = gr.Dropdown(
-                [("no comparison", NONE), *models],
+                others(),
                 value="mnist-standard" if "mnist-standard" in models else NONE,
                 label="model B",
                 interactive=True,
@@ -153,7 +163,11 @@ def build(session: gr.State, studio: Studio) -> Tab:
         "s.story": preset, "s.a": model_a, "s.as": sampler_a, "s.b": model_b, "s.bs": sampler_b, "s.start": start,
         "s.classes": classes, "s.count": count, "s.alpha": alpha, "s.eta": eta, "s.beta": beta, "s.K": steps, "s.seed": seed,
     }  # fmt: skip
-    return Tab(params, (guarded_stream(go), [session, *controls], outputs))
+    return Tab(
+        params,
+        (guarded_stream(go), [session, *controls], outputs),
+        menus={preset: told_of, model_a: classifiers, model_b: others},
+    )
 
 
 def read(

@@ -71,10 +71,15 @@ def report(studio: Studio, request: LandscapeRequest, panels: list[Panel], energ
         return ""
     held = assets.grids(data)
     means = {panel.model: held.averages(cards[panel.model], request.directions, energy) for panel in panels}
-    return f"**Mean over all {len(held.labels)} precomputed images**, {request.directions} directions: " + "; ".join(
-        f"*{name}* lowest point {mean['depth']:.1f} nats below the image, {mean['offset']:.1f} away, range {mean['range']:.1f}"
+    rows = "".join(
+        f"\n| {name} | {mean['depth']:.1f} | {mean['offset']:.1f} | {mean['range']:.1f} |"
         for name, mean in means.items()
         if mean is not None
+    )
+    return (
+        f"**Mean over all {len(held.labels)} precomputed images**, {request.directions} directions: depth of the lowest point "
+        "below the image [nats], its offset from the image [L2], range of the window [nats].\n\n"
+        f"| model | depth | offset | range |\n|:--|--:|--:|--:|{rows}"
     )
 
 

@@ -1,0 +1,188 @@
+"""The training tab's figures, written straight as Plotly's JSON: curves of one run, or of two side by side on shared axes."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .panels import Panels
+from .theme import PALETTE
+
+History = dict[str, Any]
+Lines = dict[str, np.ndarray]
+"""Name -> (n, 2) steps and values, or (n, 3) with the spread."""
+
+COLOURS = [
+    (PALETTE[name][0], dash) for name, dash in (("data", "solid"), ("p0", "dash"), ("third", "dot"), ("fourth", "dashdot"))
+]
+"""Of the lines of a panel, in order: colour and dash, never colour alone."""
+
+BOTH = {"joint": "E(x, y)", "marginal": "E(x)"}
+BINS = 40
+
+
+def terms(history: History) -> Lines:
+    """The objective's terms."""
+    return {name: np.column_stack([history["steps"], values]) for name, values in history["terms"].items()}
+
+
+def probed(**names: str) -> Callable[[History], Lines]:
+    """Numbers of every probe: field -> what the line is called."""
+
+    def read(history: History) -> Lines:
+        probes = history["probes"]
+        return {title: np.array([[p["step"], p[key]] for p in probes]).reshape(-1, 2) for key, title in names.items()}
+
+    return read
+
+
+def change(key: str) -> Callable[[History], Lines]:
+    """A change of both energies, with its spread over the images."""
+
+    def read(history: History) -> Lines:
+        probes = history["probes"]
+        return {title: np.array([[p["step"], *p[key][e]] for p in probes]).reshape(-1, 3) for e, title in BOTH.items()}
+
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A panel: what its axis means, what it draws, and the axis's own settings."""
+
+    title: str
+    read: Callable[[History], Lines]
+    axis: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of the tab.
+
+    Attributes:
+        title: what it shows.
+        how: to read it, in a sentence, with the equation.
+        rows: its panels from top to bottom; none for the histograms, which `energies` draws.
+    """
+
+    title: str
+    how: str
+    height: int
+    rows: tuple[Row, ...] = ()
+
+
+SHARE = {"range": [-0.03, 1.03], "tickformat": ".0%", "dtick": 0.25}
+
+FIGURES: dict[str, Figure] = {
+    "loss": Figure(
+        "Loss: what each update descends",
+        "The terms add up. On attacked images the cross-entropy's gradient is minus the contrastive gradient, CEM (12); an "
+        "*energy gap* is E(x) of data minus E(x) of the net's own samples and should stay near 0, JEAT (19).",
+        270,
+        (Row("nats", terms, {"zeroline": True}),),
+    ),
+    "accuracy": Figure(
+        "Accuracy on 100 images that training does not see",
+        "*PGD* is the attack of ten steps within the threat model's radius: the distance between the lines is what an attacker "
+        "gains, and the inner maximum of CEM (7) is what training does about it.",
+        270,
+        (Row("share right", probed(clean="clean", robust="under PGD"), SHARE),),
+    ),
+    "delta_x": Figure(
+        "Δₓ E: how far the attack lifts the energy",
+        "E at the attacked image minus E at the image, before the update: mean and standard deviation of 64. JEAT (15), "
+        "Fig. 3a: that of E(x, y) stays above 0 throughout adversarial training.",
+        270,
+        (Row("nats", change("delta_x"), {"zeroline": True}),),
+    ),
+    "delta_theta": Figure(
+        "Δ_θ E: how far the update lowers it again",
+        "E at the same attacked image, after the update minus before. JEAT (15), Fig. 3: that of E(x, y) lies below 0, that of "
+        "E(x) on either side of 0, since classification does not care about E(x). Its scale is its own.",
+        270,
+        (Row("nats", change("delta_theta"), {"zeroline": True}),),
+    ),
+    "gradients": Figure(
+        "The two halves of the likelihood's gradient",
+        "CEM (11): their sum. *Contrastive* is what adversarial training follows, CEM (12); *consistency*, the label's logit "
+        "at the image less that at the attacked image, it ignores. A cosine below 0: the two pull against each other.",
+        390,
+        (
+            Row("length", probed(consistency="consistency", contrastive="contrastive"), {"rangemode": "tozero"}),
+            Row("cosine", probed(cosine="cosine of the two"), {"range": [-1.05, 1.05], "dtick": 0.5, "zeroline": True}),
+        ),
+    ),
+    "energies": Figure(
+        "Energies at the update looked at",
+        "Lower is likelier, JEAT (12). Attacked images lie right of data in E(x, y); where a net models its data, *sampled* "
+        "points (its own chains, or ten steps down E(x) from noise) have the energies of data.",
+        390,
+    ),
+}  # fmt: skip
+"""Key -> figure, in reading order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A run on screen.
+
+    Attributes:
+        at: index of the probe looked at, or None where there is none yet.
+    """
+
+    name: str
+    history: History
+    at: int | None
+
+    @property
+    def probe(self) -> dict[str, Any] | None:
+        """The probe looked at."""
+        return None if self.at is None else self.history["probes"][self.at]
+
+
+def figure(key: str, runs: Sequence[Shown]) -> str:
+    """A figure of FIGURES for one run or two."""
+    return energies(runs) if key == "energies" else curves(FIGURES[key], runs)
+
+
+def curves(shown: Figure, runs: Sequence[Shown]) -> str:
+    """Panels of lines over updates, a column a run; the probe looked at is marked.  A name has one look in all of them."""
+    lines = [[row.read(run.history) for run in runs] for row in shown.rows]
+    end = max((run.history["steps"][-1] for run in runs if run.history["steps"]), default=1)
+    panels = Panels(len(shown.rows), [run.name for run in runs], {"range": [0, max(end, 10) * 1.02]}, "update")
+    names = dict.fromkeys(name for columns in lines for found in columns for name in found)
+    styles = dict(zip(names, itertools.cycle(COLOURS), strict=False))
+    for r, (row, columns) in enumerate(zip(shown.rows, lines, strict=True)):
+        for c, (run, found) in enumerate(zip(runs, columns, strict=True)):
+            panels.axis(r, c, row.title, row.axis)
+            for name, points in found.items():
+                if len(points):
+                    panels.line(r, c, name, points, *styles[name])
+            if run.probe is not None:
+                panels.mark(r, c, run.probe["step"])
+    return panels.json()
+
+
+def energies(runs: Sequence[Shown]) -> str:
+    """Histograms of E(x, y) and E(x) on data, attacked and sampled points, all over one axis."""
+    looked_at = [run.probe["energies"] for run in runs if run.probe is not None]
+    every = [values for points in looked_at for both in points.values() for values in both.values()]
+    edges = np.linspace(*_ends(np.concatenate(every) if every else np.zeros(1)), BINS + 1)
+    panels = Panels(len(BOTH), [run.name for run in runs], {"range": [edges[0], edges[-1]]}, "energy, nats")
+    for r, (key, title) in enumerate(BOTH.items()):
+        for c, run in enumerate(runs):
+            panels.axis(r, c, f"{title}: share", {"tickformat": ".0%", "rangemode": "tozero"})
+            for (name, both), style in zip((run.probe or {"energies": {}})["energies"].items(), COLOURS, strict=False):
+                counts, _ = np.histogram(np.clip(both[key], edges[0], edges[-1]), edges)
+                heights = np.append(counts, 0) / max(counts.sum(), 1)
+                panels.line(r, c, name, np.column_stack([edges, heights]), *style, steps=True)
+    return panels.json()
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    """All but the outermost percent, so that one wild chain does not squeeze the rest."""
+    low, high = np.percentile(values[np.isfinite(values)], [0.5, 99.5])
+    pad = 0.04 * (high - low) + 1e-3
+    return float(low - pad), float(high + pad)

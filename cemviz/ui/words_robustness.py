@@ -1,0 +1,178 @@
+"""What the robustness tab says: its story, the table of rates, and images before and after as HTML."""
+
+import html
+from typing import Any
+
+from ..attacks import ATTACKS
+from ..backend.attacked import Attacked, Example, amplified
+from ..backend.robustness import COLUMNS, NORMS, SHIPPED, Rates, groups, within
+from .plots_robustness import DASHES, Style
+from .views import sprite
+
+STORY = """**What to look for.** A **standard** net is right on almost every test image and wrong on almost every attacked one;
+**adversarial training** keeps most of them. Read along a row: the strongest attack decides, and an accuracy that only FGSM
+was asked about says little. Read down a column only *within* one threat model: a ball of another norm or radius is another
+question."""
+
+HOW = """**How to read it.** Each rate is a share of the same test images, ± one standard error of a share. **FGSM** is one full
+step of ε, **PGD-20** twenty steps of ε/4 from a random start, both up the cross-entropy E(x, y) − E(x) (JEAT (2), (14); CEM
+(8)); **Auto-PGD** climbs the same in 100 steps that it sizes itself (Croce & Hein 2020); the **energy attack** climbs E(x, y)
+alone (JEAT (18)), which needs no wrong class to win, so it often fools a net less. The curve is PGD-20; an image lost at one
+radius counts as lost beyond it, since the larger balls hold the same point. Before a net is attacked its gradients are checked:
+what speaks against its numbers stands under the table."""
+
+EFFECT = """### What an attack changes
+**FGSM and PGD** climb E(x, y) − E(x): the label must become unlikely *relative to the other classes*, so E(x) may go either
+way. On a standard net it falls: the attacked image looks likelier to the net than the image itself. **The energy attack**
+climbs E(x, y) alone: the label becomes unlikely whether another class wins or not, and E(x) falls less, or rises. Compare ΔE(x)
+of the rows below, then image by image."""
+
+CLIMBS = {"fgsm": "E(x, y) − E(x)", "pgd": "E(x, y) − E(x)", "apgd": "E(x, y) − E(x)", "energy": "E(x, y)"}
+
+NO_MODELS = "No classifier is stored yet. Train one: `python -m cemviz train mnist-standard`."
+
+
+def pair(known: dict[str, Any], data: str) -> list[str]:
+    """The models to begin with: those of the data set's threat model that most of its classifiers have, so that all compare."""
+    of = [card for card in known.values() if card.data == data]
+    held: dict[tuple[str, float], list[str]] = {}
+    for card in of:
+        held.setdefault((card.norm, card.radius), []).append(card.name)
+    return max(held.values(), key=len, default=[])
+
+
+def table(rows: list[Rates], looks: dict[str, Style]) -> str:
+    """Models × attacks, grouped by threat model; the first column is the legend of the curve."""
+    shown = [name for name in COLUMNS if any(name in row.rates for row in rows)]
+    head = "".join(f'<th scope="col">{COLUMNS[name]}</th>' for name in shown)
+    body = ""
+    for (norm, radius), members in groups(rows).items():
+        of = f"attacked within {within(norm, radius)}"
+        body += f'<tr class="cem-group"><th scope="rowgroup" colspan="{len(shown) + 1}">{of}</th></tr>'
+        for row in members:
+            other = "" if row.own == (norm, radius) else f"<br><small>its own: {within(*row.own)}</small>"
+            cells = "".join(f"<td>{_rate(row, name)}</td>" for name in shown)
+            body += f'<tr><th scope="row">{_swatch(looks[row.model])} {html.escape(row.model)}{other}</th>{cells}</tr>'
+    return _scrolled("Test images still classified right [%]", f'<th scope="col">model</th>{head}', body)
+
+
+def caption(rows: list[Rates], data: str, device: str) -> str:
+    """What the numbers rest on, and whether they compare."""
+    counts, seeds = sorted({row.count for row in rows}), sorted({row.seed for row in rows})
+    source = "shipped numbers" if all(row.ready for row in rows) else f"measured here on {device}"
+    names = [name for name in COLUMNS if name in ATTACKS and any(name in row.rates for row in rows)]
+    steps = ", ".join(f"{COLUMNS[name]} {ATTACKS[name].steps}" for name in names)
+    lines = [
+        f"First {_join(counts)} images of the test split of {data}, seed {_join(seeds)}, ± one standard error; {source}."
+        + (f" Steps: {steps}." if steps else "")
+    ]
+    if len(groups(rows)) > 1:
+        told = "; ".join(within(*key) for key in groups(rows))
+        lines.append(
+            f"**{len(groups(rows))} threat models stand here ({told}).** An order between nets is claimed, and to be read, "
+            "only within one of them."
+        )
+    if any(row.own != (row.norm, row.radius) for row in rows):
+        lines.append("Some nets are attacked outside the threat model that their card names: it stands under their name.")
+    lines += [f"**{row.model}**: {fault}." for row in rows for fault in row.faults]
+    return "  \n".join(lines)
+
+
+def effects(done: list[Attacked], chosen: str) -> str:
+    """Every attack's mean changes on the images shown, in nats; the chosen attack's row is marked."""
+    body = ""
+    for one in done:
+        joint, marginal, fooled = one.means()
+        mark = ' class="cem-chosen"' if one.attack == chosen else ""
+        lost = f"{round(fooled * len(one.examples))} of {len(one.examples)}"
+        body += (
+            f'<tr{mark}><th scope="row">{COLUMNS[one.attack]}</th><td>{CLIMBS[one.attack]}</td><td>{joint:+.1f}</td>'
+            f"<td>{marginal:+.1f}</td><td>{joint - marginal:+.1f}</td><td>{lost}</td></tr>"
+        )
+    heads = ("attack", "climbs", "ΔE(x, y)", "ΔE(x)", "Δ[E(x, y) − E(x)]", "fooled")
+    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
+    return _scrolled("Changes of the energies, mean over the images shown [nats]", head, body)
+
+
+def grid(one: Attacked, factor: float) -> str:
+    """A card an image: before, after, and their difference in grey, with both energies."""
+    return f'<div class="cem-cards">{"".join(_card(example, factor) for example in one.examples)}</div>'
+
+
+def reading(one: Attacked, factor: float, fits: bool) -> str:
+    """What the pictures are, in a line or two."""
+    clipped = "" if fits else f" At × {factor:g} the largest differences are clipped."
+    return (
+        f"{COLUMNS[one.attack]} within {within(one.norm, one.radius)}, on {one.origin}. Difference × {factor:g}: grey is no "
+        f"change, brighter is more, darker is less.{clipped}"
+    )
+
+
+def _card(example: Example, factor: float) -> str:
+    name = html.escape(example.name)
+    before, after = example.before, example.after
+    pictures = (
+        (example.image, "before", f"{name} before the attack"),
+        (example.attacked, "after", f"{name} after the attack"),
+        (amplified(example.change, factor), f"change × {factor:g}", f"amplified change of {name}"),
+    )
+    trio = "".join(
+        f'<figure><img src="{sprite(pixels[None, None])}" alt="{alt}"><figcaption>{text}</figcaption></figure>'
+        for pixels, text, alt in pictures
+    )
+    fooled = after.predicted != example.name
+    seen, then = html.escape(before.predicted), html.escape(after.predicted)
+    verdict = f"{name}: seen as {seen}, then as <b>{then}</b>{': fooled' if fooled else ''}"
+    rows = (
+        ("E(x, y)", before.joint, after.joint),
+        ("E(x)", before.marginal, after.marginal),
+        ("E(x, y) − E(x)", before.joint - before.marginal, after.joint - after.marginal),
+    )
+    body = "".join(
+        f'<tr><th scope="row">{text}</th><td>{a:.1f}</td><td>{b:.1f}</td><td>{b - a:+.1f}</td></tr>' for text, a, b in rows
+    )
+    body += f'<tr><th scope="row">p(y | x)</th><td>{before.p:.2f}</td><td>{after.p:.2f}</td><td></td></tr>'
+    head = "".join(f'<th scope="col">{text}</th>' for text in ("", "before", "after", "Δ"))
+    return (
+        f'<article class="cem-card{" cem-fooled" if fooled else ""}"><div class="cem-trio">{trio}</div><p>{verdict}</p>'
+        f'<table class="cem-numbers" style="border:0!important"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></article>"
+    )
+
+
+def _scrolled(title: str, head: str, body: str) -> str:
+    """A table that scrolls by itself where the page is narrow, with the keyboard too."""
+    return (
+        f'<div class="cem-scroll" tabindex="0" role="region" aria-label="{title}"><table class="cem-numbers cem-rates" '
+        'style="border:0!important">'
+        f"<caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _rate(row: Rates, name: str) -> str:
+    if name not in row.rates:
+        return "–"
+    share = row.rates[name]
+    return f"{100 * share:.1f} <small>± {100 * row.error(share):.1f}</small>"
+
+
+def _swatch(look: Style) -> str:
+    shapes = {
+        "circle": '<circle cx="15" cy="6" r="4"/>',
+        "square": '<rect x="11.5" y="2.5" width="7" height="7"/>',
+        "diamond": '<path d="M15 1l5 5-5 5-5-5z"/>',
+        "triangle-up": '<path d="M15 1.5l4.5 8h-9z"/>',
+    }
+    paint = f"fill:var(--cem-{look.colour});stroke:var(--cem-{look.colour})"
+    return (
+        f'<svg class="cem-swatch" viewBox="0 0 30 12" aria-hidden="true" style="{paint}">'
+        f'<line x1="0" y1="6" x2="30" y2="6" stroke-dasharray="{DASHES[look.dash]}"/>{shapes[look.symbol]}</svg>'
+    )
+
+
+def _join(values: list[int]) -> str:
+    return " and ".join(map(str, values))
+
+
+KINDS = {"shipped": f"shipped ({SHIPPED} images)", "here": "measured here"}
+THREATS = {"card": "as the card says"} | NORMS

@@ -1,0 +1,136 @@
+"""The training tab's words: what a recipe does, how a run stands, and the numbers at the update looked at."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from ..backend.training import Update
+from ..training.recipe import Recipe
+from .plots_training import Shown
+
+STORY = """Training is where the landscape is made. **An attack lifts an image's energy, the next update lowers it again:**
+watch both happen, update by update, in any system of the papers. The curves below are of models that were trained so; begin a
+run of your own, or put two side by side."""
+
+HOW = """**How to read it.** E(x, y) = −f_y and E(x) = −logsumexp f are energies in nats, lower is likelier, JEAT (12). Every
+few updates a *probe* looks at 64 images of the batch before and after the update, and at 100 images that training does not
+see; it draws from a generator of its own and leaves no trace in the run. Click a curve, or move *update looked at*, to choose
+the probe that all figures mark. **Pause** keeps everything: a resumed run ends with the same weights as one that was never
+paused. A guard stops a run that diverges (a term beyond 1,000, or NaN) and keeps its last good state. Logits have no common
+zero: between two runs compare shapes and changes, not levels. Nets and schedules are *our choice* where a row says so."""
+
+NOTHING = "No curves are here yet: start a run, and they appear while it goes."
+
+OBJECTIVES = {
+    "standard": "cross-entropy on images as they are",
+    "noisy": "cross-entropy on noisy images",
+    "adversarial": "cross-entropy on attacked images",
+    "trades": "cross-entropy, and a divergence under attack (TRADES)",
+    "consistent": "cross-entropy on attacked images, and a label logit that stays (AT+CR)",
+    "jem": "cross-entropy, and E(x) of data against samples (JEM)",
+    "jeat": "the same on energy-attacked images (JEAT)",
+}
+NORMS = {"l2": "L2", "linf": "L∞"}
+
+TABLE_CSS = """
+table, thead, tbody, tr { border: 0 !important }
+table { width: 100%; border-collapse: collapse; font-size: 13px; line-height: 1.4; color: var(--cem-ink) }
+th, td {
+  text-align: left; vertical-align: top; padding: 4px 6px; font-weight: 400;
+  border: 0 !important; border-bottom: 1px solid var(--cem-border) !important;
+}
+th { color: var(--cem-muted); white-space: nowrap }
+thead th { font-weight: 700; white-space: normal }
+td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
+"""
+
+
+def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
+    """Rows as HTML, the first cell of each as its header."""
+    top = "<thead><tr>" + "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head) + "</tr></thead>" if head else ""
+    body = "".join(
+        f'<tr><th scope="row">{subscripts(escape(row[0]))}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table>{top}<tbody>{body}</tbody></table>"
+
+
+def recipe(row: Recipe, scale: str) -> str:
+    """A recipe's row as a small table with its source."""
+    images = "all" if row.images is None else f"the first {row.images:,}"
+    dyn = row.threat()
+    attack = (
+        "none" if not row.attack_steps else f"{row.attack}, {dyn.steps} × {dyn.step:.3g}, {NORMS[dyn.norm]} ≤ {dyn.radius:.3g}"
+    )
+    own = [(key, f"{value:g}" if isinstance(value, float) else str(value)) for key, value in row.objective_args.items()]
+    rows = [
+        ("descends", OBJECTIVES.get(row.objective, row.objective)),
+        ("net", f"{row.net}, " + ", ".join(f"{k} {v}" for k, v in row.net_args.items())),
+        ("updates", f"{row.steps:,} × {row.batch} images, of {images}"),
+        ("rate", f"{row.lr:g}, {row.optimizer}, {row.schedule}"),
+        ("attack", attack),
+        *own,
+        ("source", row.source),
+    ]
+    return table(rows, (row.title, "wants an accelerator" if scale == "paper" else f"scale {scale}"))
+
+
+def subscripts(title: str) -> str:
+    """Words with the subscripts that Unicode lacks, as HTML."""
+    return title.replace("Δₓ", "Δ<sub>x</sub>").replace("Δ_θ", "Δ<sub>θ</sub>")
+
+
+def duration(seconds: float) -> str:
+    """A time, rounded to what matters."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def standing(update: Update) -> str:
+    """How a run stands, in a sentence."""
+    where = f"update {update.step} of {update.steps}" if update.steps else "the start"
+    if update.state == "waiting":
+        return f"**{update.name} waits** at {where}: {update.waiting} before it."
+    if update.state == "paused":
+        why = f" {update.why}," if update.why else ""
+        kept = "Everything is kept: *Resume* goes on to the same end." if update.step else "Nothing was done yet."
+        return f"**{update.name} is paused**{why} at {where}. {kept}"
+    if update.state == "done":
+        return (
+            f"**{update.name} is trained:** {update.steps} updates in {duration(update.seconds)}. It stands in the menus of "
+            "the other tabs under this name."
+        )
+    return f"**{update.name}** trains: {where}, {duration(update.seconds)} so far, about {duration(update.left)} to go."
+
+
+def diverged(message: str) -> str:
+    """What the guard said, and what to do."""
+    return (
+        f"**The guard stopped the run:** {message}. The last good state is kept: *Try again with half the step* goes on from "
+        "it with half the learning rate and draws of its own."
+    )
+
+
+def numbers(runs: Sequence[Shown]) -> str:
+    """What the probes looked at tell, a column a run."""
+    probes = [run.probe for run in runs]
+    if not any(probes):
+        return ""
+
+    def row(title: str, told: Any) -> list[str]:
+        return [title, *("–" if probe is None else told(probe) for probe in probes)]
+
+    def spread(key: str, energy: str) -> Any:
+        return lambda p: f"{p[key][energy][0]:+.3g} ± {p[key][energy][1]:.2g}".replace("-", "−")
+
+    rows = [
+        row("update", lambda p: f"{p['step']:,}"),
+        row("accuracy clean, PGD", lambda p: f"{p['clean']:.0%}, {p['robust']:.0%}"),
+        row("Δₓ E(x, y)", spread("delta_x", "joint")),
+        row("Δₓ E(x)", spread("delta_x", "marginal")),
+        row("Δ_θ E(x, y)", spread("delta_theta", "joint")),
+        row("Δ_θ E(x)", spread("delta_theta", "marginal")),
+        row("cosine", lambda p: f"{p['cosine']:+.2f}".replace("-", "−")),
+    ]
+    return table(rows, ("at the update looked at", *(run.name for run in runs)))

@@ -1,0 +1,59 @@
+"""The robustness tab in a real browser: a first view without a click, images under another attack, its link, everyone's use."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from test_page import SLOW, browser, pytestmark, url, visit  # noqa: F401  (fixtures, and when to skip)
+
+
+def shown(page) -> None:
+    page.wait_for_function("() => document.querySelectorAll('#rob-grid article').length > 0", timeout=SLOW)
+
+
+def test_rates_curve_and_images_are_there_without_a_click(visit):  # noqa: F811
+    page = visit("?tab=robustness")
+    shown(page)
+    page.locator("#rob-rates table").wait_for()
+    page.locator("#rob-stage .js-plotly-plot .plot-container").first.wait_for()
+    assert page.locator("#rob-grid article").count() == 6 and page.locator("#rob-effects tbody tr").count() == 4
+
+
+def test_another_attack_redraws_the_images_and_is_in_the_address(visit):  # noqa: F811
+    page = visit("?tab=robustness")
+    shown(page)
+    before = page.locator("#rob-grid").inner_html()
+    page.locator("#rob-attack").get_by_label("Energy attack").check()
+    page.wait_for_function("() => document.querySelector('#rob-reading').innerText.startsWith('Energy attack')", timeout=SLOW)
+    assert page.locator("#rob-grid").inner_html() != before and "r.attack=energy" in page.url
+    again = visit("?tab=robustness&r.attack=energy")
+    shown(again)
+    again.wait_for_function("() => document.querySelector('#rob-reading').innerText.startsWith('Energy attack')", timeout=SLOW)
+
+
+def test_a_bad_number_gets_a_message_and_the_page_goes_on(visit):  # noqa: F811
+    page = visit("?tab=robustness")
+    shown(page)
+    page.locator("#rob-first input").fill("99")
+    page.locator("#rob-first input").press("Enter")
+    page.get_by_text("first is 99; give a whole number from 0").first.wait_for()
+    page.locator("#rob-first input").fill("1")
+    page.locator("#rob-first input").press("Enter")
+    shown(page)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation_of_wcag_aa(visit, theme):  # noqa: F811
+    page = visit(f"?__theme={theme}&tab=robustness")
+    shown(page)
+    page.wait_for_timeout(1500)
+    axe = Path(find_spec("axe_playwright_python").origin).with_name("axe.min.js")
+    page.evaluate(axe.read_text(encoding="utf-8"))
+    found = page.evaluate("() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
+    assert not found["violations"], [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found["violations"]]
+
+
+def test_nothing_is_wider_than_a_phone(visit):  # noqa: F811
+    page = visit("?tab=robustness", width=400, height=800)
+    shown(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 400

@@ -1,0 +1,55 @@
+"""The training tab in a browser, on a tiny set: a run started, paused, resumed, finished, and its model in other menus."""
+
+import shutil
+
+import pytest
+from conftest import write_images
+from pages import MARKS, ROOT, SLOW, drawn, open_tab, served, violations
+
+pytestmark = MARKS
+WAIT = 3 * SLOW
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    """The page with a tiny MNIST and models without curves."""
+    root = tmp_path_factory.mktemp("training")
+    for split, seed in (("train", 1), ("test", 2)):
+        write_images(root / "data" / "mnist" / split, 15, seed, tuple("0123456789"), side=28, grey=True)
+    shutil.copytree(ROOT / "checkpoints", root / "models", ignore=shutil.ignore_patterns("history", "runs"))
+    yield from served(root, {"CEMVIZ_DATA": str(root / "data"), "CEMVIZ_CHECKPOINTS": str(root / "models")})
+
+
+def says(page, words: str) -> None:
+    page.wait_for_function(f"() => document.querySelector('#train-status')?.innerText.includes({words!r})", timeout=WAIT)
+
+
+def test_a_run_is_started_paused_resumed_and_finished_and_stands_in_the_other_menus(visit):
+    page = visit("?tab=training&t.recipe=mnist-standard&t.steps=60")
+    says(page, "No curves are here yet")
+    page.locator("#train-name input, #train-name textarea").fill("my-first")
+    page.locator("#train-start").click()
+    says(page, "my-first trains")
+    page.locator("#train-pause").click()
+    says(page, "my-first is paused")
+    drawn(page, "#train-loss")
+    page.locator("#train-resume").click()
+    says(page, "my-first is trained")
+    drawn(page, "#train-energies")
+    assert page.locator("#train-a input").input_value() == "my-first"
+    assert "update looked at" in page.locator("#train-numbers").inner_text()
+    open_tab(page, "Sampling")
+    page.locator("#samp-model-a input").click()
+    page.get_by_role("option", name="my-first").wait_for()
+    page.keyboard.press("Escape")
+
+    again = visit("?tab=training&t.a=my-first&t.at=1")  # the address knows a model that is newer than the page
+    drawn(again, "#train-energies")
+    assert again.locator("#train-look input[type=number]").input_value() == "1"
+    assert not violations(again)
+    again.evaluate("() => document.body.classList.add('dark')")
+    again.wait_for_timeout(1500)
+    assert not violations(again)
+    again.set_viewport_size({"width": 400, "height": 800})
+    again.wait_for_timeout(1500)
+    assert again.evaluate("() => document.documentElement.scrollWidth") <= 400
