@@ -232,13 +232,14 @@ def reproduce_command(
     shipped: Annotated[bool, typer.Option("--shipped", help="Measure the stored models instead of training any.")] = False,
     seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 3,
     scale: Annotated[str, typer.Option(help="Of the models trained for it.")] = "evidence",
+    present: Annotated[bool, typer.Option("--present", help="Train the first seed only, take more where they are.")] = False,
     data: Data = None,
     device: DeviceName = None,
     as_json: Json = False,
 ) -> None:
     """Make a table of the papers: train what is missing, measure, and print the paper's number beside ours."""
     table: dict[str, Any] = {}
-    for table in reproduce(ReproduceRequest(target, seeds, scale, shipped, data), choose(device)):
+    for table in reproduce(ReproduceRequest(target, seeds, scale, shipped, data, present), choose(device)):
         if "doing" in table:
             say(f"{table['done']}/{table['of']}  {table['doing']}", again=True)
     if as_json:

@@ -11,6 +11,7 @@ from cemviz.backend.device import choose
 from cemviz.backend.experiments import EXPERIMENTS, Cell, Experiment, Order
 from cemviz.backend.measures import Measure
 from cemviz.backend.reproduce import ReproduceRequest, as_text, reproduce, results
+from cemviz.backend.train import TrainRequest, train
 from cemviz.training.recipes import RECIPES, recipe
 from cemviz.ui.tab_results import figure, table_html
 
@@ -80,6 +81,15 @@ def test_a_model_that_was_trained_anew_is_measured_anew(toy):
     store.write_card(replace(card, metrics={}))
     run(seeds=1)
     assert sorted(toy) == ["evidence/a-0", "evidence/a-0", "evidence/b-0"]
+
+
+def test_with_present_only_the_first_seed_is_trained_and_more_are_taken_where_they_are(toy):
+    run(seeds=1)
+    told = TrainRequest("a", "evidence", "evidence/a-1", 1)
+    assert [item for item in train(told, choose("cpu"))]
+    _, table = run(seeds=3, present=True)
+    assert [row["seeds"] for row in table["rows"]] == [2, 1] and table["rows"][1]["spread"] is None
+    assert table["command"].endswith("--seeds 3 --scale evidence --present")
 
 
 def test_an_interrupted_table_keeps_what_it_has(toy):

@@ -29,6 +29,7 @@ class ReproduceRequest:
         seeds: number of seeds, 0 first.
         scale: of the models trained for it.
         shipped: take the stored models instead of training any; one seed.
+        present: train the first seed only; of the others take those whose models are there.
     """
 
     target: str
@@ -36,6 +37,7 @@ class ReproduceRequest:
     scale: str = "evidence"
     shipped: bool = False
     data: str | None = None
+    present: bool = False
 
 
 def reproduce(request: ReproduceRequest, device: Device) -> Iterator[dict[str, Any]]:
@@ -55,6 +57,7 @@ def reproduce(request: ReproduceRequest, device: Device) -> Iterator[dict[str, A
         (place, cell, seed)
         for place, cell in it.cells.items()
         for seed in range(1 if request.shipped or cell.scale == "shipped" else seeds)
+        if seed == 0 or not request.present or _there(_name(cell, request, seed))
     ]
     for done, (place, cell, seed) in enumerate(sorted(work, key=lambda job: job[2])):  # a whole table first, then more seeds
         yield {"doing": f"{place[0]}, {place[1]}, seed {seed}", "done": done, "of": len(work)}
@@ -95,8 +98,8 @@ def _model(cell: Cell, request: ReproduceRequest, seed: int, device: Device, don
     """The name of the model of a cell, trained first where it is missing."""
     if request.shipped or cell.scale == "shipped":
         return cell.recipe
-    name = _name(cell, cell.scale or request.scale, seed)
-    if not (store.folder() / f"{name}.json").is_file():
+    name = _name(cell, request, seed)
+    if not _there(name):
         changes = dict(cell.changes) or None
         asked = TrainRequest(cell.recipe, cell.scale or request.scale, name, seed, changes, request.data, resume=True)
         for told in train(asked, device):
@@ -106,8 +109,13 @@ def _model(cell: Cell, request: ReproduceRequest, seed: int, device: Device, don
     return name
 
 
-def _name(cell: Cell, scale: str, seed: int) -> str:
+def _there(name: str) -> bool:
+    return (store.folder() / f"{name}.json").is_file()
+
+
+def _name(cell: Cell, request: ReproduceRequest, seed: int) -> str:
     """Of an evidence model: what tells it from the others."""
+    scale = cell.scale or request.scale
     parts = [cell.recipe, *([] if scale == "evidence" else [scale]), str(seed)]
     parts += [re.sub(r"[^A-Za-z0-9.]", "", value) for _, value in cell.changes]
     return "evidence/" + "-".join(parts)
@@ -129,7 +137,11 @@ def _table(request: ReproduceRequest, it: Experiment, found: dict[Place, list[di
     rows = [_row(place, it, values, request) for place, values in found.items()]
     by_place = {(row["name"], row["column"]): row for row in rows}
     command = f"python -m cemviz reproduce {request.target}"
-    command += " --shipped" if request.shipped else f" --seeds {request.seeds} --scale {request.scale}"
+    command += (
+        " --shipped"
+        if request.shipped
+        else f" --seeds {request.seeds} --scale {request.scale}" + " --present" * request.present
+    )
     return {
         "table": request.target,
         "title": it.title,

@@ -29,7 +29,7 @@ NORMS = {"l2": "L2", "linf": "L∞"}
 
 MOST_MODELS, MOST_IMAGES = 12, 2000
 
-SHIPPED, SEED = 500, 0
+SHIPPED, SEED = 200, 0
 """Test images and seed of the shipped rates."""
 
 SIZE = 50
