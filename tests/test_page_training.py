@@ -14,8 +14,8 @@ WAIT = 3 * SLOW
 def url(tmp_path_factory):
     """The page with a tiny MNIST and models without curves."""
     root = tmp_path_factory.mktemp("training")
-    for split, seed in (("train", 1), ("test", 2)):
-        write_images(root / "data" / "mnist" / split, 15, seed, tuple("0123456789"), side=28, grey=True)
+    for split, count in (("train", 15), ("test", 2)):
+        write_images(root / "data" / "mnist" / split, count, count, tuple("0123456789"), side=28, grey=True)
     shutil.copytree(ROOT / "checkpoints", root / "models", ignore=shutil.ignore_patterns("history", "runs"))
     yield from served(root, {"CEMVIZ_DATA": str(root / "data"), "CEMVIZ_CHECKPOINTS": str(root / "models")})
 
@@ -25,7 +25,7 @@ def says(page, words: str) -> None:
 
 
 def test_a_run_is_started_paused_resumed_and_finished_and_stands_in_the_other_menus(visit):
-    page = visit("?tab=training&t.recipe=mnist-standard&t.steps=60")
+    page = visit("?tab=training&t.recipe=mnist-standard&t.steps=20")
     says(page, "No curves are here yet")
     page.locator("#train-name input, #train-name textarea").fill("my-first")
     page.locator("#train-start").click()

@@ -83,6 +83,17 @@ def test_a_model_that_was_trained_anew_is_measured_anew(toy):
     assert sorted(toy) == ["evidence/a-0", "evidence/a-0", "evidence/b-0"]
 
 
+def test_a_number_rests_on_its_judge_and_is_measured_anew_with_another(toy, monkeypatch):
+    run(seeds=1)
+    now = "first"
+    monkeypatch.setattr(engine, "_judge", lambda value: now)
+    run(seeds=1), run(seeds=1)
+    assert toy.count("evidence/a-0") == 2, "once without a judge, once with the first"
+    now = "second"
+    run(seeds=1)
+    assert toy.count("evidence/a-0") == 3
+
+
 def test_with_present_only_the_first_seed_is_trained_and_more_are_taken_where_they_are(toy):
     run(seeds=1)
     told = TrainRequest("a", "evidence", "evidence/a-1", 1)

@@ -177,7 +177,7 @@ def _make_grids(studio: Studio, data: str) -> Iterator[dict[str, Any]]:
     test = studio.test_images(data)
     if test is None:
         raise DataMissing(f"the test images of {data} are not on this machine, and grids are measured around them")
-    measured = [card for card in studio.cards().values() if card.data == data and card.kind == "classifier"]
+    measured = store.compared(data)
     if not measured:
         yield {"skipped": f"there is no classifier of {data} yet"}
         return

@@ -124,13 +124,20 @@ def _name(cell: Cell, request: ReproduceRequest, seed: int) -> str:
 def _measured(model: str, cell: Cell, device: Device, data: str | None) -> dict[str, Any]:
     """A cell's number on one model; kept on the card of an evidence model, which a new training replaces."""
     key = cell.measure.key
-    held = store.read_card(model).metrics
-    if key in held:
-        return held[key]
+    held = store.read_card(model).metrics.get(key)
+    if held is not None and held.get("judge") == _judge(held):
+        return held
     value = cell.measure.run(model, device, data)
+    value |= {"judge": _judge(value)}
     if model.startswith("evidence/"):
         with_metric(model, key, value)
     return value
+
+
+def _judge(value: dict[str, Any]) -> str | None:
+    """Hash of the judge that a number rests on: another judge, another number."""
+    extractor = value.get("extractor") or ""
+    return store.read_card(extractor.removeprefix("judge-")).sha256 if extractor.startswith("judge-") else None
 
 
 def _table(request: ReproduceRequest, it: Experiment, found: dict[Place, list[dict[str, Any]]]) -> dict[str, Any]:

@@ -87,6 +87,12 @@ def cards() -> dict[str, Card]:
     return found
 
 
+def compared(data: str) -> list[Card]:
+    """The classifiers of a data set that tables and grids compare: all but its judge, which is trained apart."""
+    judge = f"{data}-judge"
+    return [card for card in cards().values() if card.data == data and card.kind == "classifier" and card.name != judge]
+
+
 def read_card(name: str) -> Card:
     """The card of one model.
 
