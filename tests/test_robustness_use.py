@@ -81,6 +81,7 @@ GALLERY: dict[str, bytes] = {}
 @pytest.fixture
 def alone(studio, monkeypatch):
     """The same models on a machine without the data set."""
+    studio.test_images("stripes")  # read before the set is gone: a test may want both machines
     empty = store.folder().parent / "nothing"
     empty.mkdir()
     monkeypatch.setenv("CEMVIZ_DATA", str(empty))
