@@ -4,14 +4,22 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from test_page import SLOW, browser, pytestmark, url, visit  # noqa: F401  (fixtures, and when to skip)
+from pages import MARKS, SLOW, served
+
+pytestmark = MARKS
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    """The page with the models that ship."""
+    yield from served(tmp_path_factory.mktemp("robustness"))
 
 
 def shown(page) -> None:
     page.wait_for_function("() => document.querySelectorAll('#rob-grid article').length > 0", timeout=SLOW)
 
 
-def test_rates_curve_and_images_are_there_without_a_click(visit):  # noqa: F811
+def test_rates_curve_and_images_are_there_without_a_click(visit):
     page = visit("?tab=robustness")
     shown(page)
     page.locator("#rob-rates table").wait_for()
@@ -19,7 +27,7 @@ def test_rates_curve_and_images_are_there_without_a_click(visit):  # noqa: F811
     assert page.locator("#rob-grid article").count() == 6 and page.locator("#rob-effects tbody tr").count() == 4
 
 
-def test_another_attack_redraws_the_images_and_is_in_the_address(visit):  # noqa: F811
+def test_another_attack_redraws_the_images_and_is_in_the_address(visit):
     page = visit("?tab=robustness")
     shown(page)
     before = page.locator("#rob-grid").inner_html()
@@ -31,7 +39,7 @@ def test_another_attack_redraws_the_images_and_is_in_the_address(visit):  # noqa
     again.wait_for_function("() => document.querySelector('#rob-reading').innerText.startsWith('Energy attack')", timeout=SLOW)
 
 
-def test_a_bad_number_gets_a_message_and_the_page_goes_on(visit):  # noqa: F811
+def test_a_bad_number_gets_a_message_and_the_page_goes_on(visit):
     page = visit("?tab=robustness")
     shown(page)
     page.locator("#rob-first input").fill("99")
@@ -43,7 +51,7 @@ def test_a_bad_number_gets_a_message_and_the_page_goes_on(visit):  # noqa: F811
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_no_violation_of_wcag_aa(visit, theme):  # noqa: F811
+def test_axe_finds_no_violation_of_wcag_aa(visit, theme):
     page = visit(f"?__theme={theme}&tab=robustness")
     shown(page)
     page.wait_for_timeout(1500)
@@ -53,7 +61,7 @@ def test_axe_finds_no_violation_of_wcag_aa(visit, theme):  # noqa: F811
     assert not found["violations"], [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found["violations"]]
 
 
-def test_nothing_is_wider_than_a_phone(visit):  # noqa: F811
+def test_nothing_is_wider_than_a_phone(visit):
     page = visit("?tab=robustness", width=400, height=800)
     shown(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
