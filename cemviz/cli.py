@@ -112,6 +112,9 @@ def train_command(
     if not distributed.leads():
         return
     result = {k: last[k] for k in ("model", "path", "steps", "seconds", "terms")}
+    if store.read_card(last["model"]).kind == "encoder":
+        say(f"an encoder's accuracies are those of a linear probe: train {recipe}-probe --set encoder={last['model']}")
+        return answer(result, as_json)
     for metric in ("accuracy", "robust"):
         say(f"measuring {metric} ...")
         measured = _last(evaluate(EvaluateRequest(last["model"], metric, seed=seed, data=data), chosen))

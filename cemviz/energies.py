@@ -1,8 +1,8 @@
 """Every energy of the three papers, as a pure function of scores (logits f, features z, or a binary logit d).
 
 Energies are minimised: a chain descends them, and low means likely.  `joint`, `marginal`, `binary`, `pair` and `against` are
-energies proper: -E is a log-density up to a constant.  `conditional`, `reinforced`, `divergence`, `infonce`, `crowding` and
-anything `negated` are objectives built from them; they have the same type, and their docstrings say what going down means.
+energies proper: -E is a log-density up to a constant.  `conditional`, `reinforced`, `divergence`, `infonce`, `nt_xent`, `repelled`,
+`crowding` and anything `negated` are objectives built from them; they have the same type, and their docstrings say what going down means.
 
 Because they take scores and not nets, a trainer can share one forward pass between several terms and a test needs no net.
 `on` is the only bridge from a net to an energy of its input.
@@ -19,6 +19,7 @@ Because they take scores and not nets, a trainer can share one forward pass betw
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 Energy = Callable[[Tensor], Tensor]
@@ -132,7 +133,7 @@ def pair(z: Tensor, other: Tensor) -> Tensor:
     return -(z * other).sum(1)
 
 
-def against(z: Tensor, refs: Tensor) -> Tensor:
+def against(z: Tensor, refs: Tensor, but: Tensor | None = None) -> Tensor:
     """Energy of an input against reference inputs: an estimate, up to a constant, of E(x) in the unsupervised model.
 
     E(x) ~ -log sum_k exp g(x)^T g(x^_k)
@@ -140,11 +141,13 @@ def against(z: Tensor, refs: Tensor) -> Tensor:
     Args:
         z: features of x, (B, M).
         refs: features of the references, (N, M).
+        but: pairs that do not count, (B, N) bool; None counts all.
     Returns:
         energy, (B,).
     Source: CEM (19).
     """
-    return -(z @ refs.T).logsumexp(1)
+    similarity = z @ refs.T
+    return -(similarity if but is None else similarity.masked_fill(but, -torch.inf)).logsumexp(1)
 
 
 def infonce(z: Tensor, other: Tensor, refs: Tensor) -> Tensor:
@@ -161,6 +164,36 @@ def infonce(z: Tensor, other: Tensor, refs: Tensor) -> Tensor:
     Source: CEM (17), (20).
     """
     return pair(z, other) - against(z, refs)
+
+
+def nt_xent(z: Tensor) -> Tensor:
+    """InfoNCE of a batch of pairs, as SimCLR takes it: the references of a view are all the other views of the batch.
+
+    E(x_i, x_i') - E(x_i), where x_i' is the image's other view and the sum of E(x_i) leaves out i itself
+
+    Args:
+        z: features of 2 B views, (2 B, M): rows i and i + B belong to one image.
+    Returns:
+        loss in nats, (2 B,), at least 0.
+    Source: CEM (17); Chen et al. 2020, (1).
+    """
+    itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    return pair(z, z.roll(len(z) // 2, 0)) - against(z, z, itself)
+
+
+def repelled(z: Tensor, anchor: Tensor) -> Tensor:
+    """InfoNCE upside down with the batch for references: descending it leaves the anchor and seeks the others.
+
+    -[ E(x, x') - E(x) ] = g(x)^T g(x') - log sum_j exp g(x)^T g(x_j)
+
+    Args:
+        z: features of the batch, (B, M).
+        anchor: features of what each member is paired with, (B, M).
+    Returns:
+        objective, (B,).
+    Source: CEM (20); that the batch supplies the references is our reading.
+    """
+    return against(z, z) - pair(z, anchor)
 
 
 def crowding(z: Tensor) -> Tensor:
@@ -182,7 +215,7 @@ def negated(energy: Scored) -> Scored:
     return lambda scores, *given: -energy(scores, *given)
 
 
-def on(net: nn.Module, energy: Scored, *given: Tensor) -> Energy:
+def on(net: nn.Module | Callable[[Tensor], Tensor], energy: Scored, *given: Tensor) -> Energy:
     """Bind a net and what is given (a label, features) to an energy of scores: the result is an energy of the input.
 
     Args:

@@ -1,15 +1,15 @@
 """The samplers: an energy and the paper's numbers each.  `sample` runs any of them on any net that has the scores it needs."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from .dynamics import Dynamics, State, descend
-from .energies import Scored, conditional, joint, marginal, on, reinforced
+from .energies import Energy, Scored, against, conditional, crowding, joint, marginal, on, reinforced, repelled
 
 CEM_TABLE_5 = Dynamics(steps=20, step=1.0, noise=0.01, radius=6.0)
 """Supervised row of CEM Table 5 (CIFAR-10, ResNet-50): α 1, β 6, η 0.01, K 20."""
@@ -20,6 +20,14 @@ SANTURKAR = Dynamics(steps=60, step=0.5, noise=0.0, radius=30.0)
 JEAT_LANGEVIN = Dynamics(steps=20, step=1.0, noise=0.01, gradient="raw")
 """JEAT (16), (17) name no η.  Our choice: JEM's decoupled numbers, raw gradient times 1 with noise .01, clamped to [0, 1]."""
 
+CEM_TABLE_5_PAIRS = Dynamics(steps=10, step=7.0)
+"""Unsupervised row of CEM Table 5 (CIFAR-10, ResNet-18): α 7, β inf, η 0, K 10; its ResNet-50 takes K 50."""
+
+Scores = nn.Module | Callable[[Tensor], Tensor]
+"""(B, C, H, W) -> scores: a net, or one reading of it."""
+
+Given = Literal["label", "start", "references"]
+
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
@@ -27,8 +35,9 @@ class Sampler:
 
     Attributes:
         needs: the kind of net it runs on.
-        energy: of the net's scores, and of y where the sampler is conditional.
-        conditional: whether a class is asked for.
+        energy: of the net's scores, and of what is given.
+        given: beside the scores: the asked label, the features of each chain's own start, those of reference images, or
+            nothing.
         defaults: the paper's numbers, for CIFAR-10.
         about: one sentence for the page.
     """
@@ -36,36 +45,75 @@ class Sampler:
     title: str
     needs: Literal["classifier", "encoder", "binary"]
     energy: Scored
-    conditional: bool
+    given: Given | None
     defaults: Dynamics
     source: str
     about: str
 
+    @property
+    def conditional(self) -> bool:
+        """Whether a class is asked for."""
+        return self.given == "label"
+
+    def of(self, net: Scores, x0: Tensor, y: Tensor | None = None, refs: Tensor | None = None) -> Energy:
+        """The energy of the input that chains from x0 descend.
+
+        Args:
+            net: maps (B, C, H, W) to scores.
+            x0: starts, (B, C, H, W).
+            y: asked classes, (B,), where labels are given.
+            refs: reference images, (N, C, H, W), where references are given.
+        Raises:
+            ValueError: what the sampler needs was not given.
+        """
+        if self.given is None:
+            return on(net, self.energy)
+        given = y if self.given == "label" else refs if self.given == "references" else x0
+        if given is None:
+            wanted = "the classes to sample" if self.given == "label" else "reference images"
+            raise ValueError(f"the sampler {self.title!r} needs {wanted}")
+        if self.given != "label":
+            with torch.no_grad():
+                given = net(given)
+        return on(net, self.energy, given)
+
 
 SAMPLERS: dict[str, Sampler] = {
     "rcs": Sampler(
-        "Reinforced conditional sampling (RCS)", "classifier", reinforced, True, CEM_TABLE_5, "CEM (15)",
+        "Reinforced conditional sampling (RCS)", "classifier", reinforced, "label", CEM_TABLE_5, "CEM (15)",
         "Climbs the label's logit and log-sum-exp together: towards the class, and towards the data.",
     ),
     "cs": Sampler(
-        "Conditional sampling (CS)", "classifier", joint, True, CEM_TABLE_5, "CEM (14)",
+        "Conditional sampling (CS)", "classifier", joint, "label", CEM_TABLE_5, "CEM (14)",
         "Climbs the label's logit alone: Langevin dynamics on p(x | y).",
     ),
     "ta": Sampler(
-        "Targeted attack (TA)", "classifier", conditional, True, CEM_TABLE_5, "CEM (13)",
+        "Targeted attack (TA)", "classifier", conditional, "label", CEM_TABLE_5, "CEM (13)",
         "Climbs log p(y | x): the label's logit minus log-sum-exp, which pushes away from the data.",
     ),
     "langevin": Sampler(
-        "Langevin on the marginal", "classifier", marginal, False, CEM_TABLE_5, "CEM (9)",
+        "Langevin on the marginal", "classifier", marginal, None, CEM_TABLE_5, "CEM (9)",
         "Climbs log-sum-exp alone: towards the data, whatever the class.",
     ),
     "jeat16": Sampler(
-        "JEAT, cross-entropy (16)", "classifier", conditional, True, JEAT_LANGEVIN, "JEAT (16)",
+        "JEAT, cross-entropy (16)", "classifier", conditional, "label", JEAT_LANGEVIN, "JEAT (16)",
         "Langevin steps on E(x, y) - E(x), with the raw gradient.",
     ),
     "jeat17": Sampler(
-        "JEAT, joint energy (17)", "classifier", joint, True, JEAT_LANGEVIN, "JEAT (17)",
+        "JEAT, joint energy (17)", "classifier", joint, "label", JEAT_LANGEVIN, "JEAT (17)",
         "Langevin steps on E(x, y) alone, with the raw gradient.",
+    ),
+    "maxent": Sampler(
+        "Maximum entropy (MaxEnt)", "encoder", crowding, None, CEM_TABLE_5_PAIRS, "CEM (24)",
+        "Descends the crowding of the batch: all members move away from each other in feature space.",
+    ),
+    "pgd": Sampler(
+        "PGD on InfoNCE", "encoder", repelled, "start", CEM_TABLE_5_PAIRS, "CEM (20); the batch form is our reading",
+        "Climbs InfoNCE: each member leaves its own start and seeks the rest of the batch.",
+    ),
+    "langevin-pairs": Sampler(
+        "Langevin against data", "encoder", against, "references", replace(CEM_TABLE_5_PAIRS, noise=0.01), "CEM (19)",
+        "Climbs the log-sum-exp of similarities to real images, which it needs at hand.",
     ),
 }  # fmt: skip
 
@@ -85,6 +133,8 @@ SETTINGS: dict[str, Setting] = {
         "CEM's protocol on MNIST", Dynamics(steps=20, step=0.5, noise=0.01, radius=6.0),
         "our choice: α scaled by √(784/3072) ≈ .5; β 6 kept, it still reaches",
     ),
+    "pairs": Setting("CEM Table 5, unsupervised (CIFAR-10)", CEM_TABLE_5_PAIRS, "CEM Table 5"),
+    "pairs-mnist": Setting("MaxEnt on MNIST", Dynamics(steps=30, step=0.7), "our choice: shorter steps, and more of them"),
     "santurkar": Setting("Santurkar et al. (CIFAR-10)", SANTURKAR, "Santurkar et al. 2019"),
     "jeat": Setting("JEAT's Langevin form", JEAT_LANGEVIN, "our choice: JEAT gives no η"),
 }  # fmt: skip
@@ -98,8 +148,13 @@ def suited(sampler: str, shape: tuple[int, ...]) -> Dynamics:
         shape: (C, H, W).
     """
     defaults = SAMPLERS[sampler].defaults
-    small = math.prod(shape) < 32 * 32 * 3
-    return SETTINGS["cem-mnist"].dynamics if small and defaults is CEM_TABLE_5 else defaults
+    if math.prod(shape) >= 32 * 32 * 3:
+        return defaults
+    if defaults is CEM_TABLE_5:
+        return SETTINGS["cem-mnist"].dynamics
+    if SAMPLERS[sampler].needs == "encoder":
+        return replace(SETTINGS["pairs-mnist"].dynamics, noise=defaults.noise)
+    return defaults
 
 
 def sample(
@@ -109,6 +164,7 @@ def sample(
     y: Tensor | None = None,
     dyn: Dynamics | None = None,
     *,
+    refs: Tensor | None = None,
     generator: torch.Generator | None = None,
 ) -> Iterator[State]:
     """Run a sampler.
@@ -119,17 +175,15 @@ def sample(
         x0: starts, (B, C, H, W) in [0, 1].
         y: asked classes, (B,) int64; required by the conditional samplers, ignored by the others.
         dyn: numbers of the chain; None takes those suited to the shape.
+        refs: reference images, (N, C, H, W), for the samplers that need data.
         generator: source of the noise.
     Yields:
         K + 1 states; energy and gradient are those of the sampler's objective.
     Raises:
-        KeyError, ValueError: unknown sampler, or no class given to a conditional one.
+        KeyError, ValueError: unknown sampler, or what it needs was not given.
         Diverged: the chain met NaN.
     """
     if name not in SAMPLERS:
         raise KeyError(f"no sampler {name!r}; choose one of {', '.join(SAMPLERS)}")
-    sampler = SAMPLERS[name]
-    if sampler.conditional and y is None:
-        raise ValueError(f"sampler {name!r} is conditional: give the classes to sample")
-    energy = on(net, sampler.energy, y) if sampler.conditional else on(net, sampler.energy)
+    energy = SAMPLERS[name].of(net, x0, y, refs)
     return descend(energy, x0, dyn or suited(name, tuple(x0.shape[1:])), generator=generator)

@@ -65,6 +65,17 @@ def open_tab(page, name: str) -> None:
     page.wait_for_timeout(500)
 
 
+def calm(page, seconds: float = 1.5) -> None:
+    """Wait until the page has asked the server for nothing for so long: its hidden tabs' first views have come too."""
+    last = [time.monotonic()]
+    page.on("request", lambda r: last.append(time.monotonic()) if "heartbeat" not in r.url else None)
+    for _ in range(SLOW // 250):
+        page.wait_for_timeout(250)
+        if time.monotonic() - last[-1] > seconds:
+            return
+    raise AssertionError("the page never came to rest")
+
+
 def drawn(page, selector: str) -> None:
     page.locator(f"{selector} .js-plotly-plot .plot-container").first.wait_for()
 

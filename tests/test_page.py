@@ -1,7 +1,7 @@
 """The page in a real browser: nothing leaves the machine, nothing breaks, pause stops, links reproduce, everyone can use it."""
 
 import pytest
-from pages import MARKS, SLOW, drawn, open_tab, served, violations
+from pages import MARKS, SLOW, drawn, open_tab, served, violations, calm
 
 pytestmark = MARKS
 TABS = ("Playground", "Landscape", "Sampling", "Training", "Equations")
@@ -74,8 +74,8 @@ def test_another_tab_stops_the_game(visit):
 def test_chains_play_in_the_browser_without_a_request(visit):
     page = visit("?tab=sampling")
     sampled(page)
+    calm(page)
     requests = []
-    page.wait_for_timeout(1000)
     page.on("request", lambda r: requests.append(r.url) if "heartbeat" not in r.url else None)
     player = page.locator("#samp-player")
     player.get_by_role("button", name="Play", exact=False).first.click()

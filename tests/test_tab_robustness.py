@@ -158,6 +158,20 @@ def test_another_attack_or_factor_is_drawn_without_computing(studio, monkeypatch
     assert changed["rob-grid"] != steps[-1]["rob-grid"]
 
 
+def test_an_attack_chosen_while_the_first_ones_run_is_the_one_that_stays(studio):  # noqa: F811
+    blocks, tab = page(studio)
+    held = Session()
+    function, inputs, _ = tab.draw
+    names = {id(component): name for name, component in tab.params.items()}
+    running = function(held, *({"r.attack": "fgsm"}.get(names[id(c)], c.value) for c in inputs[1:]))
+    early = next(step for step in running if any(getattr(k, "elem_id", "") == "rob-grid" for k in step))  # FGSM is done
+    (redraw,) = {fn.fn for fn in blocks.fns.values() if fn.inputs[1:] == [tab.params["r.attack"], tab.params["r.times"]]}
+    redraw(held, "energy", 0)
+    *_, last = running
+    told = [{k.elem_id: v for k, v in step.items()}["rob-reading"] for step in (early, last)]
+    assert told[0].startswith("FGSM") and told[1].startswith("Energy attack")
+
+
 def test_models_follow_the_last_chosen_data_set(studio):  # noqa: F811
     save("mnist-a", 1, data="mnist")
     save("mnist-b", 2, data="mnist")

@@ -17,14 +17,17 @@ import torch
 from ..attacks import threat
 from ..data import images
 from ..data.images import DATASETS, Dataset
+from ..data.views import CONTRASTIVE
 from ..nets import build
+from ..nets.encoder import Encoder, probed, trunk_of
 from ..training import loop
+from ..training.pair_probe import PairProbe
 from ..training.precision import PRECISIONS, Mixed
 from ..training.probes import SHOWN, Probe
 from ..training.recipe import SCHEDULES, Recipe, objective
 from ..training.recipes import recipe
 from . import store
-from .checks import choice
+from .checks import BadInput, choice
 from .device import Device
 from .distributed import Team, join, separate
 from .memory import OutOfMemory, full, smaller
@@ -35,8 +38,8 @@ SAVE_EVERY = 30.0
 PROBES, CURVE = 24, 200
 """Probes and points of the loss curve that a run keeps."""
 
-HELD = 100
-"""Test images of a probe's accuracies."""
+HELD, BANK = 100, 1000
+"""Test images of a probe's accuracies; labelled training images among which an encoder's probe looks for neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,16 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
         held = images.load(row.data, "train", data=request.data, device=device.torch, download=known is not None)
     if row.images is not None:
         held = held.first(row.images)
+    trained = None
+    if row.encoder is not None:
+        trained, row = _encoder(row, device)
     net_args = row.net_args | statistics(known, held)
+    if row.kind == "encoder":
+        _whole(team)
+        del net_args["outputs"]  # of an encoder the projection head decides
     net = device.place(build(row.net, seed=request.seed, **net_args)).train()
+    if trained is not None:
+        probed(trained, net)
     apart = team.world > 1 and separate(net)
     if apart and team.leads:
         warnings.warn("BatchNorm's statistics are those of each process's part of the batch, not of the whole", stacklevel=2)
@@ -166,6 +177,8 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
         return
     card = _card(request, row, name, net_args, held, progress, before, team)
     notes = [f"diverged and went on {retries} times, each with half the learning rate and draws of its own"] if retries else []
+    if trained is not None:
+        notes.append(f"reads {row.encoder} ({store.read_card(row.encoder).sha256[:12]})")
     if apart:
         notes.append(f"BatchNorm's statistics are of one process's 1/{team.world} of each batch")
     card = replace(card, notes="; ".join(notes))
@@ -185,12 +198,41 @@ def statistics(known: Dataset | None, held: images.Images) -> dict[str, Any]:
     return {"mean": list(mean), "std": list(std), "outputs": len(held.classes)}
 
 
-def _probe(row: Recipe, held: images.Images, goal: loop.Objective, data: str | None, generator: torch.Generator) -> Probe:
+def _encoder(row: Recipe, device: Device) -> tuple[Encoder, Recipe]:
+    """The stored encoder that a linear probe reads, and the probe's row with that encoder's trunk for its net."""
+    try:
+        net, card = store.load(row.encoder, device.torch)
+    except KeyError as error:
+        raise BadInput(
+            "encoder", f"there is no encoder {row.encoder!r} to probe; train it, or name another: --set encoder=NAME"
+        ) from error
+    if card.kind != "encoder" or card.data != row.data:
+        raise BadInput("encoder", f"encoder is {row.encoder!r}, a {card.kind} of {card.data}; give an encoder of {row.data}")
+    trunk, args = trunk_of(card.net_args)
+    return net, replace(row, net=trunk, net_args=args)
+
+
+def _whole(team: Team) -> None:
+    """Refuse to share a batch in which every view is a reference of the others."""
+    if team.world > 1:
+        raise BadInput(
+            "recipe",
+            f"{team.world} processes would see 1/{team.world} of the references each, which is another loss; "
+            "contrastive recipes run in one process",
+        )
+
+
+def _probe(
+    row: Recipe, held: images.Images, goal: loop.Objective, data: str | None, generator: torch.Generator
+) -> Probe | PairProbe:
     """The probe of a run: its own attack, or one of ten steps where training has none, on images that training does not see."""
     dyn = row.threat() if row.attack_steps else threat("pgd", row.norm, row.radius, 10)
     known = row.data in DATASETS
     split = "test" if images.available(row.data, "test", data=data) else "train"
     seen = images.load(row.data, split, data=data, device=generator.device, download=known).first(HELD)
+    if row.kind == "encoder":
+        bank, views = held.first(BANK), CONTRASTIVE[row.objective_args["views"]]
+        return PairProbe(dyn, views, (seen.floats(), seen.labels), (bank.floats(), bank.labels), generator)
     starts = torch.rand(SHOWN, *held.pixels.shape[1:], generator=generator, device=generator.device)
     chains = getattr(goal, "tensors", {}).get("chains")
     return Probe(row.attack, dyn, (seen.floats(), seen.labels), starts, generator, chains)
@@ -260,7 +302,8 @@ def _card(
     before: float,
     team: Team,
 ) -> store.Card:
-    args = asdict(row) | ({} if request.precision == "fp32" else {"precision": request.precision})
+    args = {k: v for k, v in asdict(row).items() if k != "encoder" or v is not None}
+    args |= ({} if request.precision == "fp32" else {"precision": request.precision})
     return store.Card(
         name=name,
         title=row.title,

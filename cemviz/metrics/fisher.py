@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..dynamics import length, per_sample, slope
 from ..energies import joint, marginal
-from ..nets.layers import Bottleneck, GlobalMean, Normalize, Residual
+from ..nets.layers import Bottleneck, DoubleNorm, GlobalMean, Normalize, Residual
 from ..nets.wide_resnet import PreActivation
 from .robustness import logits
 
@@ -29,7 +29,7 @@ PIECEWISE: frozenset[type] = frozenset({
     nn.ReLU, nn.LeakyReLU, nn.MaxPool2d,
     nn.Linear, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d,
     nn.Flatten, nn.Identity, nn.Dropout, Normalize, GlobalMean,
-    nn.Sequential, Residual, Bottleneck, PreActivation,
+    nn.Sequential, nn.ModuleDict, Residual, Bottleneck, PreActivation, DoubleNorm,
 })  # fmt: skip
 """Layers that are piecewise linear in eval mode, and containers that only add and compose."""
 

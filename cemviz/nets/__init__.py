@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from .encoder import encoder
 from .mlp import mlp
 from .resnet import resnet18, resnet50, small_resnet
 from .wide_resnet import wide_resnet
@@ -18,6 +19,7 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     "resnet18": resnet18,
     "resnet50": resnet50,
     "wide-resnet": wide_resnet,
+    "encoder": encoder,
 }
 
 

@@ -1,6 +1,7 @@
 """What several nets share: normalisation of the input, activations, norms."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +14,54 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+BRANCHES = ("clean", "adversarial")
+
+
+class DoubleNorm(nn.Module):
+    """Two BatchNorms, of which `branch` names the one in use: clean and adversarial inputs have statistics of their own.
+
+    Source: Xie et al. 2020; ACL (A2S), which CEM C.1 takes for ResNet-50.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norms = nn.ModuleDict({name: nn.BatchNorm2d(channels) for name in BRANCHES})
+        self.branch = "adversarial"  # what samples and attacks go through
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norms[self.branch](x)
+
+
+@contextmanager
+def through(net: nn.Module, branch: str) -> Iterator[None]:
+    """Send inputs through one branch of a net's double norms for a while; a net without any is left as it is.
+
+    Args:
+        branch: one of BRANCHES.
+    """
+    doubles = [module for module in net.modules() if isinstance(module, DoubleNorm)]
+    were = [double.branch for double in doubles]
+    for double in doubles:
+        double.branch = branch
+    try:
+        yield
+    finally:
+        for double, was in zip(doubles, were, strict=True):
+            double.branch = was
+
+
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": nn.BatchNorm2d,
+    "double": DoubleNorm,
+    "none": lambda channels: nn.Identity(),  # energy-based training wants E(x) to depend on x alone
+}
+
+
 def norm_layer(kind: str, channels: int) -> nn.Module:
-    """A 2D norm layer: batch, or none (energy-based training wants E(x) to depend on x alone)."""
-    if kind not in ("batch", "none"):
-        raise ValueError(f"norm is {kind!r}; choose batch or none")
-    return nn.BatchNorm2d(channels) if kind == "batch" else nn.Identity()
+    """A 2D norm layer: batch, double or none."""
+    if kind not in NORMS:
+        raise ValueError(f"norm is {kind!r}; choose one of {', '.join(NORMS)}")
+    return NORMS[kind](channels)
 
 
 class Normalize(nn.Module):

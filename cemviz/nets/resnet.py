@@ -25,7 +25,7 @@ def small_resnet(
         mean, std: of the data, per channel; their number is the number of channels.
         width: of the stem; block i has width * 2^i channels.
         depth: number of residual blocks, at least 1; every block but the first halves the image.
-        norm: batch or none.
+        norm: batch, double or none.
         flat: side of the last map (7 for 28x28 and depth 2) to read all of it instead of its mean: that keeps where things
             are, from which centred digits gain much robustness.
     """

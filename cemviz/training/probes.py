@@ -56,18 +56,18 @@ class Probe:
             x_adv = perturb(self.attack, net, x, y, self.dyn, generator=self.generator)
             before, lifted = _both(net, x, y), _both(net, x_adv, y)
             told: dict[str, Any] = gradients(net, x, x_adv, y)
-            told["delta_x"] = {k: _spread(lifted[k] - before[k]) for k in before}
+            told["delta_x"] = {k: spread(lifted[k] - before[k]) for k in before}
 
         def finish(net: nn.Module) -> dict[str, Any]:
             with evaluating(net):
                 after, clean = _both(net, x_adv, y), _both(net, x, y)
-                told["delta_theta"] = {k: _spread(after[k] - lifted[k]) for k in after}
+                told["delta_theta"] = {k: spread(after[k] - lifted[k]) for k in after}
                 sampled = self._sampled(net)
                 with torch.no_grad():
                     likeliest = net(sampled).argmax(1)
                 points = {"data": clean, "adversarial": after, "sampled": _both(net, sampled, likeliest)}
                 told["energies"] = {
-                    name: {k: [round(e, 2) for e in v.tolist()] for k, v in both.items()} for name, both in points.items()
+                    name: {k: rounded(v) for k, v in both.items()} for name, both in points.items()
                 }
                 told["clean"], told["robust"] = self._rates(net)
             return told
@@ -100,11 +100,18 @@ def gradients(net: nn.Module, x: Tensor, x_adv: Tensor, y: Tensor) -> dict[str, 
         {consistency, contrastive: L2 norms, cosine}.
     Source: CEM (11), (12).
     """
-    weights = [p for p in net.parameters() if p.requires_grad]
     with torch.enable_grad():
         f, f_adv = net(x), net(x_adv)
-        parts = ((joint(f_adv, y) - joint(f, y)).mean(), -conditional(f_adv, y).mean())
-        a, b = (torch.cat([g.flatten() for g in torch.autograd.grad(part, weights, retain_graph=True)]) for part in parts)
+        return halves(net, (joint(f_adv, y) - joint(f, y)).mean(), -conditional(f_adv, y).mean())
+
+
+def halves(net: nn.Module, consistency: Tensor, contrastive: Tensor) -> dict[str, float]:
+    """Norms of the gradients of two scalars over all weights, and the cosine between them: {consistency, contrastive, cosine}."""
+    weights = [p for p in net.parameters() if p.requires_grad]
+    kept = {"retain_graph": True, "materialize_grads": True}  # a branch of a double norm may go unused
+    a, b = (
+        torch.cat([g.flatten() for g in torch.autograd.grad(part, weights, **kept)]) for part in (consistency, contrastive)
+    )
     sizes = a.norm().item(), b.norm().item()
     cosine = (a @ b).item() / max(sizes[0] * sizes[1], 1e-12)
     return {"consistency": _short(sizes[0]), "contrastive": _short(sizes[1]), "cosine": _short(cosine)}
@@ -116,7 +123,13 @@ def _both(net: nn.Module, x: Tensor, y: Tensor) -> dict[str, Tensor]:
     return {"joint": joint(f, y), "marginal": marginal(f)}
 
 
-def _spread(values: Tensor) -> list[float]:
+def rounded(values: Tensor) -> list[float]:
+    """One number an image, to two decimals."""
+    return [round(e, 2) for e in values.tolist()]
+
+
+def spread(values: Tensor) -> list[float]:
+    """Mean and standard deviation over the images."""
     return [_short(values.mean().item()), _short(values.std(correction=0).item())]
 
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from ..attacks import threat
+from ..data.views import CONTRASTIVE
 from ..dynamics import Dynamics, Norm
 from . import loop
+from .contrastive import adversarial_to_standard, all_adversarial, contrastive
 from .energy_based import JointEnergy, Replay
 from .loop import Objective, Schedule
 from .supervised import adversarial, consistent, noisy, standard, trades
@@ -27,12 +30,13 @@ class Recipe:
         net, net_args: key of NETS and its arguments; mean, std and outputs come from the data.
         steps, batch: number of updates, images in each.
         images: how many training images are used; None is all.
-        optimizer, lr, weight_decay: adamw or sgd (momentum .9), its peak rate, its decay.
+        optimizer, lr, weight_decay: key of OPTIMIZERS, its peak rate, its decay.
         schedule: key of SCHEDULES.
         average, clip: see `loop.fit`.
         norm, radius: the threat model, of robust accuracy on the card and, unless `attack_radius` says otherwise, of training.
         attack_radius: of the training attack where it reaches farther than the threat model.
         attack, attack_steps, attack_step: of training.
+        encoder: name of the stored encoder whose frozen trunk a linear probe reads; the probe's net is that trunk's.
     """
 
     title: str
@@ -47,7 +51,7 @@ class Recipe:
     objective_args: dict[str, Any] = field(default_factory=dict)
     kind: str = "classifier"
     images: int | None = None
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Literal["adamw", "sgd", "lars"] = "adamw"
     weight_decay: float = 1e-4
     schedule: str = "one-cycle"
     average: float = 0.0
@@ -58,9 +62,10 @@ class Recipe:
     attack_steps: int = 0
     attack_step: float = 0.0
     attack_radius: float | None = None
+    encoder: str | None = None
 
     def __post_init__(self) -> None:
-        for key, known in (("objective", OBJECTIVES), ("optimizer", ("adamw", "sgd")), ("schedule", SCHEDULES)):
+        for key, known in (("objective", OBJECTIVES), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, key) not in known:
                 raise ValueError(f"{key} is {getattr(self, key)!r}; choose one of {', '.join(known)}")
         for key in ("steps", "batch"):
@@ -76,11 +81,29 @@ class Recipe:
         return threat(self.attack, self.norm, radius, self.attack_steps, self.attack_step)
 
     def optimizer_for(self, net: nn.Module) -> torch.optim.Optimizer:
-        """A fresh optimiser over the net's weights."""
-        if self.optimizer == "adamw":
-            return torch.optim.AdamW(net.parameters(), lr=self.lr, weight_decay=self.weight_decay)
-        return torch.optim.SGD(net.parameters(), lr=self.lr, momentum=0.9, weight_decay=self.weight_decay)
+        """A fresh optimiser over the weights that are not frozen."""
+        trained = [p for p in net.parameters() if p.requires_grad]
+        return OPTIMIZERS[self.optimizer](trained, lr=self.lr, weight_decay=self.weight_decay)
 
+
+def lars(weights: list[nn.Parameter], *, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+    """SGD whose steps are scaled layer by layer to the size of the weights, for large batches.  Source: You et al. 2017.
+
+    Raises:
+        ModuleNotFoundError: timm, which has it, is not installed.
+    """
+    try:
+        from timm.optim import Lars
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("optimizer is 'lars', which the package timm has; run: pip install timm") from error
+    return Lars(weights, lr=lr, momentum=0.9, weight_decay=weight_decay)
+
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "sgd": partial(torch.optim.SGD, momentum=0.9),
+    "lars": lars,
+}
 
 Maker = Callable[[Recipe, tuple[int, ...], torch.Generator], Objective]
 """(recipe, shape of an image, source of draws) -> objective."""
@@ -96,6 +119,14 @@ def _chains(args: dict[str, Any], shape: tuple[int, ...], generator: torch.Gener
     return rest | {"replay": replay(**{k: v for k, v in args.items() if k not in rest})}
 
 
+def _views(args: dict[str, Any]) -> dict[str, Any]:
+    """The same arguments, with the function in place of the name of the views."""
+    name = args.get("views")
+    if name not in CONTRASTIVE:
+        raise ValueError(f"views is {name!r}; choose one of {', '.join(CONTRASTIVE)}")
+    return args | {"views": CONTRASTIVE[name]}
+
+
 OBJECTIVES: dict[str, Maker] = {
     "standard": lambda row, shape, g: standard,
     "noisy": lambda row, shape, g: noisy(**row.objective_args, generator=g),
@@ -104,12 +135,16 @@ OBJECTIVES: dict[str, Maker] = {
     "consistent": lambda row, shape, g: consistent(row.threat(), **row.objective_args, attack=row.attack, generator=g),
     "jem": lambda row, shape, g: JointEnergy(**_chains(row.objective_args, shape, g)),
     "jeat": lambda row, shape, g: JointEnergy(dyn=row.threat(), **_chains(row.objective_args, shape, g), generator=g),
+    "contrastive": lambda row, shape, g: contrastive(**_views(row.objective_args), generator=g),
+    "a2a": lambda row, shape, g: all_adversarial(row.threat(), **_views(row.objective_args), generator=g),
+    "a2s": lambda row, shape, g: adversarial_to_standard(row.threat(), **_views(row.objective_args), generator=g),
 }
 
 SCHEDULES: dict[str, Schedule] = {
     "constant": loop.constant,
     "warm-up": loop.warm_up,
     "one-cycle": loop.one_cycle,
+    "warm-up of 10 in 1000, cosine": partial(loop.one_cycle, warm_up=0.01),
     "drop at 150 and 200 of 350": loop.multi_step(150 / 350, 200 / 350),
     "drop at 75 of 76": loop.multi_step(75 / 76),
     "warm-up, drop at 160 and 180 of 200": loop.product(loop.warm_up, loop.multi_step(160 / 200, 180 / 200, factor=0.3)),
@@ -126,6 +161,18 @@ def objective(recipe: Recipe, shape: tuple[int, ...], generator: torch.Generator
         return OBJECTIVES[recipe.objective](recipe, shape, generator)
     except TypeError as error:
         raise ValueError(f"objective_args is {recipe.objective_args}: {error}") from error
+
+
+def scales(
+    laptop: Recipe, *, evidence: int, shipped: int, paper: Recipe | None = None, **shipped_args: Any
+) -> dict[str, Recipe]:
+    """The rows of one system: the laptop's, fewer images for evidence, more steps for shipping, and the paper's own."""
+    rows = {
+        "evidence": replace(laptop, steps=evidence, images=20_000),
+        "laptop": laptop,
+        "shipped": replace(laptop, steps=shipped, **shipped_args),
+    }
+    return rows if paper is None else rows | {"paper": paper}
 
 
 def changed(row: Recipe, **changes: Any) -> Recipe:

@@ -8,7 +8,8 @@ which want an accelerator).  Where a paper is silent the value is our choice, an
 from dataclasses import replace
 from typing import Any
 
-from .recipe import Recipe, changed
+from .recipe import Recipe, changed, scales
+from .unlabelled import ENCODERS
 
 OURS = "our choice of net and schedule; "
 
@@ -49,8 +50,6 @@ CONSISTENT = replace(
     source=OURS + "CEM (25); its weight is our choice",
 )  # fmt: skip
 PREJEAT = replace(LINF_AT, title="MNIST, PreJEAT (L∞ .2)", attack="energy", source=OURS + "JEAT 3.3, (18)")
-CHAINS = {"buffer": 4000, "reinit": 0.05, "steps": 10, "step": 1.0, "noise": 0.01}
-JEAT = replace(LINF_AT, title="MNIST, PreJEAT (L∞ .2)", attack="energy", source=OURS + "JEAT 3.3, (18)")
 CHAINS = {"buffer": 4000, "reinit": 0.05, "steps": 10, "step": 1.0, "noise": 0.01}
 JEM = replace(
     LINF, title="MNIST, JEM", objective="jem", objective_args=CHAINS | {"calm": 0.02}, batch=64, lr=5e-4, weight_decay=0.0,
@@ -155,18 +154,6 @@ PAPER_JEAT = replace(
 )  # fmt: skip
 
 
-def scales(
-    laptop: Recipe, *, evidence: int, shipped: int, paper: Recipe | None = None, **shipped_args: Any
-) -> dict[str, Recipe]:
-    """The rows of one system: the laptop's, fewer images for evidence, more steps for shipping, and the paper's own."""
-    rows = {
-        "evidence": replace(laptop, steps=evidence, images=20_000),
-        "laptop": laptop,
-        "shipped": replace(laptop, steps=shipped, **shipped_args),
-    }
-    return rows if paper is None else rows | {"paper": paper}
-
-
 WIDER = {"net_args": {"width": 24}, "average": 0.995}
 QUARTER_NET = {"width": 16, "norm": "none", "activation": "silu"}
 QUARTER = {"shipped": 30 * (50_000 // 128), "net": "resnet18", "net_args": QUARTER_NET}
@@ -215,7 +202,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "cifar10-prejeat": scales(CIFAR["prejeat"], evidence=468, **QUARTER),
     "cifar10-jem": scales(CIFAR_JEM, evidence=468, paper=PAPER_JEM, **QUARTER),
     "cifar10-jeat": scales(CIFAR["jeat"], evidence=468, paper=PAPER_JEAT, **QUARTER),
-}  # fmt: skip
+} | ENCODERS  # fmt: skip
 
 
 def recipe(name: str, scale: str = "laptop", **changes: Any) -> Recipe:

@@ -179,8 +179,9 @@ def build(session: gr.State, studio: Studio) -> Tab:
             return stored(kept) | {models: kept}
         return {models: kept, numbers: gr.Group(visible=True), status: "Press Measure: this takes minutes for several models."}
 
-    def draw(held: Session, name: str, times: float) -> Changes:
+    def draw(held: Session) -> Changes:
         done: list[Attacked] = held.held["attacked"]
+        name, times = held.held["attack shown"]
         current = next((one for one in done if one.attack == name), done[-1])
         by = times or fitting(current)
         return {
@@ -192,7 +193,8 @@ def build(session: gr.State, studio: Studio) -> Tab:
     def redraw(held: Session, name: str, times: float) -> Changes:
         if not held.held.get("attacked"):
             raise BadInput("images", "nothing was attacked yet; press Attack first")
-        return draw(held, name, times)
+        held.held["attack shown"] = name, times
+        return draw(held)
 
     def go(held: Session, name: str, times: float, model: str, *values: Any) -> Iterator[Changes]:
         if not model:
@@ -207,12 +209,13 @@ def build(session: gr.State, studio: Studio) -> Tab:
         if job.position:
             yield {line: f"waiting: {job.position} before you"}
         done: list[Attacked] = []
+        held.held["attack shown"] = name, times  # a visitor may choose another one while the attacks still run
         for item in job:
             done.append(item)
             held.held["attacked"] = done
-            if item.attack == name:
-                yield draw(held, name, times)  # the asked attack at once, the others' rows when they are done
-        yield draw(held, name, times)
+            if item.attack == held.held["attack shown"][0]:
+                yield draw(held)  # the asked attack at once, the others' rows when they are done
+        yield draw(held)
 
     def both(held: Session, *values: Any) -> Iterator[Changes]:
         """The first view; the images also where the rates cannot be shown, and the other way round."""

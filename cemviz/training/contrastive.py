@@ -1,0 +1,101 @@
+"""Objectives without labels: InfoNCE, and unsupervised adversarial training (UAT) by attacks on it.
+
+An image x gives two views v, v'.  With similarity f(v, v') = g(v)^T g(v') an instance stands where a class stood: InfoNCE is
+the cross-entropy of finding v' among the views of the batch, and its attack moves views so that they are no longer found.
+The batch is one system: each view is a reference of the others, and all move together.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from ..data.views import View
+from ..dynamics import Dynamics, settle
+from ..energies import infonce, negated, nt_xent, on, pair
+from ..nets.layers import through
+from ..starts import near
+from .loop import Batch, Objective, evaluating
+
+
+def contrastive(views: View, *, generator: torch.Generator | None = None) -> Objective:
+    """Standard contrastive learning (SimCLR): every view finds the other view of its image.
+
+    E [ -f(v, v') + log sum_k exp f(v, v_k) ]
+
+    Args:
+        views: draws a view of each image.
+        generator: source of the views.
+    Source: CEM (17); Chen et al. 2020.
+    """
+
+    def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
+        return {"InfoNCE": nt_xent(net(_two(views, batch, generator))).mean()}
+
+    return objective
+
+
+def all_adversarial(dyn: Dynamics, views: View, *, weight: float = 0.0, generator: torch.Generator | None = None) -> Objective:
+    """UAT in the form A2A: both views are attacked, so that the references are adversarial too; with a weight, UAT+UCR.
+
+    E [ InfoNCE(v^, v^') + weight ( f(v, v') - f(v^, v') )^2 ],   v^ = arg max InfoNCE within the ball around v
+
+    Args:
+        dyn: of the attack on all views together, from a random start; radius 0 gives `contrastive`.
+        views: draws a view of each image.
+        weight: of the consistency term, at least 0; the paper names none.
+        generator: source of the views and starts.
+    Source: CEM (20), (22), (26); ACL (A2A).
+    """
+    if not 0 <= weight < float("inf"):
+        raise ValueError(f"weight is {weight}; give a finite number of at least 0")
+
+    def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
+        v = _two(views, batch, generator)
+        with evaluating(net):
+            v_adv = settle(on(net, negated(nt_xent)), v, dyn, start=_start(v, dyn, generator))
+        z_adv = net(v_adv)
+        terms = {"adversarial InfoNCE": nt_xent(z_adv).mean()}
+        if weight:
+            z = net(v)
+            other = z.roll(len(z) // 2, 0)
+            terms["consistency"] = weight * (pair(z, other) - pair(z_adv, other)).square().mean()
+        return terms
+
+    return objective
+
+
+def adversarial_to_standard(dyn: Dynamics, views: View, *, generator: torch.Generator | None = None) -> Objective:
+    """UAT in the form A2S: an attacked view finds the clean other view among clean views, each kind by its own BatchNorm.
+
+    E [ InfoNCE(v^, v', {v'_k}) ]
+
+    Args:
+        dyn: of the attack on the first view, from a random start.
+        views: draws a view of each image.
+        generator: source of the views and starts.
+    Source: CEM (20), (32); ACL (A2S).
+    """
+
+    def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
+        v, other = _two(views, batch, generator).chunk(2)
+        with evaluating(net):
+            with torch.no_grad(), through(net, "clean"):
+                refs = net(other)
+            with through(net, "adversarial"):
+                v_adv = settle(on(net, negated(infonce), refs, refs), v, dyn, start=_start(v, dyn, generator))
+        with through(net, "clean"):
+            z = net(other)
+        with through(net, "adversarial"):
+            z_adv = net(v_adv)
+        return {"adversarial InfoNCE": infonce(z_adv, z, z).mean()}
+
+    return objective
+
+
+def _two(views: View, batch: Batch, generator: torch.Generator | None) -> Tensor:
+    """Two views of each image of a batch, whose labels nobody looks at: (2 B, C, H, W), rows i and i + B of one image."""
+    x, _ = batch
+    return torch.cat([views(x, generator), views(x, generator)])
+
+
+def _start(v: Tensor, dyn: Dynamics, generator: torch.Generator | None) -> Tensor:
+    return near(v, dyn.radius, dyn.norm, dyn.bounds, generator=generator)
