@@ -1,8 +1,9 @@
 """Every energy of the three papers, as a pure function of scores (logits f, features z, or a binary logit d).
 
 Energies are minimised: a chain descends them, and low means likely.  `joint`, `marginal`, `binary`, `pair` and `against` are
-energies proper: -E is a log-density up to a constant.  `conditional`, `reinforced`, `divergence`, `infonce`, `nt_xent`, `repelled`,
-`crowding` and anything `negated` are objectives built from them; they have the same type, and their docstrings say what going down means.
+energies proper: -E is a log-density up to a constant.  `conditional`, `reinforced`, `divergence`, `infonce`, `nt_xent`,
+`repelled`, `crowding` and anything `negated` are objectives built from them; they have the same type, and their docstrings say
+what going down means.
 
 Because they take scores and not nets, a trainer can share one forward pass between several terms and a test needs no net.
 `on` is the only bridge from a net to an energy of its input.

@@ -48,12 +48,12 @@ def run(studio, request) -> Chains:
 REQUEST = SampleRequest("tiny", count=6, steps=5, step=0.5, noise=0.02, radius=2.0, seed=3)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", [name for name, row in SAMPLERS.items() if row.needs == "classifier"])
 def test_the_two_gradient_parts_are_those_of_separate_backward_passes(studio, name):
     net, _ = studio.model("tiny")
     y = torch.tensor([0, 1, 2, 0])
     x = torch.rand(4, *SHAPE, generator=torch.Generator().manual_seed(5)).requires_grad_()
-    split = Split(net, SAMPLERS[name].energy, y)
+    split = Split(net, SAMPLERS[name].energy, y, x.detach())
     (grad,) = torch.autograd.grad(split(x).sum(), x)
     label, lse = split.parts(grad)
     (wanted_label,) = torch.autograd.grad(net(x)[torch.arange(4), y].sum(), x)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -29,11 +29,15 @@ METRICS = {
     "mfs": "Marginal Fisher score, of E(x)",
 }
 
+DRAWN = ("is", "fid")
+"""Metrics of samples, which encoders draw too."""
+
 COUNT, SLOW_COUNT = 1000, 200
 """Images that a metric takes unless told: the second where each costs a backward pass a class, or random probes."""
 
-CHUNK, SPLITS = 100, 10
-"""Chains at a time, which the draws of a seed depend on; parts of an Inception Score."""
+CHUNK, CROWD, SPLITS = 100, 250, 10
+"""Chains at a time, which the draws of a seed depend on, of a classifier, and of an encoder, whose batch moves as one; parts of
+an Inception Score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class EvaluateRequest:
         attack: untargeted key of ATTACKS.
         radius, steps: of the attack (ε, K), or of the chains (β, K) for is and fid.
         count: number of test images, from the start of the split, and of samples; None takes COUNT or SLOW_COUNT.
-        sampler, start: keys of SAMPLERS and STARTS, for is and fid.
+        sampler, start: keys of SAMPLERS and STARTS, for is and fid; None takes RCS of a classifier and MaxEnt of an encoder.
         extractor: inception or judge-NAME; None takes Inception where its weights are here, else the data set's judge.
     """
 
@@ -58,7 +62,7 @@ class EvaluateRequest:
     count: int | None = None
     seed: int = 0
     data: str | None = None
-    sampler: str = "rcs"
+    sampler: str | None = None
     start: str = "class-gaussian"
     extractor: str | None = None
 
@@ -87,8 +91,14 @@ def evaluate(request: EvaluateRequest, device: Device) -> Iterator[dict[str, Any
     if request.count is not None:
         number("count", request.count, 1, 1_000_000, whole=True)
     net, card = store.load(request.model, device.torch)
-    if card.kind != "classifier":
-        raise BadInput("model", f"model {card.name!r} is {card.kind}; {request.metric} wants a classifier")
+    if request.sampler is None:
+        request = replace(request, sampler="maxent" if card.kind == "encoder" else "rcs")
+    if card.kind != "classifier" and request.metric not in DRAWN:
+        raise BadInput(
+            "model",
+            f"model {card.name!r} is an {card.kind}; {request.metric} wants a classifier: evaluate its linear probe, "
+            f"{card.name}-probe, or train one with: python -m cemviz train {card.recipe}-probe --set encoder={card.name}",
+        )
     known = card.data in images.DATASETS
     test = images.load(card.data, "test", data=request.data, device=device.torch, download=known)
     result = {
@@ -132,7 +142,7 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[dict[str, Any]]:
     count = len(held)  # as many samples as test images
     if count < 2:
         raise BadInput("count", f"count is {count}; {request.metric} needs at least 2 images")
-    choice("sampler", request.sampler, samplers.SAMPLERS)
+    sampling.fitting(request.sampler, on.card)
     choice("start", request.start, starts.STARTS)
     asked = sampling.SampleRequest(on.card.name, request.sampler, radius=request.radius, steps=request.steps)
     dyn = sampling.settings(asked, on.card)
@@ -165,9 +175,11 @@ def _drawn(request: EvaluateRequest, on: Subject, dyn: Dynamics, count: int) -> 
         raise BadInput("start", f"start {request.start!r} needs the class Gaussians of {on.card.data}; make them with: {make}")
     begin, noise = on.device.generator(request.seed), on.device.generator(request.seed + 1)
     classes = torch.arange(count, device=place) % len(on.card.classes)
-    for y in classes.split(CHUNK):
+    sampler = samplers.SAMPLERS[request.sampler]
+    refs = sampling.references(source.images, on.card, on.device, request.seed + 2) if sampler.given == "references" else None
+    for y in classes.split(CHUNK if on.card.kind == "classifier" else CROWD):
         x0 = starts.draw(request.start, source, y, begin)
-        for state in samplers.sample(request.sampler, on.net, x0, y, dyn, generator=noise):
+        for state in samplers.sample(request.sampler, on.net, x0, y, dyn, refs=refs, generator=noise):
             x = state.x
         yield x
 

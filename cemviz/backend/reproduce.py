@@ -13,11 +13,12 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from ..training.recipes import recipe
 from . import store
 from .checks import choice, number
 from .device import Device
 from .experiments import EXPERIMENTS, Cell, Experiment, Order, Place
-from .train import TrainRequest, train, with_metric
+from .train import AnotherRun, TrainRequest, state_path, train, with_metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +99,28 @@ def _model(cell: Cell, request: ReproduceRequest, seed: int, device: Device, don
     """The name of the model of a cell, trained first where it is missing."""
     if request.shipped or cell.scale == "shipped":
         return cell.recipe
-    name = _name(cell, request, seed)
+    name, changes = _name(cell, request, seed), dict(cell.changes)
     if not _there(name):
-        changes = dict(cell.changes) or None
-        asked = TrainRequest(cell.recipe, cell.scale or request.scale, name, seed, changes, request.data, resume=True)
-        for told in train(asked, device):
+        scale = cell.scale or request.scale
+        encoder = recipe(cell.recipe, scale).encoder
+        if encoder is not None:  # a linear probe: the encoder of the same seed comes first
+            below = Cell(encoder, cell.measure, cell.scale, cell.encoder)
+            changes["encoder"] = yield from _model(below, request, seed, device, done, of)
+        asked = TrainRequest(cell.recipe, scale, name, seed, changes or None, request.data, resume=True)
+        for told in _trained(asked, device):
             if told["step"] % 10 == 0:
                 doing = f"training {name}: {told['step']}/{told['steps']}, {told['left'] / 60:.1f} min left"
                 yield {"doing": doing, "done": done, "of": of}
     return name
+
+
+def _trained(asked: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
+    """Go on with an interrupted run; one that the code or the recipe has left behind begins anew."""
+    try:
+        yield from train(asked, device)
+    except AnotherRun:
+        state_path(asked.out).unlink()
+        yield from train(asked, device)
 
 
 def _there(name: str) -> bool:
@@ -117,7 +131,7 @@ def _name(cell: Cell, request: ReproduceRequest, seed: int) -> str:
     """Of an evidence model: what tells it from the others."""
     scale = cell.scale or request.scale
     parts = [cell.recipe, *([] if scale == "evidence" else [scale]), str(seed)]
-    parts += [re.sub(r"[^A-Za-z0-9.]", "", value) for _, value in cell.changes]
+    parts += [re.sub(r"[^A-Za-z0-9.]", "", value) for _, value in (*cell.changes, *cell.encoder)]
     return "evidence/" + "-".join(parts)
 
 

@@ -1,4 +1,6 @@
-"""Sample from a model: every step with its energies, and the two parts of the gradient that tell the samplers apart."""
+"""Sample from a model: every step with its energies, and what tells the samplers apart.
+
+For a classifier that is the split of the gradient into its two parts, for an encoder where the batch lies in feature space."""
 
 import math
 import time
@@ -10,11 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..dynamics import Dynamics, descend, length
+from ..dynamics import Dynamics, State, descend, length, slope
 from ..energies import Scored, conditional, joint, marginal, reinforced
-from ..samplers import SAMPLERS, suited
+from ..samplers import SAMPLERS, Sampler, suited
 from ..starts import STARTS, draw
 from .checks import MAX_CHAINS, BadInput, chain, choice, number
+from .crowd import REFERENCES, Crowd, probe_of
+from .device import Device
+from .memory import OutOfMemory, full
 from .store import Card
 from .studio import Studio
 
@@ -31,6 +36,7 @@ class SampleRequest:
         count: number of chains.
         start: key of STARTS.
         step, noise, radius, steps: alpha, eta, beta, K.
+        features: of an encoder, whose similarities count: key of FEATURES.
     """
 
     model: str
@@ -43,6 +49,11 @@ class SampleRequest:
     radius: float | None = None
     steps: int | None = None
     seed: int = 0
+    features: str = "projection"
+
+
+FEATURES = {"projection": "the projection head's", "trunk": "the trunk's"}
+"""Of an encoder, whose features g(x) are; CEM does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +64,13 @@ class Chains:
         card, dynamics: of the run.
         asked: class index of each chain, (B,).
         pixels: uint8, (K + 1, B, H, W, C).
-        series: name -> (K + 1, B): joint, marginal, log_p, distance, label_slope, lse_slope, angle (degrees).
+        series: name -> (K + 1, B); of a classifier joint, marginal, log_p, distance, label_slope, lse_slope, angle (degrees),
+            of an encoder those of `crowd.Crowd.row`.
         final: the last images, float32 in [0, 1], (B, C, H, W).
-        predicted, confidence: of the last images, (B,).
+        predicted, confidence: of the last images, (B,), by the classifier or the encoder's linear probe; None without one.
         seconds: the run took.
+        judge: name of the probe that predicted, or None.
+        plane, landmarks: of an encoder, its features in two dimensions, (K + 1, B, 2), and those of the class means, (C, 2).
     """
 
     request: SampleRequest
@@ -66,16 +80,20 @@ class Chains:
     pixels: np.ndarray
     series: dict[str, np.ndarray]
     final: np.ndarray
-    predicted: np.ndarray
-    confidence: np.ndarray
+    predicted: np.ndarray | None
+    confidence: np.ndarray | None
     seconds: float
+    judge: str | None = None
+    plane: np.ndarray | None = None
+    landmarks: np.ndarray | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
         """The numbers of the run, for a card or a file; an infinite beta is written as "inf"."""
         numbers = {k: v for k, v in asdict(self.dynamics).items() if k != "bounds"}
         numbers["radius"] = "inf" if math.isinf(self.dynamics.radius) else self.dynamics.radius
-        return numbers | {"start": self.request.start, "source": SAMPLERS[self.request.sampler].source}
+        told = {"features": self.request.features} if self.card.kind == "encoder" else {}
+        return numbers | told | {"start": self.request.start, "source": SAMPLERS[self.request.sampler].source}
 
 
 @dataclass(slots=True)
@@ -89,6 +107,7 @@ class Split:
     net: nn.Module
     energy: Scored
     y: Tensor
+    x0: Tensor
     logits: Tensor = field(init=False)
     part: Tensor = field(init=False)
 
@@ -104,6 +123,22 @@ class Split:
         """Gradients of f_y and of logsumexp, from the chain's own: grad = -(a grad f_y + b grad logsumexp)."""
         a, b = CLIMBS[self.energy]
         return (-(grad + b * self.part) / a, self.part) if a else (self.part, -grad / b)
+
+    def row(self, state: State) -> dict[str, Tensor]:
+        """The numbers of a step, each (B,)."""
+        f, y = self.logits, self.y
+        label, lse = self.parts(state.grad)
+        sizes = length(label), length(lse)
+        cosine = ((label * lse).flatten(1).sum(1) / (sizes[0] * sizes[1] + 1e-12)).clamp(-1, 1)
+        return {
+            "joint": joint(f, y),
+            "marginal": marginal(f),
+            "log_p": -conditional(f, y),
+            "distance": length(state.x - self.x0),
+            "label_slope": sizes[0],
+            "lse_slope": sizes[1],
+            "angle": torch.rad2deg(cosine.acos()),
+        }
 
 
 def settings(request: SampleRequest, card: Card) -> Dynamics:
@@ -138,36 +173,71 @@ def labels(classes: tuple[str | int, ...], count: int, card: Card) -> list[int]:
     return [chosen[i % len(chosen)] for i in range(count)]
 
 
+def fitting(sampler: str, card: Card) -> Sampler:
+    """The row of a sampler that runs on this kind of model.
+
+    Raises:
+        BadInput
+    """
+    row = SAMPLERS[choice("sampler", sampler, SAMPLERS)]
+    if row.needs != card.kind:
+        raise BadInput("sampler", f"sampler {sampler!r} needs {_a(row.needs)}; {card.name!r} is {_a(card.kind)}")
+    return row
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeio" else f"a {noun}"
+
+
+def references(images: Tensor | None, card: Card, device: Device, seed: int) -> Tensor:
+    """Real images for a sampler that needs some: REFERENCES of them, in [0, 1].
+
+    Raises:
+        LookupError: there are none here.
+    """
+    if images is None:
+        raise LookupError(f"this sampler needs images of {card.data}, which are not on this machine; see README, Data")
+    picks = torch.randperm(len(images), generator=device.generator(seed), device=images.device)[:REFERENCES]
+    return images[picks].float() / 255
+
+
 def sample(studio: Studio, request: SampleRequest) -> Iterator[dict[str, Any] | Chains]:
     """Run a sampler on a stored model.
 
     Yields:
         {k, steps} after every step, then the `Chains`.
     Raises:
-        KeyError, BadInput, LookupError, BrokenCheckpoint, Diverged.
+        KeyError, BadInput, LookupError, BrokenCheckpoint, Diverged, OutOfMemory.
     """
     net, card = studio.model(request.model)
-    choice("sampler", request.sampler, SAMPLERS)
+    sampler = fitting(request.sampler, card)
     choice("start", request.start, STARTS)
-    sampler = SAMPLERS[request.sampler]
-    if sampler.needs != card.kind:
-        raise BadInput("sampler", f"sampler {request.sampler!r} needs a {sampler.needs}; {card.name!r} is a {card.kind}")
+    choice("features", request.features, FEATURES)
     count = number("count", request.count, 1, MAX_CHAINS, whole=True)
     seed = number("seed", request.seed, 0, 2**31 - 1, whole=True)
     dyn = settings(request, card)
     began = time.perf_counter()
-    device = studio.device
+    device, source = studio.device, studio.source(card)
     asked = torch.tensor(labels(request.classes, count, card), device=device.torch)
-    x0 = draw(request.start, studio.source(card), asked, device.generator(seed))
-    split = Split(net, sampler.energy, asked)
-    pixels, rows = [], []
-    # the noise has a source of its own: two samplers with one seed share their starts and their noise
-    for state in descend(split, x0, dyn, generator=device.generator(seed + 1)):
-        pixels.append(to_pixels(state.x))
-        rows.append(_row(split, state.grad, state.x, x0))
-        if state.k < dyn.steps:
-            yield {"k": state.k, "steps": dyn.steps}
-    p = split.logits.softmax(1)
+    x0 = draw(request.start, source, asked, device.generator(seed))
+    try:
+        record: Split | Crowd
+        if card.kind == "encoder":
+            refs = references(source.images, card, device, seed + 2) if sampler.given == "references" else None
+            record = Crowd(net if request.features == "projection" else net.of_trunk, sampler, x0, refs)
+        else:
+            record = Split(net, sampler.energy, asked, x0)
+        pixels, rows = [], []
+        # the noise has a source of its own: two samplers with one seed share their starts and their noise
+        for state in descend(record, x0, dyn, generator=device.generator(seed + 1)):
+            pixels.append(to_pixels(state.x))
+            rows.append({k: v.cpu().numpy() for k, v in record.row(state).items()})
+            if state.k < dyn.steps:
+                yield {"k": state.k, "steps": dyn.steps}
+    except RuntimeError as error:
+        if not full(error):
+            raise
+        raise OutOfMemory(_most(net, x0, device)) from error
     yield Chains(
         request=request,
         card=card,
@@ -176,10 +246,43 @@ def sample(studio: Studio, request: SampleRequest) -> Iterator[dict[str, Any] | 
         pixels=np.stack(pixels),
         series={k: np.stack([row[k] for row in rows]) for k in rows[0]},
         final=state.x.cpu().numpy(),
-        predicted=p.argmax(1).cpu().numpy(),
-        confidence=p.amax(1).cpu().numpy(),
         seconds=time.perf_counter() - began,
+        **_outcome(studio, card, record, state.x),
     )
+
+
+def _outcome(studio: Studio, card: Card, record: Split | Crowd, x: Tensor) -> dict[str, Any]:
+    """What the last images are taken for and, of an encoder, the plane of its features."""
+    told: dict[str, Any] = {"predicted": None, "confidence": None}
+    if isinstance(record, Split):
+        f = record.logits
+    else:
+        source = studio.source(card)
+        means = None if source.gaussians is None else source.gaussians.means[:-1].view(-1, *card.shape)
+        plane, marks = record.plane(means)
+        told |= {"plane": plane.cpu().numpy(), "landmarks": None if marks is None else marks.cpu().numpy()}
+        told["judge"] = probe_of(card)
+        if told["judge"] is None:
+            return told
+        with torch.no_grad():
+            f = studio.model(told["judge"])[0](x)
+    p = f.softmax(1)
+    return told | {"predicted": p.argmax(1).cpu().numpy(), "confidence": p.amax(1).cpu().numpy()}
+
+
+def _most(net: nn.Module, x0: Tensor, device: Device) -> str:
+    """How many chains fit, found by halving: a batch that moves as one cannot be cut into chunks."""
+    count = len(x0) // 2
+    while count:
+        try:
+            slope(lambda x: net(x).sum(1), x0[:count])
+        except RuntimeError as error:
+            if not full(error):
+                raise
+            count //= 2
+        else:
+            return f"chains (count) is {len(x0)}, which does not fit into the memory of {device.title}; {count} do"
+    return f"not even one chain fits into the memory of {device.title}; take a smaller net, or another device"
 
 
 def reach(studio: Studio, chains: Chains) -> tuple[float, str] | None:
@@ -198,23 +301,6 @@ def reach(studio: Studio, chains: Chains) -> tuple[float, str] | None:
         return None
     x0 = torch.from_numpy(chains.pixels[0]).to(near.device).permute(0, 3, 1, 2).flatten(1).float() / 255
     return torch.cdist(x0, near).amin(1).median().item(), what
-
-
-def _row(split: Split, grad: Tensor, x: Tensor, x0: Tensor) -> dict[str, np.ndarray]:
-    f, y = split.logits, split.y
-    label, lse = split.parts(grad)
-    sizes = length(label), length(lse)
-    cosine = ((label * lse).flatten(1).sum(1) / (sizes[0] * sizes[1] + 1e-12)).clamp(-1, 1)
-    row = {
-        "joint": joint(f, y),
-        "marginal": marginal(f),
-        "log_p": -conditional(f, y),
-        "distance": length(x - x0),
-        "label_slope": sizes[0],
-        "lse_slope": sizes[1],
-        "angle": torch.rad2deg(cosine.acos()),
-    }
-    return {k: v.cpu().numpy() for k, v in row.items()}
 
 
 def to_pixels(x: Tensor) -> np.ndarray:

@@ -68,6 +68,10 @@ class TrainRequest:
     precision: str = "fp32"
 
 
+class AnotherRun(ValueError):
+    """A saved state does not belong to what is to be trained."""
+
+
 def state_path(name: str) -> Path:
     """Where the full state of an unfinished run lies."""
     return store.folder() / "runs" / f"{store.checked(name)}.safetensors"
@@ -88,6 +92,7 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
     Raises:
         KeyError, ValueError: bad request.
         DataMissing: the training images are not here.
+        AnotherRun: the state to resume from belongs to another one.
         Diverged: the run stopped; its last good state is kept for --resume and --retry.
         OutOfMemory: the batch does not fit.
     """
@@ -265,7 +270,7 @@ def _keep(path: Path, progress: loop.Progress, history: dict[str, Any], before: 
 def _saved(path: Path, row: Recipe, request: TrainRequest) -> dict[str, torch.Tensor]:
     state = store.read_tensors(path)
     if not torch.equal(state["run"], _fingerprint(row, request)):
-        raise ValueError(
+        raise AnotherRun(
             f"the saved state in {path.name} is of another run (recipe, scale, seed or a field); "
             "give the same ones, or leave --resume out to begin anew"
         )
@@ -303,7 +308,7 @@ def _card(
     team: Team,
 ) -> store.Card:
     args = {k: v for k, v in asdict(row).items() if k != "encoder" or v is not None}
-    args |= ({} if request.precision == "fp32" else {"precision": request.precision})
+    args |= {} if request.precision == "fp32" else {"precision": request.precision}
     return store.Card(
         name=name,
         title=row.title,

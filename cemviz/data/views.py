@@ -114,6 +114,7 @@ def colour(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
 CONTRASTIVE: dict[str, View] = {"digits": affine, "colour": colour}
 """Two draws of one of these make a positive pair."""
 
+
 def grey(x: Tensor) -> Tensor:
     """Luma: (B, 3, H, W) -> (B, 1, H, W)."""
     return torch.einsum("c,bchw->bhw", torch.tensor(YIQ[0], device=x.device), x)[:, None]

@@ -2,10 +2,11 @@
 
     f(x, x') = g(x)^T g(x') = cos(v, v') / tau,   g(x) = v / (|v| sqrt(tau)),   v = head(trunk(x))
 
-Length and temperature are the net's last layer, so that every energy of pairs stays a plain inner product, as the paper writes it.
+Length and temperature are the net's last layer, so that every energy of pairs stays the plain inner product of the paper.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor, nn
@@ -74,7 +75,7 @@ def encoder(
     whole = TRUNKS[trunk](mean, std, 1, **trunk_args)
     widths = [whole[-1].in_features, *projection]
     layers: list[nn.Module] = []
-    for inside, outside in zip(widths, widths[1:], strict=False):
+    for inside, outside in pairwise(widths):
         layers += [nn.ReLU(), nn.Linear(inside, outside)] if layers else [nn.Linear(inside, outside)]
     return Encoder(whole[:-1], nn.Sequential(*layers), temperature, unit)
 

@@ -66,9 +66,7 @@ class Probe:
                 with torch.no_grad():
                     likeliest = net(sampled).argmax(1)
                 points = {"data": clean, "adversarial": after, "sampled": _both(net, sampled, likeliest)}
-                told["energies"] = {
-                    name: {k: rounded(v) for k, v in both.items()} for name, both in points.items()
-                }
+                told["energies"] = {name: {k: rounded(v) for k, v in both.items()} for name, both in points.items()}
                 told["clean"], told["robust"] = self._rates(net)
             return told
 
@@ -106,12 +104,10 @@ def gradients(net: nn.Module, x: Tensor, x_adv: Tensor, y: Tensor) -> dict[str, 
 
 
 def halves(net: nn.Module, consistency: Tensor, contrastive: Tensor) -> dict[str, float]:
-    """Norms of the gradients of two scalars over all weights, and the cosine between them: {consistency, contrastive, cosine}."""
+    """Norms of the gradients of two scalars over all weights, and the cosine: {consistency, contrastive, cosine}."""
     weights = [p for p in net.parameters() if p.requires_grad]
     kept = {"retain_graph": True, "materialize_grads": True}  # a branch of a double norm may go unused
-    a, b = (
-        torch.cat([g.flatten() for g in torch.autograd.grad(part, weights, **kept)]) for part in (consistency, contrastive)
-    )
+    a, b = (torch.cat([g.flatten() for g in torch.autograd.grad(part, weights, **kept)]) for part in (consistency, contrastive))
     sizes = a.norm().item(), b.norm().item()
     cosine = (a @ b).item() / max(sizes[0] * sizes[1], 1e-12)
     return {"consistency": _short(sizes[0]), "contrastive": _short(sizes[1]), "cosine": _short(cosine)}

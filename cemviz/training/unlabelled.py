@@ -7,16 +7,16 @@ from .recipe import Recipe, scales
 OURS = "our choice of net, views and schedule; "
 
 SIMCLR = Recipe(
-    "MNIST, SimCLR", "mnist", "contrastive", "encoder", {"width": 16}, 500, 256, 3e-3,
+    "MNIST, SimCLR", "mnist", "contrastive", "encoder", {"width": 16}, 400, 128, 3e-3,
     OURS + "CEM (17), Chen et al. 2020",
-    objective_args={"views": "digits"}, kind="encoder", radius=2.0,
+    objective_args={"views": "digits"}, kind="encoder", radius=1.5,
 )  # fmt: skip
 UAT = replace(
-    SIMCLR, title="MNIST, UAT (A2A, L2 radius 2)", objective="a2a", attack_steps=3, attack_step=1.0,
-    source=OURS + "CEM (20), (22); ACL (A2A); L2 radius 2 on MNIST is our choice",
+    SIMCLR, title="MNIST, UAT (A2A, L2 radius 1.5)", objective="a2a", attack_steps=3, attack_step=0.75,
+    source=OURS + "CEM (20), (22); ACL (A2A); L2 radius 1.5 on MNIST is our choice",
 )  # fmt: skip
 A2S = replace(
-    UAT, title="MNIST, UAT (A2S, L2 radius 2)", objective="a2s", net_args={"width": 16, "norm": "double"},
+    UAT, title="MNIST, UAT (A2S, L2 radius 1.5)", objective="a2s", net_args={"width": 16, "norm": "double"},
     source=OURS + "CEM (20), (32); ACL (A2S)",
 )  # fmt: skip
 UAT_LINF = replace(
@@ -31,7 +31,7 @@ UCR = replace(
 QUARTER = {"trunk": "resnet18", "width": 16}
 CIFAR_SIMCLR = replace(
     SIMCLR, title="CIFAR-10, SimCLR", data="cifar10", net_args={"width": 16, "depth": 3}, objective_args={"views": "colour"},
-    steps=1000, radius=0.5,
+    steps=500, radius=0.5,
 )  # fmt: skip
 CIFAR_UAT = replace(
     CIFAR_SIMCLR, title="CIFAR-10, UAT (A2A, L2 .5)", objective="a2a", attack_steps=3, attack_step=0.25,
@@ -55,7 +55,8 @@ PAPER_UAT = replace(
 )  # fmt: skip
 PAPER_A2S = replace(
     PAPER_UAT, title="CIFAR-10, UAT (A2S): CEM C.1", objective="a2s",
-    net_args=PAPER_UAT.net_args | {"trunk": "resnet50", "norm": "double"}, source=PAPER_UAT.source.replace("18, ACL (A2A)", "50, ACL (A2S)"),
+    net_args=PAPER_UAT.net_args | {"trunk": "resnet50", "norm": "double"}, 
+    source=PAPER_UAT.source.replace("18, ACL (A2A)", "50, ACL (A2S)"),
 )  # fmt: skip
 PAPER_UCR = replace(
     PAPER_UAT, title="CIFAR-10, UAT+UCR: CEM A.2", norm="linf", radius=8 / 255, attack_steps=10, attack_step=2 / 255,
@@ -81,20 +82,18 @@ def probe(encoder: str, row: Recipe) -> dict[str, Recipe]:
 
 
 MNIST: dict[str, dict[str, Recipe]] = {
-    "mnist-simclr": scales(SIMCLR, evidence=250, shipped=1000),
-    "mnist-uat": scales(UAT, evidence=250, shipped=1000),
-    "mnist-uat-a2s": scales(A2S, evidence=250, shipped=1000),
-    "mnist-uat-linf": scales(UAT_LINF, evidence=250, shipped=1000),
-    "mnist-uat-ucr": scales(UCR, evidence=250, shipped=1000),
+    "mnist-simclr": scales(SIMCLR, evidence=200, shipped=800),
+    "mnist-uat": scales(UAT, evidence=200, shipped=800),
+    "mnist-uat-a2s": scales(A2S, evidence=200, shipped=800),
+    "mnist-uat-linf": scales(UAT_LINF, evidence=200, shipped=800),
+    "mnist-uat-ucr": scales(UCR, evidence=200, shipped=800),
 }
+EPOCHS = 100 * (50_000 // 128)
 CIFAR: dict[str, dict[str, Recipe]] = {
-    "cifar10-simclr": scales(CIFAR_SIMCLR, evidence=500, shipped=19_500, net_args=QUARTER),
-    "cifar10-uat": scales(CIFAR_UAT, evidence=500, shipped=19_500, net_args=QUARTER, paper=PAPER_UAT),
-    "cifar10-uat-a2s": scales(
-        CIFAR_A2S, evidence=500, shipped=19_500, net_args=QUARTER | {"norm": "double"}, paper=PAPER_A2S
-    ),
-    "cifar10-uat-ucr": scales(CIFAR_UCR, evidence=500, shipped=19_500, net_args=QUARTER, paper=PAPER_UCR),
+    "cifar10-simclr": scales(CIFAR_SIMCLR, evidence=200, shipped=EPOCHS, net_args=QUARTER),
+    "cifar10-uat": scales(CIFAR_UAT, evidence=200, shipped=EPOCHS, net_args=QUARTER, paper=PAPER_UAT),
+    "cifar10-uat-a2s": scales(CIFAR_A2S, evidence=200, shipped=EPOCHS, net_args=QUARTER | {"norm": "double"}, paper=PAPER_A2S),
+    "cifar10-uat-ucr": scales(CIFAR_UCR, evidence=200, shipped=EPOCHS, net_args=QUARTER, paper=PAPER_UCR),
 }
-ENCODERS: dict[str, dict[str, Recipe]] = {
-    key: rows for name, made in (MNIST | CIFAR).items() for key, rows in ((name, made), (f"{name}-probe", probe(name, made["laptop"])))
-}
+ENCODERS: dict[str, dict[str, Recipe]] = MNIST | CIFAR
+ENCODERS |= {f"{name}-probe": probe(name, rows["laptop"]) for name, rows in ENCODERS.items()}

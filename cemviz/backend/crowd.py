@@ -1,0 +1,94 @@
+"""What chains of an encoder leave behind: how crowded the batch is, how alike its members are, and where their features lie.
+
+A batch is one system: every member is a reference of the others.  Labels never enter; where a linear probe of the encoder is
+stored, it says in the end what it takes each sample for.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..dynamics import State, length
+from ..energies import Energy, crowding
+from ..samplers import Sampler, Scores
+from . import store
+from .store import Card
+
+REFERENCES = 256
+"""Real images that Langevin dynamics against data (19) takes for negatives."""
+
+
+@dataclass(slots=True)
+class Crowd:
+    """A sampler's energy on an encoder that keeps the features of each step's single forward pass.
+
+    Attributes:
+        features: x -> g(x), the encoder or its trunk.
+        refs: reference images, where the sampler needs some.
+        z: of the last evaluation, (B, M).
+        path: unit features of every recorded step.
+    """
+
+    features: Scores
+    sampler: Sampler
+    x0: Tensor
+    refs: Tensor | None = None
+    z: Tensor = field(init=False)
+    path: list[Tensor] = field(init=False, default_factory=list)
+    _energy: Energy = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._energy = self.sampler.of(self._watched, self.x0, refs=self.refs)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self._energy(x)
+
+    def _watched(self, x: Tensor) -> Tensor:
+        z = self.features(x)
+        self.z = z.detach()
+        return z
+
+    def row(self, state: State) -> dict[str, Tensor]:
+        """The numbers of a step, each (B,): crowding is log sum_j exp f(x_i, x_j), similarity the mean cosine to the others,
+        own that to the chain's own start, entropy the estimate of CEM (23) without log Z, one number for the whole batch."""
+        crowd, v = crowding(self.z), F.normalize(self.z, dim=1)
+        self.path.append(v)
+        others = max(len(v) - 1, 1)
+        return {
+            "crowding": crowd,
+            "entropy": (math.log(len(v)) - crowd.mean()).expand(len(v)),
+            "similarity": (v @ v.sum(0) - 1) / others,
+            "own": (v * self.path[0]).sum(1),
+            "distance": length(state.x - self.x0),
+            "slope": length(state.grad),
+        }
+
+    def plane(self, landmarks: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The features of every step, and of some landmark images, on the two directions that the run varies most along.
+
+        Args:
+            landmarks: images, (L, C, H, W), or None.
+        Returns:
+            (K + 1, B, 2) and (L, 2) or None; within the unit disc, the shadow of the sphere.
+        """
+        path = torch.stack(self.path)
+        flat = path.flatten(0, 1)
+        marks = None
+        if landmarks is not None:
+            with torch.no_grad():
+                marks = F.normalize(self.features(landmarks), dim=1)
+            flat = torch.cat([flat, marks])
+        _, _, axes = torch.linalg.svd(flat - flat.mean(0), full_matrices=False)
+        axes = axes[:2].T
+        axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()  # else their signs are the library's whim
+        return path @ axes, None if marks is None else marks @ axes
+
+
+def probe_of(card: Card) -> str | None:
+    """Name of a stored linear probe that reads this encoder, or None."""
+    name = f"{card.name}-probe"
+    held = store.cards().get(name)
+    return name if held is not None and held.recipe_args.get("encoder") == card.name else None
