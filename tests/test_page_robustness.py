@@ -1,10 +1,7 @@
 """The robustness tab in a real browser: a first view without a click, images under another attack, its link, everyone's use."""
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import pytest
-from pages import MARKS, SLOW, served
+from pages import MARKS, SLOW, drawn, served, violations
 
 pytestmark = MARKS
 
@@ -23,7 +20,7 @@ def test_rates_curve_and_images_are_there_without_a_click(visit):
     page = visit("?tab=robustness")
     shown(page)
     page.locator("#rob-rates table").wait_for()
-    page.locator("#rob-stage .js-plotly-plot .plot-container").first.wait_for()
+    drawn(page, "#rob-stage")
     assert page.locator("#rob-grid article").count() == 6 and page.locator("#rob-effects tbody tr").count() == 4
 
 
@@ -55,10 +52,7 @@ def test_axe_finds_no_violation_of_wcag_aa(visit, theme):
     page = visit(f"?__theme={theme}&tab=robustness")
     shown(page)
     page.wait_for_timeout(1500)
-    axe = Path(find_spec("axe_playwright_python").origin).with_name("axe.min.js")
-    page.evaluate(axe.read_text(encoding="utf-8"))
-    found = page.evaluate("() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
-    assert not found["violations"], [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found["violations"]]
+    assert not (found := violations(page)), found
 
 
 def test_nothing_is_wider_than_a_phone(visit):

@@ -81,14 +81,14 @@ def test_effects_are_means_and_tell_the_climbs_apart():
     pgd = Attacked("pgd", "l2", 1.0, "test images", (example(), example(False)))
     told = words_robustness.effects([pgd, replace(pgd, attack="energy")], "energy")
     assert told.count("cem-chosen") == 1 and told.index("cem-chosen") < told.index("Energy attack")
-    assert "<td>+5.0</td><td>-1.0</td><td>+6.0</td><td>1 of 2</td>" in told
-    assert "<td>E(x, y) − E(x)</td>" in told and "<td>E(x, y)</td>" in told
+    assert "<td>+5.0</td><td>−1.0</td><td>+6.0</td><td>1 of 2</td>" in told
+    assert "climbs E(x, y) − E(x)<" in told and "climbs E(x, y)<" in told
 
 
 def test_a_card_tells_both_energies_and_the_verdict():
     told = words_robustness.grid(Attacked("pgd", "l2", 1.0, "", (example(),)), 5)
     assert told.count("<img") == 3 and "7 before the attack" in told and "change × 5" in told
-    assert "<td>-9.0</td><td>-4.0</td><td>+5.0</td>" in told and "<td>-10.0</td><td>-11.0</td><td>-1.0</td>" in told
+    assert "<td>−9.0</td><td>−4.0</td><td>+5.0</td>" in told and "<td>−10.0</td><td>−11.0</td><td>−1.0</td>" in told
     assert "seen as 7, then as <b>2</b>" in told and "cem-fooled" in told
 
 

@@ -20,6 +20,9 @@ COLOURS = [
 """Of the lines of a panel, in order: colour and dash, never colour alone."""
 
 BOTH = {"joint": "E(x, y)", "marginal": "E(x)"}
+PAIRS = {"joint": "E(x, x′)", "marginal": "E(x)"}
+"""Energies of a probe, of classifiers and of encoders: where the label was, another view of the image stands."""
+
 BINS = 40
 
 
@@ -38,12 +41,28 @@ def probed(**names: str) -> Callable[[History], Lines]:
     return read
 
 
+def unlabelled(history: History) -> bool:
+    """Whether a run trains an encoder."""
+    return history.get("kind") == "encoder"
+
+
+def both(history: History) -> dict[str, str]:
+    """Key -> name of a run's two energies."""
+    return PAIRS if unlabelled(history) else BOTH
+
+
+def rates(history: History) -> Lines:
+    """Accuracies of every probe: the net's own, or of the nearest labelled neighbour in an encoder's features."""
+    names = ("nearest neighbour", "after an attack on InfoNCE") if unlabelled(history) else ("clean", "under PGD")
+    return probed(**dict(zip(("clean", "robust"), names, strict=True)))(history)
+
+
 def change(key: str) -> Callable[[History], Lines]:
     """A change of both energies, with its spread over the images."""
 
     def read(history: History) -> Lines:
         probes = history["probes"]
-        return {title: np.array([[p["step"], *p[key][e]] for p in probes]).reshape(-1, 3) for e, title in BOTH.items()}
+        return {title: np.array([[p["step"], *p[key][e]] for p in probes]).reshape(-1, 3) for e, title in both(history).items()}
 
     return read
 
@@ -88,7 +107,7 @@ FIGURES: dict[str, Figure] = {
         "*PGD* is the attack of ten steps within the threat model's radius: the distance between the lines is what an attacker "
         "gains, and the inner maximum of CEM (7) is what training does about it.",
         270,
-        (Row("share right", probed(clean="clean", robust="under PGD"), SHARE),),
+        (Row("share right", rates, SHARE),),
     ),
     "delta_x": Figure(
         "Δₓ E: how far the attack lifts the energy",
@@ -166,16 +185,16 @@ def curves(shown: Figure, runs: Sequence[Shown]) -> str:
 
 
 def energies(runs: Sequence[Shown]) -> str:
-    """Histograms of E(x, y) and E(x) on data, attacked and sampled points, all over one axis."""
+    """Histograms of both energies on data, attacked and sampled points, all over one axis."""
     looked_at = [run.probe["energies"] for run in runs if run.probe is not None]
     every = [values for points in looked_at for both in points.values() for values in both.values()]
     edges = np.linspace(*_ends(np.concatenate(every) if every else np.zeros(1)), BINS + 1)
     panels = Panels(len(BOTH), [run.name for run in runs], {"range": [edges[0], edges[-1]]}, "energy, nats")
-    for r, (key, title) in enumerate(BOTH.items()):
+    for r, key in enumerate(BOTH):
         for c, run in enumerate(runs):
-            panels.axis(r, c, f"{title}: share", {"tickformat": ".0%", "rangemode": "tozero"})
-            for (name, both), style in zip((run.probe or {"energies": {}})["energies"].items(), COLOURS, strict=False):
-                counts, _ = np.histogram(np.clip(both[key], edges[0], edges[-1]), edges)
+            panels.axis(r, c, f"{both(run.history)[key]}: share", {"tickformat": ".0%", "rangemode": "tozero"})
+            for (name, points), style in zip((run.probe or {"energies": {}})["energies"].items(), COLOURS, strict=False):
+                counts, _ = np.histogram(np.clip(points[key], edges[0], edges[-1]), edges)
                 heights = np.append(counts, 0) / max(counts.sum(), 1)
                 panels.line(r, c, name, np.column_stack([edges, heights]), *style, steps=True)
     return panels.json()

@@ -17,6 +17,9 @@ from .views import live_plot
 LIMIT = 600.0
 """Seconds a measurement may take on the page."""
 
+FIRST = ("mnist-at-linf", "mnist-at")
+"""Models to attack images of, the first that is among those to begin with."""
+
 ALL = "all in turn"
 
 Changes = dict[Any, Any]
@@ -68,7 +71,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
 
     cards = {name: card for name, card in studio.cards().items() if card.kind == "classifier"}
     first = (say.pair(cards, "mnist") or say.pair(cards, next(iter(cards.values())).data if cards else ""))[:MOST_MODELS]
-    one = "mnist-at" if "mnist-at" in first else next(iter(first), None)
+    one = next((name for name in (*FIRST, *first) if name in first), None)
     radius = cards[one].radius if one else 0.1
     labels = list(dict.fromkeys(name for card in cards.values() for name in card.classes))
     on: dict[str, Any] = {"interactive": True}

@@ -1,7 +1,7 @@
 """How the page looks: gradio theme, style sheets, scripts in the head, and the colours that figures share.
 
-Launch with `launch(theme=THEME, css=CSS, head=HEAD, ...)`. `views.css` travels inside `HEAD` and not inside `CSS`,
-because gradio re-writes what it gets as `css=`: it drops `@container` rules and prefixes every selector.
+Launch with `launch(theme=THEME, css=CSS, head=HEAD, ...)`. `views.css` and `tables.css` travel inside `HEAD` and not
+inside `CSS`, because gradio re-writes what it gets as `css=`: it drops `@container` rules and prefixes every selector.
 
 Lines use colours of Okabe and Ito, which people with any common colour-vision deficiency can tell apart (the fourth one
 is darkened for contrast). A figure is always built with the light colours below; `views.live_plot` swaps them for their
@@ -81,7 +81,7 @@ CSS: Final = _text("css/page.css")
 HEAD: Final = "\n".join(
     (
         _plotly_script(),
-        f"<style>{_palette_css()}\n{_text('css/views.css')}</style>",
+        f"<style>{_palette_css()}\n{_text('css/views.css')}\n{_text('css/tables.css')}</style>",
         f"<script>{_text('js/page.js')}</script>",
     )
 )

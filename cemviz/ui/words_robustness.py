@@ -50,7 +50,7 @@ def table(rows: list[Rates], looks: dict[str, Style]) -> str:
         of = f"attacked within {within(norm, radius)}"
         body += f'<tr class="cem-group"><th scope="rowgroup" colspan="{len(shown) + 1}">{of}</th></tr>'
         for row in members:
-            other = "" if row.own == (norm, radius) else f"<br><small>its own: {within(*row.own)}</small>"
+            other = "" if row.own == (norm, radius) else f"<small>its own: {within(*row.own)}</small>"
             cells = "".join(f"<td>{_rate(row, name)}</td>" for name in shown)
             body += f'<tr><th scope="row">{_swatch(looks[row.model])} {html.escape(row.model)}{other}</th>{cells}</tr>'
     return _scrolled("Test images still classified right [%]", f'<th scope="col">model</th>{head}', body)
@@ -84,12 +84,13 @@ def effects(done: list[Attacked], chosen: str) -> str:
     for one in done:
         joint, marginal, fooled = one.means()
         mark = ' class="cem-chosen"' if one.attack == chosen else ""
+        changes = "".join(f"<td>{_nats(change, '+')}</td>" for change in (joint, marginal, joint - marginal))
         lost = f"{round(fooled * len(one.examples))} of {len(one.examples)}"
         body += (
-            f'<tr{mark}><th scope="row">{COLUMNS[one.attack]}</th><td>{CLIMBS[one.attack]}</td><td>{joint:+.1f}</td>'
-            f"<td>{marginal:+.1f}</td><td>{joint - marginal:+.1f}</td><td>{lost}</td></tr>"
+            f'<tr{mark}><th scope="row">{COLUMNS[one.attack]}<small>climbs {CLIMBS[one.attack]}</small></th>'
+            f"{changes}<td>{lost}</td></tr>"
         )
-    heads = ("attack", "climbs", "ΔE(x, y)", "ΔE(x)", "Δ[E(x, y) − E(x)]", "fooled")
+    heads = ("attack", "ΔE(x, y)", "ΔE(x)", "Δ[E(x, y) − E(x)]", "fooled")
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     return _scrolled("Changes of the energies, mean over the images shown [nats]", head, body)
 
@@ -129,13 +130,14 @@ def _card(example: Example, factor: float) -> str:
         ("E(x, y) − E(x)", before.joint - before.marginal, after.joint - after.marginal),
     )
     body = "".join(
-        f'<tr><th scope="row">{text}</th><td>{a:.1f}</td><td>{b:.1f}</td><td>{b - a:+.1f}</td></tr>' for text, a, b in rows
+        f'<tr><th scope="row">{text}</th><td>{_nats(a)}</td><td>{_nats(b)}</td><td>{_nats(b - a, "+")}</td></tr>'
+        for text, a, b in rows
     )
     body += f'<tr><th scope="row">p(y | x)</th><td>{before.p:.2f}</td><td>{after.p:.2f}</td><td></td></tr>'
     head = "".join(f'<th scope="col">{text}</th>' for text in ("", "before", "after", "Δ"))
     return (
         f'<article class="cem-card{" cem-fooled" if fooled else ""}"><div class="cem-trio">{trio}</div><p>{verdict}</p>'
-        f'<table class="cem-numbers" style="border:0!important"><thead><tr>{head}</tr></thead>'
+        f'<table class="cem-numbers"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></article>"
     )
 
@@ -143,10 +145,14 @@ def _card(example: Example, factor: float) -> str:
 def _scrolled(title: str, head: str, body: str) -> str:
     """A table that scrolls by itself where the page is narrow, with the keyboard too."""
     return (
-        f'<div class="cem-scroll" tabindex="0" role="region" aria-label="{title}"><table class="cem-numbers cem-rates" '
-        'style="border:0!important">'
+        f'<div class="cem-scroll" tabindex="0" role="region" aria-label="{title}"><table class="cem-numbers cem-rates">'
         f"<caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _nats(energy: float, sign: str = "") -> str:
+    """An energy, with a minus as wide as a plus."""
+    return f"{energy:{sign}.1f}".replace("-", "−")
 
 
 def _rate(row: Rates, name: str) -> str:

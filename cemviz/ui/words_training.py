@@ -6,7 +6,7 @@ from typing import Any
 
 from ..backend.training import Update
 from ..training.recipe import Recipe
-from .plots_training import Shown
+from .plots_training import Shown, both
 
 STORY = """Training is where the landscape is made. **An attack lifts an image's energy, the next update lowers it again:**
 watch both happen, update by update, in any system of the papers. The curves below are of models that were trained so; begin a
@@ -17,7 +17,9 @@ few updates a *probe* looks at 64 images of the batch before and after the updat
 see; it draws from a generator of its own and leaves no trace in the run. Click a curve, or move *update looked at*, to choose
 the probe that all figures mark. **Pause** keeps everything: a resumed run ends with the same weights as one that was never
 paused. A guard stops a run that diverges (a term beyond 1,000, or NaN) and keeps its last good state. Logits have no common
-zero: between two runs compare shapes and changes, not levels. Nets and schedules are *our choice* where a row says so."""
+zero: between two runs compare shapes and changes, not levels. **Encoders** learn without labels: another view x′ of the image
+stands where the label stood, E(x, x′) = −g(x)·g(x′), CEM (4), and *accuracy* is that of the nearest of 1,000 labelled images in
+feature space, which training never sees. Nets and schedules are *our choice* where a row says so."""
 
 NOTHING = "No curves are here yet: start a run, and they appear while it goes."
 
@@ -29,6 +31,9 @@ OBJECTIVES = {
     "consistent": "cross-entropy on attacked images, and a label logit that stays (AT+CR)",
     "jem": "cross-entropy, and E(x) of data against samples (JEM)",
     "jeat": "the same on energy-attacked images (JEAT)",
+    "contrastive": "InfoNCE of two views, no label (SimCLR)",
+    "a2a": "InfoNCE of two attacked views, no label (UAT, A2A)",
+    "a2s": "InfoNCE of an attacked view among clean ones, no label (UAT, A2S)",
 }
 NORMS = {"l2": "L2", "linf": "L∞"}
 
@@ -40,13 +45,15 @@ th, td {
   border: 0 !important; border-bottom: 1px solid var(--cem-border) !important;
 }
 th { color: var(--cem-muted); white-space: nowrap }
+caption { text-align: left; padding: 4px 6px; font-weight: 700; border-bottom: 1px solid var(--cem-border) }
 thead th { font-weight: 700; white-space: normal }
 td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
 """
 
 
-def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
+def table(rows: Sequence[Sequence[str]], head: Sequence[str] = (), caption: str = "") -> str:
     """Rows as HTML, the first cell of each as its header."""
+    named = f"<caption>{escape(caption)}</caption>" if caption else ""
     top = "<thead><tr>" + "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head) + "</tr></thead>" if head else ""
     body = "".join(
         f'<tr><th scope="row">{subscripts(escape(row[0]))}</th>'
@@ -54,7 +61,7 @@ def table(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
         + "</tr>"
         for row in rows
     )
-    return f"<table>{top}<tbody>{body}</tbody></table>"
+    return f"<table>{named}{top}<tbody>{body}</tbody></table>"
 
 
 def recipe(row: Recipe, scale: str) -> str:
@@ -74,7 +81,8 @@ def recipe(row: Recipe, scale: str) -> str:
         *own,
         ("source", row.source),
     ]
-    return table(rows, (row.title, "wants an accelerator" if scale == "paper" else f"scale {scale}"))
+    size = "wants an accelerator" if scale == "paper" else f"scale {scale}"
+    return table(rows, caption=f"{row.title}: {size}")
 
 
 def subscripts(title: str) -> str:
@@ -124,12 +132,13 @@ def numbers(runs: Sequence[Shown]) -> str:
     def spread(key: str, energy: str) -> Any:
         return lambda p: f"{p[key][energy][0]:+.3g} ± {p[key][energy][1]:.2g}".replace("-", "−")
 
+    joint = " or ".join(dict.fromkeys(both(run.history)["joint"] for run in runs))
     rows = [
         row("update", lambda p: f"{p['step']:,}"),
-        row("accuracy clean, PGD", lambda p: f"{p['clean']:.0%}, {p['robust']:.0%}"),
-        row("Δₓ E(x, y)", spread("delta_x", "joint")),
+        row("accuracy clean, attacked", lambda p: f"{p['clean']:.0%}, {p['robust']:.0%}"),
+        row(f"Δₓ {joint}", spread("delta_x", "joint")),
         row("Δₓ E(x)", spread("delta_x", "marginal")),
-        row("Δ_θ E(x, y)", spread("delta_theta", "joint")),
+        row(f"Δ_θ {joint}", spread("delta_theta", "joint")),
         row("Δ_θ E(x)", spread("delta_theta", "marginal")),
         row("cosine", lambda p: f"{p['cosine']:+.2f}".replace("-", "−")),
     ]
