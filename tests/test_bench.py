@@ -49,14 +49,16 @@ def test_every_row_runs_its_work_and_the_passes_it_is_measured_against(monkeypat
     tiny = replace(recipe("mnist-at"), batch=4, attack_steps=3)
     monkeypatch.setattr(module, "CHAINS", 3)
     monkeypatch.setattr(module, "STEPS", 2)
+    monkeypatch.setattr(module, "K", 1)
+    monkeypatch.setattr(module, "CROWD", 3)
     monkeypatch.setattr(module, "DYN", replace(module.DYN, steps=2))
-    monkeypatch.setattr(module, "recipe", lambda name: tiny)
+    monkeypatch.setattr(module, "recipe", lambda name: tiny if name == "mnist-at" else recipe(name))
     work, bare = BENCHES[name].make(choose("cpu"))
     backward, graph = [], torch.autograd.grad
     monkeypatch.setattr(torch.autograd, "grad", lambda *args, **kwargs: backward.append(1) or graph(*args, **kwargs))
     work()
     # a training step's last backward pass is `loss.backward()`; descend has one state more than steps, split two parts a state
-    assert len(backward) == {"settle": 2, "descend": 3, "split": 6, "train": 3}[name]
+    assert len(backward) == {"settle": 2, "descend": 3, "split": 6, "train": 3, "maxent": 2}[name]
     backward.clear(), bare()
     assert len(backward) == (4 if name == "train" else 2)
 

@@ -12,7 +12,7 @@ from cemviz import attacks, dynamics, energies, samplers
 from cemviz.dynamics import Dynamics
 from cemviz.equations import EQUATIONS, EXACT, Check, excess, gap, run
 from cemviz.metrics import fisher, game
-from cemviz.training import energy_based, supervised
+from cemviz.training import contrastive, energy_based, supervised
 
 KEYS = list(EQUATIONS)
 
@@ -135,6 +135,10 @@ def crowding_without_itself(z):
     return (z @ z.T).fill_diagonal_(-math.inf).logsumexp(1)
 
 
+def with_itself(z):
+    return energies.infonce(z, z.roll(len(z) // 2, 0), z)
+
+
 def trained_on_clean(dyn, **kwargs):
     return supervised.standard
 
@@ -167,9 +171,12 @@ MUTANTS = {
     "the marginal's sign": (flip(energies, "marginal"), "cem-8 cem-10 cem-12 cem-13 cem-15 cem-16 jeat-2 jeat-13 jeat-20"),
     "the joint energy's sign": (flip(energies, "joint"), "cem-3 cem-8 cem-10 cem-11 cem-12 cem-16 jeat-10 jeat-13"),
     "the binary energy's sign": (flip(energies, "binary"), "thesis-2.7 thesis-2.8"),
-    "the pair energy's sign": (flip(energies, "pair"), "cem-17 cem-18 cem-20 cem-22"),
-    "the sign of the energy against references": (flip(energies, "against"), "cem-17 cem-18 cem-20 cem-22 cem-24"),
-    "InfoNCE without references": (replaced(energies, "infonce", infonce_against_nothing), "cem-17 cem-18 cem-20 cem-22"),
+    "the pair energy's sign": (flip(energies, "pair"), "cem-17 cem-18 cem-20 cem-22 cem-21 cem-31 cem-22-a2a"),
+    "the sign of the energy against references": (flip(energies, "against"), "cem-17 cem-18 cem-20 cem-22 cem-24 cem-31"),
+    "InfoNCE without references": (
+        replaced(energies, "infonce", infonce_against_nothing), "cem-17 cem-18 cem-20 cem-22 cem-31",
+    ),
+    "a view that is its own reference": (replaced(contrastive, "nt_xent", with_itself), "cem-22-a2a"),
     "crowding without the sample itself": (replaced(energies, "crowding", crowding_without_itself), "cem-24"),
     "samplers rcs and ta swapped": (swap("rcs", "ta"), "cem-6 cem-13 cem-15"),
     "samplers cs and langevin swapped": (swap("cs", "langevin"), "cem-9 cem-13 cem-14"),

@@ -1,6 +1,7 @@
 """The table of recipes: published numbers, every row builds and steps, and changes that do not fit are refused in words."""
 
 import math
+import sys
 from dataclasses import replace
 
 import pytest
@@ -21,6 +22,7 @@ SMALL = {
     "resnet18": {"width": 4},
     "resnet50": {"width": 4},
     "wide-resnet": {"depth": 10, "widen": 1},
+    "encoder": {"width": 4, "projection": (8, 4)},
 }
 
 
@@ -28,6 +30,8 @@ SMALL = {
 def test_a_row_takes_a_step_on_images_of_its_data_with_its_net_objective_and_optimiser(name, scale):
     row = recipe(name, scale)
     shape, args = DATASETS[row.data].shape, row.net_args | SMALL[row.net]
+    if row.optimizer == "lars":
+        pytest.importorskip("timm", reason="timm, which has LARS, is not installed")
     args = {k: v for k, v in args.items() if k != "flat"} if row.data == "cifar10" else args  # a map of 8x8 is slow here
     net = build(row.net, mean=DATASETS[row.data].mean, std=DATASETS[row.data].std, **args).train()
     old = [p.clone() for p in net.parameters()]
@@ -43,13 +47,15 @@ def test_a_row_takes_a_step_on_images_of_its_data_with_its_net_objective_and_opt
 def test_a_row_names_known_things_and_its_source(name, scale):
     row = recipe(name, scale)
     assert row.net in NETS and row.objective in OBJECTIVES and row.schedule in SCHEDULES and row.data in DATASETS
-    assert row.source and row.kind == "classifier" and row.radius > 0
+    assert row.source and row.radius > 0
+    assert row.kind == ("encoder" if row.net == "encoder" else "classifier")
+    assert row.encoder is None or RECIPES[row.encoder][scale if scale != "paper" else "laptop"].kind == "encoder"
 
 
 @every
 def test_standard_rows_are_not_attacked_in_training_and_adversarial_ones_can_reach_the_edge_of_their_ball(name, scale):
     row = recipe(name, scale)
-    if row.objective in ("standard", "noisy", "jem"):
+    if row.objective in ("standard", "noisy", "jem", "contrastive"):
         assert row.attack_steps == 0
     else:
         assert row.attack_steps * row.attack_step >= row.radius > 0
@@ -58,7 +64,7 @@ def test_standard_rows_are_not_attacked_in_training_and_adversarial_ones_can_rea
 def test_scales_go_up_from_evidence_to_shipped_with_fewer_images_for_evidence():
     for name in RECIPES:
         evidence, laptop, shipped = (recipe(name, scale) for scale in ("evidence", "laptop", "shipped"))
-        assert evidence.steps < laptop.steps < shipped.steps
+        assert evidence.steps < laptop.steps < shipped.steps or (laptop.encoder and evidence.steps == laptop.steps)
         assert evidence.images == 20_000 and laptop.images is shipped.images is None
 
 
@@ -115,6 +121,34 @@ def test_the_paper_rows_of_jem_and_jeat_hold_the_published_numbers():
     assert jeat.threat().step == jeat.radius and jem.attack_steps == 0
 
 
+def test_the_paper_rows_of_uat_hold_the_published_numbers():
+    a2a, a2s, ucr = (recipe(f"cifar10-{name}", "paper") for name in ("uat", "uat-a2s", "uat-ucr"))
+    for row in (a2a, a2s, ucr):
+        assert (row.batch, row.lr, row.optimizer, row.steps) == (512, 1.0, "lars", 1000 * (50_000 // 512))
+        rate = SCHEDULES[row.schedule]
+        assert rate(5 / 1000) < 0.6 < rate(10 / 1000) == 1 and rate(505 / 1000) == pytest.approx(0.5) and rate(1.0) < 1e-9
+    assert a2a.threat() == a2s.threat() == Dynamics(7, 0.1, 0.0, 0.5, "l2", "unit")
+    assert ucr.threat() == Dynamics(10, 2 / 255, 0.0, 8 / 255, "linf", "sign")
+    nets = [(row.objective, row.net_args["trunk"], row.net_args.get("norm", "batch")) for row in (a2a, a2s, ucr)]
+    assert nets == [("a2a", "resnet18", "batch"), ("a2s", "resnet50", "double"), ("a2a", "resnet18", "batch")]
+
+
+def test_the_encoders_share_one_net_and_one_budget_but_for_the_norms_of_a2s():
+    for data in ("mnist", "cifar10"):
+        names = [n for n in RECIPES if RECIPES[n]["laptop"].net == "encoder" and RECIPES[n]["laptop"].data == data]
+        for scale in ("evidence", "laptop", "shipped"):
+            rows = [recipe(name, scale) for name in names]
+            nets = [{k: v for k, v in row.net_args.items() if k != "norm"} for row in rows]
+            assert len(rows) >= 4 and all(net == nets[0] for net in nets)
+            assert len({(row.steps, row.batch, row.lr, row.optimizer) for row in rows}) == 1
+
+
+def test_a_large_batch_optimiser_that_is_not_installed_is_named_with_its_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "timm.optim", None)
+    with pytest.raises(ModuleNotFoundError, match="'lars', which the package timm has; run: pip install timm"):
+        recipe("cifar10-uat", "paper").optimizer_for(torch.nn.Linear(2, 2))
+
+
 def test_noise_is_that_of_the_paper_on_cifar10_and_ours_on_mnist():
     assert [recipe(f"cifar10-noise-{s}").objective_args["sigma"] for s in (8, 16, 24)] == [8 / 255, 16 / 255, 24 / 255]
     assert [recipe(f"mnist-noise-{s}").objective_args["sigma"] for s in (10, 20, 40)] == [0.1, 0.2, 0.4]
@@ -164,7 +198,7 @@ def test_changes_as_values_are_taken_as_they_are():
         (("mnist-at",), {"lr": "fast"}, ValueError, "lr is 'fast'; give a number, such as 0.004"),
         (("mnist-at",), {"steps": "1.5"}, ValueError, "steps is '1.5'; give a number"),
         (("mnist-at",), {"net_args": "width"}, ValueError, r"net_args is 'width'; give KEY:VALUE\[,KEY:VALUE\]"),
-        (("mnist-at",), {"optimizer": "adam"}, ValueError, "optimizer is 'adam'; choose one of adamw, sgd"),
+        (("mnist-at",), {"optimizer": "adam"}, ValueError, "optimizer is 'adam'; choose one of adamw, sgd, lars"),
         (("mnist-at",), {"schedule": "step"}, ValueError, "schedule is 'step'; choose one of constant, warm-up"),
         (("mnist-at",), {"objective": "magic"}, ValueError, "objective is 'magic'; choose one of standard, noisy"),
         (("mnist-at",), {"norm": "l3"}, ValueError, "norm is 'l3'; choose l2 or linf"),

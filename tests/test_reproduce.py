@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from cemviz.backend import experiments, measures, store
 from cemviz.backend import reproduce as engine
@@ -13,7 +14,7 @@ from cemviz.backend.measures import Measure
 from cemviz.backend.reproduce import ReproduceRequest, as_text, reproduce, results
 from cemviz.backend.train import TrainRequest, train
 from cemviz.training.recipes import RECIPES, recipe
-from cemviz.ui.tab_results import figure, table_html
+from cemviz.ui.words_results import figure, table_html
 
 ROW = replace(
     recipe("mnist-at-linf", "evidence"), data="stripes", net="small-resnet", net_args={"width": 4}, steps=3, batch=12,
@@ -54,6 +55,41 @@ def toy(places, monkeypatch):
 def run(**changes):
     *told, table = reproduce(ReproduceRequest("toy", **changes), choose("cpu"))
     return told, table
+
+
+@pytest.fixture
+def probed(toy, monkeypatch):
+    """The same table, of a linear probe that reads an encoder `e`, whose cell changes the encoder's rate."""
+    encoder = replace(
+        ROW, kind="encoder", net="encoder", net_args={"width": 4, "projection": (8, 4)}, objective="contrastive",
+        objective_args={"views": "colour"}, attack_steps=0,
+    )  # fmt: skip
+    monkeypatch.setitem(RECIPES, "e", {"evidence": encoder})
+    monkeypatch.setitem(RECIPES, "a", {"evidence": replace(ROW, objective="standard", attack_steps=0, encoder="e")})
+    cell = Cell("a", next(iter(EXPERIMENTS["toy"].cells.values())).measure, encoder=(("lr", "0.5"),))
+    monkeypatch.setitem(EXPERIMENTS, "toy", replace(EXPERIMENTS["toy"], cells={("A", "natural"): cell}, orders=()))
+    return toy
+
+
+def test_a_linear_probe_gets_the_encoder_of_its_own_seed_and_changes_trained_first(probed):
+    _, table = run(seeds=2)
+    assert table["rows"][0]["seeds"] == 2 and probed == ["evidence/a-0-0.5", "evidence/a-1-0.5"]
+    for seed in "01":
+        below, card = store.read_card(f"evidence/e-{seed}-0.5"), store.read_card(f"evidence/a-{seed}-0.5")
+        assert (below.kind, below.recipe_args["lr"], below.seed) == ("encoder", 0.5, int(seed))
+        assert card.kind == "classifier" and card.recipe_args["encoder"] == below.name and below.sha256[:12] in card.notes
+        net, trained = store.load(card.name)[0], store.load(below.name)[0]
+        assert all(torch.equal(a, b) for a, b in zip(net[:-1].parameters(), trained.trunk.parameters(), strict=True))
+
+
+def test_an_interrupted_run_that_the_recipe_has_left_behind_begins_anew(toy, monkeypatch):
+    long = TrainRequest("a", "evidence", "evidence/a-0", 0, {"steps": 50})
+    running = train(long, choose("cpu"))
+    next(running), running.close()
+    assert engine.state_path("evidence/a-0").is_file()
+    _, table = run(seeds=1)
+    assert table["rows"][0]["ours"] == 0.5 and not engine.state_path("evidence/a-0").is_file()
+    assert store.read_card("evidence/a-0").steps == 3
 
 
 def test_a_table_trains_what_is_missing_tells_both_numbers_and_is_written(toy):
@@ -165,7 +201,7 @@ def test_a_table_on_screen_shows_both_numbers_the_spread_and_the_failures(toy):
     _, table = run(seeds=2)
     html = table_html(table)
     assert "90.0 %" in html and "50.5 %" in html and "± 0.7 %" in html and html.count("does not hold") == 1
-    assert "2 seeds" in html and "7 images" in html and "reproduce toy" in html
+    assert "<td>2</td>" in html and "7 images" in html and "<span>reproduce</span> <span>toy</span>" in html
     table["rows"][0]["name"] = "<script>"
     assert "<script>" not in table_html(table)
     assert figure(None, "FID") == "–" and figure(12.3456, "FID") == "12.35"

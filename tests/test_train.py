@@ -18,6 +18,7 @@ from conftest import CLASSES, write_images
 from cemviz import cli
 from cemviz.backend import store
 from cemviz.backend import train as backend
+from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.train import TrainRequest, command, state_path, statistics, train, with_metric
 from cemviz.data import images
@@ -256,6 +257,33 @@ def test_training_leaves_the_global_random_state_alone(places):
     before = torch.get_rng_state()
     run(request(steps="2"))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_linear_probe_trains_one_layer_on_the_frozen_trunk_of_a_stored_encoder(places):
+    encoder = {
+        "kind": "encoder", "net": "encoder", "net_args": {"width": 4, "projection": (8, 4)}, "objective": "contrastive",
+        "objective_args": {"views": "colour"}, "attack_steps": 0,
+    }  # fmt: skip
+    told = run(request("enc", **encoder))
+    card = store.read_card("enc")
+    assert card.kind == "encoder" and "outputs" not in card.net_args and told[-1]["probe"]["clean"] <= 1
+    standard = {"objective": "standard", "attack_steps": 0, "encoder": "enc"}
+    run(request("enc-probe", **standard))
+    net, probe = store.load("enc-probe")
+    trunk = store.load("enc")[0].trunk
+    assert probe.kind == "classifier" and probe.net == "small-resnet" and probe.recipe_args["encoder"] == "enc"
+    assert card.sha256[:12] in probe.notes
+    assert all(torch.equal(a, b) for a, b in zip(net[:-1].state_dict().values(), trunk.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("nobody", "there is no encoder 'nobody' to probe; train it"), ("plain", "encoder is 'plain', a classifier of stripes")],
+)
+def test_a_probe_without_its_encoder_is_refused(places, name, said):
+    run(request("plain"))
+    with pytest.raises(BadInput, match=said):
+        run(request("probe", objective="standard", attack_steps=0, encoder=name))
 
 
 def test_a_retry_halves_the_rate_again_each_time_even_when_it_diverges_at_once(places, monkeypatch):

@@ -13,13 +13,17 @@ from torch import Tensor, nn
 from ..dynamics import Dynamics, descend, settle
 from ..energies import conditional, on, reinforced
 from ..nets import build
+from ..samplers import SAMPLERS
 from ..training.loop import evaluating, fit
 from ..training.recipes import recipe
 from ..training.supervised import adversarial
+from .crowd import Crowd
 from .device import Device
 from .sampling import Split
 
 STEPS, CHAINS = 20, 32
+K, CROWD = 10, 256
+"""Steps and members of a MaxEnt batch."""
 DYN = Dynamics(steps=STEPS, step=0.5, noise=0.01, radius=6.0)
 ROUNDS, SECONDS = (9, 41), 6.0
 """Fewest and most rounds of a row, and how long it may take: short work is repeated more often."""
@@ -70,7 +74,7 @@ def records(net: nn.Module, x0: Tensor, y: Tensor, generator: torch.Generator) -
 
 def split(net: nn.Module, x0: Tensor, y: Tensor, generator: torch.Generator) -> None:
     """Every state of a chain with both parts of its gradient."""
-    watched = Split(net, reinforced, y)
+    watched = Split(net, reinforced, y, x0)
     for state in descend(watched, x0, DYN, generator=generator):
         watched.parts(state.grad)
 
@@ -95,6 +99,25 @@ def train(device: Device) -> tuple[Work, Work]:
     return lambda: next(run), bare
 
 
+def maxent(device: Device) -> tuple[Work, Work]:
+    """MaxEnt on a whole batch with its records, beside as many bare passes: forward, and a gradient of the features' sum."""
+    net = device.place(build("encoder", mean=(0.13,), std=(0.31,), **recipe("mnist-uat").net_args)).eval().requires_grad_(False)
+    x0 = torch.rand(CROWD, 1, 28, 28, device=device.torch, generator=device.generator(0))
+    dyn = Dynamics(steps=K, step=0.7)
+
+    def work() -> None:
+        crowd = Crowd(net, SAMPLERS["maxent"], x0)
+        for state in descend(crowd, x0, dyn):
+            crowd.row(state)
+
+    def bare() -> None:
+        for _ in range(K + 1):  # as many evaluations as states
+            x = x0.detach().requires_grad_()
+            torch.autograd.grad(net(x).sum(), x)
+
+    return work, bare
+
+
 BENCHES: dict[str, Bench] = {
     "settle": Bench(
         "K steps of settle against K bare forward and input-gradient passes", 1.05,
@@ -103,6 +126,7 @@ BENCHES: dict[str, Bench] = {
     "descend": Bench("descend with its K + 1 records against K bare passes", 1.25, chains(records)),
     "split": Bench("descend with the two gradient terms against K bare passes", 1.8, chains(split)),
     "train": Bench("a step of adversarial training against its K + 1 bare forward and backward passes", 1.10, train),
+    "maxent": Bench("a state of MaxEnt, N 256, with its records against a bare pass of the batch", 1.15, maxent),
 }  # fmt: skip
 
 

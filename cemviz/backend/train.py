@@ -145,7 +145,7 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
         probe=probe, probe_every=max(1, row.steps // PROBES), reduce=team.mean,
     )  # fmt: skip
     last_save, before = time.monotonic(), resume["seconds"].item() if resume else 0.0
-    history = _history(resume)
+    history = _history(resume, row.kind)
     progress = None
 
     def keep() -> None:
@@ -243,9 +243,9 @@ def _probe(
     return Probe(row.attack, dyn, (seen.floats(), seen.labels), starts, generator, chains)
 
 
-def _history(resume: dict[str, torch.Tensor] | None) -> dict[str, Any]:
+def _history(resume: dict[str, torch.Tensor] | None, kind: str) -> dict[str, Any]:
     if resume is None:
-        return {"steps": [], "lr": [], "terms": {}, "probes": []}
+        return {"kind": kind, "steps": [], "lr": [], "terms": {}, "probes": []}
     return json.loads(bytes(resume["history"].tolist()))
 
 

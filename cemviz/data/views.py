@@ -89,11 +89,11 @@ def jitter(x: Tensor, generator: torch.Generator | None = None, *, strength: flo
     y = mean + factors[1] * (y - mean)
     y = grey(y) + factors[2] * (y - grey(y))
     angle = 2 * math.pi * hue * _either_way(x, generator)
-    turn = torch.zeros(len(x), 3, 3, device=x.device)
+    turn = torch.zeros(len(x), 3, 3, device=x.device, dtype=x.dtype)
     turn[:, 0, 0] = 1
     turn[:, 1, 1], turn[:, 1, 2] = angle.cos(), -angle.sin()
     turn[:, 2, 1], turn[:, 2, 2] = angle.sin(), angle.cos()
-    to_yiq = torch.tensor(YIQ, device=x.device)
+    to_yiq = torch.tensor(YIQ, device=x.device, dtype=x.dtype)
     y = torch.einsum("bij,bjhw->bihw", to_yiq.inverse() @ turn @ to_yiq, y)
     chosen = _between(x, 0, 1, generator)[:, None, None, None] < 0.8
     return torch.where(chosen, y, x).clamp(0, 1)
@@ -117,11 +117,11 @@ CONTRASTIVE: dict[str, View] = {"digits": affine, "colour": colour}
 
 def grey(x: Tensor) -> Tensor:
     """Luma: (B, 3, H, W) -> (B, 1, H, W)."""
-    return torch.einsum("c,bchw->bhw", torch.tensor(YIQ[0], device=x.device), x)[:, None]
+    return torch.einsum("c,bchw->bhw", torch.tensor(YIQ[0], device=x.device, dtype=x.dtype), x)[:, None]
 
 
 def _between(x: Tensor, low: float, high: float, generator: torch.Generator | None) -> Tensor:
-    return low + (high - low) * torch.rand(len(x), generator=generator, device=x.device)
+    return low + (high - low) * torch.rand(len(x), generator=generator, device=x.device, dtype=x.dtype)
 
 
 def _either_way(x: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -11,7 +11,7 @@ paper misprints or leaves something open, the note says how we read it.
 Every draw comes from a generator of the check's own, so that a check is a function of its key and its seed.
 """
 
-from . import contrastive, jeat, likelihood, protocol, regularisers, supervised, thesis
+from . import contrastive, jeat, likelihood, pairs, protocol, regularisers, supervised, thesis
 from .check import EXACT, ROUNDED, Check, Equation, excess, gap
 
 __all__ = ["EQUATIONS", "EXACT", "ROUNDED", "Check", "Equation", "excess", "gap", "run"]
@@ -20,6 +20,7 @@ EQUATIONS: dict[str, Equation] = {
     **supervised.ROWS,
     **regularisers.ROWS,
     **contrastive.ROWS,
+    **pairs.ROWS,
     **protocol.ROWS,
     **jeat.ROWS,
     **likelihood.ROWS,

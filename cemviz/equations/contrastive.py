@@ -119,11 +119,11 @@ ROWS: dict[str, Equation] = {
         " right but for a ∇ with respect to θ that is meant with respect to x̂. The first term is the drift of (19).",
     ),
     "cem-22": Equation(
-        "CEM", "CEM (21), (22), (32)", "The contrastive gradient of pairs is adversarial InfoNCE",
+        "CEM", "CEM (22), (32)", "The contrastive gradient of pairs is adversarial InfoNCE",
         r"\begin{aligned}&\mathbb E\big[\nabla_\theta f(\hat x, x') - \textstyle\sum_k w_k\nabla_\theta f(\hat x,"
         r" \hat x'_k)\big]\\ &\quad = -\nabla_\theta\,\ell_{\text{NCE}}(\hat x, x')\end{aligned}",
         energies.infonce, adversarial_infonce,
-        "(21)'s first line must end in f(x̂, x̂'). (22) speaks of adversarial negatives, (32) of data negatives: here data.",
+        "(22) speaks of adversarial negatives, (32) of data negatives: here data.",
     ),
     "cem-24": Equation(
         "CEM", "CEM (23), (24)", "MaxEnt: a batch spreads in feature space",

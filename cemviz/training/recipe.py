@@ -192,7 +192,7 @@ def changed(row: Recipe, **changes: Any) -> Recipe:
 
 
 def _read(key: str, value: Any, present: Any) -> Any:
-    if not isinstance(value, str) or isinstance(present, str):
+    if not isinstance(value, str) or isinstance(present, str) or key == "encoder":
         return value
     try:
         if isinstance(present, dict):

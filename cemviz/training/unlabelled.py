@@ -6,17 +6,24 @@ from .recipe import Recipe, scales
 
 OURS = "our choice of net, views and schedule; "
 
+FLAT = {"width": 16, "flat": 7, "projection": (64, 64)}
+"""A probe reads the whole last map: of its mean, 64 numbers, a linear layer read .937 of MNIST after standard training."""
+
 SIMCLR = Recipe(
-    "MNIST, SimCLR", "mnist", "contrastive", "encoder", {"width": 16}, 400, 128, 3e-3,
+    "MNIST, SimCLR", "mnist", "contrastive", "encoder", FLAT, 400, 128, 3e-3,
     OURS + "CEM (17), Chen et al. 2020",
     objective_args={"views": "digits"}, kind="encoder", radius=1.5,
 )  # fmt: skip
+EASED = {"views": "digits", "ease": 0.4}
+"""At full strength from the first update on, L∞ .2 left the loss at that of chance."""
+
 UAT = replace(
     SIMCLR, title="MNIST, UAT (A2A, L2 radius 1.5)", objective="a2a", attack_steps=3, attack_step=0.75,
-    source=OURS + "CEM (20), (22); ACL (A2A); L2 radius 1.5 on MNIST is our choice",
+    objective_args=EASED,
+    source=OURS + "CEM (20), (22); ACL (A2A); L2 radius 1.5 on MNIST, and an attack that grows to it, are our choice",
 )  # fmt: skip
 A2S = replace(
-    UAT, title="MNIST, UAT (A2S, L2 radius 1.5)", objective="a2s", net_args={"width": 16, "norm": "double"},
+    UAT, title="MNIST, UAT (A2S, L2 radius 1.5)", objective="a2s", net_args=FLAT | {"norm": "double"},
     source=OURS + "CEM (20), (32); ACL (A2S)",
 )  # fmt: skip
 UAT_LINF = replace(
@@ -24,7 +31,7 @@ UAT_LINF = replace(
     source=OURS + "CEM A.2; L∞ .2 on MNIST is our choice",
 )  # fmt: skip
 UCR = replace(
-    UAT_LINF, title="MNIST, UAT+UCR (L∞ .2)", objective_args={"views": "digits", "weight": 0.1},
+    UAT_LINF, title="MNIST, UAT+UCR (L∞ .2)", objective_args=EASED | {"weight": 0.1},
     source=OURS + "CEM (26); its weight is our choice",
 )  # fmt: skip
 
@@ -82,11 +89,11 @@ def probe(encoder: str, row: Recipe) -> dict[str, Recipe]:
 
 
 MNIST: dict[str, dict[str, Recipe]] = {
-    "mnist-simclr": scales(SIMCLR, evidence=200, shipped=800),
-    "mnist-uat": scales(UAT, evidence=200, shipped=800),
-    "mnist-uat-a2s": scales(A2S, evidence=200, shipped=800),
-    "mnist-uat-linf": scales(UAT_LINF, evidence=200, shipped=800),
-    "mnist-uat-ucr": scales(UCR, evidence=200, shipped=800),
+    "mnist-simclr": scales(SIMCLR, evidence=200, shipped=600),
+    "mnist-uat": scales(UAT, evidence=200, shipped=600),
+    "mnist-uat-a2s": scales(A2S, evidence=200, shipped=600),
+    "mnist-uat-linf": scales(UAT_LINF, evidence=200, shipped=600),
+    "mnist-uat-ucr": scales(UCR, evidence=200, shipped=600),
 }
 EPOCHS = 100 * (50_000 // 128)
 CIFAR: dict[str, dict[str, Recipe]] = {
