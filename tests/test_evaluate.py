@@ -105,6 +105,50 @@ def test_samples_are_of_the_asked_sampler_classes_in_turn_and_its_numbers_are_to
     assert run(metric="fid", start="uniform", **QUICK)[0]["start"] == "uniform"
 
 
+@pytest.fixture
+def encoder(stored):
+    """An untrained encoder `enc` beside the models."""
+    args = {"mean": (0.4,) * 3, "std": (0.2,) * 3, "width": 4, "depth": 1, "projection": (8, 4)}
+    store.save(build("encoder", seed=5, **args), Card("enc", "enc", "encoder", "encoder", args, "stripes", (3, 8, 8), CLASSES,
+               "mnist-uat", "laptop", {}, "l2", 0.3, 0, 1, 1.0, "cpu", "none", "today"))  # fmt: skip
+    return stored
+
+
+def test_an_encoder_draws_by_maxent_in_one_batch_unless_told(encoder, monkeypatch):
+    sizes, real = [], module.samplers.sample
+
+    def counted(name, net, x0, *args, **how):
+        sizes.append((name, len(x0)))
+        return real(name, net, x0, *args, **how)
+
+    monkeypatch.setattr(module.samplers, "sample", counted)
+    monkeypatch.setattr(module, "CHUNK", 5)
+    result, _ = run("enc", "fid", start="gaussian", **QUICK)
+    assert sizes == [("maxent", 12)] and (result["sampler"], result["start"]) == ("maxent", "gaussian")
+    monkeypatch.setattr(module, "CROWD", 8)
+    run("enc", "is", sampler="pgd", **QUICK)
+    assert sizes[1:] == [("pgd", 8), ("pgd", 4)]
+
+
+def test_langevin_against_data_takes_real_images(encoder, monkeypatch):
+    seen, real = [], module.samplers.sample
+    monkeypatch.setattr(module.samplers, "sample", lambda *a, refs=None, **how: seen.append(refs) or real(*a, refs=refs, **how))
+    run("enc", "fid", sampler="langevin-pairs", **QUICK)
+    held = images.load("stripes", "test").floats()
+    assert len(seen[0]) == 30 and all((held == ref).flatten(1).all(1).any() for ref in seen[0])
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "robust", "jfs"])
+def test_an_encoder_has_no_accuracy_and_its_probe_is_named(encoder, metric):
+    with pytest.raises(BadInput, match=r"'enc' is an encoder; .* enc-probe, or train one with: .* train mnist-uat-probe"):
+        run("enc", metric)
+
+
+def test_a_sampler_of_another_kind_of_model_is_refused(encoder):
+    with pytest.raises(BadInput, match="sampler 'rcs' needs a classifier; 'enc' is an encoder"):
+        run("enc", "fid", sampler="rcs", **QUICK)
+
+
 def test_more_samples_than_test_images_are_not_drawn(stored):
     assert run(metric="is", steps=1, count=1000)[0]["count"] == 30
 

@@ -91,6 +91,7 @@ CIFAR_LINF_AT = replace(
 )  # fmt: skip
 CIFAR_JEM = replace(
     CIFAR_LINF, title="CIFAR-10, JEM", objective="jem", objective_args=JEM.objective_args, batch=64, lr=5e-4, weight_decay=0.0,
+    steps=600,
     source=JEM.source,
 )  # fmt: skip
 CIFAR: dict[str, Recipe] = {

@@ -71,10 +71,11 @@ def recipe(row: Recipe, scale: str) -> str:
     attack = (
         "none" if not row.attack_steps else f"{row.attack}, {dyn.steps} × {dyn.step:.3g}, {NORMS[dyn.norm]} ≤ {dyn.radius:.3g}"
     )
+    net = f"{row.net}, " + ", ".join(f"{k} {v}" for k, v in row.net_args.items())
     own = [(key, f"{value:g}" if isinstance(value, float) else str(value)) for key, value in row.objective_args.items()]
     rows = [
         ("descends", OBJECTIVES.get(row.objective, row.objective)),
-        ("net", f"{row.net}, " + ", ".join(f"{k} {v}" for k, v in row.net_args.items())),
+        ("net", f"one linear layer on the frozen trunk of {row.encoder}" if row.encoder else net),
         ("updates", f"{row.steps:,} × {row.batch} images, of {images}"),
         ("rate", f"{row.lr:g}, {row.optimizer}, {row.schedule}"),
         ("attack", attack),
