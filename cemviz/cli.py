@@ -22,7 +22,7 @@ from .backend.experiments import EXPERIMENTS
 from .backend.play import PlayRequest, play
 from .backend.presets import LANDSCAPE, PLAY, SAMPLE
 from .backend.reproduce import ReproduceRequest, as_text, reproduce
-from .backend.sampling import Chains, SampleRequest, sample
+from .backend.sampling import USUAL, Chains, SampleRequest, sample
 from .backend.studio import Studio
 from .backend.train import TrainRequest, train, with_metric
 from .data.images import DATASETS, DataMissing
@@ -148,15 +148,16 @@ def evaluate_command(
 
 @app.command("sample")
 def sample_command(
-    model: Annotated[str, typer.Argument(help="A stored classifier, see `list`.")],
-    sampler: Annotated[str, typer.Option(help="A sampler, see `list`.")] = "rcs",
+    model: Annotated[str, typer.Argument(help="A stored classifier or encoder, see `list`.")],
+    sampler: Annotated[str | None, typer.Option(help="See `list` (default: rcs, or maxent of an encoder).")] = None,
     classes: Annotated[str, typer.Option(help="Names or numbers, commas between (default: all in turn).")] = "",
-    count: Annotated[int, typer.Option(help="Number of chains.")] = 16,
-    start: Annotated[str, typer.Option(help="class-gaussian, gaussian, uniform or data.")] = "class-gaussian",
+    count: Annotated[int | None, typer.Option(help="Number of chains (default: 16, or 64 of an encoder).")] = None,
+    start: Annotated[str | None, typer.Option(help="class-gaussian, gaussian, uniform or data (default: of the kind).")] = None,
     step: Annotated[float | None, typer.Option(help="α (default: as suits sampler and data).")] = None,
     noise: Annotated[float | None, typer.Option(help="η.")] = None,
     radius: Annotated[float | None, typer.Option(help="β; inf is no ball.")] = None,
     steps: Annotated[int | None, typer.Option(help="K.")] = None,
+    features: Annotated[str, typer.Option(help="Of an encoder: projection or trunk.")] = "projection",
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Where to write: .png (last step), .gif (all steps) or .npz (all numbers).")] = Path(
         "samples.png"
@@ -169,7 +170,11 @@ def sample_command(
     writers = {".png": export.save_png, ".gif": export.save_gif, ".npz": export.save_npz}
     choice("out", out.suffix, writers)
     asked = tuple(part for part in classes.split(",") if part.strip())
-    request = SampleRequest(model, sampler, asked, count, start, step, noise, radius, steps, seed)
+    given = {k: v for k, v in (("sampler", sampler), ("count", count), ("start", start)) if v is not None}
+    usual = USUAL.get(store.read_card(model).kind, {}) | given
+    request = SampleRequest(
+        model, classes=asked, step=step, noise=noise, radius=radius, steps=steps, seed=seed, features=features, **usual
+    )
     chains: Chains | None = None
     for item in sample(Studio(choose(device), data), request):
         if isinstance(item, Chains):
@@ -178,16 +183,17 @@ def sample_command(
             say(f"step {item['k']}/{item['steps']}", again=True)
     assert chains is not None  # the last item of a run that did not raise
     writers[out.suffix](chains, out)
+    unknown = [None] * len(chains.asked)  # an encoder alone does not say what an image shows
     result = {
         "model": model,
-        "sampler": sampler,
+        "sampler": request.sampler,
         "settings": chains.settings,
         "seed": seed,
         "out": str(out),
-        "classes": [chains.card.classes[y] for y in chains.asked],
-        "predicted": [chains.card.classes[y] for y in chains.predicted],
-        "energy": chains.series["joint"][-1].tolist(),
-        "confidence": chains.confidence.tolist(),
+        "classes": [chains.card.classes[y] if chains.hinted else None for y in chains.asked],
+        "predicted": unknown if chains.predicted is None else [chains.card.classes[y] for y in chains.predicted],
+        "energy": chains.series["crowding" if chains.card.kind == "encoder" else "joint"][-1].tolist(),
+        "confidence": unknown if chains.confidence is None else chains.confidence.tolist(),
         "distance": chains.series["distance"][-1].tolist(),
     }
     answer(result, as_json)

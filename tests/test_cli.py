@@ -1,17 +1,22 @@
 """The command line: one JSON object on standard output, progress on standard error, one line and an exit code for errors."""
 
 import json
+import math
 import os
 import subprocess
 import sys
 
 import pytest
+import torch
+from conftest import CLASSES, seeded
 
 from cemviz import cli
 from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.data.images import DataMissing
 from cemviz.dynamics import Diverged
+from cemviz.nets import build
+from cemviz.starts import fit
 
 TINY = ["mnist-at", "--out", "toy", "--steps", "3"]
 for change in ("data=stripes", "net_args=width:4", "batch=12", "radius=0.3", "attack_steps=1", "attack_step=0.3"):
@@ -87,6 +92,36 @@ def test_robust_takes_auto_pgd_in_the_cards_threat_model_and_is_not_above_accura
     assert (robust["attack"], robust["norm"], robust["radius"]) == ("apgd", "l2", 0.3) and robust["value"] <= clean
     none = one_object(call("evaluate", "toy", "--metric", "robust", "--radius", 0, "--json")[1])["value"]
     assert none == clean > 0.5
+
+
+def test_sampling_an_encoder_takes_what_fits_it_and_has_no_confidence_without_a_probe(places, call):
+    card = encoder_of("stripes")
+    store.save_gaussians("stripes", fit(torch.rand(30, *card.shape, generator=seeded()), torch.arange(30) % 3, 3, rank=4))
+    status, out, _ = call("sample", "toy", "--steps", "2", "--out", places / "grid.png", "--json")
+    result = one_object(out)
+    assert status == 0 and (places / "grid.png").is_file()
+    assert result["sampler"] == "maxent" and result["settings"]["start"] == "gaussian" and len(result["energy"]) == 64
+    assert result["confidence"] == result["predicted"] == result["classes"] == [None] * 64
+    assert all(0 < distance <= 2 * result["settings"]["step"] + 1e-4 for distance in result["distance"])
+    # of 64 images, in units of cosine / .5: crowding lies between log(64) - 2 and log(64) + 2
+    assert all(abs(energy - math.log(64)) <= 2.001 for energy in result["energy"])
+    status, out, _ = call(
+        "sample", "toy", "--count", 4, "--start", "class-gaussian", "--features", "trunk", "--out", places / "a.npz", "--json"
+    )
+    result = one_object(out)
+    assert result["classes"] == [*CLASSES, CLASSES[0]] and result["settings"]["features"] == "trunk"
+
+
+def encoder_of(data):
+    args = {"width": 4, "depth": 1, "norm": "none", "projection": [4]}
+    card = store.Card(
+        name="toy", title="Toy", kind="encoder", net="encoder", net_args=args, data=data, shape=(3, 8, 8), classes=CLASSES,
+        recipe="", scale="", recipe_args={}, norm="l2", radius=1.0, seed=0, steps=0, seconds=0.0, device="", command="",
+        created="",
+    )  # fmt: skip
+    args |= {"mean": [0.5] * 3, "std": [0.5] * 3}
+    store.save(build("encoder", **args), card)
+    return card
 
 
 def test_without_json_the_result_is_a_line_a_field(places, call):

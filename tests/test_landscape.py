@@ -7,7 +7,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
-from conftest import CLASSES, write_images
+from conftest import CLASSES, draw_weights, write_images
 
 from cemviz.backend import assets, store
 from cemviz.backend.checks import BadInput
@@ -16,6 +16,7 @@ from cemviz.backend.landscape import ENERGIES, LandscapeRequest, Panel, landscap
 from cemviz.backend.store import BrokenCheckpoint, Card
 from cemviz.backend.studio import Studio
 from cemviz.backend.subjects import subject
+from cemviz.energies import against, pair
 from cemviz.nets import build
 from cemviz.ui import tab_landscape, words_landscape
 from cemviz.ui.controls import Session, Tab
@@ -374,6 +375,7 @@ def test_the_first_view_is_precomputed(alone):
     view = next(step for step in steps if "land-plot-0" in step)
     assert json.loads(view["land-plot-1"])["data"][0]["type"] == "contour"
     assert "precomputed" in view["land-caption-0"] and "Mean over all 3" in view["land-status"]
+    assert "0 is the image" in view["land-scale"]
     assert "not on this machine" in steps[-1]["land-table"]
     assert len(held.held["landscape"][1]) == 2 and len(alone.jobs._line) == 0
 
@@ -437,6 +439,93 @@ def test_models_follow_the_last_chosen_data_set(studio):
     assert tab_landscape.follow(studio, ["stripes-at", "stripes-standard"]) == (["stripes-at", "stripes-standard"], None)
     assert tab_landscape.follow(studio, ["stripes-at", "mnist-at"]) == (["mnist-at", "mnist-standard"], "mnist")
     assert tab_landscape.follow(studio, []) == ([], None)
+
+
+# ---------------------------------------------------------------------------------------------------------- encoders
+
+
+@pytest.fixture
+def pairs(studio):
+    """The same machine with two encoders."""
+    for seed, name in enumerate(("stripes-simclr", "stripes-uat")):
+        args = {"width": 4, "depth": 1, "norm": "none", "projection": [4], "mean": [0.4] * 3, "std": [0.3] * 3}
+        made = replace(card(name, kind="encoder"), net="encoder", net_args=args)
+        store.save(draw_weights(build("encoder", **args), seed, 2.0), made)
+    return studio
+
+
+@pytest.mark.parametrize("anchor", ["self", "gallery:3", "test:9"])
+def test_an_encoders_window_holds_the_energies_of_pairs(pairs, anchor):
+    """Against features computed point by point, along directions drawn by hand."""
+    request = ask("test:4", "stripes-simclr", "stripes-uat", seed=3, anchor=anchor)
+    x = subject(pairs, "stripes", "test:4").x
+    other = x if anchor == "self" else subject(pairs, "stripes", anchor).x
+    held = assets.gallery("stripes").images.float() / 255
+    g = torch.Generator().manual_seed(3)
+    v, u = torch.randn(x.shape, generator=g), torch.randn(x.shape, generator=g)
+    u = u / u.norm()
+    v = v - (u * v).sum() * u
+    v = v / v.norm()
+    for panel in panels(pairs, request):
+        net, _ = pairs.model(panel.model)
+        refs = net(torch.cat([other[None], held]))
+        for i, j in ((3, 3), (0, 6), (5, 1)):
+            z = net((x + panel.axis[j] * u + panel.axis[i] * v)[None])
+            assert panel.grids["joint"][i, j] == pytest.approx(pair(z, refs[:1]).item(), abs=2e-4)
+            assert panel.grids["marginal"][i, j] == pytest.approx(against(z, refs).item(), abs=2e-4)
+        assert panel.kind == "encoder" and not panel.precomputed
+        if anchor == "self":  # nothing is more like the image than the image
+            assert panel.shapes["joint"].offset == 0 and panel.here("joint") == pytest.approx(-2, abs=1e-4)
+
+
+def test_a_point_tells_the_anchors_share_among_the_references(pairs):
+    request = ask("gallery:1", "stripes-uat", anchor="gallery:0")
+    found = point(pairs, request, 0.5, -1.0)
+    row = found.rows[0]
+    assert found.kind == "encoder" and row.p == pytest.approx(np.exp(row.marginal - row.joint), rel=1e-4)
+    assert row.predicted.startswith("the anchor") or row.predicted.endswith("of the gallery")
+    told = words_landscape.told(found)
+    assert "E(x, x′) (change)" in told and "p(x′ | x)" in told and "p(y | x)" not in told
+    assert point(pairs, ask("gallery:1", "stripes-uat"), 0, 0).rows[0].predicted.startswith("the anchor, ")
+
+
+def test_labels_and_pairs_share_no_scale(pairs):
+    with pytest.raises(BadInput, match="'stripes-at' is a classifier, 'stripes-uat' an encoder: drop one"):
+        panels(pairs, ask("test:0", "stripes-at", "stripes-uat"))
+    wanted = ["stripes-uat", "stripes-simclr"], "stripes"
+    assert tab_landscape.follow(pairs, ["stripes-at", "stripes-standard", "stripes-uat"]) == wanted
+    both = panels(pairs, ask("test:0", "stripes-simclr", "stripes-uat"))
+    levels = shared(both, "joint", "relative")
+    assert levels.name == "E(x, x′) − E(image, x′)" and levels.name in legend(levels)
+    assert "E(x, x′) of the image: -2.00" in words_landscape.caption(both[0], "joint")
+
+
+def test_without_the_data_set_an_encoder_wants_images_of_the_gallery(pairs, monkeypatch):
+    (store.folder().parent / "empty").mkdir()
+    monkeypatch.setenv("CEMVIZ_DATA", str(store.folder().parent / "empty"))
+    there = Studio(choose("cpu"))
+    with pytest.raises(BadInput, match=r"not on this machine.*choose an image of the gallery"):
+        panels(there, ask("grid:1", "stripes-uat"))
+    with pytest.raises(BadInput, match=r"not on this machine.*or an image of the gallery"):
+        panels(there, ask("gallery:1", "stripes-uat", anchor="grid:1"))
+    assert len(panels(there, ask("gallery:1", "stripes-uat", anchor="gallery:0"))) == 1
+
+
+def test_the_page_offers_an_anchor_for_encoders_and_names_their_energies(pairs):
+    _, tab = page(pairs)
+    view = {"l.models": ["stripes-simclr", "stripes-uat"], "l.image": "gallery:1"}
+    first, *_, last = first_view(tab, Session(), **view)
+    assert first["land-anchor"]["visible"] and not first["land-other"]["visible"]
+    assert [title for title, _ in first["land-energy"]["choices"]] == ["E(x, x′)", "E(x)"]
+    assert "E(x, x′)" in last["land-table"]
+    scales = [first_view(tab, Session(), **view, **{"l.levels": kind})[-2]["land-scale"] for kind in ("relative", "raw")]
+    assert "E(x, x′) − E(image, x′)" in scales[0] and "cosine over τ" in scales[1]
+    steps = first_view(tab, Session(), **view, **{"l.anchor": "test", "l.other": 3})
+    assert steps[0]["land-other"]["visible"] and "another image" in steps[-2]["land-status"]
+    told = first_view(tab, Session(), **view)[-2]["land-status"]
+    assert "by construction" in told
+    classifiers = first_view(tab, Session())[0]
+    assert not classifiers["land-anchor"]["visible"] and dict(classifiers["land-energy"]["choices"])["E(x, y)"] == "joint"
 
 
 # ---------------------------------------------------------------------------------------------------------- figures

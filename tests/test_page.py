@@ -1,10 +1,10 @@
 """The page in a real browser: nothing leaves the machine, nothing breaks, pause stops, links reproduce, everyone can use it."""
 
 import pytest
-from pages import MARKS, SLOW, drawn, open_tab, served, violations, calm
+from pages import MARKS, SLOW, calm, drawn, open_tab, served, violations
 
 pytestmark = MARKS
-TABS = ("Playground", "Landscape", "Sampling", "Training", "Equations")
+TABS = ("Playground", "Landscape", "Sampling", "Training", "Results", "Equations")
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,23 @@ def test_every_tab_shows_something_without_a_click(visit):
     open_tab(page, "Sampling")
     sampled(page)
     assert page.locator("#samp-player canvas").count() >= 2
+    open_tab(page, "Results")
+    page.locator("#results-table .cem-claims li").first.wait_for()
+    assert page.locator("#results-table tbody tr").count() > 0
+    page.locator("#results-overview").get_by_text("JEAT Table 2").wait_for()
     open_tab(page, "Equations")
     page.locator(".cem-equation").get_by_text("CEM (15)").first.wait_for()
+
+
+def test_another_table_of_results_is_shown_and_is_in_the_address(visit):
+    page = visit("?tab=results")
+    page.locator("#results-table h3").wait_for()
+    page.locator("#results-target input").click()
+    page.get_by_role("option", name="JEAT Table 1").click()
+    page.locator("#results-table h3").get_by_text("JEAT Table 1").wait_for()
+    assert "r.table=jeat-1" in page.url
+    again = visit("?tab=results&r.table=jeat-1")
+    again.locator("#results-table h3").get_by_text("JEAT Table 1").wait_for()
 
 
 def turns(page) -> int:
@@ -112,7 +127,7 @@ def test_hostile_addresses_are_clamped_or_ignored(visit):
     page = visit("?tab=nope&s.count=99999&s.a=<script>&s.alpha=nan&s.K=1e9&p.K=-5&l.radius=abc&p.rule=x")
     drawn(page, "#play-plane")
     open_tab(page, "Sampling")
-    assert page.locator("#samp-count input[type=number]").input_value() == "36"
+    assert page.locator("#samp-count input[type=number]").input_value() == "256"
     assert page.locator("#samp-model-a input").input_value() == "mnist-at"
 
 

@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 
+import gradio as gr
 import numpy as np
 import pytest
 
@@ -14,12 +15,16 @@ from cemviz.backend.presets import SAMPLE
 from cemviz.backend.sampling import Chains, SampleRequest
 from cemviz.backend.studio import Studio
 from cemviz.dynamics import Dynamics
+from cemviz.nets import build
 from cemviz.samplers import SAMPLERS
 from cemviz.starts import STARTS
+from cemviz.ui import tab_sampling
 from cemviz.ui.controls import Session
-from cemviz.ui.tab_sampling import AXES, files, payload, read, summary
+from cemviz.ui.tab_sampling import files, read
+from cemviz.ui.views import Panel, player_payload
+from cemviz.ui.words_sampling import AXES, CROWD_AXES, payload, summary
 
-CONTROLS = ["mnist-at", "rcs", "none", "rcs", "uniform", "3, 7", 4, 0.5, 0.01, "6", 20, 1]
+CONTROLS = ["mnist-at", "rcs", "none", "rcs", "uniform", "3, 7", 4, 0.5, 0.01, "6", 20, 1, "projection"]
 
 
 def chains(asked=(0, 1), predicted=(0, 0), radius=2.0) -> Chains:
@@ -34,6 +39,20 @@ def chains(asked=(0, 1), predicted=(0, 0), radius=2.0) -> Chains:
         np.zeros((3, 2, 2, 2, 1), np.uint8),
         series, np.zeros((2, 1, 2, 2), np.float32), np.array(predicted), np.array([0.75, 0.25]), 0.1,
     )  # fmt: skip
+
+
+def crowd(**changes) -> Chains:
+    """Two chains of an encoder without a probe: they leave each other."""
+    made = chains()
+    series = {key: np.arange(6.0).reshape(3, 2) for key in CROWD_AXES}
+    series["entropy"] = np.array([[-2.0, -2.0], [-1.5, -1.5], [-1.25, -1.25]])
+    series["similarity"] = np.array([[1.0, 1.0], [0.5, 0.5], [-0.25, -0.75]])
+    plane = np.array([[[0, 0], [0, 0]], [[0.5, 0], [-0.5, 0]], [[0.6, 0.8], [-1, 0]]])
+    return replace(
+        made, request=SampleRequest("m", "maxent", count=2, start="gaussian"), card=replace(made.card, kind="encoder"),
+        series=series, predicted=None, confidence=None, dynamics=Dynamics(steps=2), plane=plane,
+        landmarks=np.array([[0.1, 0.2], [0.0, -1.0]]),
+    ) if not changes else replace(crowd(), **changes)  # fmt: skip
 
 
 def test_controls_become_one_request_or_two_that_differ_in_model_and_sampler_alone():
@@ -76,6 +95,141 @@ def test_downloads_are_written_to_the_visitor_s_own_folder():
     paths = files(held, chains())
     assert [path.rsplit(".", 1)[1] for path in paths] == ["png", "gif", "npz"]
     assert all(path.startswith(held.held["files"].name) for path in paths)
+
+
+# ---------------------------------------------------------------------------------------------------------- encoders
+
+
+def test_an_encoders_panel_has_a_map_and_draws_the_entropy_once():
+    told = json.loads(payload([crowd(), crowd(request=SampleRequest("m", "pgd", start="class-gaussian"))]))
+    a, b = told["panels"]
+    assert a["map"]["places"][0] == [[0, 0], [0.5, 0], [0.6, 0.8]]  # chain by chain, step by step
+    assert a["map"]["landmarks"] == [{"name": "ant", "at": [0.1, 0.2]}, {"name": "bee", "at": [0.0, -1.0]}]
+    assert a["series"]["entropy estimate"] == [[-2, -1.5, -1.25]] and len(a["series"]["crowding"]) == 2
+    assert a["labels"] == ["no class asked"] * 2 and b["labels"] == ["start: ant", "start: bee"] and a["final"] is None
+    assert told["limits"] == {} and set(told["axis"]) == set(told["charts"]) == {name for name, _ in CROWD_AXES.values()}
+
+
+def test_a_probes_word_comes_with_its_class():
+    told = json.loads(payload([crowd(predicted=np.array([1, 0]), confidence=np.array([0.9, 0.5]), judge="m-probe")]))
+    assert told["panels"][0]["final"] == ["probe: bee (0.90)", "probe: ant (0.50)"]
+
+
+def test_a_classifier_beside_an_encoder_keeps_its_own_curves_and_has_no_map():
+    told = json.loads(payload([chains(radius=math.inf), crowd()]))
+    assert told["panels"][0]["map"] is None and told["panels"][1]["map"]
+    assert len(told["charts"]) == len(AXES) + len(CROWD_AXES) - 1  # they share the distance
+
+
+def test_the_summary_of_a_batch_tells_entropy_similarity_and_the_probes_counts(tmp_path, monkeypatch):
+    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(tmp_path))
+    monkeypatch.setenv("CEMVIZ_DATA", str(tmp_path))
+    studio = Studio(choose("cpu"))
+    told = summary(studio, [crowd()])
+    assert "entropy estimate -2.00 → -1.25 nats, mean pairwise similarity 1.00 → -0.50" in told
+    assert "No label was used; no class asked" in told and "No linear probe" in told and "moved 4.5 without a ball" in told
+    held = replace(crowd(predicted=np.array([1, 1]), confidence=np.ones(2), judge="m-probe"), request=SampleRequest("m", "pgd"))
+    told = summary(studio, [held])
+    assert "takes the samples for 1 of 2 classes: bee ×2; 50% for what their start hints at." in told
+    assert "starts hint at all 2 classes" in told and "starts hint at bee." in summary(
+        studio, [replace(held, asked=np.array([1, 1]))]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"plane": np.zeros((3, 1, 2))}, "plane has shape (3, 1, 2), expected (3, 2, 2)"),
+        ({"plane": np.full((3, 2, 2), 0.9)}, "plane holds a place"),
+        ({"plane": np.full((3, 2, 2), np.nan)}, "plane holds a place"),
+        ({"plane": np.zeros((3, 2, 2)), "landmarks": {"ant": (0, 1, 0)}}, "landmark 'ant' holds"),
+        ({"landmarks": {"ant": (0, 1)}}, "without a plane"),
+        ({"series": {"s": np.zeros(2)}}, "expected (3, 2) or (3,)"),
+    ],
+)
+def test_a_panel_refuses_places_that_do_not_fit_its_frames(change, words):
+    with pytest.raises(ValueError) as caught:
+        Panel("t", np.zeros((3, 2, 4, 4), np.uint8), **change)
+    assert words in str(caught.value)
+
+
+def test_a_series_of_the_batch_is_one_row_and_a_gap_stays_a_gap():
+    frames = np.zeros((3, 2, 4, 4), np.uint8)
+    told = json.loads(player_payload([Panel("t", frames, {"s": [1.0, math.nan, 3.0]})]))
+    assert told["panels"][0]["series"]["s"] == [[1, None, 3]] and told["panels"][0]["map"] is None
+
+
+def test_a_page_refuses_more_pictures_than_a_browser_unpacks():
+    with pytest.raises(BadInput, match="256 chains of 1000 steps are too many pictures for a page; give 40 chains"):
+        read(*CONTROLS[:6], 256, *CONTROLS[7:10], 1000, *CONTROLS[11:])
+    assert read(*CONTROLS[:6], 36, *CONTROLS[7:10], 1000, *CONTROLS[11:])[0].count == 36
+
+
+@pytest.fixture
+def tab(tmp_path, monkeypatch):
+    """The tab with a classifier and an encoder, and its handlers by name."""
+    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(tmp_path))
+    monkeypatch.setenv("CEMVIZ_DATA", str(tmp_path))
+    for name in ("mnist-at", "mnist-jeat"):
+        store.write_card(replace(chains().card, name=name))
+    args = {"width": 4, "depth": 1, "norm": "none", "projection": [4]}
+    store.save(build("encoder", **args), replace(crowd().card, name="mnist-uat", net="encoder", net_args=args))
+    with gr.Blocks() as blocks:
+        built = tab_sampling.build(gr.State(Session()), Studio(choose("cpu")))
+    closures = [getattr(fn.fn, "__closure__", None) or () for fn in blocks.fns.values()]
+    inner = [cell.cell_contents for closure in closures for cell in closure if callable(cell.cell_contents)]
+    return built, {fn.__name__: fn for fn in inner}
+
+
+def named(changes) -> dict:
+    return {component.elem_id: value for component, value in changes.items()}
+
+
+def test_an_encoder_brings_its_samplers_numbers_start_and_number_of_chains(tab):
+    _, handlers = tab
+    told = named(handlers["followed"]("cem", "mnist-uat", "rcs", "none", "rcs"))
+    assert told["samp-sampler-a"]["value"] == "maxent" and told["samp-start"] == "gaussian" and told["samp-count"] == 64
+    assert [key for _, key in told["samp-sampler-a"]["choices"]] == ["maxent", "pgd", "langevin-pairs"]
+    assert (told["samp-alpha"], told["samp-steps"], told["samp-beta"]) == (0.7, 30, "inf") and told["samp-features"]["visible"]
+    kept = named(handlers["followed"]("suited", "mnist-uat", "pgd", "mnist-at", "pgd"))
+    assert kept["samp-sampler-a"]["value"] == "pgd" and "samp-count" not in kept  # it fitted; the visitor's numbers stay
+    assert kept["samp-sampler-b"]["value"] == "rcs"
+    back = named(handlers["followed"]("suited", "mnist-at", "pgd", "none", "rcs"))
+    assert (back["samp-sampler-a"]["value"], back["samp-count"], back["samp-start"]) == ("rcs", 16, "class-gaussian")
+    assert not back["samp-features"]["visible"]
+
+
+def test_a_sampler_from_an_address_that_does_not_fit_is_shown_and_refused(tab):
+    built, _ = tab
+    go, _, _ = built.draw
+    steps = go(Session(), "mnist-uat", *CONTROLS[1:])
+    first = named(next(steps))
+    assert first["samp-sampler-a"]["value"] == "rcs" and ("RCS: CEM (15)", "rcs") in first["samp-sampler-a"]["choices"]
+    with pytest.raises(gr.Error, match="'rcs' needs a classifier; 'mnist-uat' is an encoder"):
+        list(steps)
+
+
+def test_what_this_machine_lacks_stays_on_the_page(tab):
+    built, _ = tab
+    go, _, _ = built.draw
+    steps = go(Session(), "mnist-uat", "langevin-pairs", *CONTROLS[2:5], "", *CONTROLS[6:])
+    said = []
+    with pytest.raises(gr.Error, match="images of nowhere"):
+        for changes in steps:
+            said.append(named(changes).get("samp-status"))
+    assert said[-1].startswith("**Nothing was sampled:**") and "images of nowhere, which are not on this machine" in said[-1]
+
+
+@pytest.mark.parametrize(("key", "steps", "other"), [("maxent-pgd", 30, "pgd"), ("jeat-noise", 40, "jeat16")])
+def test_a_story_sets_every_number_of_its_runs(tab, key, steps, other):
+    _, handlers = tab
+    told = named(handlers["tell"](key))
+    assert (told["samp-steps"], told["samp-count"], told["samp-start"]) == (
+        steps,
+        SAMPLE[key].runs[0].count,
+        SAMPLE[key].runs[0].start,
+    )
+    assert told["samp-sampler-b"]["value"] == other and told["samp-features"]["visible"] == (key == "maxent-pgd")
 
 
 @pytest.mark.parametrize("name", SAMPLE)

@@ -69,3 +69,8 @@ def chain(*, steps: float, step: float, noise: float, radius: float) -> dict[str
         "noise": number("noise", noise, 0, 10, symbol="η"),
         "radius": number("radius", radius, 0, math.inf, symbol="β"),
     }
+
+
+def article(noun: str) -> str:
+    """The noun with its article, for messages: a classifier, an encoder."""
+    return f"an {noun}" if noun[0] in "aeio" else f"a {noun}"

@@ -43,10 +43,11 @@ def save_gif(chains: Chains, path: Path, seconds: float = 0.15) -> Path:
 
 
 def save_npz(chains: Chains, path: Path) -> Path:
-    """Images, series and request; load with numpy.load(path, allow_pickle=False)."""
-    run = json.dumps(asdict(chains.request) | {"settings": chains.settings, "sha256": chains.card.sha256})
-    np.savez_compressed(
-        path, run=np.array(run), asked=chains.asked, pixels=chains.pixels, final=chains.final,
-        predicted=chains.predicted, confidence=chains.confidence, **chains.series,
-    )  # fmt: skip
+    """Images, series and request; load with numpy.load(path, allow_pickle=False).  What a run lacks is left out."""
+    run = json.dumps(
+        asdict(chains.request) | {"settings": chains.settings, "sha256": chains.card.sha256, "judge": chains.judge}
+    )
+    names = ("asked", "pixels", "final", "predicted", "confidence", "plane", "landmarks")
+    held = {name: getattr(chains, name) for name in names if getattr(chains, name) is not None}
+    np.savez_compressed(path, run=np.array(run), **held, **chains.series)
     return path

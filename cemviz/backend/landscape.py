@@ -1,6 +1,7 @@
 """The landscape around an image: E(x, y) and E(x) of several models on one plane, and any point of it looked at.
 
-Images are named as in `subjects`.
+An encoder knows no labels: there E(x, y) is E(x, x'), the energy of a pair with an anchor image x', and E(x) is the energy
+against the anchor and the images that ship in the gallery.  Images are named as in `subjects`.
 """
 
 from collections.abc import Iterator
@@ -14,13 +15,18 @@ from torch import Tensor
 from ..energies import joint, marginal
 from ..metrics.landscape import Plane, Shape, around, read, scan, shape
 from . import assets
-from .checks import BadInput, choice, number
+from .checks import BadInput, article, choice, number
+from .readings import ITSELF, Reading, reading
 from .sampling import to_pixels
 from .store import Card
 from .studio import Studio
 from .subjects import Subject, subject
 
 ENERGIES = {"joint": "E(x, y)", "marginal": "E(x)"}
+PAIRS = {"joint": "E(x, x′)", "marginal": "E(x)"}
+QUANTITIES = {"classifier": ENERGIES, "encoder": PAIRS}
+"""What the two energies are called, by kind of model."""
+
 MOST_MODELS = 4
 
 
@@ -29,13 +35,14 @@ class LandscapeRequest:
     """What to look at; the defaults are those of the precomputed windows of MNIST.
 
     Attributes:
-        models: one to four stored classifiers of one data set.
+        models: one to four stored classifiers, or as many encoders, of one data set.
         image: grid:I, test:I or gallery:I.
         energy: joint or marginal, the one a figure shows; both are computed.
         directions: random (the same plane for all models) or adversarial (each model's own ascent, and the random one).
         radius: half-width of the window, L2 in pixel units.
         side: points along an edge, odd.
         seed: of the random directions.
+        anchor: of encoders, x': "self" (the image itself), or another image.
     """
 
     models: tuple[str, ...]
@@ -45,6 +52,7 @@ class LandscapeRequest:
     radius: float = assets.RADIUS["mnist"]
     side: int = assets.SIDE
     seed: int = assets.SEED
+    anchor: str = ITSELF
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class Panel:
         grids: energies in nats, (n, n) float32: row i is b = axis[i], column j is a = axis[j].
         shapes: minimum and flatness of each.
         precomputed: read from the shipped grids (rounded to half precision) instead of computed here.
+        kind: of the model, key of `QUANTITIES`.
     """
 
     model: str
@@ -66,6 +75,7 @@ class Panel:
     grids: dict[str, np.ndarray]
     shapes: dict[str, Shape]
     precomputed: bool
+    kind: str = "classifier"
 
     def here(self, energy: str) -> float:
         """The energy of the image itself, nats."""
@@ -74,7 +84,8 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One model's view of a point: energies in nats, their change from the image, p(y | x), the likeliest class if known."""
+    """One model's view of a point: energies in nats, their change from the image, p(y | x) or, among the references,
+    p(x' | x), and the likeliest class or reference if known."""
 
     model: str
     joint: float
@@ -94,6 +105,7 @@ class Point:
         pixels, image: the point and the image in the middle, uint8, (H, W, C), clamped to [0, 1]; None where the image is not
             on this machine, for the reason `lacking`.
         outside: share of its values that lie outside [0, 1], so that the picture differs from what the energies are of.
+        kind: of the models, key of `QUANTITIES`.
     """
 
     a: float
@@ -104,6 +116,7 @@ class Point:
     lacking: str
     outside: float | None
     rows: tuple[Row, ...]
+    kind: str = "classifier"
 
 
 def check(studio: Studio, request: LandscapeRequest) -> tuple[LandscapeRequest, list[Card]]:
@@ -117,12 +130,18 @@ def check(studio: Studio, request: LandscapeRequest) -> tuple[LandscapeRequest, 
     known = studio.cards()
     cards = [known[choice("model", name, known)] for name in dict.fromkeys(request.models)]
     for card in cards:
-        if card.kind != "classifier":
-            raise BadInput("models", f"{card.name!r} is a {card.kind}; the energies E(x, y) and E(x) need a classifier")
+        if card.kind not in QUANTITIES:
+            raise BadInput("models", f"{card.name!r} is {article(card.kind)}; a landscape needs a classifier or an encoder")
         if card.data != cards[0].data:
             raise BadInput(
                 "models",
                 f"models are of one data set; {cards[0].name!r} is of {cards[0].data}, {card.name!r} of {card.data}: drop one",
+            )
+        if card.kind != cards[0].kind:
+            raise BadInput(
+                "models",
+                f"models are of one kind: energies of labels and of pairs share no scale; {cards[0].name!r} is "
+                f"{article(cards[0].kind)}, {card.name!r} {article(card.kind)}: drop one",
             )
     side = number("side", request.side, 3, 101, whole=True)
     if side % 2 == 0:
@@ -135,6 +154,7 @@ def check(studio: Studio, request: LandscapeRequest) -> tuple[LandscapeRequest, 
         radius=float(number("radius", request.radius, 0.01, 50)),
         side=side,
         seed=int(number("seed", request.seed, 0, 2**31 - 1, whole=True)),
+        anchor=request.anchor,
     )
     return checked, cards
 
@@ -167,19 +187,19 @@ def landscape(studio: Studio, request: LandscapeRequest) -> Iterator[dict[str, A
     # where all is ready no image is looked for: opening the page must not read a data set
     it = subject(studio, cards[0].data, request.image, pixels=len(ready) < len(cards))
     if it.x is None and not ready:
-        raise BadInput("image", _cannot(cards[0].data, it))
+        raise BadInput("image", _cannot(cards[0], it))
     for card in cards:
         if card.name in ready:
             yield ready[card.name]
         elif it.x is None:
-            yield {"model": card.name, "missing": _cannot(card.data, it)}
+            yield {"model": card.name, "missing": _cannot(card, it)}
         else:
-            net, plane, y = _plane(studio, request, card.name, it)
+            of, plane = _plane(studio, request, card.name, it)
             found: list[Tensor] = []
-            for f in scan(net, plane):
+            for f in scan(of.net, plane):
                 found.append(f)
                 yield {"model": card.name, "done": sum(map(len, found)), "of": request.side**2}
-            grids = tuple(e.cpu().numpy() for e in read(torch.cat(found), y, request.side))
+            grids = tuple(e.cpu().numpy() for e in read(torch.cat(found), of.y, request.side))
             yield _panel(card, it, request, grids, False)
 
 
@@ -201,39 +221,39 @@ def point(studio: Studio, request: LandscapeRequest, a: float, b: float, model: 
     if it.x is None:
         panels = precomputed(studio, request)
         if of not in panels:
-            raise BadInput("image", _cannot(cards[0].data, it))
+            raise BadInput("image", _cannot(cards[0], it))
         axis = panels[of].axis
         i, j = (int(np.abs(axis - v).argmin()) for v in (b, a))
         seen = panels.values() if request.directions == "random" else [panels[of]]
         a, b = float(axis[j]), float(axis[i])
         return Point(a, b, float(np.hypot(a, b)), None, None, it.lacking, None, tuple(_row_of(panel, i, j) for panel in seen))
-    _, plane, _ = _plane(studio, request, of, it)
+    _, plane = _plane(studio, request, of, it)
     x = torch.cat([plane.at(*torch.tensor([[a], [b]]).to(it.x)), it.x[None]])
-    rows = tuple(_row(*studio.model(card.name), x, it.label) for card in cards)
+    rows = tuple(_row(card.name, reading(studio, card.name, it, request.anchor), x) for card in cards)
     outside = float(((x[0] < 0) | (x[0] > 1)).float().mean())
-    return Point(a, b, float(np.hypot(a, b)), *to_pixels(x), "", outside, rows)
+    return Point(a, b, float(np.hypot(a, b)), *to_pixels(x), "", outside, rows, cards[0].kind)
 
 
-def _plane(studio: Studio, request: LandscapeRequest, model: str, it: Subject) -> tuple[Any, Plane, Tensor]:
-    net, _ = studio.model(model)
-    y = torch.tensor(it.label, device=it.x.device)
-    return net, around(net, it.x, y, request.directions, request.radius, request.side, request.seed), y
+def _plane(studio: Studio, request: LandscapeRequest, model: str, it: Subject) -> tuple[Reading, Plane]:
+    read_as = reading(studio, model, it, request.anchor)
+    window = (request.directions, request.radius, request.side, request.seed)
+    return read_as, around(read_as.net, it.x, read_as.y, *window)
 
 
 def _panel(card: Card, it: Subject, request: LandscapeRequest, grids: tuple[np.ndarray, ...], ready: bool) -> Panel:
     axis = np.linspace(-request.radius, request.radius, request.side, dtype=np.float32)
     named = dict(zip(ENERGIES, grids, strict=True))
     shapes = {k: shape(torch.from_numpy(e), torch.from_numpy(axis)) for k, e in named.items()}
-    return Panel(card.name, card.title, it.label, it.name, axis, named, shapes, ready)
+    return Panel(card.name, card.title, it.label, it.name, axis, named, shapes, ready, card.kind)
 
 
-def _row(net: Any, card: Card, x: Tensor, label: int) -> Row:
+def _row(model: str, of: Reading, x: Tensor) -> Row:
     """Both energies of a point and of the image it belongs to: x is (2, C, H, W)."""
     with torch.no_grad():
-        f = net(x)
-    e, m = joint(f, torch.full((2,), label, device=f.device)).tolist(), marginal(f).tolist()
+        f = of.net(x)
+    e, m = joint(f, of.y.expand(2)).tolist(), marginal(f).tolist()
     p = f[0].softmax(0)
-    return Row(card.name, e[0], m[0], e[0] - e[1], m[0] - m[1], p[label].item(), card.classes[int(p.argmax())])
+    return Row(model, e[0], m[0], e[0] - e[1], m[0] - m[1], p[of.y].item(), of.names[int(p.argmax())])
 
 
 def _row_of(panel: Panel, i: int, j: int) -> Row:
@@ -242,10 +262,12 @@ def _row_of(panel: Panel, i: int, j: int) -> Row:
     return Row(panel.model, e, m, e - panel.here("joint"), m - panel.here("marginal"), p)
 
 
-def _cannot(data: str, it: Subject) -> str:
-    held = assets.grids(data)
+def _cannot(card: Card, it: Subject) -> str:
+    if card.kind == "encoder":
+        return f"{it.lacking} An encoder's energies are not precomputed: choose an image of the gallery, which ships."
+    held = assets.grids(card.data)
     return (
         f"{it.lacking} Ready without them: radius {held.radius:g}, side {held.side}, seed {held.seed}, and of these "
         f"the models as they were then: {', '.join(held.models)}. Choose those, or an image of the gallery; or, where the data "
-        f"set is, make the grids again: python -m cemviz assets {data}"
+        f"set is, make the grids again: python -m cemviz assets {card.data}"
     )

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from ..training.binary import Rules
 from .landscape import LandscapeRequest
-from .sampling import SampleRequest
+from .sampling import USUAL, SampleRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class SamplePreset:
     story: str
 
 
+UNLABELLED = SampleRequest("mnist-uat", **USUAL["encoder"])
+
 SAMPLE: dict[str, SamplePreset] = {
     "robust-standard": SamplePreset(
         "Robust beside standard",
@@ -123,6 +125,27 @@ SAMPLE: dict[str, SamplePreset] = {
         "Standard training on clean images beside the same on images with Gaussian noise (σ .4): one net, one sampler. "
         "JEAT's point: noise flattens the landscape as attacks do, only less, so that chains draw a little better.",
     ),
+    "maxent-pgd": SamplePreset(
+        "Without labels: MaxEnt spreads, PGD collapses",
+        (UNLABELLED, replace(UNLABELLED, sampler="pgd")),
+        "An encoder trained without labels, one batch of starts that hint at no digit. MaxEnt pushes all members away from "
+        "each other in feature space: strokes form, many of them digits of every class. PGD takes each away from its own start "
+        "and towards the rest: they meet in one place on the sphere, and the pictures are strokes without a digit.",
+    ),
+    "simclr-uat": SamplePreset(
+        "Without labels: SimCLR beside UAT",
+        (replace(UNLABELLED, model="mnist-simclr"), UNLABELLED),
+        "The same net and the same loss, without attacks in training and with them. Both batches spread alike on their "
+        "spheres, and both hold some digits. The pictures differ in degree: SimCLR's keep blotches and specks of their starts, "
+        "UAT's become cleaner strokes.",
+    ),
+    "maxent-hints": SamplePreset(
+        "Without labels, from class Gaussians",
+        (replace(UNLABELLED, start="class-gaussian"), replace(UNLABELLED, sampler="pgd", start="class-gaussian")),
+        "The same two samplers, but every start is a blurred hint of a digit, as in the paper's conditional rows. The encoder "
+        "never hears of the class: most of MaxEnt's samples sharpen the digit that they started as, while PGD leaves its "
+        "start, digit and all.",
+    ),
     "cifar10": SamplePreset(
         "CIFAR-10",
         (SampleRequest("cifar10-at"), SampleRequest("cifar10-standard")),
@@ -152,6 +175,12 @@ LANDSCAPE: dict[str, LandscapePreset] = {
         LandscapeRequest(("mnist-standard-linf", "mnist-at-linf", "mnist-prejeat", "mnist-jeat"), "grid:4"),
         "One net, four ways to train it. The paper's claim: from left to right the window flattens and its lowest point comes "
         "nearer to the image. The table under the panels says whether it does here, over all precomputed images.",
+    ),
+    "pairs": LandscapePreset(
+        "Pairs: SimCLR beside UAT",
+        LandscapeRequest(("mnist-simclr", "mnist-uat"), "gallery:4"),
+        "Two encoders trained without labels, the second one under attack. E(x, x′) around an image that is its own anchor: "
+        "attacks in training leave the window flatter.",
     ),
 }
 

@@ -16,7 +16,7 @@ from ..dynamics import Dynamics, State, descend, length, slope
 from ..energies import Scored, conditional, joint, marginal, reinforced
 from ..samplers import SAMPLERS, Sampler, suited
 from ..starts import STARTS, draw
-from .checks import MAX_CHAINS, BadInput, chain, choice, number
+from .checks import MAX_CHAINS, BadInput, article, chain, choice, number
 from .crowd import REFERENCES, Crowd, probe_of
 from .device import Device
 from .memory import OutOfMemory, full
@@ -32,6 +32,7 @@ class SampleRequest:
     """What to sample; None takes the numbers that suit sampler and data.
 
     Attributes:
+        sampler, start, count: those that suit classifiers; see USUAL.
         classes: names or indices, given to the chains in turn.
         count: number of chains.
         start: key of STARTS.
@@ -52,8 +53,14 @@ class SampleRequest:
     features: str = "projection"
 
 
-FEATURES = {"projection": "the projection head's", "trunk": "the trunk's"}
-"""Of an encoder, whose features g(x) are; CEM does not say."""
+FEATURES = {"projection": "of the projection head", "trunk": "of the trunk"}
+"""Of an encoder, which features g(x) are; CEM does not say."""
+
+USUAL: dict[str, dict[str, Any]] = {
+    "classifier": {"sampler": "rcs", "start": "class-gaussian", "count": 16},
+    "encoder": {"sampler": "maxent", "start": "gaussian", "count": 64},
+}
+"""What to begin with, by kind of model: an encoder's batch is one system, which wants more members, and asks for no class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,11 @@ class Chains:
     judge: str | None = None
     plane: np.ndarray | None = None
     landmarks: np.ndarray | None = None
+
+    @property
+    def hinted(self) -> bool:
+        """Whether the classes of `asked` had a say: in the sampler, or in the starts of an encoder's."""
+        return SAMPLERS[self.request.sampler].conditional or self.request.start == "class-gaussian"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -173,6 +185,11 @@ def labels(classes: tuple[str | int, ...], count: int, card: Card) -> list[int]:
     return [chosen[i % len(chosen)] for i in range(count)]
 
 
+def offered(card: Card) -> list[str]:
+    """The samplers that run on this kind of model."""
+    return [key for key, row in SAMPLERS.items() if row.needs == card.kind]
+
+
 def fitting(sampler: str, card: Card) -> Sampler:
     """The row of a sampler that runs on this kind of model.
 
@@ -181,12 +198,11 @@ def fitting(sampler: str, card: Card) -> Sampler:
     """
     row = SAMPLERS[choice("sampler", sampler, SAMPLERS)]
     if row.needs != card.kind:
-        raise BadInput("sampler", f"sampler {sampler!r} needs {_a(row.needs)}; {card.name!r} is {_a(card.kind)}")
+        others = ", ".join(offered(card)) or "none yet"
+        raise BadInput(
+            "sampler", f"sampler {sampler!r} needs {article(row.needs)}; {card.name!r} is {article(card.kind)}: it has {others}"
+        )
     return row
-
-
-def _a(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeio" else f"a {noun}"
 
 
 def references(images: Tensor | None, card: Card, device: Device, seed: int) -> Tensor:
@@ -196,7 +212,7 @@ def references(images: Tensor | None, card: Card, device: Device, seed: int) -> 
         LookupError: there are none here.
     """
     if images is None:
-        raise LookupError(f"this sampler needs images of {card.data}, which are not on this machine; see README, Data")
+        raise LookupError(f"this sampler needs images of {card.data}, which are not on this machine (see README, Data)")
     picks = torch.randperm(len(images), generator=device.generator(seed), device=images.device)[:REFERENCES]
     return images[picks].float() / 255
 

@@ -1,6 +1,7 @@
 """The page: its tabs in reading order, the address that makes a picture again, and what stops when a visitor leaves."""
 
 import os
+import re
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: the page must not call home
@@ -62,10 +63,15 @@ SHOW_TAB = """(...args) => {
 }"""
 
 
+PLAIN = re.compile(r"[\w .,-]{0,80}")
+"""Text that may come from the address."""
+
+
 def read(component: gr.components.Component, text: str, choices: list[Any] | None = None) -> Any:
     """A value from the address, made fit for its control, or `gr.skip()` where it is not one.
 
-    Numbers are clamped to the control's range and choices must be among its own: the address is a stranger's.
+    Numbers are clamped to the control's range, choices must be among its own, and text is a few plain words: the address is
+    a stranger's.
 
     Args:
         choices: of a menu by now; None takes those it was built with.
@@ -78,7 +84,9 @@ def read(component: gr.components.Component, text: str, choices: list[Any] | Non
             low = component.minimum if component.minimum is not None else -float("inf")
             high = component.maximum if component.maximum is not None else float("inf")
             value = min(max(value, low), high)
-            return int(value) if getattr(component, "precision", None) == 0 or (component.step or 0) % 1 == 0 else value
+            # a number's own step, 1 by default, is what its arrows add and no rule for its value
+            whole = component.step % 1 == 0 if isinstance(component, gr.Slider) else component.precision == 0
+            return int(value) if whole or value.is_integer() else value
         if isinstance(component, gr.Checkbox):
             return {"true": True, "false": False}[text]
         if isinstance(component, gr.Dropdown | gr.Radio | gr.CheckboxGroup):
@@ -88,6 +96,8 @@ def read(component: gr.components.Component, text: str, choices: list[Any] | Non
                 values = [known[part] for part in text.split(",") if part in known]
                 return values or gr.skip()
             return known[text]
+        if isinstance(component, gr.Textbox):
+            return text if PLAIN.fullmatch(text) else gr.skip()
         return gr.skip()
     except (ValueError, KeyError, OverflowError):
         return gr.skip()

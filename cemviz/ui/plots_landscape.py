@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..backend.landscape import ENERGIES, Panel
+from ..backend.landscape import QUANTITIES, Panel
 from .plots_playground import typed
 
 LEVELS = {"relative": "relative to the image", "raw": "raw"}
@@ -28,10 +28,11 @@ class Levels:
     """What all panels of a picture share.
 
     Attributes:
-        energy: key of ENERGIES.
+        energy: joint or marginal.
         kind: key of LEVELS.
         low, high: ends of the colour scale, nats.
         step: between two contour lines, nats.
+        of: kind of the models, key of QUANTITIES.
     """
 
     energy: str
@@ -39,6 +40,7 @@ class Levels:
     low: float
     high: float
     step: float
+    of: str = "classifier"
 
     def zero(self, panel: Panel) -> float:
         """What is taken off this panel's energies: that of the image, or nothing."""
@@ -46,8 +48,8 @@ class Levels:
 
     @property
     def name(self) -> str:
-        """Of the quantity, e.g. E(x, y) - E(image)."""
-        energy = ENERGIES[self.energy]
+        """Of the quantity, e.g. E(x, y) - E(image, y)."""
+        energy = QUANTITIES[self.of][self.energy]
         return f"{energy} − {energy.replace('x', 'image', 1)}" if self.kind == "relative" else energy
 
 
@@ -60,7 +62,7 @@ def shared(panels: Sequence[Panel], energy: str, kind: str) -> Levels:
     rough = (high - low) / 20
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(k * power for k in (1, 2, 5, 10) if k * power >= 0.999 * rough)
-    return Levels(energy, kind, low, high, step)
+    return Levels(energy, kind, low, high, step, panels[0].kind)
 
 
 def surface(panel: Panel, levels: Levels, directions: str, at: tuple[float, float] | None = None) -> str:
@@ -145,12 +147,17 @@ def legend(levels: Levels) -> str:
     """The shared scale as HTML: what the colours, the lines and the marks mean.  Holds numbers and words of ours only."""
     bar = f"linear-gradient(to right, {', '.join(VIRIDIS)})"
     marks = f"A thin line every {levels.step:g} nats; <b>thick line</b>: as low as the image; ★ the image; ✕ lowest point."
-    note = "0 is the image." if levels.kind == "relative" else "Logits have no common zero: compare shapes, not levels."
+    raw = {
+        "classifier": "Logits have no common zero: compare shapes, not levels.",
+        "encoder": "f is a cosine over τ: encoders of one τ share their levels.",
+    }
+    note = "0 is the image." if levels.kind == "relative" else raw[levels.of]
+    digits = 1 if levels.high - levels.low > 5 else 2
     return (
         '<div style="display:grid;gap:4px;font-size:13px;line-height:1.4;color:var(--cem-ink)">'
         f"<div><b>{levels.name}</b> [nats], one scale for all panels; darker is lower, and lower is likelier. {note}</div>"
         '<div style="display:flex;align-items:center;gap:8px;font-variant-numeric:tabular-nums">'
-        f'<span>{levels.low:.1f}</span><span role="img" aria-label="colour scale from dark, low, to bright, high" '
-        f'style="flex:1;height:14px;border-radius:3px;background:{bar}"></span><span>{levels.high:+.1f}</span></div>'
+        f'<span>{levels.low:.{digits}f}</span><span role="img" aria-label="colour scale from dark, low, to bright, high" '
+        f'style="flex:1;height:14px;border-radius:3px;background:{bar}"></span><span>{levels.high:+.{digits}f}</span></div>'
         f'<div style="color:var(--cem-muted)">{marks}</div></div>'
     )

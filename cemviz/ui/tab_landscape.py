@@ -7,8 +7,9 @@ import gradio as gr
 
 from ..backend import assets
 from ..backend.checks import BadInput
-from ..backend.landscape import ENERGIES, MOST_MODELS, LandscapeRequest, Panel, landscape, point, precomputed
+from ..backend.landscape import MOST_MODELS, QUANTITIES, LandscapeRequest, Panel, landscape, point, precomputed
 from ..backend.presets import LANDSCAPE, lacking, playable
+from ..backend.readings import ITSELF
 from ..backend.studio import Studio
 from . import words_landscape as say
 from .controls import HEAVY, LIGHT, Session, Tab, guarded, guarded_stream
@@ -65,27 +66,30 @@ def drawn(held: Session) -> tuple[LandscapeRequest, list[Panel], list[str]]:
 
 
 def follow(studio: Studio, chosen: list[str]) -> tuple[list[str], str | None]:
-    """Models of one data set: the last chosen decides.  Where that is a new one, its pair comes along.
+    """Models of one data set and kind: the last chosen decides.  Where it drops the others, its pair comes along.
 
     Returns:
-        the models, and the new data set or None.
+        the models, and the data set, or None where all can stay.
     """
     cards = studio.cards()
-    if not chosen or cards[chosen[0]].data == cards[chosen[-1]].data:
+    groups = [(cards[name].data, cards[name].kind) for name in chosen]
+    if len(set(groups)) < 2:
         return chosen, None
-    now = cards[chosen[-1]].data
-    kept = [name for name in chosen if cards[name].data == now]
-    classifiers = {name: card for name, card in cards.items() if card.kind == "classifier"}
-    return (kept + [name for name in say.pair(classifiers, now) if name not in kept])[:MOST_MODELS], now
+    kept = [name for name, group in zip(chosen, groups, strict=True) if group == groups[-1]]
+    return (kept + [name for name in say.pair(cards, *groups[-1]) if name not in kept])[:MOST_MODELS], groups[-1][0]
 
 
 def build(session: gr.State, studio: Studio) -> Tab:
     """Controls, panels and the point looked at."""
-    known = {name: card for name, card in studio.cards().items() if card.kind == "classifier"}
-    first = say.pair(known, "mnist") or say.pair(known, next(iter(known.values())).data if known else "mnist")
+    known = {name: card for name, card in studio.cards().items() if card.kind in QUANTITIES}
+    some = next(iter(known.values()), None)
+    first = say.pair(known, "mnist") or (say.pair(known, some.data, some.kind) if some else [])
     data = known[first[0]].data if first else "mnist"
     pictures = say.choices(data)
     start = next((v for v in ("grid:4", "grid:0", "gallery:0") if v in dict(pictures).values()), "test")
+
+    def drawable() -> list[str]:
+        return [name for name, card in studio.cards().items() if card.kind in QUANTITIES]
 
     def stories() -> list[tuple[str, str]]:
         return [(preset.title, key) for key, preset in playable(LANDSCAPE, studio.cards()).items()]
@@ -103,14 +107,24 @@ def build(session: gr.State, studio: Studio) -> Tab:
             waiting = gr.Markdown("  \n".join(lacking(LANDSCAPE, known)), elem_id="land-lacking")
             models = gr.Dropdown(
                 list(known), value=first, multiselect=True, max_choices=MOST_MODELS, label="models", interactive=True,
-                info="up to 4 of one data set", elem_id="land-models",
+                info="up to 4 of one data set and kind", elem_id="land-models",
             )  # fmt: skip
             image = gr.Dropdown(pictures, value=start, label="image", interactive=True, elem_id="land-image")
             index = gr.Number(
                 0, label="number of the test image", minimum=0, precision=0, interactive=True, visible=start == "test",
                 elem_id="land-index",
             )  # fmt: skip
-            energy = gr.Radio(_named(ENERGIES), value="joint", label="energy", interactive=True, elem_id="land-energy")
+            anchor = gr.Dropdown(
+                say.anchors(data), value=ITSELF, label="anchor x′", info="of encoders: what x is paired with", interactive=True,
+                visible=False, elem_id="land-anchor",
+            )  # fmt: skip
+            other = gr.Number(
+                0, label="number of the anchor, a test image", minimum=0, precision=0, interactive=True, visible=False,
+                elem_id="land-other",
+            )  # fmt: skip
+            energy = gr.Radio(
+                _named(QUANTITIES["classifier"]), value="joint", label="energy", interactive=True, elem_id="land-energy"
+            )
             directions = gr.Radio(_named(DIRECTIONS), value="random", label="directions", interactive=True, elem_id="land-dirs")
             levels = gr.Radio(_named(LEVELS), value="relative", label="levels", interactive=True, elem_id="land-levels")
             radius = gr.Slider(
@@ -153,8 +167,9 @@ def build(session: gr.State, studio: Studio) -> Tab:
                     table = gr.HTML("", elem_id="land-table", padding=False)
     gr.Markdown(say.HOW, latex_delimiters=[])
 
-    shown, spot, asked = [energy, levels], [a, b, plane], [models, image, index, directions, radius, seed]
-    outputs = [scale, status, picture, table, index, *spot, *[part for slot in slots for part in slot]]
+    shown, spot = [energy, levels], [a, b, plane]
+    asked = [models, image, index, anchor, other, directions, radius, seed]
+    outputs = [scale, status, picture, table, index, anchor, other, energy, *spot, *[part for slot in slots for part in slot]]
 
     def panels(held: Session, by: str, kind: str, x: float, y: float, of: str | None) -> Changes:
         """All figures from what the session drew, on one scale, with the point marked."""
@@ -176,7 +191,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
         return {picture: gr.Image(value=shot, visible=shot is not None), table: say.told(found)}
 
     def go(held: Session, by: str, kind: str, x: float, y: float, of: str | None, *values: Any) -> Iterator[Changes]:
-        chosen, name, number, *rest = values
+        chosen, name, number, paired, paired_number, *rest = values
         if not chosen:
             yield {status: "Choose at least one model." if known else say.NO_MODELS}
             return
@@ -184,10 +199,16 @@ def build(session: gr.State, studio: Studio) -> Tab:
             tuple(chosen),
             f"test:{number}" if name == "test" else name,
             side=assets.SIDE,
+            anchor=f"test:{paired_number}" if paired == "test" else paired,
             **dict(zip(("directions", "radius", "seed"), rest, strict=True)),
         )
         of = of if of in chosen else chosen[0]
+        cards = studio.cards()
+        pairs = of in cards and cards[of].kind == "encoder"
         fields = {
+            anchor: gr.update(visible=pairs),
+            other: gr.update(visible=pairs and paired == "test"),
+            energy: gr.update(choices=_named(QUANTITIES["encoder" if pairs else "classifier"])),
             index: gr.update(visible=name == "test"),
             plane: gr.update(value=of, visible=request.directions == "adversarial"),
         }
@@ -215,9 +236,16 @@ def build(session: gr.State, studio: Studio) -> Tab:
         kept, now = follow(studio, chosen)
         if now is None:
             return {status: ""}
+        cards = studio.cards()
+        changes = {models: kept, status: f"Now all models are {cards[kept[0]].kind}s of {now}."}
+        if cards[chosen[0]].data == now:
+            return changes
         offered = say.choices(now)
-        chooser = gr.Dropdown(choices=offered, value=offered[0][1])
-        return {models: kept, image: chooser, radius: assets.RADIUS.get(now, 3.0), status: f"Now all models are of {now}."}
+        return changes | {
+            image: gr.Dropdown(choices=offered, value=offered[0][1]),
+            anchor: gr.Dropdown(choices=say.anchors(now), value=ITSELF),
+            radius: assets.RADIUS.get(now, 3.0),
+        }
 
     def tell(key: str) -> Changes:
         """A story's models and image, its words, and what other stories still wait for."""
@@ -227,6 +255,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
             waiting: "  \n".join([chosen.story, *lacking(LANDSCAPE, cards)]),
             models: list(request.models),
             image: gr.Dropdown(choices=say.choices(of), value=request.image),
+            anchor: gr.Dropdown(choices=say.anchors(of), value=request.anchor),
             directions: request.directions,
             radius: request.radius,
             seed: request.seed,
@@ -234,13 +263,13 @@ def build(session: gr.State, studio: Studio) -> Tab:
 
     inputs = [session, *shown, *spot, *asked]
     stream = guarded_stream(go)
-    changed = [run.click, image.input, directions.input, radius.release, seed.submit, index.submit]
+    changed = [run.click, image.input, directions.input, radius.release, seed.submit, index.submit, anchor.input, other.submit]
     running = [
-        models.input(guarded(followed), models, [models, image, radius, status], **LIGHT).then(
+        models.input(guarded(followed), models, [models, image, anchor, radius, status], **LIGHT).then(
             stream, inputs, outputs, **HEAVY
         ),
         gr.on(changed, stream, inputs, outputs, trigger_mode="always_last", **HEAVY),
-        story.input(guarded(tell), story, [waiting, models, image, directions, radius, seed], **LIGHT).then(
+        story.input(guarded(tell), story, [waiting, models, image, anchor, directions, radius, seed], **LIGHT).then(
             stream, inputs, outputs, **HEAVY
         ),
     ]
@@ -250,14 +279,11 @@ def build(session: gr.State, studio: Studio) -> Tab:
         slot[2].select(_clicked(picked, k), [session, *shown], outputs, **LIGHT)
     halt.click(lambda held: held.stops["landscape"].set(), session, None, cancels=running, **LIGHT)
     params = {
-        "l.models": models, "l.image": image, "l.index": index, "l.energy": energy, "l.dirs": directions, "l.levels": levels,
-        "l.radius": radius, "l.seed": seed, "l.a": a, "l.b": b, "l.plane": plane, "l.story": story,
+        "l.models": models, "l.image": image, "l.index": index, "l.anchor": anchor, "l.other": other, "l.energy": energy,
+        "l.dirs": directions, "l.levels": levels, "l.radius": radius, "l.seed": seed, "l.a": a, "l.b": b,
+        "l.plane": plane, "l.story": story,
     }  # fmt: skip
-
-    def classifiers() -> list[str]:
-        return [name for name, card in studio.cards().items() if card.kind == "classifier"]
-
-    return Tab(params, (stream, inputs, outputs), menus={story: stories, models: classifiers, plane: classifiers})
+    return Tab(params, (stream, inputs, outputs), menus={story: stories, models: drawable, plane: drawable})
 
 
 def _clicked(picked: Any, k: int) -> Any:

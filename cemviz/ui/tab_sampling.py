@@ -7,59 +7,47 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from ..backend import export
-from ..backend.checks import MAX_STEPS, BadInput
+from ..backend.checks import MAX_CHAINS, MAX_STEPS, BadInput
 from ..backend.presets import SAMPLE, playable
-from ..backend.sampling import CLIMBS, Chains, SampleRequest, reach, sample
+from ..backend.sampling import FEATURES, USUAL, Chains, SampleRequest, offered, sample, settings
 from ..backend.studio import Studio
 from ..samplers import SAMPLERS, SETTINGS, suited
 from ..starts import STARTS
 from .controls import HEAVY, LIGHT, Session, Tab, guarded, guarded_stream
-from .views import Panel, chain_player, player_payload
+from .views import chain_player
+from .words_sampling import HOW, NOTHING, payload, summary
 
 NONE = "none"
-NOTHING = "There is no model here yet. Train one, for example with `python -m cemviz train mnist-at`, and reload the page."
 LIMIT = 60.0
 """Seconds a run may take on the page."""
 
-AXES: dict[str, tuple[str, str]] = {
-    "joint": ("E(x, y)", "nats, lower is likelier"),
-    "marginal": ("E(x)", "nats, lower is likelier"),
-    "log_p": ("log p(y | x)", "nats, at most 0"),
-    "distance": ("distance to x₀", "L2, pixel units"),
-    "label_slope": ("|∇ f_y|", "length of the label's gradient"),
-    "lse_slope": ("|∇ logsumexp|", "length of the other gradient"),
-    "angle": ("angle between the two", "degrees"),
-}
+MAX_PICTURES = 40_000
+"""Chains times steps of a run: more than this a browser cannot unpack."""
 
-HOW = """**How to read it.** Each tile is one chain; select one, and step through it. The curves show the selected chain thick,
-the others thin. A chain climbs a multiple of two gradients, ∇f_y and ∇logsumexp f = −∇E(x): **TA** takes f_y −
-logsumexp, **CS** f_y alone, **RCS** f_y + logsumexp, **Langevin** logsumexp alone. *Our reading* of CEM's protocol:
-the gradient is L2-normalised per sample, the noise lies inside the projection, the ball is around x₀, then pixels are
-clamped to [0, 1]; the last iterate is shown. Lengths for MNIST are *our choice* (α .5: CEM's 1 scaled by the size of
-the box; β 6 kept)."""
+Changes = dict[Any, Any]
+"""Component -> its new value; what is not named stays."""
 
 
 def build(session: gr.State, studio: Studio) -> Tab:
     """Controls, player and downloads."""
 
-    def classifiers() -> list[str]:
-        return [name for name, card in studio.cards().items() if card.kind == "classifier"]
+    def sampled() -> list[str]:
+        return [name for name, card in studio.cards().items() if card.kind in USUAL]
 
     def others() -> list[tuple[str, str]]:
-        return [("no comparison", NONE), *((name, name) for name in classifiers())]
+        return [("no comparison", NONE), *((name, name) for name in sampled())]
 
-    models = classifiers()
+    models = sampled()
 
     def told_of() -> list[tuple[str, str]]:
-        return [(p.title, key) for key, p in playable(SAMPLE, classifiers()).items()]
+        return [(p.title, key) for key, p in playable(SAMPLE, sampled()).items()]
 
     stories = playable(SAMPLE, models)
     told_first = next(iter(stories), None)
     model_first = "mnist-at" if "mnist-at" in models else next(iter(models), None)
-    names = [(f"{key.upper()}: {row.source}", key) for key, row in SAMPLERS.items()]
+    names = menu(list(SAMPLERS))  # all of them, so that an address may ask for any; `go` narrows them to the models
     base = suited("rcs", (1, 28, 28))
     story = gr.Markdown(stories[told_first].story if told_first else NOTHING, elem_id="samp-story")
     with gr.Row():
@@ -85,7 +73,11 @@ def build(session: gr.State, studio: Studio) -> Tab:
                 "", label="classes", placeholder="all in turn; or 3, 7", interactive=True, elem_id="samp-classes",
                 info="names or numbers, commas between",
             )  # fmt: skip
-            count = gr.Slider(1, 36, 16, step=1, label="chains", interactive=True, elem_id="samp-count")
+            count = gr.Slider(1, MAX_CHAINS, 16, step=1, label="chains", interactive=True, elem_id="samp-count")
+            features = gr.Radio(
+                [(title, key) for key, title in FEATURES.items()], value="projection", label="features g(x)",
+                info="of encoders; CEM does not say which", interactive=True, visible=False, elem_id="samp-features",
+            )  # fmt: skip
             setting = gr.Dropdown(
                 [("as suits sampler and data", "suited"), *[(row.title, key) for key, row in SETTINGS.items()]],
                 value="suited", label="numbers of", interactive=True, elem_id="samp-setting",
@@ -110,10 +102,19 @@ def build(session: gr.State, studio: Studio) -> Tab:
                 npz = gr.DownloadButton("npz of all numbers", elem_id="samp-npz", min_width=150)
     gr.Markdown(HOW, latex_delimiters=[])
 
-    controls = [model_a, sampler_a, model_b, sampler_b, start, classes, count, alpha, eta, beta, steps, seed]
+    controls = [model_a, sampler_a, model_b, sampler_b, start, classes, count, alpha, eta, beta, steps, seed, features]
 
-    def go(held: Session, *values: Any) -> Iterator[tuple[Any, ...]]:
-        kept = (gr.skip(),) * 3
+    def narrowed(a: str, by: str, b: str, other: str) -> Changes:
+        """Menus that offer what fits the models; one that does not fit stays to be seen, and is refused when it runs."""
+        cards = studio.cards()
+        changes: Changes = {features: gr.update(visible="encoder" in {cards[m].kind for m in (a, b) if m in cards})}
+        for control, model, chosen in ((sampler_a, a, by), (sampler_b, b, other)):
+            keys = offered(cards[model]) if model in cards else list(SAMPLERS)
+            changes[control] = gr.update(choices=menu(keys if chosen in keys else [*keys, chosen]), value=chosen)
+        return changes
+
+    def go(held: Session, *values: Any) -> Iterator[Changes]:
+        yield narrowed(*values[:4])
         requests = read(*values)
         held.stops["sampling"].clear()
         done: list[Chains] = []
@@ -121,58 +122,87 @@ def build(session: gr.State, studio: Studio) -> Tab:
             for request in requests:
                 job = studio.jobs.submit(sample(studio, request), title=f"Sampling from {request.model}", limit=LIMIT)
                 if job.position:
-                    yield gr.skip(), f"waiting: {job.position} before you", *kept
+                    yield {status: f"waiting: {job.position} before you"}
                 for item in job:
                     if held.stops["sampling"].is_set():
-                        yield gr.skip(), "stopped", *kept
+                        yield {status: "stopped"}
                         return
                     if isinstance(item, Chains):
                         done.append(item)
                     elif item["k"] % 10 == 0:
-                        yield gr.skip(), f"{request.model}: step {item['k']} of {item['steps']}", *kept
-            yield payload(done), summary(studio, done), *kept
-            yield gr.skip(), gr.skip(), *files(held, done[0])  # after the pictures: packing them takes a moment
+                        yield {status: f"{request.model}: step {item['k']} of {item['steps']}"}
+            yield {player: payload(done), status: summary(studio, done)}
+            yield dict(zip((png, gif, npz), files(held, done[0]), strict=True))  # packing them takes a moment
+        except LookupError as error:  # what this machine lacks: stays to be read when the message has gone
+            yield {status: f"**Nothing was sampled:** {error}."}
+            raise
         finally:
             held.stops["sampling"].set()
 
-    outputs = [player, status, png, gif, npz]
+    outputs = [player, status, png, gif, npz, sampler_a, sampler_b, features]
     running = run.click(guarded_stream(go), [session, *controls], outputs, trigger_mode="once", **HEAVY)
 
-    def tell(key: str) -> list[Any]:
+    def tell(key: str) -> Changes:
         chosen = SAMPLE[key]
         a, b = chosen.runs[0], chosen.runs[-1] if len(chosen.runs) > 1 else None
-        card = studio.cards()[a.model]
-        dyn = suited(a.sampler, card.shape)
-        noise = dyn.noise if a.noise is None else a.noise
-        return [
-            chosen.story, a.model, a.sampler, b.model if b else NONE, b.sampler if b else "rcs", a.start,
-            ",".join(map(str, a.classes)), a.count, dyn.step, noise, f"{dyn.radius:g}", dyn.steps, a.seed,
-        ]  # fmt: skip
+        dyn = settings(a, studio.cards()[a.model])
+        asked = {
+            model_a: a.model, sampler_a: a.sampler, model_b: b.model if b else NONE, sampler_b: b.sampler if b else a.sampler,
+            start: a.start, classes: ",".join(map(str, a.classes)), count: a.count, features: a.features, seed: a.seed,
+            alpha: dyn.step, eta: dyn.noise, beta: f"{dyn.radius:g}", steps: dyn.steps,
+        }  # fmt: skip
+        return asked | {story: chosen.story} | narrowed(*list(asked.values())[:4])
 
     chosen = preset.input(guarded(tell), preset, [story, *controls], **LIGHT)
     told = chosen.then(guarded_stream(go), [session, *controls], outputs, **HEAVY)
 
-    def numbers(key: str, sampler: str, model: str) -> tuple[Any, ...]:
+    def numbers(key: str, sampler: str, model: str) -> Changes:
         dyn = suited(sampler, studio.cards()[model].shape) if key == "suited" else SETTINGS[key].dynamics
-        return dyn.step, dyn.noise, f"{dyn.radius:g}", dyn.steps
+        return {alpha: dyn.step, eta: dyn.noise, beta: f"{dyn.radius:g}", steps: dyn.steps}
 
-    for control in (setting, sampler_a, model_a):
-        control.input(guarded(numbers), [setting, sampler_a, model_a], [alpha, eta, beta, steps], **LIGHT)
+    def followed(key: str, a: str, by: str, b: str, other: str) -> Changes:
+        """Samplers that fit the models; for another kind of model A its usual start, number of chains and numbers too."""
+        cards = studio.cards()
+        changes: Changes = {}
+        if by not in offered(cards[a]):
+            usual = USUAL[cards[a].kind]
+            by, key = usual["sampler"], "suited"
+            changes = {start: usual["start"], count: usual["count"], setting: key}
+        if b in cards and other not in offered(cards[b]):
+            other = USUAL[cards[b].kind]["sampler"]
+        return changes | narrowed(a, by, b, other) | numbers(key, by, a)
+
+    lengths = [alpha, eta, beta, steps]
+    for control in (setting, sampler_a):
+        control.input(guarded(numbers), [setting, sampler_a, model_a], lengths, **LIGHT)
+    for control in (model_a, model_b):
+        control.input(
+            guarded(followed),
+            [setting, model_a, sampler_a, model_b, sampler_b],
+            [setting, sampler_a, sampler_b, start, count, features, *lengths],
+            **LIGHT,
+        )
     halt.click(lambda held: held.stops["sampling"].set(), session, None, cancels=[running, told], **LIGHT)
     params = {
         "s.story": preset, "s.a": model_a, "s.as": sampler_a, "s.b": model_b, "s.bs": sampler_b, "s.start": start,
         "s.classes": classes, "s.count": count, "s.alpha": alpha, "s.eta": eta, "s.beta": beta, "s.K": steps, "s.seed": seed,
+        "s.features": features,
     }  # fmt: skip
     return Tab(
         params,
         (guarded_stream(go), [session, *controls], outputs),
-        menus={preset: told_of, model_a: classifiers, model_b: others},
+        menus={preset: told_of, model_a: sampled, model_b: others},
     )
+
+
+def menu(samplers: list[str]) -> list[tuple[str, str]]:
+    """Samplers as choices."""
+    return [(f"{key.upper()}: {SAMPLERS[key].source}", key) for key in samplers]
 
 
 def read(
     model_a: str, sampler_a: str, model_b: str, sampler_b: str, start: str, classes: str, count: float,
-    alpha: float, eta: float, beta: str, steps: float, seed: float,
+    alpha: float, eta: float, beta: str, steps: float, seed: float, features: str,
 ) -> list[SampleRequest]:  # fmt: skip
     """The controls as one or two requests that share starts and noise.
 
@@ -190,56 +220,14 @@ def read(
     ]
     if blank:
         raise BadInput(blank[0], f"{blank[0]} is empty; give a number")
+    if steps <= MAX_STEPS and count * steps > MAX_PICTURES:
+        raise BadInput(
+            "chains",
+            f"{count:g} chains of {steps:g} steps are too many pictures for a page; give {MAX_PICTURES // steps:g} chains",
+        )
     asked = tuple(part.strip() for part in (classes or "").split(",") if part.strip())
-    a = SampleRequest(model_a, sampler_a, asked, count, start, alpha, eta, radius, steps, seed)
+    a = SampleRequest(model_a, sampler_a, asked, count, start, alpha, eta, radius, steps, seed, features)
     return [a] if model_b == NONE else [a, replace(a, model=model_b, sampler=sampler_b)]
-
-
-def payload(runs: list[Chains]) -> str:
-    """What the player plays."""
-    panels = []
-    for chains in runs:
-        names = chains.card.classes
-        conditional = SAMPLERS[chains.request.sampler].conditional
-        panels.append(
-            Panel(
-                title=f"{chains.card.name}, {chains.request.sampler.upper()}",
-                frames=chains.pixels,
-                series={AXES[key][0]: values for key, values in chains.series.items()},
-                labels=[f"asked: {names[y]}" if conditional else "no class asked" for y in chains.asked],
-                final=[f"{names[y]} ({p:.2f})" for y, p in zip(chains.predicted, chains.confidence, strict=True)],
-            )
-        )
-    dyn = runs[0].dynamics
-    return player_payload(
-        panels,
-        charts=[name for name, _ in AXES.values()],
-        axis=dict(AXES.values()),
-        limits={AXES["distance"][0]: (dyn.radius, f"β = {dyn.radius:g}")},
-        seed=int(runs[0].request.seed),
-    )
-
-
-def summary(studio: Studio, runs: list[Chains]) -> str:
-    """The outcome in a sentence a run: what was asked, what came, how far the starts lay."""
-    lines = []
-    for letter, chains in zip("AB", runs, strict=False):
-        sampler = SAMPLERS[chains.request.sampler]
-        a, b = CLIMBS[sampler.energy]
-        right = float((chains.predicted == chains.asked).mean())
-        asked = f"{right:.0%} end in the asked class" if sampler.conditional else "no class asked"
-        moved = chains.series["distance"][-1]
-        lines.append(
-            f"**{letter}** climbs {a:+d}·f_y {b:+d}·logsumexp ({sampler.source}): {asked}, mean confidence "
-            f"{np.mean(chains.confidence):.2f}, moved {moved.mean():.1f} of β = {chains.dynamics.radius:g}, "
-            f"{chains.seconds:.1f} s."
-        )
-    found = reach(studio, runs[0])
-    if found is not None:
-        distance, of = found
-        beyond = " **That is farther than β: the ball holds no such image.**" if distance > runs[0].dynamics.radius else ""
-        lines.append(f"The starts lie {distance:.1f} from the nearest {of} (median).{beyond}")
-    return "  \n".join(lines)
 
 
 def files(held: Session, chains: Chains) -> list[str]:

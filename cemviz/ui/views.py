@@ -124,7 +124,7 @@ PLAYER_TEMPLATE: Final = f"""
   </div>
 </div>
 """
-PLAYER_SCRIPT: Final = _script("chart.js", "player.js")
+PLAYER_SCRIPT: Final = _script("chart.js", "sphere.js", "player.js")
 
 
 def chain_player(payload: str | None = None, *, label: str, empty: str = "No trajectory yet.", **kwargs: Any) -> gr.HTML:
@@ -160,10 +160,13 @@ class Panel:
     Attributes:
         title: e.g. "RCS · mnist-at".
         frames: uint8 pictures, shape (T, B, H, W, C) or (T, B, H, W), with C 1 or 3.
-        series: named quantities, each of shape (T, B); a value that does not exist is NaN and leaves a gap.
+        series: named quantities, each of shape (T, B), or (T,) where one number holds for all chains; a value that does not
+            exist is NaN and leaves a gap.
         labels: B words about where each chain starts, e.g. "asked: 3".
         final: B words about where it ends, e.g. "predicted 3 (0.98)".
         note: a sentence under the pictures.
+        plane: the chains' unit features in two dimensions, (T, B, 2), within the unit disc; None draws no map of them.
+        landmarks: words -> a place on the same plane, (x, y).
     """
 
     title: str
@@ -172,6 +175,8 @@ class Panel:
     labels: Sequence[str] | None = None
     final: Sequence[str] | None = None
     note: str = ""
+    plane: ArrayLike | None = None
+    landmarks: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check all shapes against those of `frames`.
@@ -183,11 +188,22 @@ class Panel:
         steps, chains = self.frames.shape[:2]
         for name, values in self.series.items():
             shape = np.shape(values)
-            if shape != (steps, chains):
-                raise ValueError(f"panel {self.title!r}: series {name!r} has shape {shape}, expected {(steps, chains)}")
+            if shape not in ((steps, chains), (steps,)):
+                raise ValueError(
+                    f"panel {self.title!r}: series {name!r} has shape {shape}, expected {(steps, chains)} or {(steps,)}"
+                )
         for name, words in (("labels", self.labels), ("final", self.final)):
             if words is not None and len(words) != chains:
                 raise ValueError(f"panel {self.title!r}: {len(words)} {name} for {chains} chains")
+        if self.plane is None:
+            if self.landmarks:
+                raise ValueError(f"panel {self.title!r}: landmarks without a plane to draw them on")
+            return
+        if np.shape(self.plane) != (steps, chains, 2):
+            raise ValueError(f"panel {self.title!r}: plane has shape {np.shape(self.plane)}, expected {(steps, chains, 2)}")
+        for name, place in (("plane", self.plane), *((f"landmark {name!r}", at) for name, at in self.landmarks.items())):
+            if np.shape(place)[-1:] != (2,) or not (np.hypot(*np.moveaxis(np.asarray(place, float), -1, 0)) <= 1.001).all():
+                raise ValueError(f"panel {self.title!r}: {name} holds a place that is not (x, y) within the unit disc")
 
 
 def player_payload(
@@ -251,13 +267,23 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "final": None if panel.final is None else list(panel.final),
         "series": {name: _numbers(values) for name, values in panel.series.items()},
         "note": panel.note,
+        "map": None if panel.plane is None else {"places": _places(panel.plane), "landmarks": _marks(panel.landmarks)},
     }
 
 
 def _numbers(values: ArrayLike) -> list[list[float | None]]:
-    """Return values of shape (T, B) as B lists of T short numbers, with None where a value is not finite."""
-    by_chain = np.asarray(values, dtype=float).T
+    """Return values of shape (T, B) as B lists of T short numbers, with None where one is not finite; (T,) as one such list."""
+    by_chain = np.asarray(values, dtype=float).reshape(len(values), -1).T
     return [[float(f"{v:.{DIGITS}g}") if math.isfinite(v) else None for v in chain] for chain in by_chain.tolist()]
+
+
+def _places(plane: ArrayLike) -> list[list[list[float]]]:
+    """Return places of shape (T, B, 2) as B lists of T pairs, to a thousandth of the radius."""
+    return np.asarray(plane, dtype=float).round(3).swapaxes(0, 1).tolist()
+
+
+def _marks(landmarks: Mapping[str, Sequence[float]]) -> list[dict[str, Any]]:
+    return [{"name": name, "at": [round(float(v), 3) for v in at]} for name, at in landmarks.items()]
 
 
 def sprite(frames: NDArray[np.uint8]) -> str:

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from ..backend import assets
-from ..backend.landscape import ENERGIES, LandscapeRequest, Panel, Point
+from ..backend.landscape import QUANTITIES, LandscapeRequest, Panel, Point
+from ..backend.readings import ITSELF
 from ..backend.studio import Studio
 from ..backend.subjects import words
 
@@ -21,9 +22,14 @@ HOW = """**How to read it.** *Exact*: the stored net's logits at every grid poin
 precomputed windows are rounded to half precision. *Approximate*: a plane is a slice of a space of hundreds of dimensions; the
 lowest point is the lowest of the grid and may lie beyond the window's edge; in a flat window its place means little, so read
 its depth. Points are *not* clamped to [0, 1] for the energies, while the shown picture is. Levels of two classifiers have no
-common zero, hence E − E(image)."""
+common zero, hence E − E(image).
 
-NO_MODELS = "No classifier is stored yet. Train one: `python -m cemviz train mnist-standard`."
+**Encoders** know no labels. Theirs is E(x, x′) = −g(x)ᵀg(x′), the energy of a pair with an anchor image x′: the image itself,
+or one that you choose. E(x) = −log Σₖ exp g(x)ᵀg(xₖ) is taken against the anchor and the gallery's images, which a model drew
+(*our choice*: they ship), and p(x′ | x) is the anchor's share among them, as in InfoNCE (CEM (17)). g(x)ᵀg(x′) is a cosine
+over τ, so no pair lies lower than −1/τ. Nothing of an encoder is precomputed."""
+
+NO_MODELS = "No model is stored yet. Train one: `python -m cemviz train mnist-standard`."
 
 ZOOM = 6  # screen pixels a pixel of the shown image
 
@@ -31,10 +37,14 @@ BY_CONSTRUCTION = """This image was drawn by {model}, so it lies near that model
 evidence about real images."""
 
 
-def pair(known: dict[str, Any], data: str) -> list[str]:
-    """The models to begin with: a data set's standard and adversarially trained net, else its first two."""
-    of = [name for name, card in known.items() if card.data == data]
-    return [name for name in (f"{data}-standard", f"{data}-at") if name in of] or of[:2]
+USUAL = {"classifier": ("standard", "at"), "encoder": ("simclr", "uat")}
+"""By kind of model: a net trained without attacks, and one trained with them."""
+
+
+def pair(known: dict[str, Any], data: str, kind: str = "classifier") -> list[str]:
+    """The models to begin with: a data set's net trained without attacks and with them, else its first two of the kind."""
+    of = [name for name, card in known.items() if card.data == data and card.kind == kind]
+    return [name for name in (f"{data}-{recipe}" for recipe in USUAL[kind]) if name in of] or of[:2]
 
 
 def choices(data: str) -> list[tuple[str, str]]:
@@ -49,22 +59,33 @@ def choices(data: str) -> list[tuple[str, str]]:
     return [*offered, ("a test image, by its number", "test")]
 
 
+def anchors(data: str) -> list[tuple[str, str]]:
+    """Images to offer for an anchor."""
+    return [("the image itself", ITSELF), *((title.removesuffix(", precomputed"), key) for title, key in choices(data))]
+
+
 def caption(panel: Panel, energy: str) -> str:
     """A panel's numbers in a line, which is also what a screen reader gets of it."""
     shape = panel.shapes[energy]
+    digits = 1 if panel.kind == "classifier" else 2  # an encoder's energies span a few nats
     lowest = "The image is the lowest point"
     if shape.offset:
-        lowest = f"Lowest point {shape.depth:.1f} nats below the image, {shape.offset:.1f} away"
+        lowest = f"Lowest point {shape.depth:.{digits}f} nats below the image, {shape.offset:.1f} away"
         if max(abs(shape.a), abs(shape.b)) >= 0.999 * panel.axis[-1]:
             lowest += " (at the edge: it may lie farther)"
     origin = ", precomputed" if panel.precomputed else ""
-    return f"{lowest}. Range {shape.range:.1f} nats. {ENERGIES[energy]} of the image: {panel.here(energy):.1f}{origin}."
+    return (
+        f"{lowest}. Range {shape.range:.{digits}f} nats. {QUANTITIES[panel.kind][energy]} of the image: "
+        f"{panel.here(energy):.{digits}f}{origin}."
+    )
 
 
 def report(studio: Studio, request: LandscapeRequest, panels: list[Panel], energy: str) -> str:
     """What is said under the panels: the mean over all precomputed images, since one is an anecdote; what a sample is."""
     cards = studio.cards()
     data = cards[request.models[0]].data
+    if panels[0].kind == "encoder":
+        return _of_pairs(data, request, energy)
     if request.image.startswith("gallery:"):
         return BY_CONSTRUCTION.format(model=assets.gallery(data).model)
     if not (request.image.startswith("grid:") and all(panel.precomputed for panel in panels)):
@@ -81,6 +102,19 @@ def report(studio: Studio, request: LandscapeRequest, panels: list[Panel], energ
         "below the image [nats], its offset from the image [L2], range of the window [nats].\n\n"
         f"| model | depth | offset | range |\n|:--|--:|--:|--:|{rows}"
     )
+
+
+def _of_pairs(data: str, request: LandscapeRequest, energy: str) -> str:
+    drawn = assets.gallery(data)
+    if energy == "marginal":
+        others = "" if drawn is None else f" and {len(drawn.labels)} images of the gallery, drawn by {drawn.model}"
+        return f"E(x) is against the anchor{others}: low where x looks like any of them."
+    if request.anchor == ITSELF:
+        return (
+            "The anchor is the image itself, so no point lies lower **by construction**. Compare how steeply E(x, x′) rises: "
+            "where it is flat, small steps leave the features alone."
+        )
+    return "The anchor is another image: E(x, x′) falls towards what the encoder takes for alike."
 
 
 def enlarged(found: Point) -> Image.Image:
@@ -112,7 +146,9 @@ def told(found: Point) -> str:
         ]
         for row in found.rows
     ]
-    heads = ("model", "E(x, y) (change)", "E(x) (change)", "p(y | x)", "sees")
+    names = QUANTITIES[found.kind]
+    last = ("p(y | x)", "sees") if found.kind == "classifier" else ("p(x′ | x)", "most like")
+    heads = ("model", *(f"{names[energy]} (change)" for energy in ("joint", "marginal")), *last)
     body = "".join(
         f'<tr><th scope="row" style="padding-left:0">{name}</th>{"".join(f"<td>{v}</td>" for v in rest)}</tr>'
         for name, *rest in cells

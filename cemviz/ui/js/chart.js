@@ -31,7 +31,8 @@ function figure(value) {
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
 class LineChart {
-  // series: one array of chains per panel (null if that panel lacks the quantity), each chain an array over steps.
+  // series: one array of chains per panel (null if that panel lacks the quantity), each chain an array over steps; one chain
+  // where a number holds for all of them.
   constructor({ name, axis, series, limit, lastStep, onStep }) {
     Object.assign(this, { name, series, limit, lastStep, width: 0, chain: 0, step: 0 });
     this.node = html("figure", "cem-chart");
@@ -71,6 +72,11 @@ class LineChart {
     const padding = (this.top - this.bottom || Math.abs(this.top) || 1) * 0.06;
     this.bottom -= padding;
     this.top += padding;
+  }
+
+  // What the selected chain has here, of a panel's chains.
+  own(chains) {
+    return chains?.[chains.length === 1 ? 0 : this.chain];
   }
 
   x(step) {
@@ -151,14 +157,15 @@ class LineChart {
     this.chain = chain;
     if (!this.width) return;
     const ends = this.series.map((chains, panel) => {
-      const values = chains?.[chain] ?? [];
+      const values = this.own(chains) ?? [];
       this.chosen[panel].setAttribute("d", this.path(values));
       const known = values.filter(isNumber);
       const words = known.length ? `from ${figure(known[0])} to ${figure(known.at(-1))}` : "without values";
       return `${"AB"[panel]} ${words}`;
     });
     const outside = this.limit && !this.limitInView ? `, limit ${this.limit.label} outside the picture` : "";
-    this.svg.setAttribute("aria-label", `${this.name}, chain ${chain + 1}: ${ends.join("; ")}${outside}`);
+    const whose = this.series.every((chains) => (chains?.length ?? 1) === 1) ? "" : `, chain ${chain + 1}`;
+    this.svg.setAttribute("aria-label", `${this.name}${whose}: ${ends.join("; ")}${outside}`);
     this.moveTo(this.step);
   }
 
@@ -169,7 +176,7 @@ class LineChart {
     this.cursorLine.setAttribute("x1", x);
     this.cursorLine.setAttribute("x2", x);
     this.series.forEach((chains, panel) => {
-      const value = chains?.[this.chain]?.[step];
+      const value = this.own(chains)?.[step];
       const dot = this.dots[panel];
       dot.style.display = isNumber(value) ? "" : "none";
       if (!isNumber(value)) return;

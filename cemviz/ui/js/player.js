@@ -1,5 +1,5 @@
 // The trajectory player: K+1 steps of one or two panels of chains, played without a request to the server.
-// `props.value` is the payload that views.player_payload builds. Needs chart.js in front of it.
+// `props.value` is the payload that views.player_payload builds. Needs chart.js and sphere.js in front of it.
 const $ = (selector) => element.querySelector(selector);
 const root = $(".cem-player");
 const ui = {
@@ -23,10 +23,11 @@ const MILLISECONDS_PER_STEP = 200;
 const LONGEST_RUN = 12000; // at speed 1
 const FILM_LENGTH = 12;
 const TILE = { smallest: 56, largest: 116, gap: 8 };
+const DENSE = { from: 37, smallest: 28, gap: 3 }; // so many chains stand close together, as a square without labels
 const CHART = { smallest: 250, gap: 20 };
 
 let run = null; // the payload on screen
-let views = []; // per panel: {tiles, film, grid}: the canvases, and where they stand
+let views = []; // per panel: {tiles, film, grid, map}: the canvases, and where they stand
 let charts = [];
 let rows = []; // of the table: {cells, text(panel) -> string}
 let step = 0;
@@ -111,10 +112,14 @@ function buildPanel(panel, index, sprite) {
   const tiles = Array.from({ length: panel.chains }, (_, c) => buildTile(panel, index, c));
   grid.append(...tiles.map((tile) => tile.node));
   grid.addEventListener("keydown", (event) => moveInGrid(event, index));
+  grid.classList.toggle("cem-dense", panel.chains >= DENSE.from);
+  const stage = html("div", "cem-stage");
+  const map = panel.map && new SphereMap({ ...panel.map, panel: index, title: panel.title, onChain: choose });
+  stage.append(grid, ...(map ? [map.node] : []));
   const film = buildFilm();
-  node.append(title, grid, film.node);
+  node.append(title, stage, film.node);
   if (panel.note) node.append(html("p", "cem-note", panel.note));
-  return { node, grid, tiles, film, sprite };
+  return { node, grid, tiles, film, sprite, map };
 }
 
 function picture() {
@@ -157,6 +162,9 @@ function buildFilm() {
   return { node, title, frames };
 }
 
+// A series with one row is the whole batch's.
+const rowOf = (rows, c) => rows?.[rows.length === 1 ? 0 : c];
+
 function seriesNames() {
   const names = run.panels.flatMap((panel) => Object.keys(panel.series));
   return [...new Set([...run.charts, ...names])].filter((name) => names.includes(name));
@@ -188,7 +196,7 @@ function buildTable() {
     body.append(row(name, (panel) => panel[key]?.[chain] ?? "–", "cem-words"));
   };
   wordsRow("start", "labels");
-  for (const name of seriesNames()) body.append(row(name, (panel) => figure(panel.series[name]?.[chain]?.[step])));
+  for (const name of seriesNames()) body.append(row(name, (panel) => figure(rowOf(panel.series[name], chain)?.[step])));
   wordsRow("at the end", "final");
   const thead = html("thead");
   thead.append(head);
@@ -240,10 +248,16 @@ function bestColumns(count, width) {
   return best;
 }
 
+function squareColumns(count, width) {
+  const most = Math.floor((width + DENSE.gap) / (DENSE.smallest + DENSE.gap));
+  return clamp(Math.ceil(Math.sqrt(count)), 1, Math.max(1, most));
+}
+
 function layout() {
   if (!run) return;
   for (const { grid, tiles } of views) {
-    if (grid.clientWidth) grid.style.setProperty("--columns", bestColumns(tiles.length, grid.clientWidth));
+    const columns = tiles.length >= DENSE.from ? squareColumns : bestColumns;
+    if (grid.clientWidth) grid.style.setProperty("--columns", columns(tiles.length, grid.clientWidth));
   }
   const width = ui.charts.clientWidth;
   if (!width || charts.length === 0) return;
@@ -264,7 +278,8 @@ function paint(canvas, sprite, k, c) {
 
 function goTo(k) {
   step = clamp(k, 0, lastStep());
-  for (const { tiles, film, sprite } of views) {
+  for (const { tiles, film, sprite, map } of views) {
+    map?.moveTo(step);
     tiles.forEach(({ canvas }, c) => paint(canvas, sprite, step, c));
     const nearest = film.frames.reduce((a, b) => (Math.abs(b.k - step) < Math.abs(a.k - step) ? b : a));
     for (const frame of film.frames) frame.item.classList.toggle("cem-now", frame === nearest);
@@ -279,7 +294,8 @@ function goTo(k) {
 
 function select(c) {
   chain = c;
-  for (const { tiles, film, sprite } of views) {
+  for (const { tiles, film, sprite, map } of views) {
+    map?.select(chain);
     tiles.forEach(({ node }, index) => {
       node.setAttribute("aria-selected", String(index === chain));
       node.tabIndex = index === chain ? 0 : -1;
