@@ -49,9 +49,9 @@ def dots(page) -> list[tuple[str, str]]:
 def test_the_map_plays_without_a_request_and_a_click_on_a_dot_selects_its_chain(visit):
     page = visit(QUERY)
     sampled(page)
-    calm(page)
+    calm(page, 4)
     player = page.locator("#samp-player")
-    assert len(dots(page)) == 40 == player.get_by_role("option").count()
+    assert len(dots(page)) == 40 == player.locator(".cem-tile").count()
     assert player.locator(".cem-landmark").count() == 10
     requests = []
     page.on("request", lambda r: requests.append(r.url) if "heartbeat" not in r.url else None)
@@ -76,11 +76,14 @@ def test_the_map_plays_without_a_request_and_a_click_on_a_dot_selects_its_chain(
         assert not (found := violations(page)), found
 
 
-def test_what_does_not_fit_or_is_not_here_is_said(visit):
+def test_a_sampler_that_does_not_fit_is_refused_and_the_menu_offers_those_that_do(visit):
     page = visit(QUERY.replace("maxent", "rcs"))
     page.get_by_text("'rcs' needs a classifier; 'mnist-tiny' is an encoder").first.wait_for(timeout=SLOW)
     page.get_by_label("sampler A").click()
     page.get_by_role("option", name="MAXENT").wait_for()
+
+
+def test_data_that_is_not_here_is_said_and_stays_on_the_page(visit):
     page = visit(QUERY.replace("maxent", "langevin-pairs"))
     page.locator("#samp-status").get_by_text("images of mnist, which are not on this machine").wait_for(timeout=SLOW)
 
