@@ -1,5 +1,6 @@
 """What ships: cards that tell the truth, files that fit the budget, and the story that the page opens with."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from cemviz.metrics.robustness import logits
 from cemviz.training.recipes import recipe
 
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
-NAMES = sorted(path.stem for path in SHIPPED.glob("*.json"))
+KINDS = {path.stem: json.loads(path.read_text())["kind"] for path in sorted(SHIPPED.glob("*.json"))}
+NAMES = list(KINDS)
+CLASSIFIERS, ENCODERS = ([name for name in NAMES if KINDS[name] == kind] for kind in ("classifier", "encoder"))
 
 
 @pytest.fixture(autouse=True)
@@ -44,12 +47,27 @@ def test_a_card_belongs_to_its_weights_and_names_a_row_that_gives_them(name):
     assert (row.net, row.steps, row.objective) == (card.net, card.steps, card.recipe_args["objective"])
     assert {k: card.net_args[k] for k in row.net_args} == row.net_args
     assert card.command == f"python -m cemviz train {name} --scale {card.scale} --seed {card.seed}"
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_a_classifier_s_card_tells_its_accuracy_clean_and_under_attack(name):
+    card = store.read_card(name)
     assert card.metrics["accuracy"]["count"] == card.metrics["robust"]["count"] == 1000
     assert card.metrics["robust"]["attack"] == "apgd" and card.metrics["robust"]["radius"] == card.radius
 
 
+@pytest.mark.parametrize("name", ENCODERS)
+def test_an_encoder_ships_with_a_probe_that_reads_exactly_it(name):
+    encoder, _ = store.load(name)
+    net, card = store.load(f"{name}-probe")
+    assert card.recipe_args["encoder"] == name and store.read_card(name).sha256[:12] in card.notes
+    frozen, trunk = net[:-1].state_dict().values(), encoder.trunk.state_dict().values()
+    assert all(torch.equal(a, b) for a, b in zip(frozen, trunk, strict=True))
+    assert card.metrics["accuracy"]["value"] >= 0.97
+
+
 @pytest.mark.data
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_a_card_s_accuracy_is_measured_again(name):
     card = store.read_card(name)
     if not images.available(card.data):
@@ -85,3 +103,19 @@ def test_uniform_noise_lies_beyond_the_ball_and_rcs_stays_near_chance():
     x0 = torch.from_numpy(chains.pixels[0]).flatten(1).float() / 255
     assert torch.cdist(x0, means).amin(1).min() > 2 * chains.dynamics.radius
     assert judged("mnist-at-flat", chains) < 0.5
+
+
+@pytest.mark.parametrize("name", ["mnist-uat", "mnist-uat-a2s"])
+def test_maxent_spreads_over_the_digits_where_pgd_collapses_from_the_same_unconditional_starts(name):
+    spread, collapsed = (
+        run(SampleRequest(name, sampler, count=64, start="gaussian", steps=20)) for sampler in ("maxent", "pgd")
+    )
+    assert (spread.pixels[0] == collapsed.pixels[0]).all()
+    seen = [chains.predicted[chains.confidence > 0.9] for chains in (spread, collapsed)]  # by the encoder's own probe
+    assert len(set(seen[0].tolist())) >= 8 and max((seen[1] == digit).mean() for digit in range(10)) > 0.5
+    similar = [chains.series["similarity"][-1].mean() for chains in (spread, collapsed)]
+    assert similar[0] < 0.1 < 0.5 < similar[1]
+    assert spread.series["entropy"][-1][0] > spread.series["entropy"][0][0] + 0.5
+    judge, _ = store.load("mnist-judge")  # a net that had no part in it
+    read = logits(judge, torch.from_numpy(spread.final)).softmax(1)
+    assert len(set(read.argmax(1)[read.amax(1) > 0.9].tolist())) >= 5

@@ -6,7 +6,7 @@ from .recipe import Recipe, scales
 
 OURS = "our choice of net, views and schedule; "
 
-FLAT = {"width": 16, "flat": 7, "projection": (64, 64)}
+FLAT = {"width": 16, "flat": 7, "projection": [64, 64]}
 """A probe reads the whole last map: of its mean, 64 numbers, a linear layer read .937 of MNIST after standard training."""
 
 SIMCLR = Recipe(
@@ -54,7 +54,7 @@ CIFAR_UCR = replace(
 )  # fmt: skip
 
 PAPER_UAT = replace(
-    CIFAR_UAT, title="CIFAR-10, UAT (A2A): CEM C.1", net_args={"trunk": "resnet18", "projection": (512, 512, 128)},
+    CIFAR_UAT, title="CIFAR-10, UAT (A2A): CEM C.1", net_args={"trunk": "resnet18", "projection": [512, 512, 128]},
     steps=1000 * (50_000 // 512), batch=512, optimizer="lars", lr=1.0, weight_decay=1e-6,
     schedule="warm-up of 10 in 1000, cosine", clip=float("inf"), attack_steps=7, attack_step=0.1,
     source="CEM C.1: ResNet-18, ACL (A2A), batch 512, 1000 epochs, base lr 1.0, 10 epochs of warm-up, cosine, L2 .5, 7 steps "
