@@ -14,12 +14,13 @@ SMALL = {
     "resnet18": {"width": 4, "outputs": 3},
     "resnet50": {"width": 4, "outputs": 3},
     "wide-resnet": {"depth": 10, "widen": 1, "outputs": 3},
+    "encoder": {"mean": [0.1307], "std": [0.3081], "width": 4, "projection": [8, 3], "unit": False},
 }
 every = pytest.mark.parametrize("name", NETS)
 
 
 def inputs(name, n=4):
-    shape = {"mlp": (2,), "small-resnet": (1, 12, 12)}.get(name, (3, 16, 16))
+    shape = {"mlp": (2,), "small-resnet": (1, 12, 12), "encoder": (1, 12, 12)}.get(name, (3, 16, 16))
     return rand(n, *shape, dtype=torch.float32)
 
 
@@ -69,7 +70,8 @@ def test_a_net_does_not_change_its_input_in_place(name):
 @pytest.mark.parametrize("name", [n for n in NETS if n != "mlp"])
 def test_normalisation_is_the_first_layer_and_norm_none_leaves_no_batchnorm(name):
     net = build(name, **SMALL[name], norm="none", activation="silu")
-    assert isinstance(net[0], Normalize) and not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules())
+    first = (net.trunk if name == "encoder" else net)[0]
+    assert isinstance(first, Normalize) and not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules())
     assert any(isinstance(m, torch.nn.BatchNorm2d) for m in build(name, **SMALL[name]).modules())
     f, x = net.eval()(inputs(name)), inputs(name)
     torch.testing.assert_close(net.train()(x), f)  # without a norm, train and eval mode agree
@@ -112,7 +114,7 @@ def test_the_mlps_gain_scales_every_initial_weight():
         ("wide-resnet", {"depth": 11}, ValueError, r"depth is 11; a wide residual net has 6 n \+ 4"),
         ("wide-resnet", {"depth": 4}, ValueError, "depth is 4"),
         ("small-resnet", {"depth": 0}, ValueError, "depth is 0; give at least 1"),
-        ("small-resnet", {"norm": "layer"}, ValueError, "norm is 'layer'; choose batch or none"),
+        ("small-resnet", {"norm": "layer"}, ValueError, "norm is 'layer'; choose one of batch, double, none"),
         ("mlp", {"depth": 0}, ValueError, "depth is 0; give at least 1"),
     ],
 )
