@@ -41,6 +41,10 @@ LINF_AT = replace(
     LINF, title="MNIST, adversarial (L∞ .2)", objective="adversarial", attack_steps=4, attack_step=0.07,
     source=OURS + "CEM (7); L∞ .2 on MNIST is our choice",
 )  # fmt: skip
+SMOOTH_L2 = replace(
+    LINF_AT, title="MNIST, adversarial (L2 radius 2), the net of the L∞ list", norm="l2", radius=2.0, attack_step=0.7,
+    source=OURS + "CEM (7); L2 radius 2 on MNIST is our choice",
+)  # fmt: skip
 TRADES = replace(
     LINF_AT, title="MNIST, TRADES (L∞ .2)", objective="trades", objective_args={"weight": 6.0, "order": "published"},
     source=OURS + "Zhang et al. 2019, β 6; CEM A.1.1",
@@ -178,6 +182,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "mnist-noise-20": scales(with_noise(0.2), evidence=312, shipped=1405),
     "mnist-noise-40": scales(with_noise(0.4), evidence=312, shipped=1405),
     "mnist-at-linf": scales(LINF_AT, evidence=312, shipped=1405),
+    "mnist-at-smooth": scales(SMOOTH_L2, evidence=312, shipped=1405),
     "mnist-trades": scales(TRADES, evidence=312, shipped=1405),
     "mnist-at-cr": scales(CONSISTENT, evidence=312, shipped=1405),
     "mnist-prejeat": scales(PREJEAT, evidence=312, shipped=1405),
