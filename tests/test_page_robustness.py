@@ -22,9 +22,7 @@ def test_rates_curve_and_images_are_there_without_a_click(visit):
     page.locator("#rob-rates table").wait_for()
     drawn(page, "#rob-stage")
     assert page.locator("#rob-grid article").count() == 6
-    page.locator("#rob-effects tbody tr").nth(3).wait_for(
-        timeout=SLOW
-    )  # the shown attack comes first
+    page.locator("#rob-effects tbody tr").nth(3).wait_for(timeout=SLOW)  # the shown attack comes first
 
 
 def test_another_attack_redraws_the_images_and_is_in_the_address(visit):
