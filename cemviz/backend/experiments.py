@@ -348,9 +348,9 @@ CEM_2 = Experiment(
         Order("MaxEnt draws better than PGD, unconditional (FID)", ("PGD uncond", "FID"), ("MaxEnt uncond", "FID")),
         Order("MaxEnt draws better than PGD, conditional (FID)", ("PGD cond", "FID"), ("MaxEnt cond", "FID")),
     ),
-    "MNIST in place of CIFAR-10, L2 radius 2. Supervised: class Gaussians as starts, CEM's protocol, α .5, β 6, η .01, K 20. "
-    "Unsupervised: batches of 250, α .7, no ball, η 0, K 30; unconditional from one Gaussian of all images, conditional from "
-    "class Gaussians.",
+    "MNIST in place of CIFAR-10. Supervised: AT at L2 radius 2, class Gaussians as starts, CEM's protocol, α .5, β 6, η .01, "
+    "K 20. Unsupervised: UAT (A2A) at L2 radius 1.5, batches of 250, α .7, no ball, η 0, K 30; unconditional from one Gaussian "
+    "of all images, conditional from class Gaussians.",
 )
 
 EXPERIMENTS: dict[str, Experiment] = {
