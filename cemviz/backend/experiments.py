@@ -294,7 +294,7 @@ CEM_4 = Experiment(
         Order("UAT+UCR is not less robust than UAT (PGD-20)", ("UAT+UCR", "PGD20"), ("UAT", "PGD20"), "not below"),
         Order("UAT+UCR is not less accurate than UAT", ("UAT+UCR", "natural"), ("UAT", "natural"), "not below"),
     ),
-    "MNIST in place of CIFAR-10, L∞ .2 in place of 8/255, encoders of 90,000 weights with 200 updates of 256 images: orders "
+    "MNIST in place of CIFAR-10, L∞ .2 in place of 8/255, encoders of 278,000 weights with 200 updates of 128 images: orders "
     "compare, numbers do not. standard is SimCLR; UAT is A2A. The weight of UCR is our choice.",
 )  # fmt: skip
 
