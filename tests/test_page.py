@@ -3,6 +3,8 @@
 import pytest
 from pages import MARKS, SLOW, calm, drawn, open_tab, served, violations
 
+from cemviz.backend.presets import LANDSCAPE, SAMPLE
+
 pytestmark = MARKS
 TABS = ("Playground", "Landscape", "Sampling", "Training", "Results", "Equations")
 
@@ -121,6 +123,29 @@ def test_a_changed_control_is_written_to_the_address(visit):
     page.keyboard.press("Tab")
     page.wait_for_function("() => location.search.includes('s.seed=7')")
     assert "tab=sampling" in page.url
+
+
+def test_an_address_that_names_a_story_tells_all_of_it_and_what_it_names_beside_comes_on_top(visit):
+    page = visit("?tab=sampling&s.story=maxent-hints&s.count=16&s.K=4")  # 16 is the default of other stories
+    page.wait_for_function("() => document.querySelector('#samp-status')?.innerText.includes('entropy')", timeout=SLOW)
+    model, sampler, steps = (
+        page.locator(f"#samp-{name} input").first.input_value() for name in ("model-a", "sampler-b", "steps")
+    )
+    assert (model, steps) == ("mnist-uat", "4") and sampler.startswith("PGD")
+    assert page.locator("#samp-count input[type=number]").input_value() == "16"
+    assert page.locator("#samp-story").inner_text().startswith(SAMPLE["maxent-hints"].story[:40])
+    other = visit("?tab=landscape&l.story=pairs")
+    drawn(other, "#land-plot-1")
+    assert "UAT" in other.locator("#land-title-1").inner_text()
+    assert LANDSCAPE["pairs"].story[:40] in other.locator("#land-lacking").inner_text()
+
+
+def test_a_story_that_a_visitor_changed_back_to_defaults_is_changed_in_its_link_too(visit):
+    page = visit("?tab=sampling&s.story=eta&s.count=4")
+    sampled(page)
+    page.locator("#samp-eta input").fill("0.01")  # the page's default, which this story is not at
+    page.keyboard.press("Tab")
+    page.wait_for_function("() => location.search.includes('s.eta=0.01')")
 
 
 def test_hostile_addresses_are_clamped_or_ignored(visit):

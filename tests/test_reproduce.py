@@ -10,6 +10,7 @@ from cemviz.backend import reproduce as engine
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.experiments import EXPERIMENTS, Cell, Experiment, Order
+from cemviz.backend.experiments.table import grid
 from cemviz.backend.measures import Measure
 from cemviz.backend.reproduce import ReproduceRequest, as_text, reproduce, results
 from cemviz.backend.train import TrainRequest, train
@@ -37,7 +38,7 @@ def toy(places, monkeypatch):
         }
 
     table = Experiment(
-        "A table", "Paper 1", experiments.grid({"A": "a", "B": "b"}, {"natural": Measure("counted", counted)}),
+        "A table", "Paper 1", grid({"A": "a", "B": "b"}, {"natural": Measure("counted", counted)}),
         {("A", "natural"): 0.9},
         (
             Order("A above B", ("A", "natural"), ("B", "natural")),
@@ -170,10 +171,10 @@ def test_bad_requests_name_the_value():
 
 def test_equal_measures_share_a_key_and_different_ones_do_not():
     keys = [cell.measure.key for it in EXPERIMENTS.values() for cell in it.cells.values()]
-    same = experiments.CEM_3.cells[("AT", "robust")].measure.key
-    assert same == experiments.JEAT_3.cells[("AT", "robust")].measure.key and keys.count(same) > 2
+    same = experiments.cem.CEM_3.cells[("AT", "robust")].measure.key
+    assert same == experiments.jeat.JEAT_3.cells[("AT", "robust")].measure.key and keys.count(same) > 2
     assert measures.evaluated("jfs").key != measures.evaluated("jfs", equal_norm=True).key
-    assert len({experiments.attacked(a, r).key for a in ("pgd", "energy") for r in (0.1, 0.2)}) == 4
+    assert len({experiments.jeat.attacked(a, r).key for a in ("pgd", "energy") for r in (0.1, 0.2)}) == 4
 
 
 @pytest.mark.parametrize("target", EXPERIMENTS)

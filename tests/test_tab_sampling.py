@@ -20,9 +20,9 @@ from cemviz.samplers import SAMPLERS
 from cemviz.starts import STARTS
 from cemviz.ui import tab_sampling
 from cemviz.ui.controls import Session
-from cemviz.ui.tab_sampling import files, read
+from cemviz.ui.tab_sampling import files, prose, read
 from cemviz.ui.views import Panel, player_payload
-from cemviz.ui.words_sampling import AXES, CROWD_AXES, payload, summary
+from cemviz.ui.words_sampling import AXES, CROWD_AXES, OWN, payload, summary
 
 CONTROLS = ["mnist-at", "rcs", "none", "rcs", "uniform", "3, 7", 4, 0.5, 0.01, "6", 20, 1, "projection"]
 
@@ -202,7 +202,7 @@ def test_an_encoder_brings_its_samplers_numbers_start_and_number_of_chains(tab):
 def test_a_sampler_from_an_address_that_does_not_fit_is_shown_and_refused(tab):
     built, _ = tab
     go, _, _ = built.draw
-    steps = go(Session(), "mnist-uat", *CONTROLS[1:])
+    steps = go(Session(), None, "mnist-uat", *CONTROLS[1:])
     first = named(next(steps))
     assert first["samp-sampler-a"]["value"] == "rcs" and ("RCS: CEM (15)", "rcs") in first["samp-sampler-a"]["choices"]
     with pytest.raises(gr.Error, match="'rcs' needs a classifier; 'mnist-uat' is an encoder"):
@@ -212,7 +212,7 @@ def test_a_sampler_from_an_address_that_does_not_fit_is_shown_and_refused(tab):
 def test_what_this_machine_lacks_stays_on_the_page(tab):
     built, _ = tab
     go, _, _ = built.draw
-    steps = go(Session(), "mnist-uat", "langevin-pairs", *CONTROLS[2:5], "", *CONTROLS[6:])
+    steps = go(Session(), None, "mnist-uat", "langevin-pairs", *CONTROLS[2:5], "", *CONTROLS[6:])
     said = []
     with pytest.raises(gr.Error, match="images of nowhere"):
         for changes in steps:
@@ -230,6 +230,16 @@ def test_a_story_sets_every_number_of_its_runs(tab, key, steps, other):
         SAMPLE[key].runs[0].start,
     )
     assert told["samp-sampler-b"]["value"] == other and told["samp-features"]["visible"] == (key == "maxent-pgd")
+
+
+@pytest.mark.parametrize("key", SAMPLE)
+def test_a_storys_words_stand_above_its_own_runs_only(key):
+    runs = list(SAMPLE[key].runs)
+    assert prose(key, runs) == SAMPLE[key].story
+    assert prose(key, [replace(run, seed=9, steps=3, count=2) for run in runs]) == SAMPLE[key].story
+    for name, other in (("model", "mine"), ("sampler", "other"), ("start", "data")):
+        assert prose(key, [*runs[:-1], replace(runs[-1], **{name: other})]) == (OWN if len(runs) > 1 else "")
+    assert prose(None, runs) == (OWN if len(runs) > 1 else "") and prose(key, [runs[0]] * 3) == OWN
 
 
 @pytest.mark.parametrize("name", SAMPLE)

@@ -82,7 +82,7 @@ class Crowd:
                 marks = F.normalize(self.features(landmarks), dim=1)
             flat = torch.cat([flat, marks])
         _, _, axes = torch.linalg.svd(flat - flat.mean(0), full_matrices=False)
-        axes = axes[:2].T
+        axes = F.pad(axes, (0, 0, 0, 2))[:2].T  # a single feature, or a single image, has one direction
         axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()  # else their signs are the library's whim
         return path @ axes, None if marks is None else marks @ axes
 

@@ -44,7 +44,8 @@ INTRO = """# cemviz
 adversarial training flattens it, and samplers roll down it. Play the game in the plane, look at the landscape around a digit,
 then let a classifier turn noise into pictures."""
 
-# keeps the address current without a request; a value that is the default is left out, so that links stay short
+# keeps the address current without a request; a default is left out, so that links stay short, but not beside stories, which
+# have defaults of their own
 WRITE = """(value) => {{
   const address = new URL(location);
   const text = Array.isArray(value) ? value.join(',') : String(value);
@@ -122,6 +123,8 @@ def build(studio: Studio | None = None) -> gr.Blocks:
 
         params = {name: component for tab in built.values() for name, component in tab.params.items()}
 
+        names = {component: name for name, component in params.items()}
+        told = [tab.stories for tab in built.values() if tab.stories is not None]
         menus = {component: choices for tab in built.values() for component, choices in tab.menus.items()}
 
         def refresh() -> dict[Any, Any]:
@@ -129,22 +132,35 @@ def build(studio: Studio | None = None) -> gr.Blocks:
 
         def restore(request: gr.Request) -> dict[Any, Any]:
             asked, changes = dict(request.query_params), refresh()
+
+            def put(component: Any, value: Any) -> None:
+                change = value if isinstance(value, dict) else gr.update(value=value)
+                changes[component] = changes.get(component, {}) | change
+
+            def named(component: Any) -> Any:
+                return read(component, asked.get(names[component], ""), changes.get(component, {}).get("choices"))
+
+            for stories in told:
+                if isinstance(key := named(stories.menu), str):
+                    for component, value in stories.tell(key).items():
+                        put(component, value)
             for name, component in params.items():
                 if name in asked:
-                    menu = changes.get(component, {})
-                    value = read(component, asked[name], menu.get("choices"))
-                    changes[component] = menu | (value if isinstance(value, dict) else gr.update(value=value))
+                    put(component, named(component))
             return changes | ({tabs: gr.Tabs(selected=asked["tab"])} if asked.get("tab") in TABS else {})
 
-        loaded = page.load(restore, None, [*dict.fromkeys([*params.values(), *menus]), tabs], **LIGHT)
+        set_by_stories = [component for stories in told for component in stories.sets]
+        loaded = page.load(restore, None, [*dict.fromkeys([*params.values(), *menus, *set_by_stories]), tabs], **LIGHT)
         for tab in built.values():
             if tab.draw is not None:
                 function, inputs, outputs = tab.draw
                 loaded.then(function, inputs, outputs, show_progress="hidden", api_visibility="private", concurrency_limit=4)
-        for name, component in params.items():
-            default = component.value
-            text = ",".join(map(str, default)) if isinstance(default, list) else _js(default)
-            component.change(None, [component], None, js=WRITE.format(name=name, default=repr(text)))
+        for tab in built.values():
+            for name, component in tab.params.items():
+                default = component.value
+                text = ",".join(map(str, default)) if isinstance(default, list) else _js(default)
+                left_out = "null" if tab.stories is not None else repr(text)
+                component.change(None, [component], None, js=WRITE.format(name=name, default=left_out))
         running = [event for tab in built.values() for event in tab.running]
         # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
         tabs.select(lambda held: held.stops["playground"].set(), session, None, cancels=running, **LIGHT)

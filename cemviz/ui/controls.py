@@ -54,6 +54,25 @@ class Session:
         return Session()  # gradio copies a state's first value for every visitor; locks and nets cannot be copied
 
 
+Changes = dict[Any, Any]
+"""Component -> its new value, or a `gr.update`; what is not named stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stories:
+    """A tab's menu of named stories.
+
+    Attributes:
+        menu: chooses one.
+        tell: key -> what it sets.
+        sets: all that any of them sets.
+    """
+
+    menu: gr.components.Component
+    tell: Callable[[str], Changes]
+    sets: list[gr.components.Component]
+
+
 @dataclass(frozen=True, slots=True)
 class Tab:
     """What a tab module's `build(session, studio)` returns.
@@ -64,12 +83,14 @@ class Tab:
         running: events that go on by themselves until paused: another tab cancels them.
         menus: control -> what lists its choices: asked again on load and whenever a tab is opened, so that a model trained
             meanwhile appears.
+        stories: an address that names one sets all that it sets; what else the address names comes on top.
     """
 
     params: dict[str, gr.components.Component] = field(default_factory=dict)
     draw: tuple[Callable[..., Any], list[Any], list[Any]] | None = None
     running: list[Any] = field(default_factory=list)
     menus: dict[gr.components.Component, Callable[[], list[Any]]] = field(default_factory=dict)
+    stories: Stories | None = None
 
 
 def told(error: Exception) -> gr.Error:

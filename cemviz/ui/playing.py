@@ -158,13 +158,17 @@ def first(held: Session, layers: list[str], preset: str, *values: Any) -> tuple[
     return told, k, *draw(held, preset, status)
 
 
+def values_of(preset: str) -> list[Any]:
+    """The controls' values of a preset: its rules, and the seed."""
+    return [*(getattr(PLAY[preset].rules, key) for key in NAMES), PLAY[preset].seed]
+
+
 def choose(held: Session, preset: str) -> tuple[Any, ...]:
     """A preset: (its numbers and seed, story, K, frame)."""
-    rules = PLAY[preset].rules
-    values = [getattr(rules, key) for key in NAMES]
-    told, _, *frame = restart(held, preset, *values, PLAY[preset].seed)
+    values, rules = values_of(preset), PLAY[preset].rules
+    told, _, *frame = restart(held, preset, *values)
     values[list(NAMES).index("steps")] = gr.update(value=rules.steps, interactive=rules.rule == "maximin")
-    return *values, PLAY[preset].seed, told, *frame
+    return *values, told, *frame
 
 
 def change_rule(held: Session, preset: str, data: str, p0: str, rule: str, seed: float) -> tuple[Any, ...]:

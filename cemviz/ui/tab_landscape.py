@@ -12,7 +12,7 @@ from ..backend.presets import LANDSCAPE, lacking, playable
 from ..backend.readings import ITSELF
 from ..backend.studio import Studio
 from . import words_landscape as say
-from .controls import HEAVY, LIGHT, Session, Tab, guarded, guarded_stream
+from .controls import HEAVY, LIGHT, Changes, Session, Stories, Tab, guarded, guarded_stream
 from .plots_landscape import LEVELS, legend, shared, surface
 from .views import live_plot
 
@@ -20,9 +20,6 @@ LIMIT = 120.0
 """Seconds a picture may take on the page."""
 
 DIRECTIONS = {"random": "random × random (JEAT Fig. 2)", "adversarial": "adversarial × random"}
-
-Changes = dict[Any, Any]
-"""Component -> its new value; what is not named stays."""
 
 
 def draw(studio: Studio, held: Session, request: LandscapeRequest) -> Iterator[str | Panel]:
@@ -232,12 +229,17 @@ def build(session: gr.State, studio: Studio) -> Tab:
         at = float(f"{x:.3g}"), float(f"{y:.3g}"), drawn(held)[1][k].model
         return looked(held, by, kind, *at) | dict(zip(spot, at, strict=True))
 
-    def followed(chosen: list[str]) -> Changes:
+    def prose(key: str | None, chosen: list[str]) -> str:
+        """A story's words, as long as its models are chosen, and what other stories still wait for."""
+        own = [LANDSCAPE[key].story] if key in LANDSCAPE and LANDSCAPE[key].request.models == tuple(chosen) else []
+        return "  \n".join([*own, *lacking(LANDSCAPE, studio.cards())])
+
+    def followed(key: str | None, chosen: list[str]) -> Changes:
         kept, now = follow(studio, chosen)
         if now is None:
-            return {status: ""}
+            return {waiting: prose(key, chosen), status: ""}
         cards = studio.cards()
-        changes = {models: kept, status: f"Now all models are {cards[kept[0]].kind}s of {now}."}
+        changes = {waiting: prose(key, kept), models: kept, status: f"Now all models are {cards[kept[0]].kind}s of {now}."}
         if cards[chosen[0]].data == now:
             return changes
         offered = say.choices(now)
@@ -248,30 +250,29 @@ def build(session: gr.State, studio: Studio) -> Tab:
         }
 
     def tell(key: str) -> Changes:
-        """A story's models and image, its words, and what other stories still wait for."""
-        chosen, cards = LANDSCAPE[key], studio.cards()
-        request, of = chosen.request, cards[chosen.request.models[0]].data
+        """A story's models and image, and its words."""
+        request = LANDSCAPE[key].request
+        of = studio.cards()[request.models[0]].data
         return {
-            waiting: "  \n".join([chosen.story, *lacking(LANDSCAPE, cards)]),
+            waiting: prose(key, list(request.models)),
             models: list(request.models),
-            image: gr.Dropdown(choices=say.choices(of), value=request.image),
-            anchor: gr.Dropdown(choices=say.anchors(of), value=request.anchor),
+            image: gr.update(choices=say.choices(of), value=request.image),
+            anchor: gr.update(choices=say.anchors(of), value=request.anchor),
             directions: request.directions,
             radius: request.radius,
             seed: request.seed,
         }
 
+    told = [waiting, models, image, anchor, directions, radius, seed]
     inputs = [session, *shown, *spot, *asked]
     stream = guarded_stream(go)
     changed = [run.click, image.input, directions.input, radius.release, seed.submit, index.submit, anchor.input, other.submit]
     running = [
-        models.input(guarded(followed), models, [models, image, anchor, radius, status], **LIGHT).then(
+        models.input(guarded(followed), [story, models], [waiting, models, image, anchor, radius, status], **LIGHT).then(
             stream, inputs, outputs, **HEAVY
         ),
         gr.on(changed, stream, inputs, outputs, trigger_mode="always_last", **HEAVY),
-        story.input(guarded(tell), story, [waiting, models, image, anchor, directions, radius, seed], **LIGHT).then(
-            stream, inputs, outputs, **HEAVY
-        ),
+        story.input(guarded(tell), story, told, **LIGHT).then(stream, inputs, outputs, **HEAVY),
     ]
     gr.on([energy.input, levels.input], guarded(panels), [session, *shown, *spot], outputs, **LIGHT)
     gr.on([look.click, a.submit, b.submit, plane.input], guarded(looked), [session, *shown, *spot], outputs, **LIGHT)
@@ -283,7 +284,12 @@ def build(session: gr.State, studio: Studio) -> Tab:
         "l.dirs": directions, "l.levels": levels, "l.radius": radius, "l.seed": seed, "l.a": a, "l.b": b,
         "l.plane": plane, "l.story": story,
     }  # fmt: skip
-    return Tab(params, (stream, inputs, outputs), menus={story: stories, models: drawable, plane: drawable})
+    return Tab(
+        params,
+        (stream, inputs, outputs),
+        menus={story: stories, models: drawable, plane: drawable},
+        stories=Stories(story, tell, told),
+    )
 
 
 def _clicked(picked: Any, k: int) -> Any:

@@ -8,7 +8,7 @@ from ..backend.presets import PLAY
 from ..backend.studio import Studio
 from ..data.toys import P0S, TOYS
 from . import playing
-from .controls import LIGHT, Tab, guarded, guarded_stream
+from .controls import LIGHT, Stories, Tab, guarded, guarded_stream
 from .plots_playground import LAYERS
 from .views import live_plot
 
@@ -162,4 +162,5 @@ def build(session: gr.State, studio: Studio) -> Tab:
         "p.preset": preset, "p.data": data, "p.p0": p0, "p.rule": rule, "p.K": steps, "p.lambda": step, "p.inner": inner,
         "p.lr": lr, "p.seed": seed, "p.show": layers,
     }  # fmt: skip
-    return Tab(params, (guarded(playing.first), [session, layers, *controls], begun), [playing_now])
+    stories = Stories(preset, lambda key: dict(zip(controls[1:], playing.values_of(key), strict=True)), controls[1:])
+    return Tab(params, (guarded(playing.first), [session, layers, *controls], begun), [playing_now], stories=stories)

@@ -1,7 +1,7 @@
 """Sampling: chains step by step, two runs side by side from the same seeds."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from ..backend.sampling import FEATURES, USUAL, Chains, SampleRequest, offered, 
 from ..backend.studio import Studio
 from ..samplers import SAMPLERS, SETTINGS, suited
 from ..starts import STARTS
-from .controls import HEAVY, LIGHT, Session, Tab, guarded, guarded_stream
+from .controls import HEAVY, LIGHT, Changes, Session, Stories, Tab, guarded, guarded_stream
 from .views import chain_player
-from .words_sampling import HOW, NOTHING, payload, summary
+from .words_sampling import HOW, NOTHING, OWN, payload, summary
 
 NONE = "none"
 LIMIT = 60.0
@@ -25,9 +25,6 @@ LIMIT = 60.0
 
 MAX_PICTURES = 40_000
 """Chains times steps of a run: more than this a browser cannot unpack."""
-
-Changes = dict[Any, Any]
-"""Component -> its new value; what is not named stays."""
 
 
 def build(session: gr.State, studio: Studio) -> Tab:
@@ -113,9 +110,10 @@ def build(session: gr.State, studio: Studio) -> Tab:
             changes[control] = gr.update(choices=menu(keys if chosen in keys else [*keys, chosen]), value=chosen)
         return changes
 
-    def go(held: Session, *values: Any) -> Iterator[Changes]:
+    def go(held: Session, key: str | None, *values: Any) -> Iterator[Changes]:
         yield narrowed(*values[:4])
         requests = read(*values)
+        yield {story: prose(key, requests)}
         held.stops["sampling"].clear()
         done: list[Chains] = []
         try:
@@ -139,8 +137,9 @@ def build(session: gr.State, studio: Studio) -> Tab:
         finally:
             held.stops["sampling"].set()
 
-    outputs = [player, status, png, gif, npz, sampler_a, sampler_b, features]
-    running = run.click(guarded_stream(go), [session, *controls], outputs, trigger_mode="once", **HEAVY)
+    inputs = [session, preset, *controls]
+    outputs = [story, player, status, png, gif, npz, sampler_a, sampler_b, features]
+    running = run.click(guarded_stream(go), inputs, outputs, trigger_mode="once", **HEAVY)
 
     def tell(key: str) -> Changes:
         chosen = SAMPLE[key]
@@ -154,7 +153,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
         return asked | {story: chosen.story} | narrowed(*list(asked.values())[:4])
 
     chosen = preset.input(guarded(tell), preset, [story, *controls], **LIGHT)
-    told = chosen.then(guarded_stream(go), [session, *controls], outputs, **HEAVY)
+    told = chosen.then(guarded_stream(go), inputs, outputs, **HEAVY)
 
     def numbers(key: str, sampler: str, model: str) -> Changes:
         dyn = suited(sampler, studio.cards()[model].shape) if key == "suited" else SETTINGS[key].dynamics
@@ -190,9 +189,21 @@ def build(session: gr.State, studio: Studio) -> Tab:
     }  # fmt: skip
     return Tab(
         params,
-        (guarded_stream(go), [session, *controls], outputs),
+        (guarded_stream(go), inputs, outputs),
         menus={preset: told_of, model_a: sampled, model_b: others},
+        stories=Stories(preset, tell, [story, *controls]),
     )
+
+
+def prose(key: str | None, requests: list[SampleRequest]) -> str:
+    """The words of a story, as long as its models, samplers and start are what runs."""
+
+    def told(runs: Sequence[SampleRequest]) -> list[tuple[str, str, str]]:
+        return [(run.model, run.sampler, run.start) for run in runs]
+
+    if key in SAMPLE and told(SAMPLE[key].runs) == told(requests):
+        return SAMPLE[key].story
+    return OWN if len(requests) > 1 else ""
 
 
 def menu(samplers: list[str]) -> list[tuple[str, str]]:

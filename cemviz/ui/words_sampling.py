@@ -11,6 +11,8 @@ from .views import Panel, player_payload
 
 NOTHING = "There is no model here yet. Train one, for example with `python -m cemviz train mnist-at`, and reload the page."
 
+OWN = "A comparison of your own: both runs begin at the same starts and draw the same noise."
+
 DISTANCE = ("distance to x₀", "L2, pixel units")
 
 AXES: dict[str, tuple[str, str]] = {

@@ -1,0 +1,20 @@
+"""The papers' tables and figures: which models each rests on, how a cell is measured, what the paper says and claims."""
+
+from . import cem, jeat
+from .table import Cell, Experiment, Order, Place
+
+__all__ = ["EXPERIMENTS", "Cell", "Experiment", "Order", "Place"]
+
+EXPERIMENTS: dict[str, Experiment] = {
+    "cem-2": cem.CEM_2,
+    "cem-3": cem.CEM_3,
+    "cem-4": cem.CEM_4,
+    "cem-25": cem.CEM_25,
+    "cem-26": cem.CEM_26,
+    "jeat-1": jeat.JEAT_1,
+    "jeat-2": jeat.JEAT_2,
+    "jeat-3": jeat.JEAT_3,
+    "jeat-fig-2": jeat.JEAT_FIG_2,
+    "jeat-fig-3": jeat.JEAT_FIG_3,
+    "jeat-fig-5": jeat.JEAT_FIG_5,
+}

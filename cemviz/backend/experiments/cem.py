@@ -1,0 +1,119 @@
+"""Tables of CEM (Wang et al., ICLR 2022)."""
+
+from .. import measures
+from .table import ACCURACY, LINF, ON_MNIST, Cell, Experiment, Order, Place, grid
+
+CEM_3 = Experiment(
+    "Robustness of supervised adversarial training",
+    "CEM Table 3, ResNet-18",
+    grid(
+        {"standard": "mnist-standard-linf", "AT": "mnist-at-linf", "TRADES": "mnist-trades", "AT+CR": "mnist-at-cr"}, ACCURACY
+    ),
+    {
+        ("AT", "natural"): 0.837, ("AT", "robust"): 0.522, ("TRADES", "natural"): 0.825, ("TRADES", "robust"): 0.543,
+        ("AT+CR", "natural"): 0.815, ("AT+CR", "robust"): 0.552,
+    },
+    (
+        Order("AT is far more robust than standard training", ("AT", "robust"), ("standard", "robust")),
+        Order("TRADES is not less robust than AT", ("TRADES", "robust"), ("AT", "robust"), "not below"),
+        Order("AT+CR is not less robust than AT", ("AT+CR", "robust"), ("AT", "robust"), "not below"),
+    ),
+    ON_MNIST + " The weight of AT+CR is our choice.",
+)  # fmt: skip
+
+
+WEIGHTS = ("0.01", "0.03", "0.1", "0.3")
+
+CEM_25 = Experiment(
+    "The weight of consistency regularisation: a small sweep",
+    "CEM (25)",
+    {("0 (AT)", column): Cell("mnist-at-linf", m) for column, m in ACCURACY.items()}
+    | {
+        (weight, column): Cell("mnist-at-cr", m, changes=(("objective_args", f"weight:{weight}"),))
+        for weight in WEIGHTS
+        for column, m in ACCURACY.items()
+    },
+    {},
+    (),
+    ON_MNIST + " The paper names no weight.",
+)
+
+CEM_4 = Experiment(
+    "Robustness of unsupervised adversarial training, through a linear probe",
+    "CEM Table 4",
+    grid(
+        {"standard": "mnist-simclr-probe", "UAT": "mnist-uat-linf-probe", "UAT+UCR": "mnist-uat-ucr-probe"},
+        {
+            "natural": measures.evaluated("accuracy"),
+            "FGSM": measures.evaluated("robust", attack="fgsm", norm="linf", radius=0.2),
+            "PGD20": measures.evaluated("robust", **LINF),
+        },
+    ),
+    {
+        ("UAT", "natural"): 0.666, ("UAT", "FGSM"): 0.262, ("UAT", "PGD20"): 0.214,
+        ("UAT+UCR", "natural"): 0.720, ("UAT+UCR", "FGSM"): 0.307, ("UAT+UCR", "PGD20"): 0.246,
+        ("standard", "natural"): 0.915, ("standard", "FGSM"): 0.256, ("standard", "PGD20"): 0.008,
+    },
+    (
+        Order("UAT is far more robust than SimCLR (PGD-20)", ("UAT", "PGD20"), ("standard", "PGD20")),
+        Order("UAT+UCR is not less robust than UAT (PGD-20)", ("UAT+UCR", "PGD20"), ("UAT", "PGD20"), "not below"),
+        Order("UAT+UCR is not less accurate than UAT", ("UAT+UCR", "natural"), ("UAT", "natural"), "not below"),
+    ),
+    "MNIST in place of CIFAR-10, L∞ .2 in place of 8/255, encoders of 278,000 weights with 200 updates of 128 images: orders "
+    "compare, numbers do not. standard is SimCLR; UAT is A2A. The weight of UCR is our choice.",
+)  # fmt: skip
+
+CEM_26 = Experiment(
+    "The weight of unsupervised consistency regularisation: a small sweep",
+    "CEM (26)",
+    {("0 (UAT)", column): Cell("mnist-uat-linf-probe", m) for column, m in ACCURACY.items()}
+    | {
+        (weight, column): Cell("mnist-uat-ucr-probe", m, encoder=(("objective_args", f"weight:{weight}"),))
+        for weight in ("0.03", "0.1", "0.3")
+        for column, m in ACCURACY.items()
+    },
+    {},
+    (),
+    "MNIST, L∞ .2, linear probe, PGD-20. The paper names no weight.",
+)
+
+CEM_2_ROWS = {"TA": "ta", "Langevin": "langevin", "CS": "cs", "RCS": "rcs"}
+PAIRED = {
+    f"{title} {where}": {"sampler": sampler, "start": start}
+    for where, start in (("uncond", "gaussian"), ("cond", "class-gaussian"))
+    for title, sampler in (("PGD", "pgd"), ("MaxEnt", "maxent"))
+}
+"""Unsupervised rows: unconditional from one Gaussian of all images, conditional from class Gaussians."""
+CEM_2_PAPER: dict[Place, float] = {
+    (row, column): value
+    for row, pair in {
+        "TA": (9.26, 56.72), "Langevin": (9.65, 63.34), "CS": (9.77, 56.26), "RCS": (9.80, 55.91),
+        "PGD uncond": (5.35, 74.27), "MaxEnt uncond": (8.24, 41.80), "PGD cond": (5.85, 68.54), "MaxEnt cond": (8.68, 36.44),
+    }.items()
+    for column, value in zip(("IS", "FID"), pair, strict=True)
+}  # fmt: skip
+
+CEM_2 = Experiment(
+    "Sample quality of the samplers",
+    "CEM Table 2; unsupervised rows with its ResNet-18",
+    {
+        (row, m.upper()): Cell("mnist-at", measures.evaluated(m, sampler=sampler), "shipped")
+        for row, sampler in CEM_2_ROWS.items()
+        for m in ("is", "fid")
+    }
+    | {
+        (row, m.upper()): Cell("mnist-uat", measures.evaluated(m, **how), "shipped")
+        for row, how in PAIRED.items()
+        for m in ("is", "fid")
+    },
+    CEM_2_PAPER,
+    (
+        Order("RCS draws better than TA (FID)", ("TA", "FID"), ("RCS", "FID")),
+        Order("CS draws better than TA (FID)", ("TA", "FID"), ("CS", "FID")),
+        Order("MaxEnt draws better than PGD, unconditional (FID)", ("PGD uncond", "FID"), ("MaxEnt uncond", "FID")),
+        Order("MaxEnt draws better than PGD, conditional (FID)", ("PGD cond", "FID"), ("MaxEnt cond", "FID")),
+    ),
+    "MNIST in place of CIFAR-10. Supervised: AT at L2 radius 2, class Gaussians as starts, CEM's protocol, α .5, β 6, η .01, "
+    "K 20. Unsupervised: UAT (A2A) at L2 radius 1.5, batches of 250, α .7, no ball, η 0, K 30; unconditional from one Gaussian "
+    "of all images, conditional from class Gaussians.",
+)
