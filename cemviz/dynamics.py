@@ -103,8 +103,13 @@ def length(v: Tensor, norm: Norm = "l2") -> Tensor:
 
 
 def unit(v: Tensor) -> Tensor:
-    """Each sample divided by its L2 norm; a zero sample stays zero."""
-    return v / per_sample(length(v) + TINY, v)
+    """Each sample divided by its L2 norm; a zero sample stays zero.
+
+    A net sure of its label by m nats has a cross-entropy whose gradient is of the order of exp(-m): its squares underflow long
+    before it does, so that the largest coordinate is divided out first.
+    """
+    v = v / per_sample(length(v, "linf").clamp(min=torch.finfo(v.dtype).tiny), v)
+    return v / per_sample(length(v).clamp(min=1.0), v)
 
 
 def ball(x: Tensor, centre: Tensor, radius: float, norm: Norm = "l2") -> Tensor:

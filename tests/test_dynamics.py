@@ -83,6 +83,14 @@ def test_unit_has_length_one_and_keeps_a_zero_gradient_zero():
     torch.testing.assert_close(length(unit(g)), torch.tensor([1.0, 0.0, 1.0]).double())
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-20, 1.0, 1e20])
+def test_unit_has_length_one_however_small_the_gradient_of_a_confident_net(scale):
+    g = scale * rand(3, 2, 4, seed=1).float()
+    torch.testing.assert_close(length(unit(g)), torch.ones(3))
+    torch.testing.assert_close(unit(g), unit(g.double()).float())
+    assert torch.equal(unit(torch.full((1, 2), 1e-45)).isfinite(), torch.ones(1, 2, dtype=torch.bool))
+
+
 # chains --------------------------------------------------------------------------------------------------------------
 
 

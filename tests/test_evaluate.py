@@ -154,13 +154,24 @@ def test_more_samples_than_test_images_are_not_drawn(stored):
 
 
 def test_the_judge_is_never_compared_under_any_name(stored):
-    with pytest.raises(BadInput, match="model 'stripes-judge' is the judge of stripes: it is never one of the compared nets"):
+    with pytest.raises(BadInput, match="model 'stripes-judge' is a judge of stripes: it is never one of the compared nets"):
         run("stripes-judge", "fid")
     net, card = store.load("stripes-judge")
     store.save(net, replace(card, name="copy"))
     with pytest.raises(BadInput, match="model 'copy' is the judge 'stripes-judge' under another name"):
         run("copy", "is")
     assert run("stripes-judge", "jfs", count=5)[0]["value"] > 0  # it is measured where it does not judge
+
+
+def test_a_second_judge_sees_the_same_samples_in_its_own_way_and_is_no_more_compared_than_the_first(stored):
+    keep("stripes-judge-clean", 7)
+    first, second = run(metric="fid", **QUICK)[0], run(metric="fid", extractor="judge-stripes-judge-clean", **QUICK)[0]
+    assert second["extractor"] == "judge-stripes-judge-clean" and second["value"] != first["value"]
+    assert store.judges("stripes") == ["stripes-judge", "stripes-judge-clean"] and store.judges("stripe") == []
+    assert [card.name for card in store.compared("stripes")] == ["toy"]
+    for judge in store.judges("stripes"):
+        with pytest.raises(BadInput, match=f"'{judge}' is a judge of stripes"):
+            run(judge, "fid", extractor="judge-stripes-judge")
 
 
 def test_without_a_judge_the_error_says_how_to_train_it(stored):

@@ -185,15 +185,16 @@ def _drawn(request: EvaluateRequest, on: Subject, dyn: Dynamics, count: int) -> 
 
 
 def _extractor(request: EvaluateRequest, on: Subject) -> quality.Extractor:
-    """The one asked for, else Inception where it is, else the data set's judge, which never judges itself."""
-    name = f"{on.card.data}-judge"
-    asked = request.extractor or ("inception" if quality.inception_here() else f"judge-{name}")
-    choice("extractor", asked, ["inception", f"judge-{name}"])
-    if on.card.name == name:
-        raise BadInput("model", f"model {name!r} is the judge of {on.card.data}: it is never one of the compared nets")
+    """The one asked for, else Inception where it is, else the data set's judge; a judge never judges itself or another."""
+    usual, judges = f"{on.card.data}-judge", store.judges(on.card.data)
+    asked = request.extractor or ("inception" if quality.inception_here() else f"judge-{usual}")
+    choice("extractor", asked, ["inception", *dict.fromkeys(f"judge-{name}" for name in (usual, *judges))])
+    if on.card.name in judges:
+        raise BadInput("model", f"model {on.card.name!r} is a judge of {on.card.data}: it is never one of the compared nets")
     if asked == "inception":
         return quality.inception(on.device.torch)
-    if name not in store.cards():
+    name = asked.removeprefix("judge-")
+    if name not in judges:
         make = f"python -m cemviz train {name} --scale shipped"
         raise BadInput("extractor", f"there is no judge {name!r} to see the images of {on.card.data}; train it with: {make}")
     net, card = store.load(name, on.device.torch)

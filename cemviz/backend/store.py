@@ -88,9 +88,15 @@ def cards() -> dict[str, Card]:
 
 
 def compared(data: str) -> list[Card]:
-    """The classifiers of a data set that tables and grids compare: all but its judge, which is trained apart."""
-    judge = f"{data}-judge"
-    return [card for card in cards().values() if card.data == data and card.kind == "classifier" and card.name != judge]
+    """The classifiers of a data set that tables and grids compare: all but its judges, which are trained apart."""
+    apart = judges(data)
+    return [card for card in cards().values() if card.data == data and card.kind == "classifier" and card.name not in apart]
+
+
+def judges(data: str) -> list[str]:
+    """The stored classifiers that see samples for IS and FID: `DATA-judge`, the usual one, and any `DATA-judge-...`."""
+    first = f"{data}-judge"
+    return sorted((name for name in cards() if f"{name}-".startswith(f"{first}-")), key=len)
 
 
 def read_card(name: str) -> Card:

@@ -188,9 +188,14 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "mnist-prejeat": scales(PREJEAT, evidence=312, shipped=1405),
     "mnist-jem": scales(JEM, evidence=624, shipped=1874),
     "mnist-jeat": scales(JEAT, evidence=624, shipped=1874),
-    # trained apart, and on noise: a standard net takes the speckle that chains leave for the picture
+    # trained apart, and on noise: a standard net takes the speckle that chains leave for the picture.  A second judge, trained
+    # on clean images, stands beside it: to it speckle is most of the distance
     "mnist-judge": scales(
         replace(with_noise(0.3), title="MNIST, judge of samples", net_args={"width": 24}, lr=4e-3, norm="l2", radius=2.0),
+        evidence=312, shipped=938, average=0.995,
+    ),
+    "mnist-judge-clean": scales(
+        replace(MNIST_STANDARD, title="MNIST, judge of samples that minds speckle", net_args={"width": 24}),
         evidence=312, shipped=938, average=0.995,
     ),
     "cifar10-standard": scales(

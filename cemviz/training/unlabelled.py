@@ -82,7 +82,7 @@ def probe(encoder: str, row: Recipe) -> dict[str, Recipe]:
     """
     linear = replace(
         row, title=f"{row.title}: linear probe", kind="classifier", objective="standard", objective_args={}, net="small-resnet",
-        net_args={}, steps=400, lr=2e-2, weight_decay=0.0, attack_steps=0, attack_step=0.0, optimizer="adamw",
+        net_args={}, steps=400, lr=2e-3, weight_decay=0.0, attack_steps=0, attack_step=0.0, optimizer="adamw",
         schedule="one-cycle", encoder=encoder, source="CEM A.2: a linear layer on frozen features, standard training",
     )  # fmt: skip
     return scales(linear, evidence=400, shipped=800)
