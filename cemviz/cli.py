@@ -21,10 +21,11 @@ from .backend.evaluate import METRICS, EvaluateRequest, evaluate, summary
 from .backend.experiments import EXPERIMENTS
 from .backend.play import PlayRequest, play
 from .backend.presets import LANDSCAPE, PLAY, SAMPLE
+from .backend.provenance import TrainRequest
 from .backend.reproduce import ReproduceRequest, as_text, reproduce
 from .backend.sampling import USUAL, Chains, SampleRequest, sample
 from .backend.studio import Studio
-from .backend.train import TrainRequest, train, with_metric
+from .backend.train import train, with_metric
 from .data.images import DATASETS, DataMissing
 from .dynamics import Diverged
 from .samplers import SAMPLERS

@@ -18,12 +18,13 @@ from conftest import randn, seeded, toy_classifier
 
 from cemviz import cli
 from cemviz.attacks import threat
-from cemviz.backend import distributed, store
+from cemviz.backend import curves, distributed, store
 from cemviz.backend import train as backend
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.memory import OutOfMemory, smaller
-from cemviz.backend.train import TrainRequest, command, history_path, train
+from cemviz.backend.provenance import TrainRequest, command
+from cemviz.backend.train import train
 from cemviz.draws import Part, gathered, own, rand, total
 from cemviz.draws import randn as normal
 from cemviz.dynamics import Dynamics
@@ -142,11 +143,11 @@ def test_accelerate_launches_two_processes_of_which_one_writes_and_speaks(places
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["model"] == "two" and done.stderr.count(f"step {TINY['steps']}/{TINY['steps']}") == 1
-    card, history = store.read_card("two"), json.loads(history_path("two").read_text())
+    card, history = store.read_card("two"), json.loads(curves.path("two").read_text())
     assert card.metrics["accuracy"]["value"] == json.loads(done.stdout)["accuracy"]
     assert {p.name for p in (places / "models").rglob("*") if p.is_file()} == {"two.json", "two.safetensors"}
     list(train(TrainRequest("mnist-at-linf", out="one", changes=TINY), choose("cpu")))
-    one = json.loads(history_path("one").read_text())
+    one = json.loads(curves.path("one").read_text())
     for name, curve in one["terms"].items():
         assert curve == pytest.approx(history["terms"][name], rel=2e-4)  # five digits are kept
 

@@ -5,15 +5,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cemviz.backend import experiments, measures, store
+from cemviz.backend import experiments, measures, states, store
 from cemviz.backend import reproduce as engine
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.experiments import EXPERIMENTS, Cell, Experiment, Order
 from cemviz.backend.experiments.table import grid
 from cemviz.backend.measures import Measure
+from cemviz.backend.provenance import TrainRequest
 from cemviz.backend.reproduce import ReproduceRequest, as_text, reproduce, results
-from cemviz.backend.train import TrainRequest, train
+from cemviz.backend.train import train
 from cemviz.training.recipes import RECIPES, recipe
 from cemviz.ui.words_results import figure, table_html
 
@@ -87,9 +88,9 @@ def test_an_interrupted_run_that_the_recipe_has_left_behind_begins_anew(toy, mon
     long = TrainRequest("a", "evidence", "evidence/a-0", 0, {"steps": 50})
     running = train(long, choose("cpu"))
     next(running), running.close()
-    assert engine.state_path("evidence/a-0").is_file()
+    assert states.path("evidence/a-0").is_file()
     _, table = run(seeds=1)
-    assert table["rows"][0]["ours"] == 0.5 and not engine.state_path("evidence/a-0").is_file()
+    assert table["rows"][0]["ours"] == 0.5 and not states.path("evidence/a-0").is_file()
     assert store.read_card("evidence/a-0").steps == 3
 
 

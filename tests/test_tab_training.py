@@ -147,7 +147,7 @@ def page(places, monkeypatch):
     row = replace(RECIPES["mnist-standard"]["evidence"], net_args={"width": 4}, steps=4, batch=10, images=None, radius=0.3)
     monkeypatch.setitem(RECIPES, "tiny", {"evidence": row})
     monkeypatch.setattr(training, "RATE", 1e9)
-    monkeypatch.setattr("cemviz.backend.train.PROBES", 1)
+    monkeypatch.setattr("cemviz.backend.curves.PROBES", 1)
     return Page(Studio(choose("cpu")))
 
 

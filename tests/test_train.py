@@ -16,11 +16,12 @@ import torch
 from conftest import CLASSES, write_images
 
 from cemviz import cli
-from cemviz.backend import store
+from cemviz.backend import curves, states, store
 from cemviz.backend import train as backend
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.train import TrainRequest, command, state_path, statistics, train, with_metric
+from cemviz.backend.provenance import TrainRequest, command
+from cemviz.backend.train import statistics, train, with_metric
 from cemviz.data import images
 from cemviz.data.images import CIFAR10, DATASETS, DataMissing
 from cemviz.dynamics import Diverged
@@ -59,7 +60,7 @@ def test_a_run_tells_every_step_and_stores_a_model_with_its_card(places):
     assert (card.norm, card.radius) == ("l2", 0.3) and card.recipe_args["batch"] == 12 and card.device.startswith("CPU")
     assert card.net_args["width"] == 4 and card.net_args["outputs"] == 3 and len(card.net_args["mean"]) == 3
     assert card.sha256 == store.digest(places / "models" / "toy.safetensors") and len(card.created) == 10
-    assert not state_path("toy").exists()
+    assert not states.path("toy").exists()
 
 
 def test_the_command_on_a_card_makes_the_same_weights_again(places, monkeypatch, capsys):
@@ -101,19 +102,19 @@ def test_a_run_that_is_closed_and_resumed_ends_bit_equal_to_one_that_was_not(pla
         if told["step"] == stop:
             break
     first.close()
-    assert int(store.read_tensors(state_path("parts"))["step"]) == stop
+    assert int(store.read_tensors(states.path("parts"))["step"]) == stop
     told = run(request("parts", **asked, resume=True))
     assert [t["step"] for t in told] == list(range(stop + 1, 13))
-    assert store.read_card("parts").sha256 == store.read_card("whole").sha256 and not state_path("parts").exists()
+    assert store.read_card("parts").sha256 == store.read_card("whole").sha256 and not states.path("parts").exists()
 
 
 def test_a_run_that_is_killed_resumes_from_its_last_periodic_save(places, monkeypatch):
-    monkeypatch.setattr(backend, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(states, "SAVE_EVERY", -1.0)
     for told in train(request("whole"), choose("cpu")):
         if told["step"] == 5:
-            shutil.copy(state_path("whole"), places / "kept")
-    state_path("parts").parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(places / "kept", state_path("parts"))
+            shutil.copy(states.path("whole"), places / "kept")
+    states.path("parts").parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(places / "kept", states.path("parts"))
     told = run(request("parts", resume=True))
     assert told[0]["step"] == 6 and store.read_card("parts").sha256 == store.read_card("whole").sha256
 
@@ -140,7 +141,7 @@ def test_ten_kills_at_any_moment_lose_nothing_but_the_steps_since_the_last_save(
     """SIGKILL lands in a step, in a save or between the two; weights and curves end as those of a run that nobody stopped."""
     changes, chance, steps = changes | {"steps": "80"}, random.Random(7), []
     run(request("whole", **changes))
-    monkeypatch.setattr(backend, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(states, "SAVE_EVERY", -1.0)
     for kill in range(10):
         process, said = child(request("parts", resume=kill > 0, **changes))
         steps += [said.recv() for _ in range(chance.randint(1, 4))]
@@ -157,18 +158,18 @@ def test_ten_kills_at_any_moment_lose_nothing_but_the_steps_since_the_last_save(
     # a step is saved before it is told, so that no later process does it again, and at most the one being done is lost
     assert steps == sorted(set(steps)) and steps[-1] - len(steps) <= 10
     assert store.read_card("parts").sha256 == store.read_card("whole").sha256
-    curves = [json.loads(backend.history_path(name).read_text()) for name in ("parts", "whole")]
+    kept = [json.loads(curves.path(name).read_text()) for name in ("parts", "whole")]
     for key in ("steps", "lr", "terms", "probes"):
-        assert curves[0][key] == curves[1][key]
-    left = [path for path in places.rglob("*") if path.suffix == ".part" or path == state_path("parts")]
+        assert kept[0][key] == kept[1][key]
+    left = [path for path in places.rglob("*") if path.suffix == ".part" or path == states.path("parts")]
     assert left == []
 
 
 def test_half_written_files_of_a_killed_run_do_no_harm_and_are_swept_away(places):
     first = train(request(), choose("cpu"))
     next(first), first.close()
-    run_folder, models = state_path("toy").parent, places / "models"
-    whole = state_path("toy").read_bytes()
+    run_folder, models = states.path("toy").parent, places / "models"
+    whole = states.path("toy").read_bytes()
     ours = [run_folder / "toy.123.part", models / "toy.123.part", models / "toy.json.123.part"]
     others = [run_folder / "toy.2.123.part", run_folder / "toys.123.part"]  # of the models "toy.2" and "toys"
     for path in ours + others:
@@ -178,7 +179,7 @@ def test_half_written_files_of_a_killed_run_do_no_harm_and_are_swept_away(places
 
 
 def test_a_run_killed_after_its_last_step_still_gets_its_model(places, monkeypatch):
-    monkeypatch.setattr(backend, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(states, "SAVE_EVERY", -1.0)
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         patch.setattr(store, "save", lambda *_: 1 / 0)  # dies where it would store the model
         run(request())
@@ -203,7 +204,7 @@ def test_a_run_that_diverges_stores_no_model_and_keeps_its_last_good_state(place
     with pytest.raises(Diverged, match=r"lower lr \(1e\+06\)"):
         run(request(lr="1e6", clip="inf", schedule="constant", optimizer="sgd"))
     assert not (places / "models" / "toy.json").exists()
-    state = store.read_tensors(state_path("toy"))
+    state = store.read_tensors(states.path("toy"))
     assert 0 < int(state["step"]) < 12 and all(v.isfinite().all() for v in state.values() if v.is_floating_point())
 
 
@@ -301,7 +302,7 @@ def test_a_retry_halves_the_rate_again_each_time_even_when_it_diverges_at_once(p
     for _ in range(2):
         with pytest.raises(Diverged):
             run(replace(asked, retry=True))
-    assert rates == [1e9, 5e8, 2.5e8] and int(store.read_tensors(state_path("toy"))["retries"]) == 2
+    assert rates == [1e9, 5e8, 2.5e8] and int(store.read_tensors(states.path("toy"))["retries"]) == 2
 
 
 def test_a_retry_without_a_saved_state_is_refused(places):

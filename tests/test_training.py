@@ -8,13 +8,12 @@ import pytest
 import torch
 from conftest import write_images
 
-from cemviz.backend import runs, store, training
+from cemviz.backend import curves, runs, states, store, training
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.runs import RunRequest, histories, read_history, unfinished
 from cemviz.backend.store import BrokenCheckpoint
 from cemviz.backend.studio import Studio
-from cemviz.backend.train import history_path, state_path
 from cemviz.backend.training import Update, checked, discard, missing, proposed, run
 from cemviz.data.images import DataMissing
 from cemviz.dynamics import Diverged
@@ -35,7 +34,7 @@ def studio(places, monkeypatch):
         write_images(places / "data" / "mnist" / split, 3, seed, DIGITS, side=28, grey=True)
     monkeypatch.setitem(RECIPES, "tiny", {"evidence": ROW, "paper": ROW})
     monkeypatch.setattr(training, "RATE", 1e9)
-    monkeypatch.setattr("cemviz.backend.train.PROBES", 1)  # at the first update and the last one: probes take long
+    monkeypatch.setattr("cemviz.backend.curves.PROBES", 1)  # at the first update and the last one: probes take long
     return Studio(choose("cpu"))
 
 
@@ -183,13 +182,13 @@ def test_missing_images_are_said_and_never_fetched_unasked(studio, monkeypatch, 
 def test_discarding_deletes_an_unfinished_run_and_only_such(studio):
     go(studio, ASKED, stop_at=2)
     discard("my-run")
-    assert not unfinished() and not state_path("my-run").exists() and not list((store.folder() / "runs").iterdir())
+    assert not unfinished() and not states.path("my-run").exists() and not list((store.folder() / "runs").iterdir())
     with pytest.raises(BadInput, match="no unfinished run"):
         discard("my-run")
 
 
 def test_a_run_is_not_discarded_while_it_goes_on(studio, monkeypatch):
-    monkeypatch.setattr("cemviz.backend.train.SAVE_EVERY", -1.0)
+    monkeypatch.setattr("cemviz.backend.states.SAVE_EVERY", -1.0)
     going = run(studio, ASKED, threading.Event())
     next(going)
     with pytest.raises(BadInput, match="pause it first"):
@@ -200,7 +199,7 @@ def test_a_run_is_not_discarded_while_it_goes_on(studio, monkeypatch):
 def test_broken_files_are_named_or_left_out(studio):
     assert read_history("nobody") is None
     go(studio, ASKED)
-    path = history_path("my-run")
+    path = curves.path("my-run")
     for text in ("{", "[]", json.dumps({"steps": [1], "lr": [], "terms": {}, "probes": []})):
         path.write_text(text)
         with pytest.raises(BrokenCheckpoint, match="my-run"):

@@ -11,10 +11,9 @@ import torch
 from ..data import images
 from ..metrics.landscape import around, energies, shape
 from ..metrics.landscape import window as axis_of
-from . import store
+from . import curves, store
 from .device import Device
 from .evaluate import EvaluateRequest, evaluate
-from .train import history_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def over_training(delta: str, energy: str, what: str) -> Measure:
     }
 
     def measure(model: str, device: Device, data: str | None) -> dict[str, Any]:
-        history = json.loads(history_path(model).read_text())
+        history = json.loads(curves.path(model).read_text())
         values = [probe[delta][energy][0] for probe in history["probes"]]
         return {"value": float(pick[what](values)), "count": len(values), "split": "train", "extractor": None}
 

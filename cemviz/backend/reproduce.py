@@ -14,11 +14,13 @@ from statistics import mean, stdev
 from typing import Any
 
 from ..training.recipes import recipe
-from . import store
+from . import states, store
 from .checks import choice, number
 from .device import Device
 from .experiments import EXPERIMENTS, Cell, Experiment, Order, Place
-from .train import AnotherRun, TrainRequest, state_path, train, with_metric
+from .provenance import TrainRequest
+from .states import AnotherRun
+from .train import train, with_metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def _trained(asked: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
     try:
         yield from train(asked, device)
     except AnotherRun:
-        state_path(asked.out).unlink()
+        states.path(asked.out).unlink()
         yield from train(asked, device)
 
 

@@ -11,9 +11,8 @@ from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
-from . import store
+from . import curves, states, store
 from .store import BrokenCheckpoint
-from .train import history_path, state_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Unfinished:
 
 def beside(name: str) -> Path:
     """Where the request of a run lies."""
-    return state_path(name).with_suffix(".json")
+    return states.path(name).with_suffix(".json")
 
 
 def remember(request: RunRequest, diverged: str = "") -> None:
@@ -68,7 +67,7 @@ def unfinished() -> dict[str, Unfinished]:
     for path in sorted((store.folder() / "runs").glob("*.json")):
         try:
             held = json.loads(path.read_text(encoding="utf-8"))
-            with safe_open(state_path(path.stem), "pt") as state:
+            with safe_open(states.path(path.stem), "pt") as state:
                 step = int(state.get_tensor("step"))
             found[path.stem] = Unfinished(RunRequest(**held["request"]), step, held["diverged"])
         except (OSError, ValueError, TypeError, KeyError, SafetensorError):
@@ -78,7 +77,7 @@ def unfinished() -> dict[str, Unfinished]:
 
 def histories() -> list[str]:
     """Models whose curves are here, by name."""
-    return [name for name in store.cards() if history_path(name).is_file()]
+    return [name for name in store.cards() if curves.path(name).is_file()]
 
 
 def read_history(name: str) -> dict[str, Any] | None:
@@ -89,7 +88,7 @@ def read_history(name: str) -> dict[str, Any] | None:
     Raises:
         BrokenCheckpoint: the file cannot be read, or is not a history.
     """
-    path, state = history_path(name), state_path(name)
+    path, state = curves.path(name), states.path(name)
     try:
         if path.is_file():
             held = json.loads(path.read_text(encoding="utf-8"))

@@ -1,15 +1,9 @@
 """Train any recipe: resumable, guarded, and stored with a card that says how to make the model again."""
 
-import hashlib
-import json
-import math
-import shlex
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -26,60 +20,15 @@ from ..training.precision import PRECISIONS, Mixed
 from ..training.probes import SHOWN, Probe
 from ..training.recipe import SCHEDULES, Recipe, objective
 from ..training.recipes import recipe
-from . import store
+from . import curves, states, store
 from .checks import BadInput, choice
 from .device import Device
 from .distributed import Team, join, separate
 from .memory import OutOfMemory, full, smaller
-
-SAVE_EVERY = 30.0
-"""Seconds between two saves of the full state: what a killed run loses at most."""
-
-PROBES, CURVE = 24, 200
-"""Probes and points of the loss curve that a run keeps."""
+from .provenance import TrainRequest, card, fingerprint
 
 HELD, BANK = 100, 1000
 """Test images of a probe's accuracies; labelled training images among which an encoder's probe looks for neighbours."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainRequest:
-    """What to train.
-
-    Attributes:
-        recipe, scale: a row of RECIPES.
-        out: name of the model; None takes the recipe's.
-        seed: of weights, order, augmentation and attack.
-        changes: fields of the row to replace.
-        data: root of local image folders.
-        resume: go on from the saved state, if there is one.
-        retry: go on from the last good state of a run that diverged, with half the learning rate and the next seed's draws.
-        precision: key of PRECISIONS, of the passes through the net.
-    """
-
-    recipe: str
-    scale: str = "laptop"
-    out: str | None = None
-    seed: int = 0
-    changes: dict[str, Any] | None = None
-    data: str | None = None
-    resume: bool = False
-    retry: bool = False
-    precision: str = "fp32"
-
-
-class AnotherRun(ValueError):
-    """A saved state does not belong to what is to be trained."""
-
-
-def state_path(name: str) -> Path:
-    """Where the full state of an unfinished run lies."""
-    return store.folder() / "runs" / f"{store.checked(name)}.safetensors"
-
-
-def history_path(name: str) -> Path:
-    """Where the curves of a finished run lie."""
-    return store.folder() / "history" / f"{store.checked(name)}.json"
 
 
 def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
@@ -99,7 +48,7 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
     changes = request.changes or {}
     row = recipe(request.recipe, request.scale, **changes)
     name, dtype = request.out or request.recipe, PRECISIONS[choice("precision", request.precision, PRECISIONS)]
-    saved = state_path(name)  # refuses a bad name before the work, not after it
+    saved = states.path(name)  # refuses a bad name before the work, not after it
     known, team = DATASETS.get(row.data), join(device, row.batch)
     device = team.device
     with team.in_turn():
@@ -121,7 +70,9 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
         warnings.warn("BatchNorm's statistics are those of each process's part of the batch, not of the whole", stacklevel=2)
     if team.leads:
         store.sweep(saved), store.sweep(store.folder() / f"{name}.safetensors")
-    resume = _saved(saved, row, request) if (request.resume or request.retry) and saved.is_file() else None
+    wanted = (request.resume or request.retry) and saved.is_file()
+    run_id = fingerprint(row, request)
+    resume = states.reread(saved, run_id) if wanted else None
     if request.retry and resume is None:
         raise ValueError(f"there is no saved state of {name!r} to try again from; train it first, without --retry")
     done = int(resume["step"]) if resume else 0
@@ -142,25 +93,25 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
     run = loop.fit(
         net, goal, team.part(batches), row.steps, tried.optimizer_for(net),
         schedule=SCHEDULES[row.schedule], average=row.average, clip=row.clip, generators=generators, resume=resume,
-        probe=probe, probe_every=max(1, row.steps // PROBES), reduce=team.mean,
+        probe=probe, probe_every=max(1, row.steps // curves.PROBES), reduce=team.mean,
     )  # fmt: skip
     last_save, before = time.monotonic(), resume["seconds"].item() if resume else 0.0
-    history = _history(resume, row.kind)
+    history = curves.begun(resume, row.kind)
     progress = None
 
     def keep() -> None:
         if not team.leads:
             return
         if progress is not None:
-            _keep(saved, progress, history, before, retries, _fingerprint(row, request))
+            states.keep(saved, progress, history, before, retries, run_id)
         elif resume is not None:  # diverged at once: the next retry must not draw the same again
             store.write_tensors(saved, resume | {"retries": torch.tensor(retries)})
 
     try:
         for progress in run:
-            _note(history, progress)
+            curves.note(history, progress)
             if progress.step < row.steps:  # the last step's state is the model: resumed from, it would have nothing left to do
-                if time.monotonic() - last_save > SAVE_EVERY:
+                if time.monotonic() - last_save > states.SAVE_EVERY:
                     keep()
                     last_save = time.monotonic()
                 yield _told(progress, done, before, history)
@@ -180,15 +131,14 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
     if not team.leads:
         yield _told(progress, done, before, history)
         return
-    card = _card(request, row, name, net_args, held, progress, before, team)
     notes = [f"diverged and went on {retries} times, each with half the learning rate and draws of its own"] if retries else []
     if trained is not None:
         notes.append(f"reads {row.encoder} ({store.read_card(row.encoder).sha256[:12]})")
     if apart:
         notes.append(f"BatchNorm's statistics are of one process's 1/{team.world} of each batch")
-    card = replace(card, notes="; ".join(notes))
-    path = store.save(loop.averaged(progress.state()), card)
-    store.write_json(history_path(name), history | {"model": name, "sha256": store.digest(path)})
+    told = card(request, row, name, net_args, held, progress, before, team)
+    path = store.save(loop.averaged(progress.state()), replace(told, notes="; ".join(notes)))
+    store.write_json(curves.path(name), history | {"model": name, "sha256": store.digest(path)})
     saved.unlink(missing_ok=True)
     yield _told(progress, done, before, history) | {"model": name, "path": str(path)}
 
@@ -243,46 +193,6 @@ def _probe(
     return Probe(row.attack, dyn, (seen.floats(), seen.labels), starts, generator, chains)
 
 
-def _history(resume: dict[str, torch.Tensor] | None, kind: str) -> dict[str, Any]:
-    if resume is None:
-        return {"kind": kind, "steps": [], "lr": [], "terms": {}, "probes": []}
-    return json.loads(bytes(resume["history"].tolist()))
-
-
-def _note(history: dict[str, Any], progress: loop.Progress) -> None:
-    """Keep every point of a short run, and CURVE of a long one."""
-    if progress.probe is not None:
-        history["probes"].append({"step": progress.step} | progress.probe)
-    if progress.step % max(1, progress.steps // CURVE) == 0 or progress.step in (1, progress.steps):
-        history["steps"].append(progress.step)
-        history["lr"].append(float(f"{progress.lr:.4g}"))
-        for name, value in progress.terms.items():
-            history["terms"].setdefault(name, []).append(float(f"{value:.5g}"))
-
-
-def _keep(path: Path, progress: loop.Progress, history: dict[str, Any], before: float, retries: int, run: torch.Tensor) -> None:
-    """Everything in one file, so that no kill can split it."""
-    curves = torch.tensor(list(json.dumps(history).encode()), dtype=torch.uint8)
-    more = {"seconds": torch.tensor(before + progress.seconds), "retries": torch.tensor(retries), "run": run, "history": curves}
-    store.write_tensors(path, progress.state() | more)
-
-
-def _saved(path: Path, row: Recipe, request: TrainRequest) -> dict[str, torch.Tensor]:
-    state = store.read_tensors(path)
-    if not torch.equal(state["run"], _fingerprint(row, request)):
-        raise AnotherRun(
-            f"the saved state in {path.name} is of another run (recipe, scale, seed or a field); "
-            "give the same ones, or leave --resume out to begin anew"
-        )
-    return state
-
-
-def _fingerprint(row: Recipe, request: TrainRequest) -> torch.Tensor:
-    lower = [] if request.precision == "fp32" else [request.precision]
-    told = json.dumps([asdict(row), request.seed, *lower], sort_keys=True)
-    return torch.tensor(list(hashlib.sha256(told.encode()).digest()), dtype=torch.uint8)
-
-
 def _told(progress: loop.Progress, done: int, before: float, history: dict[str, Any]) -> dict[str, Any]:
     pace = progress.seconds / (progress.step - done)
     return {
@@ -295,55 +205,6 @@ def _told(progress: loop.Progress, done: int, before: float, history: dict[str, 
         "probe": progress.probe,
         "history": history,
     }
-
-
-def _card(
-    request: TrainRequest,
-    row: Recipe,
-    name: str,
-    net_args: dict[str, Any],
-    held: images.Images,
-    progress: loop.Progress,
-    before: float,
-    team: Team,
-) -> store.Card:
-    args = {k: v for k, v in asdict(row).items() if k != "encoder" or v is not None}
-    args |= {} if request.precision == "fp32" else {"precision": request.precision}
-    return store.Card(
-        name=name,
-        title=row.title,
-        kind=row.kind,
-        net=row.net,
-        net_args=net_args,
-        data=row.data,
-        shape=tuple(held.pixels.shape[1:]),
-        classes=held.classes,
-        recipe=request.recipe,
-        scale=request.scale,
-        recipe_args={k: "inf" if v == math.inf else v for k, v in args.items()},  # JSON has no infinity
-        norm=row.norm,
-        radius=row.radius,
-        seed=request.seed,
-        steps=row.steps,
-        seconds=round(before + progress.seconds, 1),
-        device=team.device.title,
-        command=command(request, team.world),
-        created=datetime.now(UTC).strftime("%Y-%m-%d"),
-    )
-
-
-def command(request: TrainRequest, world: int = 1) -> str:
-    """The command line that makes this model, by so many processes."""
-    launch = "python" if world == 1 else f"accelerate launch --multi_gpu --num_processes {world}"
-    words = [f"{launch} -m cemviz train", request.recipe, f"--scale {request.scale}", f"--seed {request.seed}"]
-    if request.out and request.out != request.recipe:
-        words.append(f"--out {request.out}")
-    if request.precision != "fp32":
-        words.append(f"--precision {request.precision}")
-    for key, value in (request.changes or {}).items():
-        told = ",".join(f"{k}:{v}" for k, v in value.items()) if isinstance(value, dict) else value
-        words.append(f"--set {shlex.quote(f'{key}={told}')}")
-    return " ".join(words)
 
 
 def with_metric(name: str, metric: str, value: dict[str, Any]) -> store.Card:

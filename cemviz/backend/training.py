@@ -18,11 +18,12 @@ from ..data.images import DATASETS, DataMissing
 from ..dynamics import Diverged
 from ..training.recipe import Recipe
 from ..training.recipes import RECIPES, recipe
-from . import store
+from . import states, store
 from .checks import BadInput, choice, number
+from .provenance import TrainRequest
 from .runs import RunRequest, beside, remember, unfinished
 from .studio import Studio
-from .train import TrainRequest, state_path, train
+from .train import train
 
 RATE = 3.0
 """Updates a second, at most; one that carries a probe, and the last one, always come."""
@@ -118,7 +119,7 @@ def checked(studio: Studio, request: RunRequest) -> TrainRequest:
     if request.mode == "start":
         if name in RECIPES or name in store.cards():
             raise BadInput("name", f"{name!r} is the name of another model; take {proposed(request.recipe)!r}, for example")
-        if state_path(name).is_file():
+        if states.path(name).is_file():
             raise BadInput("name", f"a run {name!r} is unfinished; resume it, discard it, or take another name")
     elif name not in unfinished():
         raise BadInput("name", f"there is no unfinished run {name!r} to go on with")
@@ -161,7 +162,7 @@ def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[
         Diverged: the guard stopped the run; its last good state is kept for mode "retry".
     """
     asked = checked(studio, request)
-    name, state = str(asked.out), state_path(str(asked.out))
+    name, state = str(asked.out), states.path(str(asked.out))
     with _lock:
         if state in _going:
             raise BadInput("name", f"a run {name!r} is going on; wait for it, or take another name")
@@ -236,7 +237,7 @@ def discard(name: str) -> None:
     if name not in unfinished():
         raise BadInput("run", f"there is no unfinished run {name!r}")
     with _lock:
-        if state_path(name) in _going:
+        if states.path(name) in _going:
             raise BadInput("run", f"the run {name!r} is going on; pause it first")
-        state_path(name).unlink(missing_ok=True)
+        states.path(name).unlink(missing_ok=True)
         beside(name).unlink(missing_ok=True)
