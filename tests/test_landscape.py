@@ -1,9 +1,7 @@
-"""The landscape of the page: windows and points against the net itself, what ships, and the tab's handlers."""
+"""Energies around an image: windows and points against the net itself, precomputed or not, of labels and of pairs."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
-import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -13,14 +11,13 @@ from cemviz.backend import assets, store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.landscape import ENERGIES, LandscapeRequest, Panel, landscape, point, precomputed
-from cemviz.backend.store import BrokenCheckpoint, Card
+from cemviz.backend.store import Card
 from cemviz.backend.studio import Studio
 from cemviz.backend.subjects import subject
 from cemviz.energies import against, pair
 from cemviz.nets import build
 from cemviz.ui import tab_landscape, words_landscape
-from cemviz.ui.controls import Session, Tab
-from cemviz.ui.plots_landscape import legend, shared, surface
+from cemviz.ui.plots_landscape import legend, shared
 
 SMALL = {"radius": 2.0, "side": 7}
 MADE = ("seeds", "grids", "gallery")  # accuracy under attack has tests of its own
@@ -191,6 +188,10 @@ def test_pixels_of_another_image_are_not_taken_for_the_precomputed_one(studio, m
     assert subject(studio, "stripes", "grid:0").x is not None
 
 
+def test_precomputed_is_empty_for_images_without_a_window(studio):
+    assert precomputed(studio, ask("gallery:0")) == {} == precomputed(studio, ask(seed=1))
+
+
 # ----------------------------------------------------------------------------------------------------------- points
 
 
@@ -285,162 +286,6 @@ def test_test_images_that_are_not_here(alone):
         panels(alone, ask("test:0"))
 
 
-# ----------------------------------------------------------------------------------------------------------- assets
-
-
-def test_make_tells_and_writes(studio):
-    written = [step for step in studio.told if "path" in step]
-    assert [step["asset"] for step in written] == ["seeds", "grids", "gallery"]
-    grids = [step for step in studio.told if step["asset"] == "grids" and "done" in step]
-    assert [step["done"] for step in grids] == list(range(1, 13)) and grids[0]["of"] == 12  # 2 models, 2 kinds, 3 images
-    assert store.load_gaussians("stripes").means.shape == (4, 192)
-    assert {path.suffix for path in store.folder().rglob("*") if path.is_file()} == {".safetensors", ".json"}
-
-
-def test_make_gives_the_same_bytes_again(studio):
-    files = sorted(path for kind in ("seeds", "grids", "gallery") for path in (store.folder() / kind).iterdir())
-    before = [path.read_bytes() for path in files]
-    assert len(files) == 5
-    list(assets.make(studio, "stripes", only=MADE))
-    assert before == [path.read_bytes() for path in files]
-
-
-def test_grids_hold_one_test_image_a_class_and_no_pixels(studio):
-    held, test = assets.grids("stripes"), studio.test_images("stripes")
-    assert held.labels == (0, 1, 2) and held.classes == CLASSES and held.indices == (0, 1, 2)
-    assert held.pixels == tuple(assets.fingerprint(test.pixels[i]) for i in held.indices)
-    assert {t.dtype for t in held.tensors.values()} == {torch.float16} and len(held.tensors) == 8
-    assert all(t.shape == (3, 7, 7) for t in held.tensors.values())
-    assert held.models == {name: c.sha256 for name, c in store.cards().items()}
-
-
-def test_averages_are_means_over_the_images(studio):
-    held, cards = assets.grids("stripes"), store.cards()
-    for energy in ENERGIES:
-        mean = held.averages(cards["stripes-at"], "random", energy)
-        shapes = [panels(studio, ask(f"grid:{i}", "stripes-at"))[0].shapes[energy] for i in range(3)]
-        assert mean == pytest.approx({k: np.mean([asdict(s)[k] for s in shapes]) for k in mean}, rel=1e-5)
-
-
-def test_the_gallery_is_what_the_model_drew(studio):
-    held = assets.gallery("stripes")
-    assert held.model == "stripes-at" and held.sha256 == store.read_card("stripes-at").sha256
-    assert held.images.dtype == torch.uint8 and held.images.shape == (6, 3, 8, 8)
-    assert held.labels.tolist() == [0, 1, 2] * 2 and held.classes == CLASSES * 2
-    assert held.settings["sampler"] == "rcs" and held.settings["seed"] == 0
-
-
-def test_make_says_what_it_skips(places):
-    studio = Studio(choose("cpu"))
-    told = list(assets.make(studio, "stripes", only=("grids", "gallery")))
-    assert [("skipped" in step, step["asset"]) for step in told] == [(True, "grids"), (True, "gallery")]
-    assert assets.grids("stripes") is None and assets.gallery("stripes") is None
-    with pytest.raises(BadInput, match="only is 'moons'"):
-        list(assets.make(studio, "stripes", only=("moons",)))
-
-
-@pytest.mark.parametrize("spoil", ["tensors", "words", "exchanged"])
-def test_spoiled_assets_are_refused_with_the_cure(studio, spoil):
-    path = store.folder() / "grids" / "stripes.safetensors"
-    if spoil == "tensors":
-        path.write_bytes(path.read_bytes()[:-7])
-    elif spoil == "words":
-        path.with_suffix(".json").write_text("{")
-    else:
-        path.write_bytes((store.folder() / "gallery" / "stripes.safetensors").read_bytes())
-    with pytest.raises(BrokenCheckpoint, match="python -m cemviz assets stripes"):
-        assets.grids("stripes")
-
-
-# -------------------------------------------------------------------------------------------------------------- tab
-
-
-def page(studio: Studio) -> tuple[gr.Blocks, Tab]:
-    with gr.Blocks() as blocks:
-        tab = tab_landscape.build(gr.State(Session()), studio)
-    return blocks, tab
-
-
-def first_view(tab: Tab, held: Session, **changes) -> list[dict]:
-    function, inputs, _ = tab.draw
-    names = {id(component): name for name, component in tab.params.items()}
-    values = [changes.get(names[id(c)], c.value) for c in inputs[1:]]
-    return [{getattr(k, "elem_id", None) or k: v for k, v in changed.items()} for changed in function(held, *values)]
-
-
-def test_the_first_view_is_precomputed(alone):
-    _, tab = page(alone)
-    held = Session()
-    steps = first_view(tab, held)
-    view = next(step for step in steps if "land-plot-0" in step)
-    assert json.loads(view["land-plot-1"])["data"][0]["type"] == "contour"
-    assert "precomputed" in view["land-caption-0"] and "Mean over all 3" in view["land-status"]
-    assert "0 is the image" in view["land-scale"]
-    assert "not on this machine" in steps[-1]["land-table"]
-    assert len(held.held["landscape"][1]) == 2 and len(alone.jobs._line) == 0
-
-
-def test_every_control_is_interactive_and_every_endpoint_private(studio):
-    blocks, tab = page(studio)
-    assert all(component.interactive for component in tab.params.values())
-    assert all(name.startswith("l.") for name in tab.params)
-    assert all(component.elem_id.startswith("land-") for component in tab.params.values())
-    public = [fn.name for fn in blocks.fns.values() if fn.api_visibility != "private"]
-    assert not public
-
-
-def test_a_live_picture_shows_each_panel_as_it_comes(studio):
-    _, tab = page(studio)
-    steps = first_view(tab, Session(), **{"l.image": "gallery:1"})
-    shown = [sum(step.get(f"land-plot-{k}") is not None for k in range(4)) for step in steps]
-    assert [n for n in shown if n] == [1, 2, 2]
-    assert any("points" in step.get("land-status", "") for step in steps)
-    assert "by construction" in steps[-2]["land-status"] and steps[-1]["land-picture"].visible
-
-
-def test_stop_keeps_what_is_there(studio):
-    held = Session()
-    items = tab_landscape.draw(studio, held, ask("gallery:0"))
-    assert "points" in next(items)
-    held.stops["landscape"].set()
-    rest = list(items)
-    assert [p.model for p in held.held["landscape"][1]] == ["stripes-standard"] and "Stopped." in held.held["landscape"][2]
-    assert len(rest) == 1 and not studio.jobs._line  # the device is free again
-
-
-def test_a_click_looks_at_the_point(studio):
-    blocks, tab = page(studio)
-    held = Session()
-    first_view(tab, held, **{"l.dirs": "adversarial"})
-    click = [fn.fn for fn in blocks.fns.values() if fn.name == "handler" and "event" in fn.fn.__code__.co_varnames]
-    event = type("Event", (), {"x": 0.6667, "y": -1.3333})()
-    changed = {getattr(k, "elem_id", None): v for k, v in click[1](held, "joint", "raw", event).items()}
-    assert (changed["land-a"], changed["land-b"], changed["land-plane"]) == (0.667, -1.33, "stripes-at")
-    assert "0.67" in changed["land-table"] and changed["land-picture"].visible
-    rings = [len(json.loads(changed[f"land-plot-{k}"])["data"]) for k in (0, 1)]
-    assert rings == [4, 6]  # the ring is in the plane that was clicked
-
-
-def test_errors_reach_the_visitor(studio):
-    _, tab = page(studio)
-    with pytest.raises(gr.Error, match="give a whole number from 0 to 29"):
-        first_view(tab, Session(), **{"l.image": "test", "l.index": 99})
-    assert first_view(tab, Session(), **{"l.models": []}) == [{"land-status": "Choose at least one model."}]
-
-
-def test_a_page_without_models_says_so(places):
-    _, tab = page(Studio(choose("cpu")))
-    assert "Train one" in first_view(tab, Session())[0]["land-status"]
-
-
-def test_models_follow_the_last_chosen_data_set(studio):
-    for seed, name in enumerate(("mnist-standard", "mnist-at")):
-        save(name, seed, data="mnist")
-    assert tab_landscape.follow(studio, ["stripes-at", "stripes-standard"]) == (["stripes-at", "stripes-standard"], None)
-    assert tab_landscape.follow(studio, ["stripes-at", "mnist-at"]) == (["mnist-at", "mnist-standard"], "mnist")
-    assert tab_landscape.follow(studio, []) == ([], None)
-
-
 # ---------------------------------------------------------------------------------------------------------- encoders
 
 
@@ -509,60 +354,3 @@ def test_without_the_data_set_an_encoder_wants_images_of_the_gallery(pairs, monk
     with pytest.raises(BadInput, match=r"not on this machine.*or an image of the gallery"):
         panels(there, ask("gallery:1", "stripes-uat", anchor="grid:1"))
     assert len(panels(there, ask("gallery:1", "stripes-uat", anchor="gallery:0"))) == 1
-
-
-def test_the_page_offers_an_anchor_for_encoders_and_names_their_energies(pairs):
-    _, tab = page(pairs)
-    view = {"l.models": ["stripes-simclr", "stripes-uat"], "l.image": "gallery:1"}
-    first, *_, last = first_view(tab, Session(), **view)
-    assert first["land-anchor"]["visible"] and not first["land-other"]["visible"]
-    assert [title for title, _ in first["land-energy"]["choices"]] == ["E(x, x′)", "E(x)"]
-    assert "E(x, x′)" in last["land-table"]
-    scales = [first_view(tab, Session(), **view, **{"l.levels": kind})[-2]["land-scale"] for kind in ("relative", "raw")]
-    assert "E(x, x′) − E(image, x′)" in scales[0] and "cosine over τ" in scales[1]
-    steps = first_view(tab, Session(), **view, **{"l.anchor": "test", "l.other": 3})
-    assert steps[0]["land-other"]["visible"] and "another image" in steps[-2]["land-status"]
-    told = first_view(tab, Session(), **view)[-2]["land-status"]
-    assert "by construction" in told
-    classifiers = first_view(tab, Session())[0]
-    assert not classifiers["land-anchor"]["visible"] and dict(classifiers["land-energy"]["choices"])["E(x, y)"] == "joint"
-
-
-# ---------------------------------------------------------------------------------------------------------- figures
-
-
-@pytest.mark.parametrize("kind", ["relative", "raw"])
-def test_all_panels_share_one_scale(studio, kind):
-    graph_objects = pytest.importorskip("plotly.graph_objects")
-    both = panels(studio, ask())
-    levels = shared(both, "joint", kind)
-    for panel in both:
-        figure = json.loads(surface(panel, levels, "random", (0.5, 0.5)))
-        graph_objects.Figure(figure)  # raises on a wrong property
-        fill, line = figure["data"][:2]
-        assert (fill["zmin"], fill["zmax"], fill["contours"]["size"]) == (levels.low, levels.high, levels.step)
-        here = 0.0 if kind == "relative" else panel.here("joint")
-        assert line["contours"]["start"] == pytest.approx(here, abs=1e-6)
-        assert levels.low <= here <= levels.high and 5 <= (levels.high - levels.low) / levels.step <= 21
-    assert levels.low == pytest.approx(min((p.grids["joint"] - levels.zero(p)).min() for p in both))
-    assert levels.name.split(" [")[0] in legend(levels)
-
-
-def test_a_constant_energy_can_be_drawn(studio):
-    flat = replace(panels(studio, ask())[0], grids={k: np.ones((7, 7), np.float32) for k in ENERGIES})
-    assert "contour" in surface(flat, shared([flat], "joint", "relative"), "random")
-
-
-def test_captions_tell_an_edge_from_a_minimum(studio):
-    panel = panels(studio, ask())[0]
-    shape = panel.shapes["joint"]
-    for a, told in ((2.0, "may lie farther"), (0.67, "0.7 away")):
-        moved = replace(panel, shapes={"joint": replace(shape, a=a, b=0.0, offset=a, depth=1.25)})
-        assert told in words_landscape.caption(moved, "joint")
-    assert "image is the lowest" in words_landscape.caption(
-        replace(panel, shapes={"joint": replace(shape, offset=0.0)}), "joint"
-    )
-
-
-def test_precomputed_is_empty_for_images_without_a_window(studio):
-    assert precomputed(studio, ask("gallery:0")) == {} == precomputed(studio, ask(seed=1))

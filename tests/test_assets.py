@@ -1,0 +1,81 @@
+"""What ships beside the models: energy grids and samples, made again byte for byte, and refused where they are spoiled."""
+
+# ruff: noqa: F811  (fixtures)
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+from conftest import CLASSES
+from test_landscape import MADE, ask, panels, studio  # noqa: F401
+
+from cemviz.backend import assets, store
+from cemviz.backend.checks import BadInput
+from cemviz.backend.device import choose
+from cemviz.backend.landscape import ENERGIES
+from cemviz.backend.store import BrokenCheckpoint
+from cemviz.backend.studio import Studio
+
+
+def test_make_tells_and_writes(studio):
+    written = [step for step in studio.told if "path" in step]
+    assert [step["asset"] for step in written] == ["seeds", "grids", "gallery"]
+    grids = [step for step in studio.told if step["asset"] == "grids" and "done" in step]
+    assert [step["done"] for step in grids] == list(range(1, 13)) and grids[0]["of"] == 12  # 2 models, 2 kinds, 3 images
+    assert store.load_gaussians("stripes").means.shape == (4, 192)
+    assert {path.suffix for path in store.folder().rglob("*") if path.is_file()} == {".safetensors", ".json"}
+
+
+def test_make_gives_the_same_bytes_again(studio):
+    files = sorted(path for kind in ("seeds", "grids", "gallery") for path in (store.folder() / kind).iterdir())
+    before = [path.read_bytes() for path in files]
+    assert len(files) == 5
+    list(assets.make(studio, "stripes", only=MADE))
+    assert before == [path.read_bytes() for path in files]
+
+
+def test_grids_hold_one_test_image_a_class_and_no_pixels(studio):
+    held, test = assets.grids("stripes"), studio.test_images("stripes")
+    assert held.labels == (0, 1, 2) and held.classes == CLASSES and held.indices == (0, 1, 2)
+    assert held.pixels == tuple(assets.fingerprint(test.pixels[i]) for i in held.indices)
+    assert {t.dtype for t in held.tensors.values()} == {torch.float16} and len(held.tensors) == 8
+    assert all(t.shape == (3, 7, 7) for t in held.tensors.values())
+    assert held.models == {name: c.sha256 for name, c in store.cards().items()}
+
+
+def test_averages_are_means_over_the_images(studio):
+    held, cards = assets.grids("stripes"), store.cards()
+    for energy in ENERGIES:
+        mean = held.averages(cards["stripes-at"], "random", energy)
+        shapes = [panels(studio, ask(f"grid:{i}", "stripes-at"))[0].shapes[energy] for i in range(3)]
+        assert mean == pytest.approx({k: np.mean([asdict(s)[k] for s in shapes]) for k in mean}, rel=1e-5)
+
+
+def test_the_gallery_is_what_the_model_drew(studio):
+    held = assets.gallery("stripes")
+    assert held.model == "stripes-at" and held.sha256 == store.read_card("stripes-at").sha256
+    assert held.images.dtype == torch.uint8 and held.images.shape == (6, 3, 8, 8)
+    assert held.labels.tolist() == [0, 1, 2] * 2 and held.classes == CLASSES * 2
+    assert held.settings["sampler"] == "rcs" and held.settings["seed"] == 0
+
+
+def test_make_says_what_it_skips(places):
+    studio = Studio(choose("cpu"))
+    told = list(assets.make(studio, "stripes", only=("grids", "gallery")))
+    assert [("skipped" in step, step["asset"]) for step in told] == [(True, "grids"), (True, "gallery")]
+    assert assets.grids("stripes") is None and assets.gallery("stripes") is None
+    with pytest.raises(BadInput, match="only is 'moons'"):
+        list(assets.make(studio, "stripes", only=("moons",)))
+
+
+@pytest.mark.parametrize("spoil", ["tensors", "words", "exchanged"])
+def test_spoiled_assets_are_refused_with_the_cure(studio, spoil):
+    path = store.folder() / "grids" / "stripes.safetensors"
+    if spoil == "tensors":
+        path.write_bytes(path.read_bytes()[:-7])
+    elif spoil == "words":
+        path.with_suffix(".json").write_text("{")
+    else:
+        path.write_bytes((store.folder() / "gallery" / "stripes.safetensors").read_bytes())
+    with pytest.raises(BrokenCheckpoint, match="python -m cemviz assets stripes"):
+        assets.grids("stripes")

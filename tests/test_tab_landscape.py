@@ -1,0 +1,156 @@
+"""The landscape tab: its handlers without a browser, its figures and captions."""
+
+# ruff: noqa: F811  (fixtures)
+import json
+from dataclasses import replace
+
+import gradio as gr
+import numpy as np
+import pytest
+from test_landscape import alone, ask, pairs, panels, save, studio  # noqa: F401
+
+from cemviz.backend.device import choose
+from cemviz.backend.landscape import ENERGIES
+from cemviz.backend.studio import Studio
+from cemviz.ui import tab_landscape, words_landscape
+from cemviz.ui.controls import Session, Tab
+from cemviz.ui.plots_landscape import legend, shared, surface
+
+
+def page(studio: Studio) -> tuple[gr.Blocks, Tab]:
+    with gr.Blocks() as blocks:
+        tab = tab_landscape.build(gr.State(Session()), studio)
+    return blocks, tab
+
+
+def first_view(tab: Tab, held: Session, **changes) -> list[dict]:
+    function, inputs, _ = tab.draw
+    names = {id(component): name for name, component in tab.params.items()}
+    values = [changes.get(names[id(c)], c.value) for c in inputs[1:]]
+    return [{getattr(k, "elem_id", None) or k: v for k, v in changed.items()} for changed in function(held, *values)]
+
+
+def test_the_first_view_is_precomputed(alone):
+    _, tab = page(alone)
+    held = Session()
+    steps = first_view(tab, held)
+    view = next(step for step in steps if "land-plot-0" in step)
+    assert json.loads(view["land-plot-1"])["data"][0]["type"] == "contour"
+    assert "precomputed" in view["land-caption-0"] and "Mean over all 3" in view["land-status"]
+    assert "0 is the image" in view["land-scale"]
+    assert "not on this machine" in steps[-1]["land-table"]
+    assert len(held.held["landscape"][1]) == 2 and len(alone.jobs._line) == 0
+
+
+def test_every_control_is_interactive_and_every_endpoint_private(studio):
+    blocks, tab = page(studio)
+    assert all(component.interactive for component in tab.params.values())
+    assert all(name.startswith("l.") for name in tab.params)
+    assert all(component.elem_id.startswith("land-") for component in tab.params.values())
+    public = [fn.name for fn in blocks.fns.values() if fn.api_visibility != "private"]
+    assert not public
+
+
+def test_a_live_picture_shows_each_panel_as_it_comes(studio):
+    _, tab = page(studio)
+    steps = first_view(tab, Session(), **{"l.image": "gallery:1"})
+    shown = [sum(step.get(f"land-plot-{k}") is not None for k in range(4)) for step in steps]
+    assert [n for n in shown if n] == [1, 2, 2]
+    assert any("points" in step.get("land-status", "") for step in steps)
+    assert "by construction" in steps[-2]["land-status"] and steps[-1]["land-picture"].visible
+
+
+def test_stop_keeps_what_is_there(studio):
+    held = Session()
+    items = tab_landscape.draw(studio, held, ask("gallery:0"))
+    assert "points" in next(items)
+    held.stops["landscape"].set()
+    rest = list(items)
+    assert [p.model for p in held.held["landscape"][1]] == ["stripes-standard"] and "Stopped." in held.held["landscape"][2]
+    assert len(rest) == 1 and not studio.jobs._line  # the device is free again
+
+
+def test_a_click_looks_at_the_point(studio):
+    blocks, tab = page(studio)
+    held = Session()
+    first_view(tab, held, **{"l.dirs": "adversarial"})
+    click = [fn.fn for fn in blocks.fns.values() if fn.name == "handler" and "event" in fn.fn.__code__.co_varnames]
+    event = type("Event", (), {"x": 0.6667, "y": -1.3333})()
+    changed = {getattr(k, "elem_id", None): v for k, v in click[1](held, "joint", "raw", event).items()}
+    assert (changed["land-a"], changed["land-b"], changed["land-plane"]) == (0.667, -1.33, "stripes-at")
+    assert "0.67" in changed["land-table"] and changed["land-picture"].visible
+    rings = [len(json.loads(changed[f"land-plot-{k}"])["data"]) for k in (0, 1)]
+    assert rings == [4, 6]  # the ring is in the plane that was clicked
+
+
+def test_errors_reach_the_visitor(studio):
+    _, tab = page(studio)
+    with pytest.raises(gr.Error, match="give a whole number from 0 to 29"):
+        first_view(tab, Session(), **{"l.image": "test", "l.index": 99})
+    assert first_view(tab, Session(), **{"l.models": []}) == [{"land-status": "Choose at least one model."}]
+
+
+def test_a_page_without_models_says_so(places):
+    _, tab = page(Studio(choose("cpu")))
+    assert "Train one" in first_view(tab, Session())[0]["land-status"]
+
+
+def test_models_follow_the_last_chosen_data_set(studio):
+    for seed, name in enumerate(("mnist-standard", "mnist-at")):
+        save(name, seed, data="mnist")
+    assert tab_landscape.follow(studio, ["stripes-at", "stripes-standard"]) == (["stripes-at", "stripes-standard"], None)
+    assert tab_landscape.follow(studio, ["stripes-at", "mnist-at"]) == (["mnist-at", "mnist-standard"], "mnist")
+    assert tab_landscape.follow(studio, []) == ([], None)
+
+
+def test_the_page_offers_an_anchor_for_encoders_and_names_their_energies(pairs):
+    _, tab = page(pairs)
+    view = {"l.models": ["stripes-simclr", "stripes-uat"], "l.image": "gallery:1"}
+    first, *_, last = first_view(tab, Session(), **view)
+    assert first["land-anchor"]["visible"] and not first["land-other"]["visible"]
+    assert [title for title, _ in first["land-energy"]["choices"]] == ["E(x, x′)", "E(x)"]
+    assert "E(x, x′)" in last["land-table"]
+    scales = [first_view(tab, Session(), **view, **{"l.levels": kind})[-2]["land-scale"] for kind in ("relative", "raw")]
+    assert "E(x, x′) − E(image, x′)" in scales[0] and "cosine over τ" in scales[1]
+    steps = first_view(tab, Session(), **view, **{"l.anchor": "test", "l.other": 3})
+    assert steps[0]["land-other"]["visible"] and "another image" in steps[-2]["land-status"]
+    told = first_view(tab, Session(), **view)[-2]["land-status"]
+    assert "by construction" in told
+    classifiers = first_view(tab, Session())[0]
+    assert not classifiers["land-anchor"]["visible"] and dict(classifiers["land-energy"]["choices"])["E(x, y)"] == "joint"
+
+
+# ---------------------------------------------------------------------------------------------------------- figures
+
+
+@pytest.mark.parametrize("kind", ["relative", "raw"])
+def test_all_panels_share_one_scale(studio, kind):
+    graph_objects = pytest.importorskip("plotly.graph_objects")
+    both = panels(studio, ask())
+    levels = shared(both, "joint", kind)
+    for panel in both:
+        figure = json.loads(surface(panel, levels, "random", (0.5, 0.5)))
+        graph_objects.Figure(figure)  # raises on a wrong property
+        fill, line = figure["data"][:2]
+        assert (fill["zmin"], fill["zmax"], fill["contours"]["size"]) == (levels.low, levels.high, levels.step)
+        here = 0.0 if kind == "relative" else panel.here("joint")
+        assert line["contours"]["start"] == pytest.approx(here, abs=1e-6)
+        assert levels.low <= here <= levels.high and 5 <= (levels.high - levels.low) / levels.step <= 21
+    assert levels.low == pytest.approx(min((p.grids["joint"] - levels.zero(p)).min() for p in both))
+    assert levels.name.split(" [")[0] in legend(levels)
+
+
+def test_a_constant_energy_can_be_drawn(studio):
+    flat = replace(panels(studio, ask())[0], grids={k: np.ones((7, 7), np.float32) for k in ENERGIES})
+    assert "contour" in surface(flat, shared([flat], "joint", "relative"), "random")
+
+
+def test_captions_tell_an_edge_from_a_minimum(studio):
+    panel = panels(studio, ask())[0]
+    shape = panel.shapes["joint"]
+    for a, told in ((2.0, "may lie farther"), (0.67, "0.7 away")):
+        moved = replace(panel, shapes={"joint": replace(shape, a=a, b=0.0, offset=a, depth=1.25)})
+        assert told in words_landscape.caption(moved, "joint")
+    assert "image is the lowest" in words_landscape.caption(
+        replace(panel, shapes={"joint": replace(shape, offset=0.0)}), "joint"
+    )
