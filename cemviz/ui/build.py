@@ -84,7 +84,7 @@ def read(component: gr.components.Component, text: str, choices: list[Any] | Non
                 return gr.skip()
             low = component.minimum if component.minimum is not None else -float("inf")
             high = component.maximum if component.maximum is not None else float("inf")
-            value = min(max(value, low), high)
+            value = float(min(max(value, low), high))
             # a number's own step, 1 by default, is what its arrows add and no rule for its value
             whole = component.step % 1 == 0 if isinstance(component, gr.Slider) else component.precision == 0
             return int(value) if whole or value.is_integer() else value
