@@ -16,7 +16,7 @@ from cemviz.backend.studio import Studio
 from cemviz.backend.subjects import subject
 from cemviz.energies import against, pair
 from cemviz.nets import build
-from cemviz.ui import tab_landscape, words_landscape
+from cemviz.ui import drawing, words_landscape
 from cemviz.ui.plots_landscape import legend, shared
 
 SMALL = {"radius": 2.0, "side": 7}
@@ -338,7 +338,7 @@ def test_labels_and_pairs_share_no_scale(pairs):
     with pytest.raises(BadInput, match="'stripes-at' is a classifier, 'stripes-uat' an encoder: drop one"):
         panels(pairs, ask("test:0", "stripes-at", "stripes-uat"))
     wanted = ["stripes-uat", "stripes-simclr"], "stripes"
-    assert tab_landscape.follow(pairs, ["stripes-at", "stripes-standard", "stripes-uat"]) == wanted
+    assert drawing.follow(pairs, ["stripes-at", "stripes-standard", "stripes-uat"]) == wanted
     both = panels(pairs, ask("test:0", "stripes-simclr", "stripes-uat"))
     levels = shared(both, "joint", "relative")
     assert levels.name == "E(x, x′) − E(image, x′)" and levels.name in legend(levels)

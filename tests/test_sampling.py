@@ -12,7 +12,8 @@ from PIL import Image
 from cemviz.backend import export, store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.sampling import CLIMBS, Chains, SampleRequest, Split, reach, sample, to_pixels
+from cemviz.backend.sampling import Chains, SampleRequest, reach, sample, to_pixels
+from cemviz.backend.split import CLIMBS, Split
 from cemviz.backend.studio import Studio
 from cemviz.dynamics import descend, length
 from cemviz.energies import conditional, joint, marginal, on

@@ -12,7 +12,7 @@ from test_landscape import alone, ask, pairs, panels, save, studio  # noqa: F401
 from cemviz.backend.device import choose
 from cemviz.backend.landscape import ENERGIES
 from cemviz.backend.studio import Studio
-from cemviz.ui import tab_landscape, words_landscape
+from cemviz.ui import drawing, tab_landscape, words_landscape
 from cemviz.ui.controls import Session, Tab
 from cemviz.ui.plots_landscape import legend, shared, surface
 
@@ -62,7 +62,7 @@ def test_a_live_picture_shows_each_panel_as_it_comes(studio):
 
 def test_stop_keeps_what_is_there(studio):
     held = Session()
-    items = tab_landscape.draw(studio, held, ask("gallery:0"))
+    items = drawing.draw(studio, held, ask("gallery:0"))
     assert "points" in next(items)
     held.stops["landscape"].set()
     rest = list(items)
@@ -98,9 +98,9 @@ def test_a_page_without_models_says_so(places):
 def test_models_follow_the_last_chosen_data_set(studio):
     for seed, name in enumerate(("mnist-standard", "mnist-at")):
         save(name, seed, data="mnist")
-    assert tab_landscape.follow(studio, ["stripes-at", "stripes-standard"]) == (["stripes-at", "stripes-standard"], None)
-    assert tab_landscape.follow(studio, ["stripes-at", "mnist-at"]) == (["mnist-at", "mnist-standard"], "mnist")
-    assert tab_landscape.follow(studio, []) == ([], None)
+    assert drawing.follow(studio, ["stripes-at", "stripes-standard"]) == (["stripes-at", "stripes-standard"], None)
+    assert drawing.follow(studio, ["stripes-at", "mnist-at"]) == (["mnist-at", "mnist-standard"], "mnist")
+    assert drawing.follow(studio, []) == ([], None)
 
 
 def test_the_page_offers_an_anchor_for_encoders_and_names_their_energies(pairs):

@@ -19,7 +19,7 @@ from ..training.recipes import recipe
 from ..training.supervised import adversarial
 from .crowd import Crowd
 from .device import Device
-from .sampling import Split
+from .split import Split
 
 STEPS, CHAINS = 20, 32
 K, CROWD = 10, 256

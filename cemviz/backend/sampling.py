@@ -5,26 +5,23 @@ For a classifier that is the split of the gradient into its two parts, for an en
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..dynamics import Dynamics, State, descend, length, slope
-from ..energies import Scored, conditional, joint, marginal, reinforced
+from ..dynamics import Dynamics, descend, slope
 from ..samplers import SAMPLERS, Sampler, suited
 from ..starts import STARTS, draw
 from .checks import MAX_CHAINS, BadInput, article, chain, choice, number
 from .crowd import REFERENCES, Crowd, probe_of
 from .device import Device
 from .memory import OutOfMemory, full
+from .split import Split
 from .store import Card
 from .studio import Studio
-
-CLIMBS: dict[Scored, tuple[int, int]] = {joint: (1, 0), marginal: (0, 1), reinforced: (1, 1), conditional: (1, -1)}
-"""What a chain climbs, as multiples of f_y and logsumexp f: the whole difference between TA, CS, RCS and Langevin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,51 +103,6 @@ class Chains:
         numbers["radius"] = "inf" if math.isinf(self.dynamics.radius) else self.dynamics.radius
         told = {"features": self.request.features} if self.card.kind == "encoder" else {}
         return numbers | told | {"start": self.request.start, "source": SAMPLERS[self.request.sampler].source}
-
-
-@dataclass(slots=True)
-class Split:
-    """A sampler's energy that keeps, of each step's single forward pass, the logits and one part of the gradient.
-
-    The chain itself takes the gradient of a f_y + b logsumexp; with one part known the other follows, so that a step costs
-    one forward and two backward passes.
-    """
-
-    net: nn.Module
-    energy: Scored
-    y: Tensor
-    x0: Tensor
-    logits: Tensor = field(init=False)
-    part: Tensor = field(init=False)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        f = self.net(x)
-        a, _ = CLIMBS[self.energy]
-        wanted = -marginal(f) if a else -joint(f, self.y)  # the part that may be missing from the chain's own gradient
-        (self.part,) = torch.autograd.grad(wanted.sum(), x, retain_graph=True)
-        self.logits = f.detach()
-        return self.energy(f, self.y) if a else self.energy(f)
-
-    def parts(self, grad: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradients of f_y and of logsumexp, from the chain's own: grad = -(a grad f_y + b grad logsumexp)."""
-        a, b = CLIMBS[self.energy]
-        return (-(grad + b * self.part) / a, self.part) if a else (self.part, -grad / b)
-
-    def row(self, state: State) -> dict[str, Tensor]:
-        """The numbers of a step, each (B,)."""
-        f, y = self.logits, self.y
-        label, lse = self.parts(state.grad)
-        sizes = length(label), length(lse)
-        cosine = ((label * lse).flatten(1).sum(1) / (sizes[0] * sizes[1] + 1e-12)).clamp(-1, 1)
-        return {
-            "joint": joint(f, y),
-            "marginal": marginal(f),
-            "log_p": -conditional(f, y),
-            "distance": length(state.x - self.x0),
-            "label_slope": sizes[0],
-            "lse_slope": sizes[1],
-            "angle": torch.rad2deg(cosine.acos()),
-        }
 
 
 def settings(request: SampleRequest, card: Card) -> Dynamics:

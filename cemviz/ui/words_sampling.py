@@ -4,7 +4,8 @@ from collections import Counter
 
 import numpy as np
 
-from ..backend.sampling import CLIMBS, Chains, reach
+from ..backend.sampling import Chains, reach
+from ..backend.split import CLIMBS
 from ..backend.studio import Studio
 from ..samplers import SAMPLERS
 from .views import Panel, player_payload
