@@ -342,7 +342,7 @@ def test_labels_and_pairs_share_no_scale(pairs):
     both = panels(pairs, ask("test:0", "stripes-simclr", "stripes-uat"))
     levels = shared(both, "joint", "relative")
     assert levels.name == "E(x, x′) − E(image, x′)" and levels.name in legend(levels)
-    assert "E(x, x′) of the image: -2.00" in words_landscape.caption(both[0], "joint")
+    assert "E(x, x′) of the image: −2.00" in words_landscape.caption(both[0], "joint")
 
 
 def test_without_the_data_set_an_encoder_wants_images_of_the_gallery(pairs, monkeypatch):

@@ -126,7 +126,7 @@ def test_the_summary_of_a_batch_tells_entropy_similarity_and_the_probes_counts(t
     monkeypatch.setenv("CEMVIZ_DATA", str(tmp_path))
     studio = Studio(choose("cpu"))
     told = summary(studio, [crowd()])
-    assert "entropy estimate -2.00 → -1.25 nats, mean pairwise similarity 1.00 → -0.50" in told
+    assert "entropy estimate −2.00 → −1.25 nats, mean pairwise similarity 1.00 → −0.50" in told
     assert "No label was used; no class asked" in told and "No linear probe" in told and "moved 4.5 without a ball" in told
     held = replace(crowd(predicted=np.array([1, 1]), confidence=np.ones(2), judge="m-probe"), request=SampleRequest("m", "pgd"))
     told = summary(studio, [held])

@@ -16,6 +16,7 @@ from ..metrics.game import LOG4
 from ..training.binary import Rules
 from . import plots_playground as plots
 from .controls import Session
+from .numbers import minus
 
 RATE = 20  # frames a second at most
 CALM = 3  # the history is redrawn in one frame of so many
@@ -62,21 +63,16 @@ def opening(rules: Rules) -> int:
     return max(1, min(OPENING, 1320 // (rules.steps + 2 * rules.inner)))
 
 
-def minus(value: float, digits: int = 3) -> str:
-    """A number with a true minus sign."""
-    return f"{value:.{digits}f}".replace("-", "−")
-
-
 def figures(view: View, rule: str) -> str:
     """The numbers beside the contour, with units."""
     js = view.jensen_shannon
     if rule == "minimax":
-        payoff = ("Jensen-Shannon, (U + log 4)/2", minus(js), "nats; 0 to .693, if D is optimal")
+        payoff = ("Jensen-Shannon, (U + log 4)/2", minus(f"{js:.3f}"), "nats; 0 to .693, if D is optimal")
     else:
-        payoff = ("(U + log 4)/2", minus(js), "nats; 0 at the solution")
+        payoff = ("(U + log 4)/2", minus(f"{js:.3f}"), "nats; 0 at the solution")
     tiles = [
         ("turn", f"{view.turn}", f"{view.updates} updates of D"),
-        ("payoff U(D, p_T)", minus(view.U), f"nats; −log 4 = {minus(-LOG4)}"),
+        ("payoff U(D, p_T)", minus(f"{view.U:.3f}"), f"nats; −log 4 = {minus(f'{-LOG4:.3f}')}"),
         payoff,
         ("mean D on the support", f"{view.D_support:.3f}", "½ at the solution"),
         ("spurious maxima", f"{view.spurious:.1%}", "of the outside area, D > .51"),
@@ -94,7 +90,7 @@ def attacked(rules: Rules, turn: int) -> str:
 
 def answered(rules: Rules, view: View) -> str:
     """What D's move just was."""
-    return f"**D answered:** {_updates(rules)}, U = {minus(view.U)}."
+    return f"**D answered:** {_updates(rules)}, U = {minus(f'{view.U:.3f}')}."
 
 
 def each_turn(rules: Rules) -> str:

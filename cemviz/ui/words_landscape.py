@@ -11,6 +11,7 @@ from ..backend.landscape import QUANTITIES, LandscapeRequest, Panel, Point
 from ..backend.readings import ITSELF
 from ..backend.studio import Studio
 from ..backend.subjects import words
+from .numbers import minus
 
 STORY = """**What to look for.** Every panel is one net's energy around the *same* image (★), on one colour scale. Around a
 **standard** net's image the energy is steep: a small step changes it by many nats, and lower points lie beside the image, where
@@ -74,7 +75,7 @@ def caption(panel: Panel, energy: str) -> str:
         if max(abs(shape.a), abs(shape.b)) >= 0.999 * panel.axis[-1]:
             lowest += " (at the edge: it may lie farther)"
     origin = ", precomputed" if panel.precomputed else ""
-    return (
+    return minus(
         f"{lowest}. Range {shape.range:.{digits}f} nats. {QUANTITIES[panel.kind][energy]} of the image: "
         f"{panel.here(energy):.{digits}f}{origin}."
     )
@@ -127,7 +128,7 @@ def enlarged(found: Point) -> Image.Image:
 
 def told(found: Point) -> str:
     """A point as HTML: where it is, and a table of energies in nats with their change from the image."""
-    where = f"<b>a = {found.a:.2f}, b = {found.b:.2f}</b>, {found.distance:.2f} from the image. "
+    where = f"<b>a = {minus(f'{found.a:.2f}')}, b = {minus(f'{found.b:.2f}')}</b>, {found.distance:.2f} from the image. "
     if found.pixels is None:
         where += (
             f"{found.lacking} The values are those of the nearest grid point. To see pixels, choose an image that a model drew."
@@ -139,8 +140,8 @@ def told(found: Point) -> str:
     cells = [
         [
             row.model,
-            f"{row.joint:.2f} ({row.joint_change:+.2f})",
-            f"{row.marginal:.2f} ({row.marginal_change:+.2f})",
+            minus(f"{row.joint:.2f} ({row.joint_change:+.2f})"),
+            minus(f"{row.marginal:.2f} ({row.marginal_change:+.2f})"),
             f"{row.p:.3f}",
             html.escape(row.predicted or "needs pixels"),
         ]

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from ..backend.experiments import EXPERIMENTS
 from ..backend.reproduce import results
+from .numbers import minus
 
 Row = dict[str, Any]
 """A number with what it rests on, as in checkpoints/results/TARGET.json."""
@@ -40,11 +41,6 @@ def figure(value: float | None, column: str, digits: int = 4) -> str:
     if value is None:
         return "–"
     return minus(f"{100 * value:.1f} %" if column.startswith(RATES) else f"{value:.{digits}g}")
-
-
-def minus(number: str) -> str:
-    """A number with the sign that is as wide as a plus."""
-    return number.replace("-", "−")
 
 
 def table_html(table: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from ..attacks import ATTACKS
 from ..backend.attacked import Attacked, Example, amplified
 from ..backend.robustness import COLUMNS, NORMS, SHIPPED, Rates, groups, within
+from .numbers import minus
 from .plots_robustness import DASHES, Style
 from .views import sprite
 
@@ -151,8 +152,7 @@ def _scrolled(title: str, head: str, body: str) -> str:
 
 
 def _nats(energy: float, sign: str = "") -> str:
-    """An energy, with a minus as wide as a plus."""
-    return f"{energy:{sign}.1f}".replace("-", "−")
+    return minus(f"{energy:{sign}.1f}")
 
 
 def _rate(row: Rates, name: str) -> str:

@@ -8,6 +8,7 @@ from ..backend.sampling import Chains, reach
 from ..backend.split import CLIMBS
 from ..backend.studio import Studio
 from ..samplers import SAMPLERS
+from .numbers import minus
 from .views import Panel, player_payload
 
 NOTHING = "There is no model here yet. Train one, for example with `python -m cemviz train mnist-at`, and reload the page."
@@ -110,7 +111,7 @@ def summary(studio: Studio, runs: list[Chains]) -> str:
         distance, of = found
         beyond = " **That is farther than β: the ball holds no such image.**" if distance > runs[0].dynamics.radius else ""
         lines.append(f"The starts lie {distance:.1f} from the nearest {of} (median).{beyond}")
-    return "  \n".join(lines)
+    return minus("  \n".join(lines))
 
 
 def _of_labels(chains: Chains) -> str:

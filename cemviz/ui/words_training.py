@@ -6,6 +6,7 @@ from typing import Any
 
 from ..backend.training import Update
 from ..training.recipe import Recipe
+from .numbers import minus
 from .plots_training import Shown, both
 
 STORY = """Training is where the landscape is made. **An attack lifts an image's energy, the next update lowers it again:**
@@ -131,7 +132,7 @@ def numbers(runs: Sequence[Shown]) -> str:
         return [title, *("–" if probe is None else told(probe) for probe in probes)]
 
     def spread(key: str, energy: str) -> Any:
-        return lambda p: f"{p[key][energy][0]:+.3g} ± {p[key][energy][1]:.2g}".replace("-", "−")
+        return lambda p: minus(f"{p[key][energy][0]:+.3g} ± {p[key][energy][1]:.2g}")
 
     joint = " or ".join(dict.fromkeys(both(run.history)["joint"] for run in runs))
     rows = [
@@ -141,6 +142,6 @@ def numbers(runs: Sequence[Shown]) -> str:
         row("Δₓ E(x)", spread("delta_x", "marginal")),
         row(f"Δ_θ {joint}", spread("delta_theta", "joint")),
         row("Δ_θ E(x)", spread("delta_theta", "marginal")),
-        row("cosine", lambda p: f"{p['cosine']:+.2f}".replace("-", "−")),
+        row("cosine", lambda p: minus(f"{p['cosine']:+.2f}")),
     ]
     return table(rows, ("at the update looked at", *(run.name for run in runs)))
