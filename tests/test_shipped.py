@@ -54,6 +54,12 @@ def test_a_classifier_s_card_tells_its_accuracy_clean_and_under_attack(name):
     card = store.read_card(name)
     assert card.metrics["accuracy"]["count"] == card.metrics["robust"]["count"] == 1000
     assert card.metrics["robust"]["attack"] == "apgd" and card.metrics["robust"]["radius"] == card.radius
+    assert not card.metrics["robust"].get("warnings")  # the attack had gradients to follow
+
+
+def test_attacks_in_training_make_an_encoder_robust():
+    robust = {name: store.read_card(f"{name}-probe").metrics["robust"]["value"] for name in ENCODERS}
+    assert min(robust["mnist-uat"], robust["mnist-uat-a2s"]) > robust["mnist-simclr"] + 0.4
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -119,3 +125,18 @@ def test_maxent_spreads_over_the_digits_where_pgd_collapses_from_the_same_uncond
     judge, _ = store.load("mnist-judge")  # a net that had no part in it
     read = logits(judge, torch.from_numpy(spread.final)).softmax(1)
     assert len(set(read.argmax(1)[read.amax(1) > 0.9].tolist())) >= 5
+
+
+def test_the_readme_tells_what_the_cards_tell():
+    table = (SHIPPED.parent / "README.md").read_text().split("<!-- models -->")[1].split("\n\n")[0]
+    rows = {cells[1].strip(" `"): cells for line in table.splitlines()[3:] if (cells := line.split("|"))}
+    assert list(rows) == NAMES
+    for name, (_, _, net, accuracy, robust, _, command, _) in rows.items():
+        card = store.read_card(name)
+        assert net.split(",")[0].strip() == card.net and command.strip(" `") == card.command.removeprefix("python -m cemviz ")
+        if card.kind == "encoder":
+            assert accuracy.strip() == f"see `{name}-probe`"
+            continue
+        for told, metric in ((accuracy, "accuracy"), (robust, "robust")):
+            value, spread = (100 * card.metrics[metric][key] for key in ("value", "spread"))
+            assert told.strip() == f"{value:.1f}% ± {spread:.1f}%"
