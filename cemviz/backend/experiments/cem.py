@@ -119,6 +119,13 @@ CEM_2_PAPER: dict[Place, float] = {
     for column, value in zip(("IS", "FID"), pair, strict=True)
 }  # fmt: skip
 
+
+def draws_better(claim: str, column: str, better: str, other: str) -> Order:
+    """One row above another where high scores are good (IS), below it where low ones are (FID)."""
+    over, under = (better, other) if column == "IS" else (other, better)
+    return Order(f"{claim} ({column})", (over, column), (under, column))
+
+
 CEM_2 = Experiment(
     "Sample quality of the samplers",
     "CEM Table 2; unsupervised rows with its ResNet-18",
@@ -129,9 +136,9 @@ CEM_2 = Experiment(
     },
     CEM_2_PAPER,
     tuple(
-        Order(f"{claim} ({fid})", (under, fid), (over, fid))
-        for fid in ("FID", "FID, clean judge")
-        for claim, over, under in (
+        draws_better(claim, column, better, other)
+        for column in CEM_2_COLUMNS
+        for claim, better, other in (
             ("RCS draws better than TA", "RCS", "TA"),
             ("CS draws better than TA", "CS", "TA"),
             ("MaxEnt draws better than PGD, unconditional", "MaxEnt uncond", "PGD uncond"),
