@@ -30,7 +30,7 @@ from .energies import Energy
 Norm = Literal["l2", "linf"]
 Project = Callable[[Tensor], Tensor]
 
-TINY = 1e-10  # keeps a zero gradient at zero instead of NaN
+TINY = 1e-10  # keeps the centre of a ball where it is instead of NaN
 
 
 class State(NamedTuple):
@@ -103,7 +103,7 @@ def length(v: Tensor, norm: Norm = "l2") -> Tensor:
 
 
 def unit(v: Tensor) -> Tensor:
-    """Each sample divided by its L2 norm; a zero sample stays zero.
+    """Each sample divided by its L2 norm; a zero sample stays zero, and one of subnormal numbers alone stays shorter than 1.
 
     A net sure of its label by m nats has a cross-entropy whose gradient is of the order of exp(-m): its squares underflow long
     before it does, so that the largest coordinate is divided out first.

@@ -1,9 +1,15 @@
 """What an address may set: every kind of control takes what fits it, clamped to its range, and nothing else."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import gradio as gr
 import pytest
 
-from cemviz.ui.build import read
+from cemviz.backend.device import choose
+from cemviz.backend.presets import LANDSCAPE, PLAY, SAMPLE
+from cemviz.backend.studio import Studio
+from cemviz.ui.build import build, read
 
 NUMBER = gr.Number(0.5, minimum=0, maximum=10, render=False)
 WHOLE = gr.Number(1, minimum=0, precision=0, render=False)
@@ -22,7 +28,7 @@ TEXT = gr.Textbox(render=False)
         (NUMBER, "0.25", 0.25), (NUMBER, "-3", 0), (NUMBER, "1e9", 10), (NUMBER, "inf", 10), (NUMBER, "2", 2),
         (WHOLE, "7.9", 7), (WHOLE, "-1", 0), (SLIDER, "999", 256), (SLIDER, "3.7", 3), (FINE, "2.5", 2.5), (FINE, "0", 0.5),
         (MENU, "b", "b"), (SEVERAL, "c,a", ["c", "a"]), (SEVERAL, "c,nope", ["c"]), (LIST, "y", ["y"]),
-        (BOX, "true", True), (BOX, "false", False), (TEXT, "3, 7", "3, 7"), (TEXT, "", ""),
+        (SEVERAL, "", []), (LIST, "", []), (BOX, "true", True), (BOX, "false", False), (TEXT, "3, 7", "3, 7"), (TEXT, "", ""),
     ],
 )  # fmt: skip
 def test_a_value_that_fits_is_taken_and_a_number_beyond_the_range_is_clamped(component, text, value):
@@ -35,7 +41,7 @@ def test_a_value_that_fits_is_taken_and_a_number_beyond_the_range_is_clamped(com
     [
         (NUMBER, "nan"), (NUMBER, "two"), (NUMBER, ""), (WHOLE, "inf"), (SLIDER, "<b>"),
         (MENU, "c"), (MENU, "Robust"), (MENU, ""),
-        (SEVERAL, ""), (SEVERAL, "nope"), (LIST, "z"), (BOX, "1"), (TEXT, "<script>"), (TEXT, "x" * 81), (TEXT, "a/b"),
+        (SEVERAL, "nope"), (LIST, "z"), (BOX, "1"), (TEXT, "<script>"), (TEXT, "x" * 81), (TEXT, "a/b"),
         (gr.HTML(render=False), "anything"),
     ],
 )  # fmt: skip
@@ -48,3 +54,42 @@ def test_a_menu_is_asked_for_its_choices_by_now():
     assert read(MENU, "new", [("A model trained since", "new"), "plain"]) == "new"
     assert read(MENU, "plain", [("A model trained since", "new"), "plain"]) == "plain"
     assert isinstance(read(MENU, "a", [("A model trained since", "new")]), dict)
+
+
+@pytest.fixture(scope="module")
+def restored():
+    """What an address sets of the page with the models that ship: name in the address -> the control's update."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CEMVIZ_CHECKPOINTS", str(Path(__file__).parents[1] / "checkpoints"))
+        page = build(Studio(choose("cpu")))
+        (load,) = (event for event in page.fns.values() if event.name == "restore")
+
+        def ask(**address):
+            changes = load.fn(SimpleNamespace(query_params=address))
+            return {component.elem_id: change for component, change in changes.items()}
+
+        yield ask
+
+
+@pytest.mark.parametrize("key", SAMPLE)
+def test_a_story_in_the_address_sets_all_of_its_runs(restored, key):
+    told, runs = restored(**{"s.story": key}), SAMPLE[key].runs
+    for letter, run in zip("ab", (runs[0], runs[-1]), strict=True):
+        assert told[f"samp-sampler-{letter}"]["value"] == run.sampler
+    assert told["samp-model-a"]["value"] == runs[0].model and told["samp-count"]["value"] == runs[0].count
+    assert told["samp-features"]["value"] == runs[0].features and told["samp-story"]["value"] == SAMPLE[key].story
+
+
+@pytest.mark.parametrize(("key", "model", "sampler"), [("maxent-pgd", "mnist-at", "rcs"), ("rcs-ta", "mnist-uat", "maxent")])
+def test_what_the_address_names_beside_a_story_counts_even_where_it_is_of_another_kind(restored, key, model, sampler):
+    told = restored(**{"s.story": key, "s.a": model, "s.as": sampler, "s.eta": "0.5", "s.numbers": "santurkar"})
+    assert (told["samp-model-a"]["value"], told["samp-sampler-a"]["value"]) == (model, sampler)
+    assert sampler in [choice for _, choice in told["samp-sampler-a"]["choices"]]
+    assert told["samp-eta"]["value"] == 0.5 and told["samp-setting"]["value"] == "santurkar"
+
+
+def test_stories_of_the_other_tabs_are_told_too(restored):
+    told = restored(**{"l.story": "pairs", "l.seed": "4", "p.preset": "minimax"})
+    assert told["land-models"]["value"] == list(LANDSCAPE["pairs"].request.models) and told["land-seed"]["value"] == 4
+    assert told["play-p0"]["value"] == PLAY["minimax"].rules.p0
+    assert "value" not in restored(**{"l.story": "nope"}).get("land-models", {})

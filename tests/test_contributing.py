@@ -4,15 +4,19 @@ import re
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
 import pytest
 import torch
 from conftest import draw_weights, rand
 
 from cemviz import energies, samplers
-from cemviz.backend import split, studio
+from cemviz.backend import split, store, studio
+from cemviz.backend.sampling import Chains, SampleRequest
+from cemviz.dynamics import Dynamics
 from cemviz.nets import build
 from cemviz.training import recipe, recipes, supervised
 from cemviz.ui import controls, views
+from cemviz.ui.words_sampling import summary
 
 BLOCKS = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(), re.S)
 
@@ -39,6 +43,17 @@ def net():
     return draw_weights(build("small-resnet", width=4, depth=1, norm="none"), 1).eval().requires_grad_(False)
 
 
+def summarised(sampler: str) -> str:
+    """What the page says of a run."""
+    card = store.read_card("mnist-at")
+    numbers = np.ones((2, 1))
+    run = Chains(
+        SampleRequest("m", sampler), card, Dynamics(steps=1), np.zeros(1, int), np.zeros((2, 1, 28, 28, 1), np.uint8),
+        {"distance": numbers}, np.zeros((1, 1, 28, 28)), np.zeros(1, int), numbers[0], 0.1,
+    )  # fmt: skip
+    return summary(studio.Studio(), [run])
+
+
 def test_a_sampler_is_an_energy_and_a_row(monkeypatch):
     files = pieces(BLOCKS[0])
     tempered = within(energies, files["cemviz/energies.py"])["tempered"]
@@ -56,6 +71,7 @@ def test_a_sampler_is_an_energy_and_a_row(monkeypatch):
     (grad,) = torch.autograd.grad(watched(x).sum(), x)
     label, lse = watched.parts(grad)
     torch.testing.assert_close(grad, -(climbs[0] * label + climbs[1] * lse))
+    assert "+0.5·logsumexp" in summarised(name)
 
 
 def test_a_trainer_is_an_objective_and_a_row(monkeypatch):

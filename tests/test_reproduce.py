@@ -153,14 +153,14 @@ def test_an_interrupted_table_keeps_what_it_has(toy):
 
 def test_a_difference_within_the_spread_is_no_order():
     rows = {("A", "c"): {"ours": 0.50, "spread": 0.02}, ("B", "c"): {"ours": 0.49, "spread": None}}
-    up, level = (engine._order(Order("", ("A", "c"), ("B", "c"), r), rows) for r in ("above", "not below"))
+    up, level = (engine.verdict(Order("", ("A", "c"), ("B", "c"), r), rows) for r in ("above", "not below"))
     assert not up["holds"] and level["holds"]
-    down = engine._order(Order("", ("B", "c"), ("A", "c"), "not below"), rows)
+    down = engine.verdict(Order("", ("B", "c"), ("A", "c"), "not below"), rows)
     assert down["holds"] and down["by"] == pytest.approx(-0.01)
     rows[("A", "c")]["ours"] = 0.52
-    assert engine._order(Order("", ("A", "c"), ("B", "c")), rows)["holds"]
-    assert not engine._order(Order("", ("B", "c"), ("A", "c"), "not below"), rows)["holds"]
-    assert engine._order(Order("", ("B", "c"), ("A", "c"), "not below", 0.04), rows)["holds"]
+    assert engine.verdict(Order("", ("A", "c"), ("B", "c")), rows)["holds"]
+    assert not engine.verdict(Order("", ("B", "c"), ("A", "c"), "not below"), rows)["holds"]
+    assert engine.verdict(Order("", ("B", "c"), ("A", "c"), "not below", 0.04), rows)["holds"]
 
 
 def test_bad_requests_name_the_value():

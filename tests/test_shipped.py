@@ -9,10 +9,14 @@ import torch
 from cemviz.backend import assets, store
 from cemviz.backend.device import choose
 from cemviz.backend.evaluate import EvaluateRequest, evaluate
+from cemviz.backend.experiments import EXPERIMENTS
+from cemviz.backend.reproduce import results, verdict
+from cemviz.backend.robustness import within
 from cemviz.backend.sampling import Chains, SampleRequest, sample
 from cemviz.backend.studio import Studio
 from cemviz.data import images
 from cemviz.metrics.robustness import logits
+from cemviz.nets import build, parameters
 from cemviz.training.recipes import recipe
 
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
@@ -131,12 +135,27 @@ def test_the_readme_tells_what_the_cards_tell():
     table = (SHIPPED.parent / "README.md").read_text().split("<!-- models -->")[1].split("\n\n")[0]
     rows = {cells[1].strip(" `"): cells for line in table.splitlines()[3:] if (cells := line.split("|"))}
     assert list(rows) == NAMES
-    for name, (_, _, net, accuracy, robust, _, command, _) in rows.items():
+    for name, (_, _, net, accuracy, robust, threat, command, _) in rows.items():
         card = store.read_card(name)
-        assert net.split(",")[0].strip() == card.net and command.strip(" `") == card.command.removeprefix("python -m cemviz ")
+        weights = round(parameters(build(card.net, **card.net_args)) / 1000)
+        assert net.strip() == f"{card.net}, {weights}k weights"
+        assert threat.strip() == within(card.norm, card.radius).replace(", ε =", "")
+        assert command.strip(" `") == card.command.removeprefix("python -m cemviz ")
         if card.kind == "encoder":
             assert accuracy.strip() == f"see `{name}-probe`"
             continue
         for told, metric in ((accuracy, "accuracy"), (robust, "robust")):
             value, spread = (100 * card.metrics[metric][key] for key in ("value", "spread"))
             assert told.strip() == f"{value:.1f}% ± {spread:.1f}%"
+
+
+@pytest.mark.parametrize("target", EXPERIMENTS)
+def test_a_table_that_ships_is_the_one_that_its_command_makes_now(target):
+    table, it = results().get(target), EXPERIMENTS[target]
+    if table is None:
+        pytest.skip(f"{target} does not ship")
+    rows = {(row["name"], row["column"]): row for row in table["rows"]}
+    assert list(rows) == list(it.cells)
+    assert (table["title"], table["source"], table["about"]) == (it.title, it.source, it.about)
+    assert {place: row["paper"] for place, row in rows.items()} == {place: it.paper.get(place) for place in it.cells}
+    assert table["orders"] == [verdict(order, rows) for order in it.orders]

@@ -107,17 +107,19 @@ def test_the_page_offers_an_anchor_for_encoders_and_names_their_energies(pairs):
     _, tab = page(pairs)
     view = {"l.models": ["stripes-simclr", "stripes-uat"], "l.image": "gallery:1"}
     first, *_, last = first_view(tab, Session(), **view)
-    assert first["land-anchor"]["visible"] and not first["land-other"]["visible"]
+    assert first["land-anchor"]["visible"] is True and first["land-other"]["visible"] == "hidden"
     assert [title for title, _ in first["land-energy"]["choices"]] == ["E(x, x′)", "E(x)"]
     assert "E(x, x′)" in last["land-table"]
     scales = [first_view(tab, Session(), **view, **{"l.levels": kind})[-2]["land-scale"] for kind in ("relative", "raw")]
     assert "E(x, x′) − E(image, x′)" in scales[0] and "cosine over τ" in scales[1]
     steps = first_view(tab, Session(), **view, **{"l.anchor": "test", "l.other": 3})
-    assert steps[0]["land-other"]["visible"] and "another image" in steps[-2]["land-status"]
+    assert steps[0]["land-other"]["visible"] is True and "another image" in steps[-2]["land-status"]
     told = first_view(tab, Session(), **view)[-2]["land-status"]
     assert "by construction" in told
     classifiers = first_view(tab, Session())[0]
-    assert not classifiers["land-anchor"]["visible"] and dict(classifiers["land-energy"]["choices"])["E(x, y)"] == "joint"
+    assert (
+        classifiers["land-anchor"]["visible"] == "hidden" and dict(classifiers["land-energy"]["choices"])["E(x, y)"] == "joint"
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------- figures

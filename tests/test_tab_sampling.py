@@ -190,13 +190,15 @@ def test_an_encoder_brings_its_samplers_numbers_start_and_number_of_chains(tab):
     told = named(handlers["followed"]("cem", "mnist-uat", "rcs", "none", "rcs"))
     assert told["samp-sampler-a"]["value"] == "maxent" and told["samp-start"] == "gaussian" and told["samp-count"] == 64
     assert [key for _, key in told["samp-sampler-a"]["choices"]] == ["maxent", "pgd", "langevin-pairs"]
-    assert (told["samp-alpha"], told["samp-steps"], told["samp-beta"]) == (0.7, 30, "inf") and told["samp-features"]["visible"]
+    assert (told["samp-alpha"], told["samp-steps"], told["samp-beta"]) == (0.7, 30, "inf") and told["samp-features"][
+        "visible"
+    ] is True
     kept = named(handlers["followed"]("suited", "mnist-uat", "pgd", "mnist-at", "pgd"))
     assert kept["samp-sampler-a"]["value"] == "pgd" and "samp-count" not in kept  # it fitted; the visitor's numbers stay
     assert kept["samp-sampler-b"]["value"] == "rcs"
     back = named(handlers["followed"]("suited", "mnist-at", "pgd", "none", "rcs"))
     assert (back["samp-sampler-a"]["value"], back["samp-count"], back["samp-start"]) == ("rcs", 16, "class-gaussian")
-    assert not back["samp-features"]["visible"]
+    assert back["samp-features"]["visible"] == "hidden"
 
 
 def test_a_sampler_from_an_address_that_does_not_fit_is_shown_and_refused(tab):
@@ -229,15 +231,20 @@ def test_a_story_sets_every_number_of_its_runs(tab, key, steps, other):
         SAMPLE[key].runs[0].count,
         SAMPLE[key].runs[0].start,
     )
-    assert told["samp-sampler-b"]["value"] == other and told["samp-features"]["visible"] == (key == "maxent-pgd")
+    assert told["samp-sampler-b"]["value"] == other and told["samp-setting"] == "suited"
+    shown = True if key == "maxent-pgd" else "hidden"
+    assert (told["samp-features"]["visible"], told["samp-features"]["value"]) == (shown, SAMPLE[key].runs[0].features)
 
 
 @pytest.mark.parametrize("key", SAMPLE)
 def test_a_storys_words_stand_above_its_own_runs_only(key):
     runs = list(SAMPLE[key].runs)
     assert prose(key, runs) == SAMPLE[key].story
-    assert prose(key, [replace(run, seed=9, steps=3, count=2) for run in runs]) == SAMPLE[key].story
-    for name, other in (("model", "mine"), ("sampler", "other"), ("start", "data")):
+    assert prose(key, [replace(run, seed=9, count=2) for run in runs]) == SAMPLE[key].story
+    free = [name for name in ("step", "noise", "radius", "steps") if getattr(runs[-1], name) is None]
+    assert prose(key, [*runs[:-1], replace(runs[-1], **dict.fromkeys(free, 3))]) == SAMPLE[key].story
+    own = {name: 7 for name in ("step", "noise", "radius", "steps") if name not in free}
+    for name, other in ({"model": "mine", "sampler": "other", "start": "data"} | own).items():
         assert prose(key, [*runs[:-1], replace(runs[-1], **{name: other})]) == (OWN if len(runs) > 1 else "")
     assert prose(None, runs) == (OWN if len(runs) > 1 else "") and prose(key, [runs[0]] * 3) == OWN
 

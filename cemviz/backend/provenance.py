@@ -50,7 +50,7 @@ def fingerprint(row: Recipe, request: TrainRequest) -> torch.Tensor:
     return torch.tensor(list(hashlib.sha256(told.encode()).digest()), dtype=torch.uint8)
 
 
-def card(
+def card_of(
     request: TrainRequest,
     row: Recipe,
     name: str,

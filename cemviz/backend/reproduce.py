@@ -173,7 +173,7 @@ def _table(request: ReproduceRequest, it: Experiment, found: dict[Place, list[di
         "command": command,
         "about": it.about,
         "rows": rows,
-        "orders": [_order(order, by_place) for order in it.orders],
+        "orders": [verdict(order, by_place) for order in it.orders],
     }
 
 
@@ -200,7 +200,7 @@ def _row(place: Place, it: Experiment, values: list[dict[str, Any]], request: Re
     }
 
 
-def _order(order: Order, rows: dict[Place, dict[str, Any]]) -> dict[str, Any]:
+def verdict(order: Order, rows: dict[Place, dict[str, Any]]) -> dict[str, Any]:
     """Whether a claim holds: differences are told with their sign, and count from the larger of both spreads on."""
     over, under = rows[order.over], rows[order.under]
     by = over["ours"] - under["ours"]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..dynamics import State, length
 from ..energies import Scored, conditional, joint, marginal, reinforced
 
-CLIMBS: dict[Scored, tuple[int, int]] = {joint: (1, 0), marginal: (0, 1), reinforced: (1, 1), conditional: (1, -1)}
+CLIMBS: dict[Scored, tuple[float, float]] = {joint: (1, 0), marginal: (0, 1), reinforced: (1, 1), conditional: (1, -1)}
 """What a chain climbs, as multiples of f_y and logsumexp f: the whole difference between TA, CS, RCS and Langevin."""
 
 

@@ -24,8 +24,8 @@ def path(name: str) -> Path:
 
 def keep(to: Path, progress: loop.Progress, history: dict[str, Any], before: float, retries: int, run: torch.Tensor) -> None:
     """Write the state, the curves, the seconds spent before, the number of retries, and which run this is."""
-    curves = torch.tensor(list(json.dumps(history).encode()), dtype=torch.uint8)
-    more = {"seconds": torch.tensor(before + progress.seconds), "retries": torch.tensor(retries), "run": run, "history": curves}
+    told = torch.tensor(list(json.dumps(history).encode()), dtype=torch.uint8)
+    more = {"seconds": torch.tensor(before + progress.seconds), "retries": torch.tensor(retries), "run": run, "history": told}
     store.write_tensors(to, progress.state() | more)
 
 

@@ -96,7 +96,8 @@ def compared(data: str) -> list[Card]:
 def judges(data: str) -> list[str]:
     """The stored classifiers that see samples for IS and FID: `DATA-judge`, the usual one, and any `DATA-judge-...`."""
     first = f"{data}-judge"
-    return sorted((name for name in cards() if f"{name}-".startswith(f"{first}-")), key=len)
+    found = [name for name, card in cards().items() if card.kind == "classifier" and f"{name}-".startswith(f"{first}-")]
+    return sorted(found, key=len)
 
 
 def read_card(name: str) -> Card:

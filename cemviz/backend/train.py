@@ -25,7 +25,7 @@ from .checks import BadInput, choice
 from .device import Device
 from .distributed import Team, join, separate
 from .memory import OutOfMemory, full, smaller
-from .provenance import TrainRequest, card, fingerprint
+from .provenance import TrainRequest, card_of, fingerprint
 
 HELD, BANK = 100, 1000
 """Test images of a probe's accuracies; labelled training images among which an encoder's probe looks for neighbours."""
@@ -136,7 +136,7 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
         notes.append(f"reads {row.encoder} ({store.read_card(row.encoder).sha256[:12]})")
     if apart:
         notes.append(f"BatchNorm's statistics are of one process's 1/{team.world} of each batch")
-    told = card(request, row, name, net_args, held, progress, before, team)
+    told = card_of(request, row, name, net_args, held, progress, before, team)
     path = store.save(loop.averaged(progress.state()), replace(told, notes="; ".join(notes)))
     store.write_json(curves.path(name), history | {"model": name, "sha256": store.digest(path)})
     saved.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ EXACT = 1e-11
 """Tolerance of an identity between float64 numbers: some thousand roundings."""
 
 ROUNDED = 1e-6
-"""Tolerance where the package adds 1e-10 to a norm before dividing by it, or where a derivative is a finite difference."""
+"""Tolerance where a projection adds 1e-10 to a norm before dividing by it, or where a derivative is a finite difference."""
 
 
 @dataclass(frozen=True, slots=True)

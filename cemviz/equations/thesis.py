@@ -11,7 +11,7 @@ from ..dynamics import Dynamics
 from ..metrics import game
 from ..training import binary
 from .cases import drawn_plane
-from .check import EXACT, ROUNDED, Check, Equation, cosine, doubles, excess, gap, norm
+from .check import EXACT, Check, Equation, cosine, doubles, excess, gap, norm
 from .gradients import by_input, by_weights, each_by_weights
 
 
@@ -28,7 +28,7 @@ def ascent_direction(seed: int) -> Check:
         "smallest D": d.min().item(),
         "largest D": d.max().item(),
     }
-    return Check("a unit step up f", "-∇ log(1 - D) / |∇ log(1 - D)|", gap(left, right), ROUNDED, parts)
+    return Check("a unit step up f", "-∇ log(1 - D) / |∇ log(1 - D)|", gap(left, right), EXACT, parts)
 
 
 def travel(seed: int) -> Check:
@@ -45,7 +45,7 @@ def travel(seed: int) -> Check:
     far = dynamics.length(states[-1].x - x0).max().item()
     difference = max(*apart, excess(longest / 0.2, 1), excess(far / (0.2 * 12), 1))
     parts = {"longest step": longest, "λ": 0.2, "farthest |x_K - x_0|": far, "λK": 0.2 * 12}
-    return Check("the game's attack, 12 steps", "each step by hand, none longer than λ", difference, ROUNDED, parts)
+    return Check("the game's attack, 12 steps", "each step by hand, none longer than λ", difference, EXACT, parts)
 
 
 def proposition(seed: int) -> Check:

@@ -78,12 +78,14 @@ def probe(encoder: str, row: Recipe) -> dict[str, Recipe]:
     Args:
         encoder: name of the encoder.
         row: its recipe.
-    Source: CEM A.2.
+    Source: CEM A.2; the rate is our choice.  At 2e-2 the largest logit leads by 80 nats, the gradient of the cross-entropy
+    underflows, and attacks on it fail: SimCLR's probe seemed to keep .871 under Auto-PGD at L2 1.5, of which .043 is true.
     """
     linear = replace(
         row, title=f"{row.title}: linear probe", kind="classifier", objective="standard", objective_args={}, net="small-resnet",
         net_args={}, steps=400, lr=2e-3, weight_decay=0.0, attack_steps=0, attack_step=0.0, optimizer="adamw",
-        schedule="one-cycle", encoder=encoder, source="CEM A.2: a linear layer on frozen features, standard training",
+        schedule="one-cycle", encoder=encoder, 
+        source="CEM A.2: a linear layer on frozen features, standard training; number of updates and rate are our choice",
     )  # fmt: skip
     return scales(linear, evidence=400, shipped=800)
 

@@ -94,6 +94,8 @@ def read(component: gr.components.Component, text: str, choices: list[Any] | Non
             offered = component.choices if choices is None else [c if isinstance(c, tuple) else (c, c) for c in choices]
             known = {str(value): value for _, value in offered}
             if getattr(component, "multiselect", False) or isinstance(component, gr.CheckboxGroup):
+                if not text:
+                    return []
                 values = [known[part] for part in text.split(",") if part in known]
                 return values or gr.skip()
             return known[text]
@@ -137,16 +139,19 @@ def build(studio: Studio | None = None) -> gr.Blocks:
                 change = value if isinstance(value, dict) else gr.update(value=value)
                 changes[component] = changes.get(component, {}) | change
 
-            def named(component: Any) -> Any:
-                return read(component, asked.get(names[component], ""), changes.get(component, {}).get("choices"))
-
             for stories in told:
-                if isinstance(key := named(stories.menu), str):
+                choices = changes.get(stories.menu, {}).get("choices")
+                key = read(stories.menu, asked.get(names[stories.menu], ""), choices)
+                if isinstance(key, str):
                     for component, value in stories.tell(key).items():
                         put(component, value)
             for name, component in params.items():
                 if name in asked:
-                    put(component, named(component))
+                    choices = changes.get(component, {}).get("choices")
+                    if choices is not None and component not in menus:  # of the story: the address may ask for another model's
+                        choices = [*choices, *(choice for choice in component.choices if choice not in choices)]
+                        put(component, gr.update(choices=choices))
+                    put(component, read(component, asked[name], choices))
             return changes | ({tabs: gr.Tabs(selected=asked["tab"])} if asked.get("tab") in TABS else {})
 
         set_by_stories = [component for stories in told for component in stories.sets]

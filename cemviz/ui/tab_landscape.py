@@ -11,7 +11,7 @@ from ..backend.presets import LANDSCAPE, lacking, playable
 from ..backend.readings import ITSELF
 from ..backend.studio import Studio
 from . import words_landscape as say
-from .controls import HEAVY, LIGHT, Changes, Session, Stories, Tab, guarded, guarded_stream
+from .controls import HEAVY, LIGHT, Changes, Session, Stories, Tab, guarded, guarded_stream, seen
 from .drawing import draw, drawn, follow
 from .plots_landscape import LEVELS, legend, shared, surface
 from .views import live_plot
@@ -51,15 +51,15 @@ def build(session: gr.State, studio: Studio) -> Tab:
             )  # fmt: skip
             image = gr.Dropdown(pictures, value=start, label="image", interactive=True, elem_id="land-image")
             index = gr.Number(
-                0, label="number of the test image", minimum=0, precision=0, interactive=True, visible=start == "test",
+                0, label="number of the test image", minimum=0, precision=0, interactive=True, visible=seen(start == "test"),
                 elem_id="land-index",
             )  # fmt: skip
             anchor = gr.Dropdown(
                 say.anchors(data), value=ITSELF, label="anchor x′", info="of encoders: what x is paired with", interactive=True,
-                visible=False, elem_id="land-anchor",
+                visible=seen(False), elem_id="land-anchor",
             )  # fmt: skip
             other = gr.Number(
-                0, label="number of the anchor, a test image", minimum=0, precision=0, interactive=True, visible=False,
+                0, label="number of the anchor, a test image", minimum=0, precision=0, interactive=True, visible=seen(False),
                 elem_id="land-other",
             )  # fmt: skip
             energy = gr.Radio(
@@ -93,8 +93,8 @@ def build(session: gr.State, studio: Studio) -> Tab:
                 a = gr.Number(0, label="a", step=0.1, interactive=True, elem_id="land-a", min_width=90)
                 b = gr.Number(0, label="b", step=0.1, interactive=True, elem_id="land-b", min_width=90)
                 plane = gr.Dropdown(
-                    list(known), value=first[0] if first else None, label="in the plane of", interactive=True, visible=False,
-                    elem_id="land-plane", min_width=180,
+                    list(known), value=first[0] if first else None, label="in the plane of", interactive=True,
+                    visible=seen(False), elem_id="land-plane", min_width=180,
                 )  # fmt: skip
                 look = gr.Button("Look", elem_id="land-look", min_width=90, scale=0)
             with gr.Row():
@@ -109,7 +109,8 @@ def build(session: gr.State, studio: Studio) -> Tab:
 
     shown, spot = [energy, levels], [a, b, plane]
     asked = [models, image, index, anchor, other, directions, radius, seed]
-    outputs = [scale, status, picture, table, index, anchor, other, energy, *spot, *[part for slot in slots for part in slot]]
+    fields = [waiting, image, index, anchor, other, energy, *spot]
+    outputs = [*fields, scale, status, picture, table, *[part for slot in slots for part in slot]]
 
     def panels(held: Session, by: str, kind: str, x: float, y: float, of: str | None) -> Changes:
         """All figures from what the session drew, on one scale, with the point marked."""
@@ -131,7 +132,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
         return {picture: gr.Image(value=shot, visible=shot is not None), table: say.told(found)}
 
     def go(held: Session, by: str, kind: str, x: float, y: float, of: str | None, *values: Any) -> Iterator[Changes]:
-        chosen, name, number, paired, paired_number, *rest = values
+        key, chosen, name, number, paired, paired_number, *rest = values
         if not chosen:
             yield {status: "Choose at least one model." if known else say.NO_MODELS}
             return
@@ -145,14 +146,17 @@ def build(session: gr.State, studio: Studio) -> Tab:
         of = of if of in chosen else chosen[0]
         cards = studio.cards()
         pairs = of in cards and cards[of].kind == "encoder"
-        fields = {
-            anchor: gr.update(visible=pairs),
-            other: gr.update(visible=pairs and paired == "test"),
+        of_data = cards[of].data if of in cards else data
+        fitted = {
+            waiting: prose(key, chosen),
+            image: gr.update(choices=say.choices(of_data)),
+            anchor: gr.update(choices=say.anchors(of_data), visible=seen(pairs)),
+            other: gr.update(visible=seen(pairs and paired == "test")),
             energy: gr.update(choices=_named(QUANTITIES["encoder" if pairs else "classifier"])),
-            index: gr.update(visible=name == "test"),
-            plane: gr.update(value=of, visible=request.directions == "adversarial"),
+            index: gr.update(visible=seen(name == "test")),
+            plane: gr.update(value=of, visible=seen(request.directions == "adversarial")),
         }
-        yield fields  # first, so that the number of a test image can be given even where there is none
+        yield fitted  # first, so that the number of a test image can be given even where there is none
         for item in draw(studio, held, request):
             if isinstance(item, str):
                 yield {status: item}
@@ -207,7 +211,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
         }
 
     told = [waiting, models, image, anchor, directions, radius, seed]
-    inputs = [session, *shown, *spot, *asked]
+    inputs = [session, *shown, *spot, story, *asked]
     stream = guarded_stream(go)
     changed = [run.click, image.input, directions.input, radius.release, seed.submit, index.submit, anchor.input, other.submit]
     running = [

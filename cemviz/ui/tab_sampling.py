@@ -1,7 +1,7 @@
 """Sampling: chains step by step, two runs side by side from the same seeds."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from ..backend.sampling import FEATURES, USUAL, Chains, SampleRequest, offered, 
 from ..backend.studio import Studio
 from ..samplers import SAMPLERS, SETTINGS, suited
 from ..starts import STARTS
-from .controls import HEAVY, LIGHT, Changes, Session, Stories, Tab, guarded, guarded_stream
+from .controls import HEAVY, LIGHT, Changes, Session, Stories, Tab, guarded, guarded_stream, seen
 from .views import chain_player
 from .words_sampling import HOW, NOTHING, OWN, payload, summary
 
-NONE = "none"
+NONE, FIRST = "none", "robust-standard"
 LIMIT = 60.0
 """Seconds a run may take on the page."""
 
@@ -42,11 +42,11 @@ def build(session: gr.State, studio: Studio) -> Tab:
         return [(p.title, key) for key, p in playable(SAMPLE, sampled()).items()]
 
     stories = playable(SAMPLE, models)
-    told_first = next(iter(stories), None)
+    told_first = FIRST if FIRST in stories else None  # the controls begin with its numbers
     model_first = "mnist-at" if "mnist-at" in models else next(iter(models), None)
     names = menu(list(SAMPLERS))  # all of them, so that an address may ask for any; `go` narrows them to the models
     base = suited("rcs", (1, 28, 28))
-    story = gr.Markdown(stories[told_first].story if told_first else NOTHING, elem_id="samp-story")
+    story = gr.Markdown(stories[FIRST].story if told_first else "" if models else NOTHING, elem_id="samp-story")
     with gr.Row():
         with gr.Column(scale=1, min_width=280, elem_id="samp-controls"):
             preset = gr.Dropdown(
@@ -73,7 +73,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
             count = gr.Slider(1, MAX_CHAINS, 16, step=1, label="chains", interactive=True, elem_id="samp-count")
             features = gr.Radio(
                 [(title, key) for key, title in FEATURES.items()], value="projection", label="features g(x)",
-                info="of encoders; CEM does not say which", interactive=True, visible=False, elem_id="samp-features",
+                info="of encoders; CEM does not say which", interactive=True, visible=seen(False), elem_id="samp-features",
             )  # fmt: skip
             setting = gr.Dropdown(
                 [("as suits sampler and data", "suited"), *[(row.title, key) for key, row in SETTINGS.items()]],
@@ -104,7 +104,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
     def narrowed(a: str, by: str, b: str, other: str) -> Changes:
         """Menus that offer what fits the models; one that does not fit stays to be seen, and is refused when it runs."""
         cards = studio.cards()
-        changes: Changes = {features: gr.update(visible="encoder" in {cards[m].kind for m in (a, b) if m in cards})}
+        changes: Changes = {features: gr.update(visible=seen("encoder" in {cards[m].kind for m in (a, b) if m in cards}))}
         for control, model, chosen in ((sampler_a, a, by), (sampler_b, b, other)):
             keys = offered(cards[model]) if model in cards else list(SAMPLERS)
             changes[control] = gr.update(choices=menu(keys if chosen in keys else [*keys, chosen]), value=chosen)
@@ -147,12 +147,13 @@ def build(session: gr.State, studio: Studio) -> Tab:
         dyn = settings(a, studio.cards()[a.model])
         asked = {
             model_a: a.model, sampler_a: a.sampler, model_b: b.model if b else NONE, sampler_b: b.sampler if b else a.sampler,
-            start: a.start, classes: ",".join(map(str, a.classes)), count: a.count, features: a.features, seed: a.seed,
+            start: a.start, classes: ",".join(map(str, a.classes)), count: a.count, seed: a.seed, setting: "suited",
             alpha: dyn.step, eta: dyn.noise, beta: f"{dyn.radius:g}", steps: dyn.steps,
         }  # fmt: skip
-        return asked | {story: chosen.story} | narrowed(*list(asked.values())[:4])
+        fitted = narrowed(*list(asked.values())[:4])
+        return asked | {story: chosen.story} | fitted | {features: fitted[features] | {"value": a.features}}
 
-    chosen = preset.input(guarded(tell), preset, [story, *controls], **LIGHT)
+    chosen = preset.input(guarded(tell), preset, [story, setting, *controls], **LIGHT)
     told = chosen.then(guarded_stream(go), inputs, outputs, **HEAVY)
 
     def numbers(key: str, sampler: str, model: str) -> Changes:
@@ -185,23 +186,27 @@ def build(session: gr.State, studio: Studio) -> Tab:
     params = {
         "s.story": preset, "s.a": model_a, "s.as": sampler_a, "s.b": model_b, "s.bs": sampler_b, "s.start": start,
         "s.classes": classes, "s.count": count, "s.alpha": alpha, "s.eta": eta, "s.beta": beta, "s.K": steps, "s.seed": seed,
-        "s.features": features,
+        "s.features": features, "s.numbers": setting,
     }  # fmt: skip
     return Tab(
         params,
         (guarded_stream(go), inputs, outputs),
         menus={preset: told_of, model_a: sampled, model_b: others},
-        stories=Stories(preset, tell, [story, *controls]),
+        stories=Stories(preset, tell, [story, setting, *controls]),
     )
 
 
 def prose(key: str | None, requests: list[SampleRequest]) -> str:
-    """The words of a story, as long as its models, samplers and start are what runs."""
+    """The words of a story, as long as what runs is what it sets: models, samplers, start, and its own numbers."""
+    runs = SAMPLE[key].runs if key in SAMPLE else ()
 
-    def told(runs: Sequence[SampleRequest]) -> list[tuple[str, str, str]]:
-        return [(run.model, run.sampler, run.start) for run in runs]
+    def same(run: SampleRequest, of: SampleRequest) -> bool:
+        numbers = ("step", "noise", "radius", "steps")
+        return (run.model, run.sampler, run.start) == (of.model, of.sampler, of.start) and all(
+            getattr(of, number) in (None, getattr(run, number)) for number in numbers
+        )
 
-    if key in SAMPLE and told(SAMPLE[key].runs) == told(requests):
+    if len(runs) == len(requests) and all(map(same, requests, runs)):
         return SAMPLE[key].story
     return OWN if len(requests) > 1 else ""
 

@@ -13,7 +13,7 @@ from .views import Panel, player_payload
 
 NOTHING = "There is no model here yet. Train one, for example with `python -m cemviz train mnist-at`, and reload the page."
 
-OWN = "A comparison of your own: both runs begin at the same starts and draw the same noise."
+OWN = "A comparison of your own: models of one data set begin at the same starts and meet the same noise."
 
 DISTANCE = ("distance to x₀", "L2, pixel units")
 
@@ -120,7 +120,7 @@ def _of_labels(chains: Chains) -> str:
     right = float((chains.predicted == chains.asked).mean())
     asked = f"{right:.0%} end in the asked class" if sampler.conditional else "no class asked"
     return (
-        f"climbs {a:+d}·f_y {b:+d}·logsumexp ({sampler.source}): {asked}, mean confidence {np.mean(chains.confidence):.2f}, "
+        f"climbs {a:+g}·f_y {b:+g}·logsumexp ({sampler.source}): {asked}, mean confidence {np.mean(chains.confidence):.2f}, "
         f"{_moved(chains)}."
     )
 

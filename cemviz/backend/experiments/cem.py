@@ -71,7 +71,7 @@ CEM_26 = Experiment(
     {("0 (UAT)", column): Cell("mnist-uat-linf-probe", m) for column, m in ACCURACY.items()}
     | {
         (weight, column): Cell("mnist-uat-ucr-probe", m, encoder=(("objective_args", f"weight:{weight}"),))
-        for weight in ("0.03", "0.1", "0.3")
+        for weight in WEIGHTS[1:]
         for column, m in ACCURACY.items()
     },
     {},
@@ -79,13 +79,13 @@ CEM_26 = Experiment(
     "MNIST, L∞ .2, linear probe, PGD-20. The paper names no weight.",
 )
 
-STARTS = {"uncond": "gaussian", "cond": "class-gaussian"}
+WHERE = {"uncond": "gaussian", "cond": "class-gaussian"}
 """Unconditional from one Gaussian of all images, conditional from class Gaussians."""
 
 
 def paired(model: str, sampler: str, where: str) -> tuple[str, dict[str, Any]]:
     """A model and how it is sampled, for an unsupervised row."""
-    return model, {"sampler": sampler, "start": STARTS[where]}
+    return model, {"sampler": sampler, "start": WHERE[where]}
 
 
 CEM_2_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -102,8 +102,8 @@ CEM_2_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "MaxEnt uncond, SimCLR": paired("mnist-simclr", "maxent", "uncond"),
     "MaxEnt cond, SimCLR": paired("mnist-simclr", "maxent", "cond"),
     "RCS, the encoders' net": ("mnist-at-flat", {"sampler": "rcs"}),
-    "start uncond, no step": ("mnist-uat", {"start": STARTS["uncond"], "radius": 0.0, "steps": 1}),
-    "start cond, no step": ("mnist-uat", {"start": STARTS["cond"], "radius": 0.0, "steps": 1}),
+    "start uncond, no step": ("mnist-uat", {"start": WHERE["uncond"], "radius": 0.0, "steps": 1}),
+    "start cond, no step": ("mnist-uat", {"start": WHERE["cond"], "radius": 0.0, "steps": 1}),
 }
 CEM_2_COLUMNS = {
     "IS": ("is", {}),
