@@ -101,6 +101,7 @@ def test_a_table_trains_what_is_missing_tells_both_numbers_and_is_written(toy):
     assert a["spread"] == pytest.approx(0.0071, abs=1e-4) and a["scale"] == "evidence"
     assert b["paper"] is None and "no number" in b["note"] and "no number" not in a["note"]
     assert [o["holds"] for o in table["orders"]] == [True, False, True] and table["orders"][0]["by"] == pytest.approx(0.25)
+    assert {o["seeds"] for o in table["orders"]} == {min(row["seeds"] for row in table["rows"])}
     assert table["command"] == "python -m cemviz reproduce toy --seeds 2 --scale evidence" and results()["toy"] == table
     assert sorted(p.stem for p in (store.folder() / "evidence").glob("*.json")) == ["a-0", "a-1", "b-0", "b-1"]
     assert "a-0" not in store.cards(), "models of the tables stay out of the menus"
@@ -152,9 +153,9 @@ def test_an_interrupted_table_keeps_what_it_has(toy):
 
 
 def test_a_difference_within_the_spread_is_no_order():
-    rows = {("A", "c"): {"ours": 0.50, "spread": 0.02}, ("B", "c"): {"ours": 0.49, "spread": None}}
+    rows = {("A", "c"): {"ours": 0.5, "spread": 0.02, "seeds": 3}, ("B", "c"): {"ours": 0.49, "spread": None, "seeds": 1}}
     up, level = (engine.verdict(Order("", ("A", "c"), ("B", "c"), r), rows) for r in ("above", "not below"))
-    assert not up["holds"] and level["holds"]
+    assert not up["holds"] and level["holds"] and level["seeds"] == 1
     down = engine.verdict(Order("", ("B", "c"), ("A", "c"), "not below"), rows)
     assert down["holds"] and down["by"] == pytest.approx(-0.01)
     rows[("A", "c")]["ours"] = 0.52

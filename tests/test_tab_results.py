@@ -70,6 +70,13 @@ def test_one_seed_is_said_to_have_no_spread():
     assert "no spread is known" not in say.table_html(table([row(), row("JEM", spread=0.1, seeds=2)]))
 
 
+def test_a_claim_that_rests_on_one_seed_says_so_where_other_numbers_have_more():
+    alone, more = order(True, 0.5) | {"seeds": 1}, order(True, 0.25) | {"seeds": 3}
+    told = say.table_html(table([row(), row("JEM", spread=0.1, seeds=3)], alone, more))
+    assert "(by 0.5, one seed)" in told and "(by 0.25)" in told
+    assert "one seed)" not in say.table_html(table([row()], alone))  # said once, below the claims
+
+
 def test_what_is_not_made_yet_is_listed_with_its_command(places):
     target = next(iter(EXPERIMENTS))
     assert say.total() == "No table is made yet." and say.overview().count("not made yet") == len(EXPERIMENTS)

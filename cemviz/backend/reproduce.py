@@ -206,4 +206,4 @@ def verdict(order: Order, rows: dict[Place, dict[str, Any]]) -> dict[str, Any]:
     by = over["ours"] - under["ours"]
     slack = order.within if order.within is not None else max(over["spread"] or 0.0, under["spread"] or 0.0)
     holds = by > slack if order.relation == "above" else by >= -slack
-    return {"claim": order.claim, "holds": holds, "by": round(by, 4)}
+    return {"claim": order.claim, "holds": holds, "by": round(by, 4), "seeds": min(over["seeds"], under["seeds"])}

@@ -65,12 +65,14 @@ def claims(table: dict[str, Any], rows: list[Row]) -> str:
     if not table["orders"]:
         return "<p>None that this table could test.</p>"
     points = all(row["column"].startswith(RATES) for row in rows)
+    several = any(row["spread"] is not None for row in rows)
     lines = []
     for order in table["orders"]:
+        alone = ", one seed" if several and order.get("seeds") == 1 else ""
         sign, verdict = ("✓", "holds") if order["holds"] else ("✗", "does not hold")
         lines.append(
             f'<li class="cem-{"holds" if order["holds"] else "fails"}"><b><span aria-hidden="true">{sign}</span> {verdict}</b>'
-            f"<span>{escape(order['claim'])} <small>({margin(order, points)})</small></span></li>"
+            f"<span>{escape(order['claim'])} <small>({margin(order, points)}{alone})</small></span></li>"
         )
     return f'<ul class="cem-claims">{"".join(lines)}</ul>'
 

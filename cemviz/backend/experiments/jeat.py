@@ -1,5 +1,7 @@
 """Tables and figures of JEAT (Zhu et al., ICCV 2021)."""
 
+from typing import Any
+
 from .. import measures
 from ..measures import Measure
 from .table import ACCURACY, ON_MNIST, Cell, Experiment, Order, grid
@@ -42,9 +44,9 @@ JEAT_1 = Experiment(
 JEAT_SYSTEMS = {"standard": "mnist-standard-linf", "AT": "mnist-at-linf", "JEM": "mnist-jem", "JEAT": "mnist-jeat"}
 
 
-def drawn_by(sampler: str, start: str = "uniform") -> dict[str, Measure]:
+def drawn_by(sampler: str, start: str = "uniform", **settings: Any) -> dict[str, Measure]:
     """IS and FID of a model's samples, all with one budget; uniform noise is JEAT's start."""
-    budget, where = measures.BUDGET | {"start": start}, "" if start == "uniform" else ", class Gaussians"
+    budget, where = measures.BUDGET | {"start": start} | settings, "" if start == "uniform" else ", class Gaussians"
     return {f"{m.upper()}{where}": measures.evaluated(m, sampler=sampler, **budget) for m in ("is", "fid")}
 
 
@@ -147,6 +149,8 @@ NOISE = {
     "AT": "mnist-at-linf",
 }  # fmt: skip
 BY_17 = {"PreJEAT": "mnist-prejeat", "JEAT": "mnist-jeat"}
+UNMOVED = {"start, no step": "mnist-standard-linf"}
+"""In a ball of radius 0 nothing moves: what the starts alone score."""
 
 JEAT_FIG_5 = Experiment(
     "Noise gives standard training some of the same power",
@@ -154,7 +158,11 @@ JEAT_FIG_5 = Experiment(
     {
         place: cell
         for start in ("uniform", "class-gaussian")
-        for place, cell in (grid(NOISE, drawn_by("jeat16", start)) | grid(BY_17, drawn_by("jeat17", start))).items()
+        for place, cell in (
+            grid(NOISE, drawn_by("jeat16", start))
+            | grid(BY_17, drawn_by("jeat17", start))
+            | grid(UNMOVED, drawn_by("jeat16", start, radius=0.0, steps=1))
+        ).items()
     },
     {},
     tuple(
@@ -164,6 +172,7 @@ JEAT_FIG_5 = Experiment(
             ("standard", "σ .1"), ("σ .1", "σ .2"), ("σ .2", "σ .4"), ("σ .4", "AT"), ("AT", "PreJEAT"), ("PreJEAT", "JEAT"),
         )
     ),
-    "One budget, and one start a column: uniform noise, or class Gaussians, which lie nearer to digits. PreJEAT and JEAT draw "
-    "by (17), the others by (16). The paper shows images only.",
+    "One budget, and one start a column: uniform noise, or class Gaussians, which lie nearer to digits; chains of (16) hardly "
+    "move away from those, so compare each number with that of the starts. PreJEAT and JEAT draw by (17), the others by (16). "
+    "The paper shows images only.",
 )  # fmt: skip
