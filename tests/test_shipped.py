@@ -73,7 +73,7 @@ def test_an_encoder_ships_with_a_probe_that_reads_exactly_it(name):
     assert card.recipe_args["encoder"] == name and store.read_card(name).sha256[:12] in card.notes
     frozen, trunk = net[:-1].state_dict().values(), encoder.trunk.state_dict().values()
     assert all(torch.equal(a, b) for a, b in zip(frozen, trunk, strict=True))
-    assert card.metrics["accuracy"]["value"] >= 0.97
+    assert card.metrics["accuracy"]["value"] >= (0.97 if card.data == "mnist" else 0.3)  # chance is .1
 
 
 @pytest.mark.data

@@ -151,6 +151,13 @@ SAMPLE: dict[str, SamplePreset] = {
         "never hears of the class: two of three samples of MaxEnt stay the digit that they started as, while PGD leaves its "
         "start, digit and all.",
     ),
+    "maxent-cifar10": SamplePreset(
+        "Without labels, CIFAR-10: UAT beside SimCLR",
+        (replace(UNLABELLED, model="cifar10-uat"), replace(UNLABELLED, model="cifar10-simclr")),
+        "On colour images the difference is plain. Both encoders spread the same batch of starts; the one that was attacked in "
+        "training draws smooth regions, edges and skies, the other one a weave of speckle that nobody takes for a picture. "
+        "Both are small and trained for 500 updates: the paper's ResNet-18 had 1000 epochs.",
+    ),
     "cifar10": SamplePreset(
         "CIFAR-10",
         (SampleRequest("cifar10-at"), SampleRequest("cifar10-standard")),
