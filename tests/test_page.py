@@ -148,6 +148,18 @@ def test_a_story_that_a_visitor_changed_back_to_defaults_is_changed_in_its_link_
     page.wait_for_function("() => location.search.includes('s.eta=0.01')")
 
 
+def test_what_a_story_sets_of_a_hidden_control_is_in_the_address_too(visit):
+    page = visit("?tab=landscape&l.story=pairs&l.anchor=gallery:3")
+    drawn(page, "#land-plot-1")
+    assert page.locator("#land-anchor").is_visible()
+    for key, anchor_is_seen in (("standard-robust", False), ("pairs", True)):
+        page.locator("#land-preset input").click()
+        page.get_by_role("option", name=LANDSCAPE[key].title).click()
+        page.wait_for_function(f"() => location.search.includes('l.story={key}')")
+        page.locator("#land-anchor").wait_for(state="visible" if anchor_is_seen else "hidden")
+    page.wait_for_function("() => location.search.includes('l.anchor=self')")
+
+
 def test_hostile_addresses_are_clamped_or_ignored(visit):
     page = visit("?tab=nope&s.count=99999&s.a=<script>&s.alpha=nan&s.K=1e9&p.K=-5&l.radius=abc&p.rule=x")
     drawn(page, "#play-plane")
