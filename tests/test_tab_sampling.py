@@ -198,7 +198,7 @@ def test_an_encoder_brings_its_samplers_numbers_start_and_number_of_chains(tab):
     assert kept["samp-sampler-b"]["value"] == "rcs"
     back = named(handlers["followed"]("suited", "mnist-at", "pgd", "none", "rcs"))
     assert (back["samp-sampler-a"]["value"], back["samp-count"], back["samp-start"]) == ("rcs", 16, "class-gaussian")
-    assert back["samp-features"]["visible"] == "hidden"
+    assert back["samp-features"]["visible"] is False
 
 
 def test_a_sampler_from_an_address_that_does_not_fit_is_shown_and_refused(tab):
@@ -232,7 +232,7 @@ def test_a_story_sets_every_number_of_its_runs(tab, key, steps, other):
         SAMPLE[key].runs[0].start,
     )
     assert told["samp-sampler-b"]["value"] == other and told["samp-setting"] == "suited"
-    shown = True if key == "maxent-pgd" else "hidden"
+    shown = SAMPLE[key].runs[0].model == "mnist-uat"
     assert (told["samp-features"]["visible"], told["samp-features"]["value"]) == (shown, SAMPLE[key].runs[0].features)
 
 

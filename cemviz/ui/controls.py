@@ -93,11 +93,6 @@ class Tab:
     stories: Stories | None = None
 
 
-def seen(yes: bool) -> Any:
-    """Value of `visible` of a control that is in the address: hidden it stays on the page, and what sets it is written."""
-    return True if yes else "hidden"
-
-
 def told(error: Exception) -> gr.Error:
     """An expected error as a message on the page, without a traceback in the log."""
     text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)

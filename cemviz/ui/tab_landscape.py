@@ -11,7 +11,7 @@ from ..backend.presets import LANDSCAPE, lacking, playable
 from ..backend.readings import ITSELF
 from ..backend.studio import Studio
 from . import words_landscape as say
-from .controls import HEAVY, LIGHT, Changes, Session, Stories, Tab, guarded, guarded_stream, seen
+from .controls import HEAVY, LIGHT, Changes, Session, Stories, Tab, guarded, guarded_stream
 from .drawing import draw, drawn, follow
 from .plots_landscape import LEVELS, legend, shared, surface
 from .views import live_plot
@@ -51,15 +51,15 @@ def build(session: gr.State, studio: Studio) -> Tab:
             )  # fmt: skip
             image = gr.Dropdown(pictures, value=start, label="image", interactive=True, elem_id="land-image")
             index = gr.Number(
-                0, label="number of the test image", minimum=0, precision=0, interactive=True, visible=seen(start == "test"),
+                0, label="number of the test image", minimum=0, precision=0, interactive=True, visible=start == "test",
                 elem_id="land-index",
             )  # fmt: skip
             anchor = gr.Dropdown(
                 say.anchors(data), value=ITSELF, label="anchor x′", info="of encoders: what x is paired with", interactive=True,
-                visible=seen(False), elem_id="land-anchor",
+                visible=False, elem_id="land-anchor",
             )  # fmt: skip
             other = gr.Number(
-                0, label="number of the anchor, a test image", minimum=0, precision=0, interactive=True, visible=seen(False),
+                0, label="number of the anchor, a test image", minimum=0, precision=0, interactive=True, visible=False,
                 elem_id="land-other",
             )  # fmt: skip
             energy = gr.Radio(
@@ -94,7 +94,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
                 b = gr.Number(0, label="b", step=0.1, interactive=True, elem_id="land-b", min_width=90)
                 plane = gr.Dropdown(
                     list(known), value=first[0] if first else None, label="in the plane of", interactive=True,
-                    visible=seen(False), elem_id="land-plane", min_width=180,
+                    visible=False, elem_id="land-plane", min_width=180,
                 )  # fmt: skip
                 look = gr.Button("Look", elem_id="land-look", min_width=90, scale=0)
             with gr.Row():
@@ -150,11 +150,11 @@ def build(session: gr.State, studio: Studio) -> Tab:
         fitted = {
             waiting: prose(key, chosen),
             image: gr.update(choices=say.choices(of_data)),
-            anchor: gr.update(choices=say.anchors(of_data), visible=seen(pairs)),
-            other: gr.update(visible=seen(pairs and paired == "test")),
+            anchor: gr.update(choices=say.anchors(of_data), visible=pairs),
+            other: gr.update(visible=pairs and paired == "test"),
             energy: gr.update(choices=_named(QUANTITIES["encoder" if pairs else "classifier"])),
-            index: gr.update(visible=seen(name == "test")),
-            plane: gr.update(value=of, visible=seen(request.directions == "adversarial")),
+            index: gr.update(visible=name == "test"),
+            plane: gr.update(value=of, visible=request.directions == "adversarial"),
         }
         yield fitted  # first, so that the number of a test image can be given even where there is none
         for item in draw(studio, held, request):

@@ -15,7 +15,7 @@ from ..backend.sampling import FEATURES, USUAL, Chains, SampleRequest, offered, 
 from ..backend.studio import Studio
 from ..samplers import SAMPLERS, SETTINGS, suited
 from ..starts import STARTS
-from .controls import HEAVY, LIGHT, Changes, Session, Stories, Tab, guarded, guarded_stream, seen
+from .controls import HEAVY, LIGHT, Changes, Session, Stories, Tab, guarded, guarded_stream
 from .views import chain_player
 from .words_sampling import HOW, NOTHING, OWN, payload, summary
 
@@ -73,7 +73,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
             count = gr.Slider(1, MAX_CHAINS, 16, step=1, label="chains", interactive=True, elem_id="samp-count")
             features = gr.Radio(
                 [(title, key) for key, title in FEATURES.items()], value="projection", label="features g(x)",
-                info="of encoders; CEM does not say which", interactive=True, visible=seen(False), elem_id="samp-features",
+                info="of encoders; CEM does not say which", interactive=True, visible=False, elem_id="samp-features",
             )  # fmt: skip
             setting = gr.Dropdown(
                 [("as suits sampler and data", "suited"), *[(row.title, key) for key, row in SETTINGS.items()]],
@@ -104,7 +104,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
     def narrowed(a: str, by: str, b: str, other: str) -> Changes:
         """Menus that offer what fits the models; one that does not fit stays to be seen, and is refused when it runs."""
         cards = studio.cards()
-        changes: Changes = {features: gr.update(visible=seen("encoder" in {cards[m].kind for m in (a, b) if m in cards}))}
+        changes: Changes = {features: gr.update(visible="encoder" in {cards[m].kind for m in (a, b) if m in cards})}
         for control, model, chosen in ((sampler_a, a, by), (sampler_b, b, other)):
             keys = offered(cards[model]) if model in cards else list(SAMPLERS)
             changes[control] = gr.update(choices=menu(keys if chosen in keys else [*keys, chosen]), value=chosen)
