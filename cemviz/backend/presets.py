@@ -155,9 +155,9 @@ SAMPLE: dict[str, SamplePreset] = {
         "Without labels, CIFAR-10: UAT beside SimCLR",
         (replace(UNLABELLED, model="cifar10-uat"), replace(UNLABELLED, model="cifar10-simclr")),
         "One batch of starts, moved by MaxEnt with Table 5's numbers. The encoder that was attacked in training draws smooth "
-        "regions, edges and skies; to the other one a weave of speckle is as good. α 7 is long for nets as small as these (500 "
-        "updates; the paper's ResNet-18 had 1000 epochs): the entropy swings. With α 1 and K 30 it rises, and the pictures stay "
-        "nearer to their starts.",
+        "regions, edges and skies; to the other one a weave of speckle is as good. α 7 is long for nets as small as these, "
+        "trained for 500 updates (the paper's ResNet-18: 1000 epochs), and the entropy swings. With α 1 and K 30 it rises, and "
+        "the pictures stay nearer to their starts.",
     ),
     "cifar10": SamplePreset(
         "CIFAR-10",
