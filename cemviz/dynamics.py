@@ -106,10 +106,11 @@ def unit(v: Tensor) -> Tensor:
     """Each sample divided by its L2 norm; a zero sample stays zero, and one of subnormal numbers alone stays shorter than 1.
 
     A net sure of its label by m nats has a cross-entropy whose gradient is of the order of exp(-m): its squares underflow long
-    before it does, so that the largest coordinate is divided out first.
+    before it does, so that they are summed in float64 where there is one.
     """
-    v = v / per_sample(length(v, "linf").clamp(min=torch.finfo(v.dtype).tiny), v)
-    return v / per_sample(length(v).clamp(min=1.0), v)
+    wide = v.dtype if v.device.type == "mps" else torch.float64
+    norm = torch.linalg.vector_norm(v.flatten(1), dim=1, dtype=wide).clamp(min=torch.finfo(v.dtype).tiny)
+    return v / per_sample(norm.to(v.dtype), v)
 
 
 def ball(x: Tensor, centre: Tensor, radius: float, norm: Norm = "l2") -> Tensor:
