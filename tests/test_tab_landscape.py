@@ -7,31 +7,19 @@ from dataclasses import replace
 import gradio as gr
 import numpy as np
 import pytest
+from tabs import first_view, page
 from test_landscape import alone, ask, pairs, panels, save, studio  # noqa: F401
 
 from cemviz.backend.device import choose
 from cemviz.backend.landscape import ENERGIES
 from cemviz.backend.studio import Studio
 from cemviz.ui import drawing, tab_landscape, words_landscape
-from cemviz.ui.controls import Session, Tab
+from cemviz.ui.controls import Session
 from cemviz.ui.plots_landscape import legend, shared, surface
 
 
-def page(studio: Studio) -> tuple[gr.Blocks, Tab]:
-    with gr.Blocks() as blocks:
-        tab = tab_landscape.build(gr.State(Session()), studio)
-    return blocks, tab
-
-
-def first_view(tab: Tab, held: Session, **changes) -> list[dict]:
-    function, inputs, _ = tab.draw
-    names = {id(component): name for name, component in tab.params.items()}
-    values = [changes.get(names[id(c)], c.value) for c in inputs[1:]]
-    return [{getattr(k, "elem_id", None) or k: v for k, v in changed.items()} for changed in function(held, *values)]
-
-
 def test_the_first_view_is_precomputed(alone):
-    _, tab = page(alone)
+    _, tab = page(tab_landscape, alone)
     held = Session()
     steps = first_view(tab, held)
     view = next(step for step in steps if "land-plot-0" in step)
@@ -43,7 +31,7 @@ def test_the_first_view_is_precomputed(alone):
 
 
 def test_every_control_is_interactive_and_every_endpoint_private(studio):
-    blocks, tab = page(studio)
+    blocks, tab = page(tab_landscape, studio)
     assert all(component.interactive for component in tab.params.values())
     assert all(name.startswith("l.") for name in tab.params)
     assert all(component.elem_id.startswith("land-") for component in tab.params.values())
@@ -52,7 +40,7 @@ def test_every_control_is_interactive_and_every_endpoint_private(studio):
 
 
 def test_a_live_picture_shows_each_panel_as_it_comes(studio):
-    _, tab = page(studio)
+    _, tab = page(tab_landscape, studio)
     steps = first_view(tab, Session(), **{"l.image": "gallery:1"})
     shown = [sum(step.get(f"land-plot-{k}") is not None for k in range(4)) for step in steps]
     assert [n for n in shown if n] == [1, 2, 2]
@@ -71,7 +59,7 @@ def test_stop_keeps_what_is_there(studio):
 
 
 def test_a_click_looks_at_the_point(studio):
-    blocks, tab = page(studio)
+    blocks, tab = page(tab_landscape, studio)
     held = Session()
     first_view(tab, held, **{"l.dirs": "adversarial"})
     click = [fn.fn for fn in blocks.fns.values() if fn.name == "handler" and "event" in fn.fn.__code__.co_varnames]
@@ -84,14 +72,14 @@ def test_a_click_looks_at_the_point(studio):
 
 
 def test_errors_reach_the_visitor(studio):
-    _, tab = page(studio)
+    _, tab = page(tab_landscape, studio)
     with pytest.raises(gr.Error, match="give a whole number from 0 to 29"):
         first_view(tab, Session(), **{"l.image": "test", "l.index": 99})
     assert first_view(tab, Session(), **{"l.models": []}) == [{"land-status": "Choose at least one model."}]
 
 
 def test_a_page_without_models_says_so(places):
-    _, tab = page(Studio(choose("cpu")))
+    _, tab = page(tab_landscape, Studio(choose("cpu")))
     assert "Train one" in first_view(tab, Session())[0]["land-status"]
 
 
@@ -104,7 +92,7 @@ def test_models_follow_the_last_chosen_data_set(studio):
 
 
 def test_the_page_offers_an_anchor_for_encoders_and_names_their_energies(pairs):
-    _, tab = page(pairs)
+    _, tab = page(tab_landscape, pairs)
     view = {"l.models": ["stripes-simclr", "stripes-uat"], "l.image": "gallery:1"}
     first, *_, last = first_view(tab, Session(), **view)
     assert first["land-anchor"]["visible"] is True and first["land-other"]["visible"] is False

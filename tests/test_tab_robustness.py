@@ -6,6 +6,7 @@ from dataclasses import replace
 import gradio as gr
 import numpy as np
 import pytest
+from tabs import first_view, page
 from test_robustness_use import alone, made, save, studio  # noqa: F401  (fixtures)
 
 from cemviz.backend import assets
@@ -15,7 +16,7 @@ from cemviz.backend.presets import LANDSCAPE, SAMPLE, lacking, models, playable
 from cemviz.backend.robustness import COLUMNS, NORMS, Rates, RobustnessRequest
 from cemviz.backend.studio import Studio
 from cemviz.ui import tab_landscape, tab_robustness, tab_sampling, words_robustness
-from cemviz.ui.controls import Session, Tab
+from cemviz.ui.controls import Session
 from cemviz.ui.plots_robustness import curves, styles
 
 SHARES = {"none": 0.99, "pgd": 0.5}
@@ -95,23 +96,9 @@ def test_a_card_tells_both_energies_and_the_verdict():
 # --------------------------------------------------------------------------------------------------------- handlers
 
 
-def page(studio: Studio) -> tuple[gr.Blocks, Tab]:  # noqa: F811
-    with gr.Blocks() as blocks:
-        tab = tab_robustness.build(gr.State(Session()), studio)
-    return blocks, tab
-
-
-def first_view(tab: Tab, held: Session, **changes) -> list[dict]:
-    """Every update of the first view, its keys the element's id."""
-    function, inputs, _ = tab.draw
-    names = {id(component): name for name, component in tab.params.items()}
-    values = [changes.get(names[id(c)], c.value) for c in inputs[1:]]
-    return [{getattr(k, "elem_id", None) or k: v for k, v in changed.items()} for changed in function(held, *values)]
-
-
 def test_the_first_view_needs_no_images(studio, alone):  # noqa: F811
     made(studio)
-    _, tab = page(alone)
+    _, tab = page(tab_robustness, alone)
     steps = first_view(tab, Session(), **{"r.models": ["stripes-standard", "stripes-at"]})
     assert "stripes-at" in steps[0]["rob-rates"] and "shipped numbers" in steps[0]["rob-caption"]
     for name in NORMS:
@@ -121,14 +108,14 @@ def test_the_first_view_needs_no_images(studio, alone):  # noqa: F811
 
 
 def test_without_shipped_rates_it_says_how_to_get_them(studio):  # noqa: F811
-    _, tab = page(studio)
+    _, tab = page(tab_robustness, studio)
     steps = first_view(tab, Session())
     assert "Not measured yet" in steps[0]["rob-status"] and "--only robustness" in steps[0]["rob-status"]
     assert steps[0]["rob-rates"] == "" and "<article" in steps[-1]["rob-grid"]  # the images are there all the same
 
 
 def test_an_address_that_asks_for_measured_numbers_measures_them(studio):  # noqa: F811
-    _, tab = page(studio)
+    _, tab = page(tab_robustness, studio)
     asked = {"r.from": "here", "r.models": ["stripes-at"], "r.count": 10, "r.attacks": ["fgsm"], "r.curve": False}
     steps = first_view(tab, Session(), **asked)
     shown = [step for step in steps if step.get("rob-rates")]
@@ -148,7 +135,7 @@ def test_stop_keeps_the_models_that_are_done(studio):  # noqa: F811
 
 
 def test_another_attack_or_factor_is_drawn_without_computing(studio, monkeypatch):  # noqa: F811
-    blocks, tab = page(studio)
+    blocks, tab = page(tab_robustness, studio)
     held = Session()
     steps = first_view(tab, held)
     monkeypatch.setattr(Studio, "model", lambda *a: pytest.fail("a model was asked"))
@@ -159,7 +146,7 @@ def test_another_attack_or_factor_is_drawn_without_computing(studio, monkeypatch
 
 
 def test_an_attack_chosen_while_the_first_ones_run_is_the_one_that_stays(studio):  # noqa: F811
-    blocks, tab = page(studio)
+    blocks, tab = page(tab_robustness, studio)
     held = Session()
     function, inputs, _ = tab.draw
     names = {id(component): name for name, component in tab.params.items()}
@@ -187,7 +174,7 @@ def test_it_begins_with_the_threat_model_that_most_nets_share(studio):  # noqa: 
 
 
 def test_errors_reach_the_visitor(studio):  # noqa: F811
-    _, tab = page(studio)
+    _, tab = page(tab_robustness, studio)
     with pytest.raises(gr.Error, match="count is 5; give a whole number from 10 to 2000"):
         first_view(tab, Session(), **{"r.from": "here", "r.count": 5})
     with pytest.raises(gr.Error, match="test images is empty"):
@@ -196,12 +183,12 @@ def test_errors_reach_the_visitor(studio):  # noqa: F811
 
 
 def test_a_page_without_models_says_so(places):
-    _, tab = page(Studio(choose("cpu")))
+    _, tab = page(tab_robustness, Studio(choose("cpu")))
     assert "Train one" in first_view(tab, Session())[0]["rob-status"]
 
 
 def test_every_control_is_interactive_and_every_endpoint_private(studio):  # noqa: F811
-    blocks, tab = page(studio)
+    blocks, tab = page(tab_robustness, studio)
     assert all(component.interactive for component in tab.params.values())
     assert all(name.startswith("r.") for name in tab.params)
     assert all(component.elem_id.startswith("rob-") for component in tab.params.values())

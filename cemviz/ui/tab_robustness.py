@@ -10,7 +10,7 @@ from ..backend.checks import BadInput
 from ..backend.robustness import COLUMNS, MOST_IMAGES, MOST_MODELS, NORMS, Rates, RobustnessRequest, ready, robustness
 from ..backend.studio import Studio
 from . import words_robustness as say
-from .controls import EXPECTED, HEAVY, LIGHT, Session, Tab, guarded, guarded_stream
+from .controls import EXPECTED, HEAVY, LIGHT, Changes, Session, Tab, guarded, guarded_stream
 from .plots_robustness import curves, styles
 from .views import live_plot
 
@@ -21,9 +21,6 @@ FIRST = ("mnist-at-linf", "mnist-at")
 """Models to attack images of, the first that is among those to begin with."""
 
 ALL = "all in turn"
-
-Changes = dict[Any, Any]
-"""Component -> its new value; what is not named stays."""
 
 
 def measure(studio: Studio, held: Session, request: RobustnessRequest) -> Iterator[str | list[Rates]]:

@@ -14,7 +14,7 @@ from ..data.images import DATASETS
 from ..dynamics import Diverged
 from ..training.recipes import RECIPES
 from . import words_training as say
-from .controls import HEAVY, LIGHT, Session, Tab, guarded, guarded_stream
+from .controls import HEAVY, LIGHT, Changes, Session, Tab, guarded, guarded_stream
 from .plots_training import FIGURES, Shown, figure
 from .views import live_plot
 
@@ -25,9 +25,6 @@ FIRST = ("mnist-at-linf", "mnist-at")
 SCALES = ("evidence", "laptop", "shipped", "paper")
 TRAINING: dict[str, Any] = {**HEAVY, "concurrency_id": "training", "concurrency_limit": 2}
 """Runs are long, and leave the places of what is short alone; the device is shared in turns."""
-
-Changes = dict[Any, Any]
-"""Component -> its new value; what is not named stays."""
 
 
 def shown(held: Session) -> list[Shown]:
