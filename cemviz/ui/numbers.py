@@ -2,7 +2,7 @@
 
 import re
 
-NEGATIVE = re.compile(r"(?<!\w)-(?=[\d.])")
+NEGATIVE = re.compile(r"(?<!\w)-(?=[\d.])|(?<=\de)-(?=\d)")
 
 
 def minus(text: str) -> str:
