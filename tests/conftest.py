@@ -13,6 +13,13 @@ from torch import nn
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items):
+    """Share the suite file by file.  What opens a browser comes first, since it takes longest, and in one process."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("browser" if item.get_closest_marker("browser") else item.path.stem))
+
+
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 

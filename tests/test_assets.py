@@ -1,13 +1,13 @@
 """What ships beside the models: energy grids and samples, made again byte for byte, and refused where they are spoiled."""
 
-# ruff: noqa: F811  (fixtures)
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
+import windows
 from conftest import CLASSES
-from test_landscape import MADE, ask, panels, studio  # noqa: F401
+from windows import MADE, ask, panels
 
 from cemviz.backend import assets, store
 from cemviz.backend.checks import BadInput
@@ -15,6 +15,11 @@ from cemviz.backend.device import choose
 from cemviz.backend.landscape import ENERGIES
 from cemviz.backend.store import BrokenCheckpoint
 from cemviz.backend.studio import Studio
+
+
+@pytest.fixture
+def studio(places, monkeypatch):
+    return windows.equipped(monkeypatch)
 
 
 def test_make_tells_and_writes(studio):

@@ -1,5 +1,6 @@
 """What an address may set: every kind of control takes what fits it, clamped to its range, and nothing else."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -93,3 +94,13 @@ def test_stories_of_the_other_tabs_are_told_too(restored):
     assert told["land-models"]["value"] == list(LANDSCAPE["pairs"].request.models) and told["land-seed"]["value"] == 4
     assert told["play-p0"]["value"] == PLAY["minimax"].rules.p0
     assert "value" not in restored(**{"l.story": "nope"}).get("land-models", {})
+
+
+def test_what_an_address_asks_for_in_vain_is_named(restored):
+    assert (
+        restored(**{"l.models": "mnist-at,mnist-standard", "s.eta": "99", "s.classes": "", "p.seed": "1"})["notice"]["visible"]
+        is False
+    )
+    told = restored(**{"l.models": "mnist-at,mine", "s.story": "nope", "s.eta": "<b>", "l.seed": "3", "unknown": "x"})
+    assert told["notice"]["visible"] is True and told["land-models"]["value"] == ["mnist-at"]
+    assert {"`l.models=mine`", "`s.story=nope`", "`s.eta=...`"} == set(re.findall("`[^`]*`", told["notice"]["value"]))

@@ -1,70 +1,31 @@
-"""Energies around an image: windows and points against the net itself, precomputed or not, of labels and of pairs."""
+"""Energies around an image: windows and points against the net itself, precomputed or not."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from conftest import CLASSES, draw_weights, write_images
+import windows
+from conftest import CLASSES, write_images
+from stripes import elsewhere
+from windows import ask, panels, save
 
 from cemviz.backend import assets, store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.landscape import ENERGIES, LandscapeRequest, Panel, landscape, point, precomputed
-from cemviz.backend.store import Card
+from cemviz.backend.landscape import ENERGIES, Panel, landscape, point, precomputed
 from cemviz.backend.studio import Studio
 from cemviz.backend.subjects import subject
-from cemviz.energies import against, pair
-from cemviz.nets import build
-from cemviz.ui import drawing, words_landscape
-from cemviz.ui.plots_landscape import legend, shared
-
-SMALL = {"radius": 2.0, "side": 7}
-MADE = ("seeds", "grids", "gallery")  # accuracy under attack has tests of its own
-
-
-def card(name: str, data: str = "stripes", kind: str = "classifier") -> Card:
-    return Card(
-        name=name, title=name.upper(), kind=kind, net="small-resnet",
-        net_args={"width": 4, "mean": [0.4] * 3, "std": [0.3] * 3, "outputs": 3},
-        data=data, shape=(3, 8, 8), classes=CLASSES, recipe="none", scale="evidence", recipe_args={}, norm="l2", radius=1.0,
-        seed=0, steps=0, seconds=0.0, device="cpu", command="none", created="today",
-    )  # fmt: skip
-
-
-def save(name: str, seed: int, **kwargs) -> None:
-    made = card(name, **kwargs)
-    store.save(build(made.net, seed=seed, **made.net_args), made)
 
 
 @pytest.fixture
 def studio(places, monkeypatch):
-    """Two classifiers of the data set `stripes` and its assets in a folder of their own: small windows, two samples a class."""
-    monkeypatch.setattr(assets, "SIDE", SMALL["side"])
-    monkeypatch.setitem(assets.RADIUS, "stripes", SMALL["radius"])
-    monkeypatch.setattr(assets, "PER_CLASS", 2)
-    save("stripes-standard", 1)
-    save("stripes-at", 2)
-    made = Studio(choose("cpu"))
-    made.told = list(assets.make(made, "stripes", only=MADE))
-    return made
+    return windows.equipped(monkeypatch)
 
 
 @pytest.fixture
 def alone(studio, monkeypatch):
-    """The same models and assets on a machine without the data set."""
-    empty = store.folder().parent / "nothing"
-    empty.mkdir()
-    monkeypatch.setenv("CEMVIZ_DATA", str(empty))
-    return Studio(choose("cpu"))
-
-
-def ask(image: str = "grid:1", *models: str, **kwargs) -> LandscapeRequest:
-    return LandscapeRequest(models or ("stripes-standard", "stripes-at"), image, **{**SMALL, **kwargs})
-
-
-def panels(studio: Studio, request: LandscapeRequest) -> list[Panel]:
-    return [item for item in landscape(studio, request) if isinstance(item, Panel)]
+    return elsewhere(monkeypatch)
 
 
 # ---------------------------------------------------------------------------------------------------------- windows
@@ -284,73 +245,3 @@ def test_a_point_outside_the_window_is_refused(studio, at):
 def test_test_images_that_are_not_here(alone):
     with pytest.raises(BadInput, match="not on this machine"):
         panels(alone, ask("test:0"))
-
-
-# ---------------------------------------------------------------------------------------------------------- encoders
-
-
-@pytest.fixture
-def pairs(studio):
-    """The same machine with two encoders."""
-    for seed, name in enumerate(("stripes-simclr", "stripes-uat")):
-        args = {"width": 4, "depth": 1, "norm": "none", "projection": [4], "mean": [0.4] * 3, "std": [0.3] * 3}
-        made = replace(card(name, kind="encoder"), net="encoder", net_args=args)
-        store.save(draw_weights(build("encoder", **args), seed, 2.0), made)
-    return studio
-
-
-@pytest.mark.parametrize("anchor", ["self", "gallery:3", "test:9"])
-def test_an_encoders_window_holds_the_energies_of_pairs(pairs, anchor):
-    """Against features computed point by point, along directions drawn by hand."""
-    request = ask("test:4", "stripes-simclr", "stripes-uat", seed=3, anchor=anchor)
-    x = subject(pairs, "stripes", "test:4").x
-    other = x if anchor == "self" else subject(pairs, "stripes", anchor).x
-    held = assets.gallery("stripes").images.float() / 255
-    g = torch.Generator().manual_seed(3)
-    v, u = torch.randn(x.shape, generator=g), torch.randn(x.shape, generator=g)
-    u = u / u.norm()
-    v = v - (u * v).sum() * u
-    v = v / v.norm()
-    for panel in panels(pairs, request):
-        net, _ = pairs.model(panel.model)
-        refs = net(torch.cat([other[None], held]))
-        for i, j in ((3, 3), (0, 6), (5, 1)):
-            z = net((x + panel.axis[j] * u + panel.axis[i] * v)[None])
-            assert panel.grids["joint"][i, j] == pytest.approx(pair(z, refs[:1]).item(), abs=2e-4)
-            assert panel.grids["marginal"][i, j] == pytest.approx(against(z, refs).item(), abs=2e-4)
-        assert panel.kind == "encoder" and not panel.precomputed
-        if anchor == "self":  # nothing is more like the image than the image
-            assert panel.shapes["joint"].offset == 0 and panel.here("joint") == pytest.approx(-2, abs=1e-4)
-
-
-def test_a_point_tells_the_anchors_share_among_the_references(pairs):
-    request = ask("gallery:1", "stripes-uat", anchor="gallery:0")
-    found = point(pairs, request, 0.5, -1.0)
-    row = found.rows[0]
-    assert found.kind == "encoder" and row.p == pytest.approx(np.exp(row.marginal - row.joint), rel=1e-4)
-    assert row.predicted.startswith("the anchor") or row.predicted.endswith("of the gallery")
-    told = words_landscape.told(found)
-    assert "E(x, x′) (change)" in told and "p(x′ | x)" in told and "p(y | x)" not in told
-    assert point(pairs, ask("gallery:1", "stripes-uat"), 0, 0).rows[0].predicted.startswith("the anchor, ")
-
-
-def test_labels_and_pairs_share_no_scale(pairs):
-    with pytest.raises(BadInput, match="'stripes-at' is a classifier, 'stripes-uat' an encoder: drop one"):
-        panels(pairs, ask("test:0", "stripes-at", "stripes-uat"))
-    wanted = ["stripes-uat", "stripes-simclr"], "stripes"
-    assert drawing.follow(pairs, ["stripes-at", "stripes-standard", "stripes-uat"]) == wanted
-    both = panels(pairs, ask("test:0", "stripes-simclr", "stripes-uat"))
-    levels = shared(both, "joint", "relative")
-    assert levels.name == "E(x, x′) − E(image, x′)" and levels.name in legend(levels)
-    assert "E(x, x′) of the image: −2.00" in words_landscape.caption(both[0], "joint")
-
-
-def test_without_the_data_set_an_encoder_wants_images_of_the_gallery(pairs, monkeypatch):
-    (store.folder().parent / "empty").mkdir()
-    monkeypatch.setenv("CEMVIZ_DATA", str(store.folder().parent / "empty"))
-    there = Studio(choose("cpu"))
-    with pytest.raises(BadInput, match=r"not on this machine.*choose an image of the gallery"):
-        panels(there, ask("grid:1", "stripes-uat"))
-    with pytest.raises(BadInput, match=r"not on this machine.*or an image of the gallery"):
-        panels(there, ask("gallery:1", "stripes-uat", anchor="grid:1"))
-    assert len(panels(there, ask("gallery:1", "stripes-uat", anchor="gallery:0"))) == 1

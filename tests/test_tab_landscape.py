@@ -1,14 +1,15 @@
 """The landscape tab: its handlers without a browser, its figures and captions."""
 
-# ruff: noqa: F811  (fixtures)
 import json
 from dataclasses import replace
 
 import gradio as gr
 import numpy as np
 import pytest
+import windows
+from stripes import elsewhere
 from tabs import first_view, page
-from test_landscape import alone, ask, pairs, panels, save, studio  # noqa: F401
+from windows import ask, panels, save
 
 from cemviz.backend.device import choose
 from cemviz.backend.landscape import ENERGIES
@@ -16,6 +17,21 @@ from cemviz.backend.studio import Studio
 from cemviz.ui import drawing, tab_landscape, words_landscape
 from cemviz.ui.controls import Session
 from cemviz.ui.plots_landscape import legend, shared, surface
+
+
+@pytest.fixture
+def studio(places, monkeypatch):
+    return windows.equipped(monkeypatch)
+
+
+@pytest.fixture
+def alone(studio, monkeypatch):
+    return elsewhere(monkeypatch)
+
+
+@pytest.fixture
+def pairs(places, monkeypatch):
+    return windows.with_encoders(windows.equipped(monkeypatch))
 
 
 def test_the_first_view_is_precomputed(alone):
@@ -97,7 +113,7 @@ def test_the_page_offers_an_anchor_for_encoders_and_names_their_energies(pairs):
     first, *_, last = first_view(tab, Session(), **view)
     assert first["land-anchor"]["visible"] is True and first["land-other"]["visible"] is False
     assert [title for title, _ in first["land-energy"]["choices"]] == ["E(x, x′)", "E(x)"]
-    assert "E(x, x′)" in last["land-table"]
+    assert "energy of pairs" in first["land-story"] and "E(x, x′)" in last["land-table"]
     scales = [first_view(tab, Session(), **view, **{"l.levels": kind})[-2]["land-scale"] for kind in ("relative", "raw")]
     assert "E(x, x′) − E(image, x′)" in scales[0] and "cosine over τ" in scales[1]
     steps = first_view(tab, Session(), **view, **{"l.anchor": "test", "l.other": 3})
@@ -105,6 +121,7 @@ def test_the_page_offers_an_anchor_for_encoders_and_names_their_energies(pairs):
     told = first_view(tab, Session(), **view)[-2]["land-status"]
     assert "by construction" in told
     classifiers = first_view(tab, Session())[0]
+    assert "SimCLR" not in classifiers["land-story"]
     assert classifiers["land-anchor"]["visible"] is False and dict(classifiers["land-energy"]["choices"])["E(x, y)"] == "joint"
 
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 import gradio as gr
 import numpy as np
 import pytest
+import rates
+from rates import save
+from stripes import elsewhere
 from tabs import first_view, page
-from test_robustness_use import alone, made, save, studio  # noqa: F401  (fixtures)
 
 from cemviz.backend import assets
 from cemviz.backend.attacked import Attacked, Example, Seen
@@ -22,6 +24,17 @@ from cemviz.ui.plots_robustness import curves, styles
 SHARES = {"none": 0.99, "pgd": 0.5}
 ROW = Rates("net-a", "abc", "l2", 2.0, ("l2", 2.0), 10, SHARES, ((0.0, 0.99), (2.0, 0.5), (4.0, 0.1)), (), 100, 3, True)
 OTHER = replace(ROW, model="net-b", norm="linf", radius=0.2, own=("linf", 0.2), curve=((0.0, 0.9), (0.2, 0.4)))
+
+
+@pytest.fixture
+def studio(places, monkeypatch):
+    return rates.equipped(monkeypatch)
+
+
+@pytest.fixture
+def alone(studio, monkeypatch):
+    studio.test_images("stripes")  # read before the set is gone: a test may want both machines
+    return elsewhere(monkeypatch)
 
 
 def example(fooled: bool = True, change: float = 0.1) -> Example:
@@ -96,8 +109,8 @@ def test_a_card_tells_both_energies_and_the_verdict():
 # --------------------------------------------------------------------------------------------------------- handlers
 
 
-def test_the_first_view_needs_no_images(studio, alone):  # noqa: F811
-    made(studio)
+def test_the_first_view_needs_no_images(studio, alone):
+    rates.measured(studio)
     _, tab = page(tab_robustness, alone)
     steps = first_view(tab, Session(), **{"r.models": ["stripes-standard", "stripes-at"]})
     assert "stripes-at" in steps[0]["rob-rates"] and "shipped numbers" in steps[0]["rob-caption"]
@@ -107,14 +120,14 @@ def test_the_first_view_needs_no_images(studio, alone):  # noqa: F811
     assert all(title in steps[-1]["rob-effects"] for name, title in COLUMNS.items() if name != "none")
 
 
-def test_without_shipped_rates_it_says_how_to_get_them(studio):  # noqa: F811
+def test_without_shipped_rates_it_says_how_to_get_them(studio):
     _, tab = page(tab_robustness, studio)
     steps = first_view(tab, Session())
     assert "Not measured yet" in steps[0]["rob-status"] and "--only robustness" in steps[0]["rob-status"]
     assert steps[0]["rob-rates"] == "" and "<article" in steps[-1]["rob-grid"]  # the images are there all the same
 
 
-def test_an_address_that_asks_for_measured_numbers_measures_them(studio):  # noqa: F811
+def test_an_address_that_asks_for_measured_numbers_measures_them(studio):
     _, tab = page(tab_robustness, studio)
     asked = {"r.from": "here", "r.models": ["stripes-at"], "r.count": 10, "r.attacks": ["fgsm"], "r.curve": False}
     steps = first_view(tab, Session(), **asked)
@@ -123,7 +136,7 @@ def test_an_address_that_asks_for_measured_numbers_measures_them(studio):  # noq
     assert any("FGSM, 1 of 1 parts" in step.get("rob-status", "") for step in steps) and steps[-1]["rob-status"] == ""
 
 
-def test_stop_keeps_the_models_that_are_done(studio):  # noqa: F811
+def test_stop_keeps_the_models_that_are_done(studio):
     held = Session()
     request = RobustnessRequest(("stripes-standard", "stripes-at"), ("fgsm",), count=30, curve=False)
     items = tab_robustness.measure(studio, held, request)
@@ -134,7 +147,7 @@ def test_stop_keeps_the_models_that_are_done(studio):  # noqa: F811
     assert len(rest) == 1 and rest[0].startswith("Stopped after 4 of 6") and not studio.jobs._line
 
 
-def test_another_attack_or_factor_is_drawn_without_computing(studio, monkeypatch):  # noqa: F811
+def test_another_attack_or_factor_is_drawn_without_computing(studio, monkeypatch):
     blocks, tab = page(tab_robustness, studio)
     held = Session()
     steps = first_view(tab, held)
@@ -145,7 +158,7 @@ def test_another_attack_or_factor_is_drawn_without_computing(studio, monkeypatch
     assert changed["rob-grid"] != steps[-1]["rob-grid"]
 
 
-def test_an_attack_chosen_while_the_first_ones_run_is_the_one_that_stays(studio):  # noqa: F811
+def test_an_attack_chosen_while_the_first_ones_run_is_the_one_that_stays(studio):
     blocks, tab = page(tab_robustness, studio)
     held = Session()
     function, inputs, _ = tab.draw
@@ -159,7 +172,7 @@ def test_an_attack_chosen_while_the_first_ones_run_is_the_one_that_stays(studio)
     assert told[0].startswith("FGSM") and told[1].startswith("Energy attack")
 
 
-def test_models_follow_the_last_chosen_data_set(studio):  # noqa: F811
+def test_models_follow_the_last_chosen_data_set(studio):
     save("mnist-a", 1, data="mnist")
     save("mnist-b", 2, data="mnist")
     assert tab_robustness.follow(studio, ["stripes-at", "mnist-a"]) == ["mnist-a", "mnist-b"]
@@ -167,13 +180,13 @@ def test_models_follow_the_last_chosen_data_set(studio):  # noqa: F811
     assert tab_robustness.follow(studio, []) == []
 
 
-def test_it_begins_with_the_threat_model_that_most_nets_share(studio):  # noqa: F811
+def test_it_begins_with_the_threat_model_that_most_nets_share(studio):
     save("stripes-more", 3, norm="linf", radius=0.05)
     assert words_robustness.pair(studio.cards(), "stripes") == ["stripes-at", "stripes-more"]
     assert words_robustness.pair(studio.cards(), "moons") == []
 
 
-def test_errors_reach_the_visitor(studio):  # noqa: F811
+def test_errors_reach_the_visitor(studio):
     _, tab = page(tab_robustness, studio)
     with pytest.raises(gr.Error, match="count is 5; give a whole number from 10 to 2000"):
         first_view(tab, Session(), **{"r.from": "here", "r.count": 5})
@@ -187,7 +200,7 @@ def test_a_page_without_models_says_so(places):
     assert "Train one" in first_view(tab, Session())[0]["rob-status"]
 
 
-def test_every_control_is_interactive_and_every_endpoint_private(studio):  # noqa: F811
+def test_every_control_is_interactive_and_every_endpoint_private(studio):
     blocks, tab = page(tab_robustness, studio)
     assert all(component.interactive for component in tab.params.values())
     assert all(name.startswith("r.") for name in tab.params)

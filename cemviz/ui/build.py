@@ -44,6 +44,8 @@ INTRO = """# cemviz
 adversarial training flattens it, and samplers roll down it. Play the game in the plane, look at the landscape around a digit,
 then let a classifier turn noise into pictures."""
 
+LOST = "**This link asks for what is not on this machine:** {}. In its place stands what the page begins with."
+
 # keeps the address current without a request; a default is left out, so that links stay short, but not beside stories, which
 # have defaults of their own
 WRITE = """(value) => {{
@@ -106,6 +108,13 @@ def read(component: gr.components.Component, text: str, choices: list[Any] | Non
         return gr.skip()
 
 
+def unread(text: str, value: Any) -> list[str]:
+    """The parts of a text in the address that `read` made no use of."""
+    if isinstance(value, dict):  # a skip
+        return [text] if text else []
+    return [part for part in text.split(",") if part not in map(str, value)] if isinstance(value, list) and text else []
+
+
 def build(studio: Studio | None = None) -> gr.Blocks:
     """Make the page.
 
@@ -116,6 +125,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
     with gr.Blocks(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
         session = gr.State(Session(), time_to_live=3600, delete_callback=Session.leave)
         gr.Markdown(INTRO, elem_id="intro")
+        notice = gr.Markdown(visible=False, elem_id="notice")
         built: dict[str, Tab] = {}
         with gr.Tabs(elem_id="tabs") as tabs:
             for key, (title, module) in TABS.items():
@@ -134,6 +144,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
 
         def restore(request: gr.Request) -> dict[Any, Any]:
             asked, changes = dict(request.query_params), refresh()
+            lost: list[str] = []
 
             def put(component: Any, value: Any) -> None:
                 change = value if isinstance(value, dict) else gr.update(value=value)
@@ -151,11 +162,14 @@ def build(studio: Studio | None = None) -> gr.Blocks:
                     if choices is not None and component not in menus:  # of the story: the address may ask for another model's
                         choices = [*choices, *(choice for choice in component.choices if choice not in choices)]
                         put(component, gr.update(choices=choices))
-                    put(component, read(component, asked[name], choices))
+                    value = read(component, asked[name], choices)
+                    put(component, value)
+                    lost += [f"`{name}={part if PLAIN.fullmatch(part) else '...'}`" for part in unread(asked[name], value)]
+            changes[notice] = gr.update(value=LOST.format(", ".join(lost)), visible=bool(lost))
             return changes | ({tabs: gr.Tabs(selected=asked["tab"])} if asked.get("tab") in TABS else {})
 
         set_by_stories = [component for stories in told for component in stories.sets]
-        loaded = page.load(restore, None, [*dict.fromkeys([*params.values(), *menus, *set_by_stories]), tabs], **LIGHT)
+        loaded = page.load(restore, None, [*dict.fromkeys([*params.values(), *menus, *set_by_stories]), notice, tabs], **LIGHT)
         for tab in built.values():
             if tab.draw is not None:
                 function, inputs, outputs = tab.draw

@@ -34,7 +34,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
     def stories() -> list[tuple[str, str]]:
         return [(preset.title, key) for key, preset in playable(LANDSCAPE, studio.cards()).items()]
 
-    gr.Markdown(say.STORY, elem_id="land-story")
+    intro = gr.Markdown(say.STORY[known[first[0]].kind if first else "classifier"], elem_id="land-story")
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             story = gr.Dropdown(
@@ -109,7 +109,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
 
     shown, spot = [energy, levels], [a, b, plane]
     asked = [models, image, index, anchor, other, directions, radius, seed]
-    fields = [waiting, image, index, anchor, other, energy, *spot]
+    fields = [intro, waiting, image, index, anchor, other, energy, *spot]
     outputs = [*fields, scale, status, picture, table, *[part for slot in slots for part in slot]]
 
     def panels(held: Session, by: str, kind: str, x: float, y: float, of: str | None) -> Changes:
@@ -145,14 +145,16 @@ def build(session: gr.State, studio: Studio) -> Tab:
         )
         of = of if of in chosen else chosen[0]
         cards = studio.cards()
-        pairs = of in cards and cards[of].kind == "encoder"
+        kind_of = cards[of].kind if of in cards else "classifier"
+        pairs = kind_of == "encoder"
         of_data = cards[of].data if of in cards else data
         fitted = {
+            intro: say.STORY[kind_of],
             waiting: prose(key, chosen),
             image: gr.update(choices=say.choices(of_data)),
             anchor: gr.update(choices=say.anchors(of_data), visible=pairs),
             other: gr.update(visible=pairs and paired == "test"),
-            energy: gr.update(choices=_named(QUANTITIES["encoder" if pairs else "classifier"])),
+            energy: gr.update(choices=_named(QUANTITIES[kind_of])),
             index: gr.update(visible=name == "test"),
             plane: gr.update(value=of, visible=request.directions == "adversarial"),
         }

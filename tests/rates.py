@@ -1,0 +1,62 @@
+"""What the tests of robustness share: nets that learned the data set `stripes`, within two threat models."""
+
+from functools import cache
+
+import pytest
+import torch
+from stripes import card
+
+from cemviz.backend import assets, store
+from cemviz.backend import robustness as rb
+from cemviz.backend.device import choose
+from cemviz.backend.studio import Studio
+from cemviz.nets import build
+
+GALLERY: dict[str, bytes] = {}
+"""The files of seeds and gallery, made once: they are the same for every test."""
+
+
+def save(name: str, seed: int, radius: float = 0.5, **kwargs) -> None:
+    made = card(name, radius=radius, **kwargs)
+    net = build(made.net, seed=seed, **made.net_args)
+    if made.data == "stripes":
+        net.load_state_dict(learned(seed))
+    store.save(net, made)
+
+
+@cache
+def learned(seed: int) -> dict[str, torch.Tensor]:
+    """Weights that are right on most stripes, so that attacks have something to break."""
+    net = build("small-resnet", seed=seed, **card("any").net_args)
+    test = Studio(choose("cpu")).test_images("stripes")
+    optimizer = torch.optim.Adam(net.parameters(), 5e-3)
+    net.train()
+    for _ in range(30):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(test.floats()), test.labels).backward()
+        optimizer.step()
+    return net.state_dict()
+
+
+def equipped(patch: pytest.MonkeyPatch) -> Studio:
+    """Two classifiers of the data set `stripes` within two threat models, and a gallery."""
+    patch.setattr(assets, "PER_CLASS", 2)
+    patch.setattr(rb, "SHIPPED", 24)
+    patch.setattr(rb, "SIZE", 10)
+    save("stripes-standard", 1)
+    save("stripes-at", 2, norm="linf", radius=0.05)
+    made = Studio(choose("cpu"))
+    if GALLERY:
+        for path, held in GALLERY.items():
+            store.folder().joinpath(path).parent.mkdir(parents=True, exist_ok=True)
+            store.folder().joinpath(path).write_bytes(held)
+    else:
+        list(assets.make(made, "stripes", only=("seeds", "gallery")))
+        found = [path for kind in ("seeds", "gallery") for path in (store.folder() / kind).iterdir()]
+        GALLERY.update({str(path.relative_to(store.folder())): path.read_bytes() for path in found})
+    return made
+
+
+def measured(studio: Studio) -> list[dict]:
+    """Measure what ships; what measuring told."""
+    return list(assets.make(studio, "stripes", only=("robustness",)))

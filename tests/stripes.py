@@ -1,0 +1,26 @@
+"""What several tests share: cards of small nets for the data set `stripes`, and a machine without it."""
+
+import pytest
+from conftest import CLASSES
+
+from cemviz.backend import store
+from cemviz.backend.device import choose
+from cemviz.backend.store import Card
+from cemviz.backend.studio import Studio
+
+
+def card(name: str, *, data: str = "stripes", kind: str = "classifier", norm: str = "l2", radius: float = 1.0) -> Card:
+    return Card(
+        name=name, title=name.upper(), kind=kind, net="small-resnet",
+        net_args={"width": 4, "mean": [0.4] * 3, "std": [0.3] * 3, "outputs": 3},
+        data=data, shape=(3, 8, 8), classes=CLASSES, recipe="none", scale="evidence", recipe_args={}, norm=norm, radius=radius,
+        seed=0, steps=0, seconds=0.0, device="cpu", command="none", created="today",
+    )  # fmt: skip
+
+
+def elsewhere(patch: pytest.MonkeyPatch) -> Studio:
+    """The same models and assets on a machine without the data set."""
+    empty = store.folder().parent / "nothing"
+    empty.mkdir()
+    patch.setenv("CEMVIZ_DATA", str(empty))
+    return Studio(choose("cpu"))
