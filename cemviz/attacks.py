@@ -181,8 +181,8 @@ def auto_pgd(energy: Energy, x0: Tensor, dyn: Dynamics, *, start: Tensor | None 
         z = inside(x - per_sample(step, x) * direction(grad))
         x, previous = inside(x + momentum * (z - x) + (1 - momentum) * (x - previous)), x
         before, (e, grad) = e, slope(energy, x)
-        if not e.isfinite().all():
-            raise Diverged(f"the energy is no longer finite at step {k} of {dyn.steps} of Auto-PGD")
+        if not (e.isfinite().all() and grad.isfinite().all()):
+            raise Diverged(f"the energy or its gradient is no longer finite at step {k} of {dyn.steps} of Auto-PGD")
         improved += e < before
         better = e < best_e
         best = torch.where(per_sample(better, x), x, best)

@@ -30,8 +30,6 @@ from .energies import Energy
 Norm = Literal["l2", "linf"]
 Project = Callable[[Tensor], Tensor]
 
-TINY = 1e-10  # keeps the centre of a ball where it is instead of NaN
-
 
 class State(NamedTuple):
     """A chain at step k; energy and gradient are those at x."""
@@ -89,7 +87,7 @@ class Dynamics:
         Its stationary law is p ~ exp(-E) up to a bias that vanishes with the step.  JEAT writes the same chain with eta = 2
         alpha. Source: CEM (9); JEAT (9), (10).
         """
-        return cls(steps, step, noise=math.sqrt(2 * step), gradient="raw", bounds=bounds)
+        return cls(steps, step, noise=math.sqrt(max(2 * step, 0.0)), gradient="raw", bounds=bounds)
 
 
 def per_sample(values: Tensor, like: Tensor) -> Tensor:
@@ -120,7 +118,8 @@ def ball(x: Tensor, centre: Tensor, radius: float, norm: Norm = "l2") -> Tensor:
     delta = x - centre
     if norm == "linf":
         return centre + delta.clamp(-radius, radius)
-    return centre + delta * per_sample((radius / (length(delta) + TINY)).clamp(max=1.0), x)
+    away = length(delta).clamp(min=torch.finfo(x.dtype).tiny)  # the centre stays where it is instead of NaN
+    return centre + delta * per_sample((radius / away).clamp(max=1.0), x)
 
 
 def box(x: Tensor, bounds: tuple[float, float] | None) -> Tensor:

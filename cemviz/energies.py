@@ -1,9 +1,9 @@
 """Every energy of the three papers, as a pure function of scores (logits f, features z, or a binary logit d).
 
 Energies are minimised: a chain descends them, and low means likely.  `joint`, `marginal`, `binary`, `pair` and `against` are
-energies proper: -E is a log-density up to a constant.  `conditional`, `reinforced`, `divergence`, `infonce`, `nt_xent`,
-`repelled`, `crowding` and anything `negated` are objectives built from them; they have the same type, and their docstrings say
-what going down means.
+energies proper: -E is a log-density up to a constant.  `conditional`, `odds`, `reinforced`, `divergence`, `infonce`,
+`nt_xent`, `repelled`, `crowding` and anything `negated` are objectives built from them; they have the same type, and their
+docstrings say what going down means.
 
 Because they take scores and not nets, a trainer can share one forward pass between several terms and a test needs no net.
 `on` is the only bridge from a net to an energy of its input.
@@ -21,6 +21,7 @@ Because they take scores and not nets, a trainer can share one forward pass betw
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 Energy = Callable[[Tensor], Tensor]
@@ -59,10 +60,27 @@ def marginal(f: Tensor) -> Tensor:
     return -f.logsumexp(1)
 
 
+def odds(f: Tensor, y: Tensor) -> Tensor:
+    """Log-odds against the label: descending it raises p(y | x), as `conditional` does, with a gradient that never fades.
+
+    log sum_{k != y} exp f[k] - f[y] = -log( p(y | x) / (1 - p(y | x)) )
+
+    Args:
+        f: logits, (B, C), C at least 2.
+        y: label, (B,) int64 in [0, C).
+    Returns:
+        log-odds, (B,), positive where the label has less than half of the probability.
+    """
+    return f.scatter(1, y[:, None], -torch.inf).logsumexp(1) + joint(f, y)
+
+
 def conditional(f: Tensor, y: Tensor) -> Tensor:
     """Cross-entropy as a difference of energies: descending it raises p(y | x), at the cost of p(x).
 
-    E(x, y) - E(x) = -f[y] + logsumexp(f) = -log p(y | x)
+    E(x, y) - E(x) = -f[y] + logsumexp(f) = -log p(y | x) = log(1 + exp odds)
+
+    Computed by its last form: the difference of two large energies would round away the loss of a confident net, and with it
+    the direction in which attacks climb.
 
     Args:
         f: logits, (B, C).
@@ -71,7 +89,7 @@ def conditional(f: Tensor, y: Tensor) -> Tensor:
         cross-entropy in nats, (B,), at least 0.
     Source: CEM (8), (13); JEAT (13), (14), (16).
     """
-    return joint(f, y) - marginal(f)
+    return -F.logsigmoid(-odds(f, y))
 
 
 def reinforced(f: Tensor, y: Tensor) -> Tensor:
@@ -176,8 +194,12 @@ def nt_xent(z: Tensor) -> Tensor:
         z: features of 2 B views, (2 B, M): rows i and i + B belong to one image.
     Returns:
         loss in nats, (2 B,), at least 0.
+    Raises:
+        ValueError: an odd number of rows, or fewer than two pairs: then there is nothing to tell the other view from.
     Source: CEM (17); Chen et al. 2020, (1).
     """
+    if len(z) < 4 or len(z) % 2:
+        raise ValueError(f"there are {len(z)} views; give two of each of at least 2 images")
     itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
     return pair(z, z.roll(len(z) // 2, 0)) - against(z, z, itself)
 

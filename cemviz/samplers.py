@@ -18,7 +18,8 @@ SANTURKAR = Dynamics(steps=60, step=0.5, noise=0.0, radius=30.0)
 """Santurkar et al. (2019) for CIFAR-10, as their published notebook runs it: radius 30, step .5, 60 steps, no noise."""
 
 JEAT_LANGEVIN = Dynamics(steps=20, step=1.0, noise=0.01, gradient="raw")
-"""JEAT (16), (17) name no η.  Our choice: JEM's decoupled numbers, raw gradient times 1 with noise .01, clamped to [0, 1]."""
+"""JEAT (16), (17) name no η.  Our choice: raw gradient times 1 with noise .01, clamped to [0, 1].  JEM's numbers are the same,
+but of a box [-1, 1]: there they are steps a quarter as long."""
 
 CEM_TABLE_5_PAIRS = Dynamics(steps=10, step=7.0)
 """Unsupervised row of CEM Table 5 (CIFAR-10, ResNet-18): α 7, β inf, η 0, K 10; its ResNet-50 takes K 50."""
@@ -64,8 +65,10 @@ class Sampler:
             y: asked classes, (B,), where labels are given.
             refs: reference images, (N, C, H, W), where references are given.
         Raises:
-            ValueError: what the sampler needs was not given.
+            ValueError: what the sampler needs was not given, or a single chain where the batch is one system.
         """
+        if self.energy in (crowding, repelled) and len(x0) < 2:
+            raise ValueError(f"the sampler {self.title!r} moves a whole batch; give at least 2 chains, not {len(x0)}")
         if self.given is None:
             return on(net, self.energy)
         given = y if self.given == "label" else refs if self.given == "references" else x0

@@ -52,9 +52,11 @@ def fit(images: Tensor, labels: Tensor, classes: int, rank: int | None = None) -
         labels: (N,) int64 in [0, classes).
         rank: number of leading directions to keep; None keeps the whole covariance plus 1e-4 I.
     Raises:
-        ValueError: a class has fewer than two images.
+        ValueError: a class has fewer than two images, or a rank below 1.
     Source: CEM section 6 ("Sampling protocol"), after Santurkar et al. 2019.
     """
+    if rank is not None and rank < 1:
+        raise ValueError(f"rank is {rank}; give at least 1, or None for the whole covariance")
     flat = images.flatten(1)
     means, factors, floors = [], [], []
     for row in range(classes + 1):

@@ -8,7 +8,7 @@ from conftest import rand, randn, seeded, toy_classifier
 from torch.nn import functional as F
 
 from cemviz.attacks import ATTACKS, attack, auto_pgd, checkpoints, margin_ratio, perturb, threat
-from cemviz.dynamics import TINY, Diverged, Dynamics, descend, length, slope
+from cemviz.dynamics import Diverged, Dynamics, descend, length, slope
 from cemviz.energies import conditional, joint, negated, on
 
 NORMS = ["l2", "linf"]
@@ -196,19 +196,18 @@ def rugged(x):
 def slow_auto_pgd(energy, x0, start, radius, norm, step, steps):
     """Algorithm 1 of Croce & Hein 2020 for one sample, on f = -energy, line by line.
 
-    The conditions are judged once f(x^(w_j)) is known, and x^(w_j) itself goes back to x_max, as in the authors' code.  TINY is
-    the package's guard of a division: ripples amplify even 1e-10.
+    The conditions are judged once f(x^(w_j)) is known, and x^(w_j) itself goes back to x_max, as in the authors' code.
     """
 
     def f_and_direction(x):
         x = x.clone().requires_grad_()
         f = -energy(x[None])[0]
         (g,) = torch.autograd.grad(f, x)
-        return f.item(), g.sign() if norm == "linf" else g / (g.norm() + TINY)
+        return f.item(), g.sign() if norm == "linf" else g / g.norm()
 
     def project(x):
         d = x - x0
-        d = d.clamp(-radius, radius) if norm == "linf" else d * min(1.0, radius / (d.norm().item() + TINY))
+        d = d.clamp(-radius, radius) if norm == "linf" else d * min(1.0, radius / max(d.norm().item(), 1e-300))
         return (x0 + d).clamp(0, 1)
 
     shares = [0, 0.22]
@@ -278,6 +277,13 @@ def test_auto_pgd_stops_with_diverged_on_nan():
     broken = lambda x: calls.append(1) or x.flatten(1).sum(1) * (math.nan if len(calls) > 3 else 1.0)  # noqa: E731
     with pytest.raises(Diverged, match="step 3 of 10 of Auto-PGD"):
         list(auto_pgd(broken, X, threat("apgd", "linf", 0.1, 10)))
+
+
+def test_auto_pgd_stops_with_diverged_on_a_gradient_of_nan():
+    calls = []
+    kinked = lambda x: calls.append(1) or x.flatten(1).sum(1) + ((x - x).flatten(1).sum(1).sqrt() if len(calls) > 3 else 0)  # noqa: E731
+    with pytest.raises(Diverged, match="gradient is no longer finite at step 3 of 10"):
+        list(auto_pgd(kinked, X, threat("apgd", "linf", 0.1, 10)))
 
 
 def test_negated_cross_entropy_is_what_untargeted_attacks_descend():

@@ -264,3 +264,14 @@ def test_a_chain_runs_inside_no_grad_and_leaves_no_graph():
         *_, last = descend(curved, rand(2, 3), Dynamics(2))
     assert not (last.x.requires_grad or last.energy.requires_grad or last.grad.requires_grad)
     assert not settle(curved, rand(2, 3).requires_grad_(), Dynamics(0)).requires_grad
+
+
+def test_a_negative_langevin_step_is_named():
+    with pytest.raises(ValueError, match=r"α \(step\) is -0.1"):
+        Dynamics.langevin(10, -0.1)
+
+
+def test_the_centre_of_a_ball_stays_where_it_is_in_every_precision():
+    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        centre = torch.full((2, 3), 0.5, dtype=dtype)
+        assert torch.equal(ball(centre, centre, 0.0), centre) and torch.equal(ball(centre, centre, 1.0), centre)

@@ -17,6 +17,8 @@ from cemviz.energies import (
     joint,
     marginal,
     negated,
+    nt_xent,
+    odds,
     on,
     pair,
     reinforced,
@@ -37,6 +39,31 @@ def test_joint_is_minus_the_label_logit():
 
 def test_marginal_is_minus_log_of_the_sum_of_exponentials():
     close(marginal(LOGITS), torch.tensor([-math.log(sum(map(math.exp, row))) for row in LOGITS.tolist()], dtype=torch.float64))
+
+
+def test_odds_are_minus_the_logit_of_the_labels_probability():
+    p = LOGITS.softmax(1).gather(1, Y[:, None])[:, 0]
+    close(odds(LOGITS, Y), -torch.logit(p))
+
+
+def test_the_loss_of_a_confident_net_keeps_its_value_and_its_direction_in_single_precision():
+    """Levels of dozens of nats, a margin of 13: as a difference of energies loss and label gradient would be 0."""
+
+    def slopes(dtype):
+        f = torch.tensor([[70.0, 57.0, 20.0], [-90.0, -40.0, -75.0]], dtype=dtype, requires_grad=True)
+        loss = conditional(f, torch.tensor([0, 1]))
+        return loss.detach().double(), torch.autograd.grad(loss.sum(), f)[0].double()
+
+    for single, double in zip(slopes(torch.float32), slopes(torch.float64), strict=True):
+        torch.testing.assert_close(single, double, rtol=1e-4, atol=1e-30)
+    sure = torch.tensor([[1e4, 0.0], [-1e4, 0.0]])
+    assert conditional(sure, torch.tensor([0, 0])).tolist() == [0.0, 1e4]
+
+
+@pytest.mark.parametrize("views", [1, 2, 5])
+def test_nt_xent_wants_pairs_and_something_to_tell_them_from(views):
+    with pytest.raises(ValueError, match=f"there are {views} views; give two of each of at least 2 images"):
+        nt_xent(randn(views, 3))
 
 
 def test_conditional_is_joint_minus_marginal_and_is_cross_entropy():

@@ -168,7 +168,8 @@ SPREAD = fisher._spread_of_slopes
 
 
 MUTANTS = {
-    "the marginal's sign": (flip(energies, "marginal"), "cem-8 cem-10 cem-12 cem-13 cem-15 cem-16 jeat-2 jeat-13 jeat-20"),
+    "the marginal's sign": (flip(energies, "marginal"), "cem-10 cem-15 jeat-13 jeat-20"),
+    "the sign of the odds": (flip(energies, "odds"), "cem-8 cem-12 cem-13 cem-16 jeat-2 jeat-13"),
     "the joint energy's sign": (flip(energies, "joint"), "cem-3 cem-8 cem-10 cem-11 cem-12 cem-16 jeat-10 jeat-13"),
     "the binary energy's sign": (flip(energies, "binary"), "thesis-2.7 thesis-2.8"),
     "the pair energy's sign": (flip(energies, "pair"), "cem-17 cem-18 cem-20 cem-22 cem-21 cem-31 cem-22-a2a"),

@@ -137,3 +137,9 @@ def test_minimax_brings_p_t_as_close_to_p_data_as_two_draws_up_to_a_factor_two()
     draw = lambda n, seed: TOYS["gaussian"].sample(n, seeded(seed))  # noqa: E731
     of_draws = sum(energy_distance(draw(1024, 100 + s), draw(1000, 200 + s)) for s in range(10)) / 10
     assert game.standing().distance <= 2 * of_draws
+
+
+@pytest.mark.parametrize(("change", "words"), [({"rule": "maxmin"}, "choose maximin or minimax"), ({"inner": 0}, "inner is 0")])
+def test_rules_that_no_algorithm_has_are_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        Rules(**change)

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from conftest import rand, randn, seeded, toy_classifier
+from conftest import rand, seeded, toy_classifier
 from torch.nn import functional as F
 
 from cemviz.energies import joint, marginal
-from cemviz.metrics.landscape import Plane, around, directions, energies, odds, scan, shape, window
+from cemviz.metrics.landscape import Plane, around, directions, energies, scan, shape, window
 
 SHAPE = (2, 3, 3)
 X, Y = rand(*SHAPE, seed=1), torch.tensor(2)
@@ -45,16 +45,11 @@ def test_unknown_directions_and_a_zero_gradient_are_refused():
         directions("adversarial", flat, X, Y)
 
 
-def test_odds_are_minus_the_logit_of_the_labels_probability():
-    f, y = 3 * randn(6, 4), torch.arange(6) % 4
-    p = f.softmax(1).gather(1, y[:, None])[:, 0]
-    torch.testing.assert_close(odds(f, y), -torch.logit(p))
-    torch.testing.assert_close(F.softplus(odds(f, y)), F.cross_entropy(f, y, reduction="none"))
-
-
 def test_a_window_is_odd_symmetric_and_has_the_image_in_its_middle():
     axis = window(1.5, 7)
     assert axis[3] == 0 and axis[0] == -1.5 and axis[-1] == 1.5 and torch.allclose(axis, -axis.flip(0))
+    for radius, side in ((0.1, 11), (0.3, 21), (2.7, 41)):  # where a rounded step would miss it
+        assert window(radius, side)[side // 2] == 0
     for side in (1, 6):
         with pytest.raises(ValueError, match=f"side is {side}; give an odd number of at least 3"):
             window(1.0, side)

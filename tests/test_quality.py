@@ -83,6 +83,13 @@ def test_splits_out_of_range_are_refused(splits):
         inception_score(PLAIN, torch.zeros(30, 3), splits)
 
 
+def test_splits_that_would_silently_be_fewer_are_refused():
+    with pytest.raises(ValueError, match="splits is 10; 25 images fall into 9 equal parts, give 9"):
+        inception_score(PLAIN, torch.zeros(25, 3), 10)
+    for count in range(2, 60):
+        inception_score(PLAIN, torch.zeros(count, 3), len(torch.zeros(count).chunk(10)))
+
+
 def test_a_judge_s_features_are_the_input_of_its_last_layer():
     net, x = toy_classifier(), rand(7, 1, 4, 4, seed=8)
     seen = judge("toy", net)

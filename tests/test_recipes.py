@@ -114,8 +114,9 @@ def test_the_paper_rows_of_jem_and_jeat_hold_the_published_numbers():
     for row in (jem, jeat):
         assert (row.net, row.net_args["depth"], row.net_args["widen"], row.net_args["norm"]) == ("wide-resnet", 28, 10, "none")
         assert (row.batch, row.lr, row.optimizer, row.weight_decay, row.steps) == (64, 1e-4, "adamw", 0, 200 * (50_000 // 64))
-        assert row.objective_args == {"buffer": 10_000, "reinit": 0.05, "steps": 20, "step": 1.0, "noise": 0.01}
+        assert row.objective_args == {"buffer": 10_000, "reinit": 0.05, "steps": 20, "step": 0.25, "noise": 0.005}  # on [0, 1]
         rate = SCHEDULES[row.schedule]
+        assert rate(999 / row.steps) < 1 == rate(1000 / row.steps)
         assert [rate(e / 200) for e in (20, 159, 160, 179, 180)] == pytest.approx([1, 1, 0.3, 0.3, 0.09])
     assert (jeat.norm, jeat.radius, jeat.attack, jeat.attack_steps) == ("linf", 8 / 255, "energy", 1)
     assert jeat.threat().step == jeat.radius and jem.attack_steps == 0
@@ -213,3 +214,18 @@ def test_changes_as_values_are_taken_as_they_are():
 def test_bad_names_fields_and_values_are_refused_in_words(args, changes, error, said):
     with pytest.raises(error, match=said):
         recipe(*args, **changes)
+
+
+@pytest.mark.parametrize("name", ["mnist-standard", "mnist-at"])
+def test_an_argument_that_the_objective_does_not_have_is_refused(name):
+    with pytest.raises(ValueError, match="objective_args"):
+        objective(recipe(name, objective_args="weight:0.03"), (1, 28, 28), seeded())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("clip", "0"), ("clip", "-1"), ("clip", "nan"), ("average", "1"), ("average", "nan"), ("average", "-0.1")],
+)
+def test_numbers_of_the_loop_that_would_climb_or_stand_still_are_refused(field, value):
+    with pytest.raises(ValueError, match=f"{field} is .*; give a number"):
+        recipe("mnist-at", **{field: value})

@@ -134,6 +134,8 @@ FAULTS = {
     "saturated": (lambda f: f * 1e5, r"gradient is exactly zero for \d+ of 40 images"),
     "rounded": (lambda f: f.round(), "gradient is exactly zero for 40 of 40 images"),
     "cut": (lambda f: f.detach(), "gradient is exactly zero for 40 of 40 images"),
+    "nan gradients": (lambda f: f + 0 * (f - f).sqrt(), "not finite for 40 of 40 images"),
+    "nan logits": (lambda f: f / 0 - f / 0, "not finite for 40 of 40 images"),
     "input ignored": (lambda f: torch.arange(4.0).expand(len(f), 4).requires_grad_(), "exactly zero for 40 of 40 images"),
 }
 
@@ -157,6 +159,12 @@ def test_each_planted_fault_is_found_and_nothing_else(fault):
         (found,) = preflight(Then(spoil).eval(), X, Y)
     assert re.search(said, found)
     assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("restarts", [0, -1])
+def test_an_attack_that_never_runs_is_no_evidence(restarts):
+    with pytest.raises(ValueError, match=f"restarts is {restarts}; give at least 1"):
+        next(correct_under("pgd", NET, X, Y, threat("pgd", "l2", 0.5), restarts=restarts))
 
 
 def test_zero_gradients_are_counted_image_by_image():

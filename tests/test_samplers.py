@@ -95,3 +95,9 @@ def test_rcs_energy_binds_the_label_of_each_sample():
     e = on(net, SAMPLERS["rcs"].energy, Y)(x)
     for i in range(3):
         torch.testing.assert_close(e[i : i + 1], on(net, SAMPLERS["rcs"].energy, Y[i : i + 1])(x[i : i + 1]))
+
+
+@pytest.mark.parametrize("name", ["maxent", "pgd"])
+def test_a_batch_that_is_one_system_has_two_members_at_least(name):
+    with pytest.raises(ValueError, match="give at least 2 chains, not 1"):
+        next(sample(name, toy_classifier(), rand(1, 1, 4, 4)))

@@ -153,3 +153,9 @@ def test_near_stays_in_ball_and_box_at_the_boxs_edge_and_radius_0_is_the_point(n
     y = near(x, 0.4, norm, generator=seeded(5))
     assert y.min() >= 0 and y.max() <= 1 and length(y - x, norm).max() <= 0.4 + 1e-12 and not torch.equal(x, y)
     assert torch.equal(near(x, 0.0, norm, generator=seeded()), x)
+
+
+@pytest.mark.parametrize("rank", [0, -1])
+def test_a_rank_below_1_is_refused(rank):
+    with pytest.raises(ValueError, match=f"rank is {rank}; give at least 1"):
+        fit(rand(6, 1, 2, 2), torch.arange(6) % 2, 2, rank)

@@ -273,6 +273,15 @@ def test_weight_0_and_radius_0_are_the_simpler_objectives(limit, plain):
     assert_same(gradients(net, limit(seeded(4))(net, (X, Y), 0.0)), gradients(net, plain(seeded(4))(net, (X, Y), 0.0)))
 
 
+@pytest.mark.parametrize("make", [consistent, trades])
+def test_weight_0_passes_one_batch_through_batchnorm(make):
+    net = batchnorm_net().train()
+    make(LINF, 0.0, generator=seeded(4))(net, (rand(6, 1, 8, 8), torch.arange(6) % 3), 0.0)
+    assert net[1].num_batches_tracked == 1
+    make(LINF, 1.0, generator=seeded(4))(net, (rand(6, 1, 8, 8), torch.arange(6) % 3), 0.0)
+    assert net[1].num_batches_tracked == 3
+
+
 def test_trades_without_steps_compares_with_the_jittered_images():
     net, seen = toy(), []
     net.register_forward_pre_hook(lambda m, args: seen.append(args[0].detach()))

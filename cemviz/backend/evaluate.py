@@ -155,7 +155,7 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[dict[str, Any]]:
     numbers |= {k: getattr(dyn, k) for k in ("steps", "step", "noise")}
     numbers["radius"] = "inf" if math.isinf(dyn.radius) else dyn.radius  # JSON knows no infinity
     if request.metric == "is":
-        splits = min(SPLITS, count)
+        splits = len(seen.chunk(SPLITS))
         value, spread = quality.inception_score(extractor, seen, splits, request.seed)
         yield numbers | {"value": round(value, 4), "spread": round(spread, 4), "splits": splits}
         return

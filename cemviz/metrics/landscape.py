@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..dynamics import slope
-from ..energies import joint, marginal, on
+from ..energies import joint, marginal, odds, on
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +27,6 @@ class Plane:
     def at(self, a: Tensor, b: Tensor) -> Tensor:
         """Points centre + a u + b v, not clamped: (n,), (n,) -> (n, C, H, W)."""
         return self.centre + a.view(-1, 1, 1, 1) * self.u + b.view(-1, 1, 1, 1) * self.v
-
-
-def odds(f: Tensor, y: Tensor) -> Tensor:
-    """Log-odds against the label: climbing it lowers p(y | x).
-
-    log sum_{k != y} exp f[k] - f[y] = -log( p(y | x) / (1 - p(y | x)) )
-
-    Its gradient points where the cross-entropy's does, -log p(y | x) = softplus of it, and keeps its precision where p(y | x)
-    rounds to 1 and the cross-entropy's own gradient is lost.
-
-    Args:
-        f: logits, (B, C); y: label, (B,) int64.
-    Returns:
-        (B,), positive where the label has less than half of the probability.
-    """
-    return f.scatter(1, y[:, None], -torch.inf).logsumexp(1) + joint(f, y)
 
 
 def directions(
@@ -81,7 +65,8 @@ def window(radius: float, side: int) -> Tensor:
     """Coordinates of a window of half-width `radius`: an odd number `side` of them, so that the image lies on the grid."""
     if side < 3 or side % 2 == 0:
         raise ValueError(f"the grid's side is {side}; give an odd number of at least 3")
-    return torch.linspace(-radius, radius, side)
+    half = side // 2
+    return torch.arange(-half, half + 1) * (radius / half)  # holds 0 exactly, which linspace misses by a rounding
 
 
 def around(net: nn.Module, x: Tensor, y: Tensor, kind: str, radius: float, side: int, seed: int) -> Plane:

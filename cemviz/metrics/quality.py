@@ -127,18 +127,20 @@ def inception_score(extractor: Extractor, features: Tensor, splits: int = 10, se
     Args:
         extractor: whose logits say p(y | x).
         features: from the same extractor, (N, M).
-        splits: number of parts, at least 1 and at most N.
+        splits: number of parts, at least 1 and at most N; equal ones, of which the last may be smaller.
         seed: of the shuffle; the global random state is left as it was.
     Returns:
         mean and standard deviation over splits; 0 deviation for one split.
     Raises:
-        ValueError: splits out of range.
+        ValueError: splits out of range, or one that leaves a part empty.
     Source: Salimans et al. 2016; JEAT Table 2.
     """
     from torchmetrics.image.inception import InceptionScore  # imported here: it takes seconds
 
     if not 1 <= splits <= len(features):
         raise ValueError(f"splits is {splits}; give a whole number from 1 to the number of images, {len(features)}")
+    if (parts := len(features.chunk(splits))) != splits:
+        raise ValueError(f"splits is {splits}; {len(features)} images fall into {parts} equal parts, give {parts}")
     weight = next(extractor.logits.parameters())
     with torch.no_grad():
         # a class that a confident judge never sees has probability 0 in float, and the score needs its logarithm

@@ -55,10 +55,12 @@ def correct_under(
     Yields:
         (n,) bool for each chunk in turn; the mean over all is the robust accuracy.
     Raises:
-        ValueError: a targeted attack, whose success is not a loss of accuracy.
+        ValueError: a targeted attack, whose success is not a loss of accuracy; fewer than one restart.
     """
     if ATTACKS[name].targeted:
         raise ValueError(f"attack {name!r} is targeted: robust accuracy wants an untargeted one")
+    if restarts < 1:
+        raise ValueError(f"restarts is {restarts}; give at least 1")
     for part, labels in zip(x.split(size), y.split(size), strict=True):
         correct = logits(net, part).argmax(1) == labels
         for _ in range(restarts):
@@ -110,8 +112,9 @@ def curve(
 def preflight(net: nn.Module, x: Tensor, y: Tensor) -> list[str]:
     """What speaks against believing a net's robust accuracy, found before it is attacked.
 
-    Looks for train mode, forward passes that differ, outputs that are probabilities, and images whose cross-entropy has a
-    gradient of exactly zero: there an attack has nowhere to go, and its failure is no robustness.
+    Looks for train mode, answers or gradients that are not finite, forward passes that differ, outputs that are probabilities,
+    and images whose cross-entropy has a gradient of exactly zero: there an attack has nowhere to go, and its failure is no
+    robustness.
 
     Args:
         net: as it will be attacked.
@@ -126,7 +129,11 @@ def preflight(net: nn.Module, x: Tensor, y: Tensor) -> list[str]:
     faults = []
     with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):  # a random net draws from the global state
         first, second = logits(net, x), logits(net, x)
-        zeros = int((_loss_slopes(net, x, y) == 0).flatten(1).all(1).sum())
+        slopes = _loss_slopes(net, x, y).flatten(1)
+    lost = int((~(first.isfinite().all(1) & slopes.isfinite().all(1))).sum())
+    if lost:
+        return [f"logits or gradients are not finite for {lost} of {len(x)} images: no attack can move them; mend the net"]
+    zeros = int((slopes == 0).all(1).sum())
     if (first - second).abs().amax() > 1e-4 * first.abs().amax():
         faults.append("two forward passes differ: the net is random; average its gradient over draws, or fix the draws")
     if first.amin() >= 0 and (first.sum(1) - 1).abs().amax() < 1e-4:

@@ -12,7 +12,7 @@ grad D, which has the same direction but underflows where D is near 0 or 1.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -54,6 +54,12 @@ class Rules:
     lr: float = 2e-3
     width: int = 64
     gain: float = 2.25
+
+    def __post_init__(self) -> None:
+        if self.rule not in get_args(Rule):
+            raise ValueError(f"rule is {self.rule!r}; choose {' or '.join(get_args(Rule))}")
+        if self.inner < 1:
+            raise ValueError(f"inner is {self.inner}; give at least 1 update of D per turn")
 
     def dynamics(self, turn: int) -> Dynamics:
         """The attack of a turn: unbounded, normalised ascent on f.  Source: thesis (2.8)."""

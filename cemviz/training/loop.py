@@ -129,7 +129,7 @@ def fit(
             `state()` under "average."; `averaged` puts them into a net.
         clip: largest norm of the gradient over all weights.
         generators: random state to save and restore, by name.
-        resume: a state to continue from.
+        resume: a state to continue from, of an optimiser of the same kind.
         probe: looks at the first update, at every `probe_every`-th and at the last.
         reduce: averages tensors in place over the processes that share each batch: the terms and the gradients of a step.
     Yields:
@@ -138,7 +138,7 @@ def fit(
     Raises:
         Diverged: a term is not finite or beyond LIMIT, or the gradient is not finite; the net then holds the weights and
             statistics from before that step.
-        ValueError: the state is of another net or optimiser.
+        ValueError: the state is of another net.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     peaks = [group["lr"] for group in optimizer.param_groups]

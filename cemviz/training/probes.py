@@ -4,6 +4,7 @@ A probe looks at the batch of one update, before and after it.  It draws from a 
 run: a probed run and an unprobed one end with the same weights.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -107,9 +108,11 @@ def halves(net: nn.Module, consistency: Tensor, contrastive: Tensor) -> dict[str
     """Norms of the gradients of two scalars over all weights, and the cosine: {consistency, contrastive, cosine}."""
     weights = [p for p in net.parameters() if p.requires_grad]
     kept = {"retain_graph": True, "materialize_grads": True}  # a branch of a double norm may go unused
-    a, b = (torch.cat([g.flatten() for g in torch.autograd.grad(part, weights, **kept)]) for part in (consistency, contrastive))
+    grads = (torch.autograd.grad(part, weights, **kept) for part in (consistency, contrastive))
+    # in float64: late in training the products of small gradients would underflow
+    a, b = (torch.cat([g.flatten().cpu().double() for g in part]) for part in grads)
     sizes = a.norm().item(), b.norm().item()
-    cosine = (a @ b).item() / max(sizes[0] * sizes[1], 1e-12)
+    cosine = (a @ b).item() / max(sizes[0] * sizes[1], sys.float_info.min)
     return {"consistency": _short(sizes[0]), "contrastive": _short(sizes[1]), "cosine": _short(cosine)}
 
 

@@ -73,6 +73,10 @@ class Recipe:
                 raise ValueError(f"{key} is {getattr(self, key)}; give at least 1")
         if self.images is not None and self.images < 1:
             raise ValueError(f"images is {self.images}; give at least 1, or leave it out for all")
+        if not self.clip > 0:
+            raise ValueError(f"clip is {self.clip}; give a number above 0, or inf for none")
+        if not 0 <= self.average < 1:
+            raise ValueError(f"average is {self.average}; give a number from 0 to below 1")
         self.threat()  # refuses bad numbers of the attack, and a bad norm or radius
 
     def threat(self) -> Dynamics:
@@ -127,10 +131,15 @@ def _views(args: dict[str, Any]) -> dict[str, Any]:
     return args | {"views": CONTRASTIVE[name]}
 
 
+def _plain_standard() -> Objective:
+    """`standard`, which has no arguments of its own: one that is given is refused like any other's."""
+    return standard
+
+
 OBJECTIVES: dict[str, Maker] = {
-    "standard": lambda row, shape, g: standard,
+    "standard": lambda row, shape, g: _plain_standard(**row.objective_args),
     "noisy": lambda row, shape, g: noisy(**row.objective_args, generator=g),
-    "adversarial": lambda row, shape, g: adversarial(row.threat(), attack=row.attack, generator=g),
+    "adversarial": lambda row, shape, g: adversarial(row.threat(), **row.objective_args, attack=row.attack, generator=g),
     "trades": lambda row, shape, g: trades(row.threat(), **row.objective_args, generator=g),
     "consistent": lambda row, shape, g: consistent(row.threat(), **row.objective_args, attack=row.attack, generator=g),
     "jem": lambda row, shape, g: JointEnergy(**_chains(row.objective_args, shape, g)),
@@ -147,7 +156,9 @@ SCHEDULES: dict[str, Schedule] = {
     "warm-up of 10 in 1000, cosine": partial(loop.one_cycle, warm_up=0.01),
     "drop at 150 and 200 of 350": loop.multi_step(150 / 350, 200 / 350),
     "drop at 75 of 76": loop.multi_step(75 / 76),
-    "warm-up, drop at 160 and 180 of 200": loop.product(loop.warm_up, loop.multi_step(160 / 200, 180 / 200, factor=0.3)),
+    "warm-up of 1000 updates, drop at 160 and 180 of 200": loop.product(
+        partial(loop.warm_up, share=1000 / (200 * (50_000 // 64))), loop.multi_step(160 / 200, 180 / 200, factor=0.3)
+    ),
 }
 
 

@@ -148,10 +148,11 @@ PAPER_TRADES = replace(
 PAPER_JEM = replace(
     CIFAR_JEM, title="CIFAR-10, JEM: Grathwohl et al. 2020", net="wide-resnet",
     net_args={"depth": 28, "widen": 10, "norm": "none", "activation": "leaky"}, lr=1e-4, steps=200 * (50_000 // 64),
-    objective_args={"buffer": 10_000, "reinit": 0.05, "steps": 20, "step": 1.0, "noise": 0.01}, clip=float("inf"),
-    schedule="warm-up, drop at 160 and 180 of 200",
+    objective_args={"buffer": 10_000, "reinit": 0.05, "steps": 20, "step": 0.25, "noise": 0.005}, clip=float("inf"),
+    schedule="warm-up of 1000 updates, drop at 160 and 180 of 200",
     source="Grathwohl et al. 2020, their code's defaults: WRN-28-10 without norm, Adam 1e-4, batch 64, 200 epochs, K 20, "
-    "buffer 10,000, ρ .05; there on a box [-1, 1] with data noise .03, here on [0, 1] without",
+    "buffer 10,000, ρ .05; its chain's step 1 and noise .01 are of a box [-1, 1], so .25 and .005 on [0, 1]; without its data "
+    "noise .03",
 )  # fmt: skip
 PAPER_JEAT = replace(
     PAPER_JEM, title="CIFAR-10, JEAT 4.1", objective="jeat", attack="energy", attack_steps=1, attack_step=8 / 255,

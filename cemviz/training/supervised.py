@@ -83,9 +83,11 @@ def consistent(dyn: Dynamics, weight: float, *, attack: str = "pgd", generator: 
         x, y = batch
         with evaluating(net):
             x_adv = perturb(attack, net, x, y, dyn, generator=generator)
-        f, f_adv = net(x), net(x_adv)
-        gap = (joint(f, y) - joint(f_adv, y)).square().mean()
-        return {"adversarial cross-entropy": conditional(f_adv, y).mean(), "consistency": weight * gap}
+        f_adv = net(x_adv)
+        terms = {"adversarial cross-entropy": conditional(f_adv, y).mean()}
+        if weight:  # a second pass would move BatchNorm's statistics
+            terms["consistency"] = weight * (joint(net(x), y) - joint(f_adv, y)).square().mean()
+        return terms
 
     return objective
 
@@ -123,6 +125,8 @@ def trades(
 
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         x, y = batch
+        if not weight:
+            return standard(net, batch, progress)
         with evaluating(net):
             with torch.no_grad():
                 f0 = net(x)
