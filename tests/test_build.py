@@ -6,11 +6,13 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from gradio.state_holder import StateHolder
 
 from cemviz.backend.device import choose
 from cemviz.backend.presets import LANDSCAPE, PLAY, SAMPLE
 from cemviz.backend.studio import Studio
 from cemviz.ui.build import build, read
+from cemviz.ui.controls import Session
 
 NUMBER = gr.Number(0.5, minimum=0, maximum=10, render=False)
 WHOLE = gr.Number(1, minimum=0, precision=0, render=False)
@@ -66,7 +68,7 @@ def restored():
         (load,) = (event for event in page.fns.values() if event.name == "restore")
 
         def ask(**address):
-            changes = load.fn(SimpleNamespace(query_params=address))
+            changes = load.fn(Session(), SimpleNamespace(query_params=address))
             return {component.elem_id: change for component, change in changes.items()}
 
         yield ask
@@ -104,3 +106,22 @@ def test_what_an_address_asks_for_in_vain_is_named(restored):
     told = restored(**{"l.models": "mnist-at,mine", "s.story": "nope", "s.eta": "<b>", "l.seed": "3", "unknown": "x"})
     assert told["notice"]["visible"] is True and told["land-models"]["value"] == ["mnist-at"]
     assert {"`l.models=mine`", "`s.story=nope`", "`s.eta=...`"} == set(re.findall("`[^`]*`", told["notice"]["value"]))
+
+
+def test_a_session_goes_an_hour_after_its_visitor_and_takes_its_files_along(places, monkeypatch):
+    """By gradio's own bookkeeping, which counts only what was the output of a handler."""
+    page = build(Studio(choose("cpu")))
+    states = StateHolder()
+    states.set_blocks(page)
+    (load,) = (event for event in page.fns.values() if event.name == "restore")
+    (session,) = (block for block in page.blocks.values() if isinstance(block, gr.State))
+    assert session in load.inputs and session in load.outputs
+    here = states["visitor"]
+    held = here[session._id]
+    here[session._id] = held  # what gradio does with an output
+    held.held["files"], stop = "a folder", held.stops["sampling"]
+    states.delete_all_expired_state()
+    assert session._id in here.state_data and not stop.is_set()  # however long the visit takes
+    here.is_closed, here.STATE_TTL_WHEN_CLOSED = True, -1
+    states.delete_all_expired_state()
+    assert session._id not in here.state_data and stop.is_set() and not held.held

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from cemviz.backend.jobs import Jobs, TimedOut
+from cemviz.backend.jobs import Jobs, TimedOut, Waiting
 
 
 def counting(n, log, name="job", pause=0.0):
@@ -82,3 +82,34 @@ def test_a_job_over_its_time_limit_is_stopped_with_the_limit_named():
     with pytest.raises(TimedOut, match=r"Sampling ran longer than 0.05 s"):
         list(job)
     assert job.status == "timed out" and log[-1] == ("job", "closed") and len(log) < 100
+
+
+def test_a_visitor_who_leaves_the_line_does_not_hold_it_up():
+    jobs, log = Jobs(), []
+    first = jobs.run(counting(100, log, "first"), title="first")
+    assert next(first) == 0
+    second = jobs.run(counting(3, log, "second"), title="second")
+    third = jobs.run(counting(2, log, "third"), title="third")
+    assert next(second) == Waiting(1) and str(next(third)) == "waiting: 2 before you"
+    second.close()
+    assert next(third) == Waiting(1)
+    first.close()
+    assert list(third) == [0, 1] and ("second", 0) not in log and not jobs._line
+
+
+def test_stop_ends_a_run_at_its_next_item_and_a_waiting_one_at_once():
+    jobs, log, stop = Jobs(), [], threading.Event()
+    run = jobs.run(counting(100, log), title="long", stop=stop)
+    assert [next(run), next(run)] == [0, 1]
+    waiting = jobs.run(counting(1, log, "waiting"), title="waiting", stop=stop)
+    assert next(waiting) == Waiting(1)
+    stop.set()
+    assert list(run) == [] and log[-1] == ("job", "closed") and list(waiting) == [] and not jobs._line
+    assert ("waiting", 0) not in log
+
+
+def test_a_run_passes_errors_and_limits_on():
+    jobs, log = Jobs(), []
+    with pytest.raises(TimedOut, match=r"Sampling ran longer than 0.05 s"):
+        list(jobs.run(counting(1000, log, pause=0.01), title="Sampling", limit=0.05))
+    assert log[-1] == ("job", "closed") and not jobs._line

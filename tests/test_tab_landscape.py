@@ -15,7 +15,7 @@ from cemviz.backend.device import choose
 from cemviz.backend.landscape import ENERGIES
 from cemviz.backend.studio import Studio
 from cemviz.ui import drawing, tab_landscape, words_landscape
-from cemviz.ui.controls import Session
+from cemviz.ui.controls import STOPPED, Session
 from cemviz.ui.plots_landscape import legend, shared, surface
 
 
@@ -68,10 +68,27 @@ def test_stop_keeps_what_is_there(studio):
     held = Session()
     items = drawing.draw(studio, held, ask("gallery:0"))
     assert "points" in next(items)
+    assert next(items).model == "stripes-standard"
     held.stops["landscape"].set()
-    rest = list(items)
-    assert [p.model for p in held.held["landscape"][1]] == ["stripes-standard"] and "Stopped." in held.held["landscape"][2]
-    assert len(rest) == 1 and not studio.jobs._line  # the device is free again
+    assert list(items) == [] and not studio.jobs._line  # the device is free again
+    assert [p.model for p in held.held["landscape"][1]] == ["stripes-standard"] and held.held["landscape"][2] == [STOPPED]
+
+
+def test_the_stop_button_puts_the_places_of_what_never_came_away(studio):
+    blocks, tab = page(tab_landscape, studio)
+    held = Session()
+    function, inputs, _ = tab.draw
+    names = {id(component): name for name, component in tab.params.items()}
+    running = function(held, *({"l.image": "gallery:1"}.get(names[id(c)], c.value) for c in inputs[1:]))
+    told = lambda step: {k.elem_id: v for k, v in step.items()}  # noqa: E731
+    assert any(told(step).get("land-title-1") == "computing ..." for step in iter(lambda: next(running), None) if told(step))
+    (stop,) = {fn.fn for fn in blocks.fns.values() if fn.name == "stop"}
+    after = {k.elem_id: v for k, v in stop(held, "joint", "relative", 0, 0, None).items()}
+    assert after["land-status"] == STOPPED and "land-title-1" not in after and "STRIPES" in after["land-title-0"]
+    running.close()
+    assert not studio.jobs._line
+    idle = {k.elem_id: v for k, v in stop(held, "joint", "relative", 0, 0, None).items()}
+    assert isinstance(idle["land-status"], dict)  # nothing was at work: what is said stays
 
 
 def test_a_click_looks_at_the_point(studio):

@@ -144,7 +144,7 @@ def test_stop_keeps_the_models_that_are_done(studio):
     assert [row.model for row in shown[-1]] == ["stripes-standard"]
     held.stops["robustness"].set()
     rest = list(items)
-    assert len(rest) == 1 and rest[0].startswith("Stopped after 4 of 6") and not studio.jobs._line
+    assert len(rest) == 1 and rest[0].startswith("Stopped after 3 of 6") and not studio.jobs._line
 
 
 def test_another_attack_or_factor_is_drawn_without_computing(studio, monkeypatch):

@@ -8,9 +8,24 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from typing import Any, Literal
 
+PATIENCE = 0.25
+"""Seconds between two looks at the line."""
+
 Status = Literal["waiting", "running", "done", "failed", "cancelled", "timed out"]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a job says until its turn comes: how many are before it."""
+
+    before: int
+
+    def __str__(self) -> str:
+        return f"waiting: {self.before} before you"
 
 
 class TimedOut(RuntimeError):
@@ -98,6 +113,38 @@ class Jobs:
         with self._moved:
             self._line.append(job)
         return job
+
+    def run(
+        self, work: Iterator[Any], *, title: str, limit: float = 120.0, stop: threading.Event | None = None
+    ) -> Iterator[Any]:
+        """Join the queue, say how many are before, and pass on what the work yields.
+
+        Closing this at any item frees the place, a `Waiting` one too: a visitor who leaves the line does not hold it up.
+
+        Args:
+            work, title, limit: as in `submit`.
+            stop: once it is set, this ends at its next item, or leaves the line.
+        Yields:
+            Waiting, several times a second until the turn comes; then the items of the work.
+        Raises:
+            TimedOut: the work ran longer than its limit.
+            Exception: whatever the work raised.
+        """
+        stop = stop or threading.Event()
+        job = self.submit(work, title=title, limit=limit)
+        try:
+            while (before := job.position) and not stop.is_set():
+                yield Waiting(before)
+                stop.wait(PATIENCE)
+            if stop.is_set():
+                return
+            with closing(iter(job)) as items:
+                for item in items:
+                    yield item
+                    if stop.is_set():
+                        return
+        finally:
+            self.leave(job)
 
     def position(self, job: Job) -> int:
         """Number of jobs before this one."""

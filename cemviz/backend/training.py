@@ -20,6 +20,7 @@ from ..training.recipe import Recipe
 from ..training.recipes import RECIPES, recipe
 from . import states, store
 from .checks import BadInput, choice, number
+from .jobs import Waiting
 from .provenance import TrainRequest
 from .runs import RunRequest, beside, remember, unfinished
 from .studio import Studio
@@ -187,23 +188,16 @@ def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[
 def _steps(studio: Studio, name: str, work: Iterator[dict[str, Any]], stop: threading.Event) -> Iterator[Update]:
     last, shown, began, over = Update(name, "waiting"), 0.0, time.monotonic(), False
     while last.state != "done":
-        job = studio.jobs.submit(_turn(work), title=f"Training {name}", limit=math.inf)
-        try:
-            while job.position and not stop.is_set():
-                yield replace(last, state="waiting", waiting=job.position)
-                stop.wait(1 / RATE)
-        except GeneratorExit:
-            studio.jobs.leave(job)
-            raise
-        if stop.is_set():
-            job.cancel()
-        with closing(iter(job)) as items:
+        with closing(studio.jobs.run(_turn(work), title=f"Training {name}", limit=math.inf, stop=stop)) as items:
             for item in items:
+                if isinstance(item, Waiting):
+                    yield replace(last, state="waiting", waiting=item.before)
+                    continue
                 last, over = _update(name, item), time.monotonic() - began > LIMIT
                 if last.state == "done" or item["probe"] or time.monotonic() - shown >= 1 / RATE:
                     yield last
                     shown = time.monotonic()
-                if stop.is_set() or over:
+                if over:
                     break
         if last.state != "done" and (stop.is_set() or over):
             work.close()

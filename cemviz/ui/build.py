@@ -123,7 +123,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
     """
     studio = studio or Studio()
     with gr.Blocks(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
-        session = gr.State(Session(), time_to_live=3600, delete_callback=Session.leave)
+        session = gr.State(Session(), delete_callback=Session.leave)  # an hour after its visitor has gone
         gr.Markdown(INTRO, elem_id="intro")
         notice = gr.Markdown(visible=False, elem_id="notice")
         built: dict[str, Tab] = {}
@@ -142,8 +142,8 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         def refresh() -> dict[Any, Any]:
             return {component: gr.update(choices=choices()) for component, choices in menus.items()}
 
-        def restore(request: gr.Request) -> dict[Any, Any]:
-            asked, changes = dict(request.query_params), refresh()
+        def restore(held: Session, request: gr.Request) -> dict[Any, Any]:
+            asked, changes = dict(request.query_params), refresh() | {session: held}
             lost: list[str] = []
 
             def put(component: Any, value: Any) -> None:
@@ -169,7 +169,9 @@ def build(studio: Studio | None = None) -> gr.Blocks:
             return changes | ({tabs: gr.Tabs(selected=asked["tab"])} if asked.get("tab") in TABS else {})
 
         set_by_stories = [component for stories in told for component in stories.sets]
-        loaded = page.load(restore, None, [*dict.fromkeys([*params.values(), *menus, *set_by_stories]), notice, tabs], **LIGHT)
+        loaded = page.load(
+            restore, session, [*dict.fromkeys([*params.values(), *menus, *set_by_stories]), session, notice, tabs], **LIGHT
+        )
         for tab in built.values():
             if tab.draw is not None:
                 function, inputs, outputs = tab.draw

@@ -10,14 +10,17 @@ import gradio as gr
 
 from ..backend.checks import BadInput
 from ..backend.jobs import TimedOut
+from ..backend.memory import OutOfMemory
 from ..backend.play import Playground
 from ..backend.store import BrokenCheckpoint
 from ..dynamics import Diverged
 
 T = TypeVar("T")
 
-EXPECTED = (BadInput, KeyError, LookupError, ValueError, Diverged, BrokenCheckpoint, TimedOut)
+EXPECTED = (BadInput, KeyError, LookupError, ValueError, Diverged, BrokenCheckpoint, TimedOut, OutOfMemory)
 """Errors that a visitor can mend: shown as they are.  Anything else is a defect and goes to the log."""
+
+STOPPED = "Stopped. What was done before is shown."
 
 HEAVY: dict[str, Any] = {
     "concurrency_id": "compute",
@@ -32,7 +35,9 @@ LIGHT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 
 
 class Session:
-    """What one visitor has going.  Passed as an input of `gr.State`, never as an output; changed in place.
+    """What one visitor has going, changed in place.
+
+    An input of every handler and, once, an output of the page's load: only what was an output goes when its visitor has left.
 
     Attributes:
         stops: tab -> event that its loops look at between two steps; one a tab, so that no tab ends another's work.
@@ -49,6 +54,7 @@ class Session:
         """End whatever still runs: the visitor is gone."""
         for stop in self.stops.values():
             stop.set()
+        self.held.clear()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Session":
         return Session()  # gradio copies a state's first value for every visitor; locks and nets cannot be copied
@@ -93,10 +99,14 @@ class Tab:
     stories: Stories | None = None
 
 
+def words_of(error: Exception) -> str:
+    """What an error says, without the quotes that a KeyError puts around it."""
+    return str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+
+
 def told(error: Exception) -> gr.Error:
     """An expected error as a message on the page, without a traceback in the log."""
-    text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
-    return gr.Error(str(text), duration=12, title="Please change this", print_exception=False)
+    return gr.Error(words_of(error), duration=12, title="Please change this", print_exception=False)
 
 
 def guarded(function: Callable[..., T]) -> Callable[..., T]:

@@ -1,13 +1,15 @@
 """What the landscape tab keeps of a visitor: panels as they are measured, and which models go together on one scale."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 from ..backend.checks import BadInput
+from ..backend.jobs import Waiting
 from ..backend.landscape import MOST_MODELS, LandscapeRequest, Panel, landscape, precomputed
 from ..backend.studio import Studio
 from . import words_landscape as say
-from .controls import Session
+from .controls import STOPPED, Session
 
 LIMIT = 120.0
 """Seconds a picture may take on the page."""
@@ -21,29 +23,33 @@ def draw(studio: Studio, held: Session, request: LandscapeRequest) -> Iterator[s
     Yields:
         what to say meanwhile, and every panel that had to be computed.
     """
-    work: Iterable[Any] = landscape(studio, request)
+    stop = held.stops["landscape"]
+    stop.clear()
+    work: Iterator[Any] = landscape(studio, request)
     if len(precomputed(studio, request)) < len(set(request.models)):
-        held.stops["landscape"].clear()
-        work = studio.jobs.submit(landscape(studio, request), title="Landscape", limit=LIMIT)
-        if work.position:
-            yield f"waiting: {work.position} before you"
+        work = studio.jobs.run(work, title="Landscape", limit=LIMIT, stop=stop)
     panels: list[Panel] = []
     notes: list[str] = []
-    for item in work:
-        if isinstance(item, Panel):
-            panels.append(item)
-            held.held["landscape"] = request, panels, notes
-            if not item.precomputed:
-                yield item
-        elif "missing" in item:
-            notes.append(f"**{item['model']}** is not shown. {item['missing']}")
-        elif held.stops["landscape"].is_set():
-            notes.append("Stopped.")
-            break
-        else:
-            yield f"{item['model']}: {item['done']} of {item['of']} points"
-    if not panels:
-        yield "  \n".join(notes)
+    try:
+        with closing(work):
+            for item in work:
+                if isinstance(item, Panel):
+                    panels.append(item)
+                    held.held["landscape"] = request, panels, notes
+                    if not item.precomputed:
+                        yield item
+                elif isinstance(item, Waiting):
+                    yield str(item)
+                elif "missing" in item:
+                    notes.append(f"**{item['model']}** is not shown. {item['missing']}")
+                else:
+                    yield f"{item['model']}: {item['done']} of {item['of']} points"
+        if stop.is_set():
+            notes.append(STOPPED)
+        if not panels:
+            yield "  \n".join(notes)
+    finally:
+        stop.set()  # nothing is at work
 
 
 def drawn(held: Session) -> tuple[LandscapeRequest, list[Panel], list[str]]:

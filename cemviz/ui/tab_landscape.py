@@ -11,7 +11,7 @@ from ..backend.presets import LANDSCAPE, lacking, playable
 from ..backend.readings import ITSELF
 from ..backend.studio import Studio
 from . import words_landscape as say
-from .controls import HEAVY, LIGHT, Changes, Session, Stories, Tab, guarded, guarded_stream
+from .controls import HEAVY, LIGHT, STOPPED, Changes, Session, Stories, Tab, guarded, guarded_stream
 from .drawing import draw, drawn, follow
 from .plots_landscape import LEVELS, legend, shared, surface
 from .views import live_plot
@@ -76,7 +76,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
             )
             with gr.Row():
                 run = gr.Button("Draw", variant="primary", elem_id="land-run", min_width=100)
-                halt = gr.Button("Stop", elem_id="land-stop", elem_classes="pause-when-hidden", min_width=100)
+                halt = gr.Button("Stop", elem_id="land-stop", min_width=100)
         with gr.Column(scale=4, min_width=320):
             scale = gr.HTML("", elem_id="land-scale", padding=False)
             slots = []
@@ -227,7 +227,14 @@ def build(session: gr.State, studio: Studio) -> Tab:
     gr.on([look.click, a.submit, b.submit, plane.input], guarded(looked), [session, *shown, *spot], outputs, **LIGHT)
     for k, slot in enumerate(slots):
         slot[2].select(_clicked(picked, k), [session, *shown], outputs, **LIGHT)
-    halt.click(lambda held: held.stops["landscape"].set(), session, None, cancels=running, **LIGHT)
+
+    def stop(held: Session, *values: Any) -> Changes:
+        if "landscape" not in held.stops or held.stops["landscape"].is_set():
+            return {status: gr.skip()}
+        held.stops["landscape"].set()
+        return (panels(held, *values) if "landscape" in held.held else {}) | {status: STOPPED}
+
+    halt.click(stop, [session, *shown, *spot], outputs, cancels=running, **LIGHT)
     params = {
         "l.models": models, "l.image": image, "l.index": index, "l.anchor": anchor, "l.other": other, "l.energy": energy,
         "l.dirs": directions, "l.levels": levels, "l.radius": radius, "l.seed": seed, "l.a": a, "l.b": b,

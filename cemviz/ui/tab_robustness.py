@@ -7,6 +7,7 @@ import gradio as gr
 
 from ..backend.attacked import FACTORS, MOST_SHOWN, SOURCES, Attacked, AttackedRequest, attacked, fitting
 from ..backend.checks import BadInput
+from ..backend.jobs import Waiting
 from ..backend.robustness import COLUMNS, MOST_IMAGES, MOST_MODELS, NORMS, Rates, RobustnessRequest, ready, robustness
 from ..backend.studio import Studio
 from . import words_robustness as say
@@ -33,18 +34,18 @@ def measure(studio: Studio, held: Session, request: RobustnessRequest) -> Iterat
     stop.clear()
     rows: list[Rates] = []
     try:
-        job = studio.jobs.submit(robustness(studio, request), title="Robustness", limit=LIMIT)
-        if job.position:
-            yield f"waiting: {job.position} before you"
-        for item in job:
+        said = ""
+        for item in studio.jobs.run(robustness(studio, request), title="Robustness", limit=LIMIT, stop=stop):
             if isinstance(item, Rates):
                 rows.append(item)
                 yield list(rows)
-            elif stop.is_set():
-                yield f"Stopped after {item['done']} of {item['of']} parts. Models that were done are shown."
-                return
+            elif isinstance(item, Waiting):
+                yield str(item)
             else:
+                said = f" after {item['done']} of {item['of']} parts"
                 yield f"{item['model']}: {item['doing']}, {item['done']} of {item['of']} parts"
+        if stop.is_set():
+            yield f"Stopped{said}. Models that were done are shown."
     finally:
         stop.set()
 
@@ -205,12 +206,12 @@ def build(session: gr.State, studio: Studio) -> Tab:
             model, kinds, None if which in (ALL, None) else which, _given("first", begin), _given("images", many),
             None if way == "card" else way, None if way == "card" else _given("ε", within), _given("seed", start_seed),
         )  # fmt: skip
-        job = studio.jobs.submit(attacked(studio, request), title="Attacks", limit=LIMIT)
-        if job.position:
-            yield {line: f"waiting: {job.position} before you"}
         done: list[Attacked] = []
         held.held["attack shown"] = name, times  # a visitor may choose another one while the attacks still run
-        for item in job:
+        for item in studio.jobs.run(attacked(studio, request), title="Attacks", limit=LIMIT):
+            if isinstance(item, Waiting):
+                yield {line: str(item)}
+                continue
             done.append(item)
             held.held["attacked"] = done
             if item.attack == held.held["attack shown"][0]:

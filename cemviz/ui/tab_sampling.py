@@ -10,12 +10,13 @@ import gradio as gr
 
 from ..backend import export
 from ..backend.checks import MAX_CHAINS, MAX_STEPS, BadInput
+from ..backend.jobs import Waiting
 from ..backend.presets import SAMPLE, playable
 from ..backend.sampling import FEATURES, USUAL, Chains, SampleRequest, offered, sample, settings
 from ..backend.studio import Studio
 from ..samplers import SAMPLERS, SETTINGS, suited
 from ..starts import STARTS
-from .controls import HEAVY, LIGHT, Changes, Session, Stories, Tab, guarded, guarded_stream
+from .controls import EXPECTED, HEAVY, LIGHT, STOPPED, Changes, Session, Stories, Tab, guarded, guarded_stream, words_of
 from .views import chain_player
 from .words_sampling import HOW, NOTHING, OWN, payload, summary
 
@@ -89,9 +90,9 @@ def build(session: gr.State, studio: Studio) -> Tab:
             seed = gr.Number(0, label="seed", info="of every draw", interactive=True, elem_id="samp-seed")
             with gr.Row():
                 run = gr.Button("Sample", variant="primary", elem_id="samp-run", min_width=110)
-                halt = gr.Button("Stop", elem_id="samp-stop", elem_classes="pause-when-hidden", min_width=110)
+                halt = gr.Button("Stop", elem_id="samp-stop", min_width=110)
         with gr.Column(scale=4, min_width=320, elem_id="samp-stage"):
-            player = chain_player(label="Chains step by step", empty="Sampling ...", elem_id="samp-player")
+            player = chain_player(label="Chains step by step", empty="Chains appear here.", elem_id="samp-player")
             status = gr.Markdown("", elem_id="samp-status")
             with gr.Row():
                 png = gr.DownloadButton("PNG of the last step", elem_id="samp-png", min_width=150)
@@ -118,21 +119,21 @@ def build(session: gr.State, studio: Studio) -> Tab:
         done: list[Chains] = []
         try:
             for request in requests:
-                job = studio.jobs.submit(sample(studio, request), title=f"Sampling from {request.model}", limit=LIMIT)
-                if job.position:
-                    yield {status: f"waiting: {job.position} before you"}
-                for item in job:
-                    if held.stops["sampling"].is_set():
-                        yield {status: "stopped"}
-                        return
-                    if isinstance(item, Chains):
+                work, title = sample(studio, request), f"Sampling from {request.model}"
+                for item in studio.jobs.run(work, title=title, limit=LIMIT, stop=held.stops["sampling"]):
+                    if isinstance(item, Waiting):
+                        yield {status: str(item)}
+                    elif isinstance(item, Chains):
                         done.append(item)
                     elif item["k"] % 10 == 0:
                         yield {status: f"{request.model}: step {item['k']} of {item['steps']}"}
+            if held.stops["sampling"].is_set():
+                yield {status: STOPPED}
+                return
             yield {player: payload(done), status: summary(studio, done)}
             yield dict(zip((png, gif, npz), files(held, done[0]), strict=True))  # packing them takes a moment
-        except LookupError as error:  # what this machine lacks: stays to be read when the message has gone
-            yield {status: f"**Nothing was sampled:** {error}."}
+        except EXPECTED as error:  # stays to be read when the message has gone
+            yield {status: f"**Nothing was sampled:** {words_of(error)}."}
             raise
         finally:
             held.stops["sampling"].set()
@@ -182,7 +183,13 @@ def build(session: gr.State, studio: Studio) -> Tab:
             [setting, sampler_a, sampler_b, start, count, features, *lengths],
             **LIGHT,
         )
-    halt.click(lambda held: held.stops["sampling"].set(), session, None, cancels=[running, told], **LIGHT)
+
+    def stop(held: Session) -> Any:
+        at_work = "sampling" in held.stops and not held.stops["sampling"].is_set()
+        held.stops["sampling"].set()
+        return STOPPED if at_work else gr.skip()
+
+    halt.click(stop, session, status, cancels=[running, told], **LIGHT)
     params = {
         "s.story": preset, "s.a": model_a, "s.as": sampler_a, "s.b": model_b, "s.bs": sampler_b, "s.start": start,
         "s.classes": classes, "s.count": count, "s.alpha": alpha, "s.eta": eta, "s.beta": beta, "s.K": steps, "s.seed": seed,
@@ -249,6 +256,8 @@ def read(
 def files(held: Session, chains: Chains) -> list[str]:
     """The run as PNG, GIF and npz in a folder of the visitor's own, which goes with the session."""
     folder = held.held.setdefault("files", tempfile.TemporaryDirectory(prefix="cemviz-"))
+    for old in Path(folder.name).iterdir():  # one run a visitor, not all that they ever made
+        old.unlink()
     name = f"{chains.card.name}-{chains.request.sampler}-seed{int(chains.request.seed)}"
     writers = {"png": export.save_png, "gif": export.save_gif, "npz": export.save_npz}
     return [str(write(chains, Path(folder.name) / f"{name}.{suffix}")) for suffix, write in writers.items()]
