@@ -78,12 +78,15 @@ SAMPLE: dict[str, SamplePreset] = {
     "rcs-ta": SamplePreset(
         "RCS beside TA",
         (SampleRequest("mnist-at", "rcs"), SampleRequest("mnist-at", "ta")),
-        "RCS climbs f_y + logsumexp, TA climbs f_y - logsumexp. Watch the energy E(x): RCS lowers it, TA pushes it up.",
+        "RCS climbs f_y + logsumexp, TA climbs f_y - logsumexp. From hints of a digit both arrive, and both lower E(x), since "
+        "the label's logit is most of log-sum-exp; RCS lowers it further, by half a nat. What TA's minus sign does shows where "
+        "the label has far to go: [from uniform noise](?tab=sampling&s.story=noise) TA pushes E(x) up.",
     ),
     "cs-langevin": SamplePreset(
         "CS beside Langevin",
-        (SampleRequest("mnist-at", "cs"), SampleRequest("mnist-at", "langevin")),
-        "CS is asked for a class; Langevin on E(x) takes whichever is near. Both make digits, only one obeys.",
+        (SampleRequest("mnist-at", "cs", start="gaussian"), SampleRequest("mnist-at", "langevin", start="gaussian")),
+        "Starts that hint at no digit. CS is asked for a class, and every chain ends in it; Langevin takes whichever class is "
+        "near, and ends lower in E(x), which is all that it descends.",
     ),
     "noise": SamplePreset(
         "From uniform noise: it fails",
@@ -120,7 +123,8 @@ SAMPLE: dict[str, SamplePreset] = {
         "JEAT (16) beside (17)",
         (SampleRequest("mnist-at-linf", "jeat16"), SampleRequest("mnist-at-linf", "jeat17")),
         "(16) descends E(x, y) - E(x): it is content once the other classes have lost, whatever the picture is. (17) descends "
-        "E(x, y) alone: the label's own logit must grow. Watch E(x): (17) lowers it with E(x, y), (16) lets it rise.",
+        "E(x, y) alone: the label's own logit must grow. Watch E(x): (17) takes it down by eight nats together with E(x, y); "
+        "(16), whose starts have the label already, hardly moves it.",
     ),
     "jeat-fig-5": SamplePreset(
         "Noise-trained nets (JEAT Fig. 5)",

@@ -15,13 +15,12 @@ from .numbers import minus
 
 STORY = {
     "classifier": """**What to look for.** Every panel is one net's energy around the *same* image (★), on one colour scale.
-Around a **standard** net's image the energy is steep: a small step changes it by many nats, and lower points lie beside the
-image, where a chain that descends will go. **Adversarial training** flattens the window, and little in it lies lower than the
-image (JEAT, section 3.1). Random directions are the paper's; choose *adversarial* to look along the way an attack goes: there
-the difference is largest.""",
+Around a **standard** net's image the energy changes faster, and lower points lie beside the image, where a chain that descends
+will go. **Adversarial training** flattens the window, and little in it lies lower than the image (JEAT, section 3.1). Random
+directions are the paper's; choose *adversarial* to look along the way an attack goes: there the difference is largest.""",
     "encoder": """**What to look for.** Every panel is one encoder's energy of pairs: the anchor x′ is fixed, and x moves in a
 plane around the *same* image (★), on one colour scale. The energy is low where the features are alike; no label is needed.
-Without attacks in training (**SimCLR**) a small step already makes an image unlike itself; with them (**UAT**) the window is
+Without attacks in training (**SimCLR**) an image becomes unlike itself in fewer steps; with them (**UAT**) the window is
 flatter. Choose *adversarial* to look along the way an attack goes, or another anchor to see which way its likeness lies.""",
 }
 """By kind of model."""

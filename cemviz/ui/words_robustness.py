@@ -24,9 +24,9 @@ what speaks against its numbers stands under the table."""
 
 EFFECT = """### What an attack changes
 **FGSM and PGD** climb E(x, y) − E(x): the label must become unlikely *relative to the other classes*, so E(x) may go either
-way. On a standard net it falls: the attacked image looks likelier to the net than the image itself. **The energy attack**
-climbs E(x, y) alone: the label becomes unlikely whether another class wins or not, and E(x) falls less, or rises. Compare ΔE(x)
-of the rows below, then image by image."""
+way: on a standard net it rises far less than E(x, y), and with BatchNorm (`mnist-standard`) it even falls, so that the attacked
+image looks likelier to the net than the image itself. **The energy attack** climbs E(x, y) alone: the label becomes unlikely
+whether another class wins or not, and E(x) ends higher than under PGD. Compare ΔE(x) of the rows below, then image by image."""
 
 CLIMBS = {"fgsm": "E(x, y) − E(x)", "pgd": "E(x, y) − E(x)", "apgd": "E(x, y) − E(x)", "energy": "E(x, y)"}
 
