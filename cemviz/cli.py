@@ -133,7 +133,10 @@ def evaluate_command(
     radius: Annotated[float | None, typer.Option(help="ε, or β of samples, in pixel units (default: the card's).")] = None,
     steps: Annotated[int | None, typer.Option(help="K (default: the attack's, or the sampler's).")] = None,
     count: Annotated[int | None, typer.Option(help="Number of test images (default: 1000, or 200 if slow).")] = None,
-    sampler: Annotated[str, typer.Option(help="For is and fid, see `list`.")] = "rcs",
+    sampler: Annotated[
+        str | None, typer.Option(help="For is and fid, see `list` (default: rcs, or maxent of an encoder).")
+    ] = None,
+    start: Annotated[str, typer.Option(help="For is and fid: class-gaussian, gaussian, uniform or data.")] = "class-gaussian",
     extractor: Annotated[str | None, typer.Option(help="For is and fid: inception or judge-NAME.")] = None,
     seed: Seed = 0,
     data: Data = None,
@@ -142,7 +145,7 @@ def evaluate_command(
 ) -> None:
     """Measure a stored model on its test images."""
     request = EvaluateRequest(
-        model, metric, attack, norm, radius, steps, count, seed, data, sampler=sampler, extractor=extractor
+        model, metric, attack, norm, radius, steps, count, seed, data, sampler=sampler, start=start, extractor=extractor
     )
     answer(_last(evaluate(request, choose(device))), as_json)
 

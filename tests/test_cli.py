@@ -225,3 +225,24 @@ def test_an_interrupt_says_how_to_go_on_and_exits_with_130(places, call, monkeyp
 )  # fmt: skip
 def test_exit_codes_tell_bad_input_from_failed_runs(error, expected):
     assert cli.code(error) == expected
+
+
+def test_a_model_of_another_run_is_not_replaced_unasked(places, call):
+    tiny = ["train", *TINY[:1], *TINY[3:]]  # no --out
+    assert call(*tiny)[0] == 0 and call(*tiny)[0] == 0  # the same run again
+    status, _, err = call(*tiny, "--seed", "1")
+    assert status == 2 and "a model 'mnist-at' of another run is stored" in err and "--out my-mnist-at" in err
+    assert store.read_card("mnist-at").seed == 0
+    assert call(*tiny, "--seed", "1", "--out", "mnist-at")[0] == 0 and store.read_card("mnist-at").seed == 1
+
+
+def test_a_folder_of_data_that_is_none_is_named(places, call):
+    status, _, err = call("train", *TINY, "--data", "/no/such/folder")
+    assert status == 2 and "data is '/no/such/folder', which is no folder" in err
+
+
+@pytest.mark.parametrize("suffix", ["png", "gif", "npz"])
+def test_samples_are_written_into_a_new_folder(places, call, suffix):
+    call("train", *TINY)
+    out = places / "new" / "folder" / f"x.{suffix}"
+    assert call("sample", "toy", "--start", "uniform", "--count", "2", "--steps", "1", "--out", out)[0] == 0 and out.is_file()

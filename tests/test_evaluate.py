@@ -254,3 +254,9 @@ def test_robust_accuracy_carries_the_warnings_of_its_preflight(stored):
     store.save({k: v.float() for k, v in net.state_dict().items()}, replace(card, name="loud"))
     (warning,) = run("loud", "robust", count=9, steps=1, attack="fgsm")[0]["warnings"]
     assert "gradient is exactly zero" in warning
+
+
+def test_another_norm_wants_a_radius_of_its_own(stored):
+    with pytest.raises(BadInput, match=r"'toy' has a radius for l2, .*; give ε \(radius\) for linf"):
+        run(metric="robust", norm="linf", count=10)
+    assert run(metric="robust", norm="linf", radius=0.01, count=10, steps=2)[0]["norm"] == "linf"

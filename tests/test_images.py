@@ -229,3 +229,11 @@ def test_a_view_draws_from_its_generator_alone(view):
     x, before = rand(20, 3, 8, 8), torch.get_rng_state()
     assert torch.equal(view(x, seeded(1)), view(x, seeded(1))) and not torch.equal(view(x, seeded(1)), view(x, seeded(2)))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_an_empty_folder_of_a_failed_download_is_no_data_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("CEMVIZ_DATA", str(tmp_path))
+    (tmp_path / "torchvision" / "mnist" / "MNIST" / "raw").mkdir(parents=True)
+    assert not available("mnist")
+    (tmp_path / "torchvision" / "mnist" / "MNIST" / "raw" / "t10k-images-idx3-ubyte").write_bytes(b"1")
+    assert available("mnist")

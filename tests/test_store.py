@@ -86,6 +86,12 @@ def test_cards_lists_the_readable_models_by_name(folder):
 # what is refused ---------------------------------------------------------------------------------------------------------
 
 
+def test_a_stray_file_stops_nobody(folder):
+    store.save(net(), card("a"))
+    (folder / "a (1).json").write_text((folder / "a.json").read_text())
+    assert list(store.cards()) == ["a"]
+
+
 def test_changed_weights_are_refused_by_their_hash(folder):
     path = store.save(net(), card())
     held = bytearray(path.read_bytes())

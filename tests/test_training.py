@@ -207,3 +207,9 @@ def test_broken_files_are_named_or_left_out(studio):
     go(studio, replace(ASKED, name="my-half"), stop_at=2)
     runs.beside("my-half").write_text("{")
     assert not unfinished()
+
+
+def test_where_training_is_switched_off_nothing_is_trained(studio, monkeypatch):
+    monkeypatch.setattr(training, "OPEN", False)
+    with pytest.raises(BadInput, match="training is switched off on this page"):
+        next(run(studio, ASKED, threading.Event()))

@@ -239,7 +239,7 @@ def _write(kind: str, data: str, tensors: dict[str, Tensor], about: dict[str, An
     store.write_tensors(path, tensors)
     text = json.dumps(about | {"tensors": store.digest(path)}, indent=2, ensure_ascii=False)
     partial = path.with_suffix(f".{os.getpid()}.part")
-    partial.write_text(text + "\n")
+    partial.write_text(text + "\n", encoding="utf-8")
     partial.replace(path.with_suffix(".json"))
     return path
 
@@ -251,7 +251,7 @@ def _read(kind: str, data: str) -> tuple[dict[str, Any], dict[str, Tensor]] | No
         return None
     again = f"restore it, or run: python -m cemviz assets {data}"
     try:
-        about = json.loads(described.read_text())
+        about = json.loads(described.read_text(encoding="utf-8"))
         expected = about.pop("tensors")
     except (ValueError, KeyError) as error:
         raise BrokenCheckpoint(f"{kind}/{described.name} cannot be read ({error}); {again}") from error

@@ -15,8 +15,8 @@ from ..attacks import perturb, threat
 from ..energies import joint, marginal
 from ..metrics.robustness import logits
 from . import assets
-from .checks import BadInput, choice, number
-from .robustness import COLUMNS, NORMS
+from .checks import BadInput, choice, number, threat_model
+from .robustness import COLUMNS
 from .sampling import to_pixels
 from .store import Card
 from .studio import Studio
@@ -124,14 +124,14 @@ def check(studio: Studio, request: AttackedRequest) -> tuple[AttackedRequest, Ca
     card = known[choice("model", request.model, known)]
     if card.kind != "classifier":
         raise BadInput("model", f"{card.name!r} is a {card.kind}; the attacks need a classifier")
-    radius = card.radius if request.radius is None else request.radius
+    norm, radius = threat_model(card.name, (card.norm, card.radius), request.norm, request.radius)
     checked = AttackedRequest(
         model=card.name,
         source=choice("source", request.source, SOURCES),
         label=None if request.label is None else choice("class", request.label, card.classes),
         first=int(number("first", request.first, 0, 100_000, whole=True)),
         count=int(number("count", request.count, 1, MOST_SHOWN, whole=True)),
-        norm=choice("norm", request.norm or card.norm, NORMS),
+        norm=norm,
         radius=float(number("radius", radius, 0.001, 100, symbol="ε")),
         seed=int(number("seed", request.seed, 0, 2**31 - 1, whole=True)),
     )

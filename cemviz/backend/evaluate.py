@@ -16,7 +16,7 @@ from ..dynamics import Dynamics
 from ..metrics import fisher, quality
 from ..metrics.robustness import accuracy, correct_under, preflight
 from . import sampling, store
-from .checks import BadInput, choice, number
+from .checks import BadInput, choice, number, threat_model
 from .device import Device
 from .store import Card
 
@@ -123,8 +123,8 @@ def _robust(request: EvaluateRequest, on: Subject) -> Iterator[dict[str, Any]]:
     held = on.test.first(request.count or COUNT)
     x, y = held.floats(), held.labels
     choice("attack", request.attack, [name for name, row in ATTACKS.items() if not row.targeted])
-    norm = choice("norm", request.norm or on.card.norm, ["l2", "linf"])
-    radius = number("radius", on.card.radius if request.radius is None else request.radius, 0, 100, symbol="ε")
+    norm, radius = threat_model(on.card.name, (on.card.norm, on.card.radius), request.norm, request.radius)
+    radius = number("radius", radius, 0, 100, symbol="ε")
     steps = None if request.steps is None else number("steps", request.steps, 1, 10_000, symbol="K", whole=True)
     dyn = threat(request.attack, norm, radius, steps)
     warnings = preflight(on.net, x[:100], y[:100])

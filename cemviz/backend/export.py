@@ -36,6 +36,7 @@ def save_png(chains: Chains, path: Path) -> Path:
 
 def save_gif(chains: Chains, path: Path, seconds: float = 0.15) -> Path:
     """All steps as an animation, the last one held longer."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     frames = [tile(step).convert("P") for step in chains.pixels]
     durations = [round(1000 * seconds)] * (len(frames) - 1) + [1500]
     frames[0].save(path, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
@@ -44,6 +45,7 @@ def save_gif(chains: Chains, path: Path, seconds: float = 0.15) -> Path:
 
 def save_npz(chains: Chains, path: Path) -> Path:
     """Images, series and request; load with numpy.load(path, allow_pickle=False).  What a run lacks is left out."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     run = json.dumps(
         asdict(chains.request) | {"settings": chains.settings, "sha256": chains.card.sha256, "judge": chains.judge}
     )

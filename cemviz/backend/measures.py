@@ -85,7 +85,7 @@ def over_training(delta: str, energy: str, what: str) -> Measure:
     }
 
     def measure(model: str, device: Device, data: str | None) -> dict[str, Any]:
-        history = json.loads(curves.path(model).read_text())
+        history = json.loads(curves.path(model).read_text(encoding="utf-8"))
         values = [probe[delta][energy][0] for probe in history["probes"]]
         return {"value": float(pick[what](values)), "count": len(values), "split": "train", "extractor": None}
 

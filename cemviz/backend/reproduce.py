@@ -79,7 +79,7 @@ def results_path(target: str) -> Path:
 def results() -> dict[str, dict[str, Any]]:
     """The tables that were made, by target, in the order of EXPERIMENTS."""
     made = {target: results_path(target) for target in EXPERIMENTS}
-    return {target: json.loads(path.read_text()) for target, path in made.items() if path.is_file()}
+    return {target: json.loads(path.read_text(encoding="utf-8")) for target, path in made.items() if path.is_file()}
 
 
 def as_text(table: dict[str, Any]) -> Iterator[str]:

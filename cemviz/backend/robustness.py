@@ -15,7 +15,7 @@ from typing import Any
 from ..attacks import threat
 from ..metrics.robustness import accuracy, correct_under, curve, preflight
 from . import store
-from .checks import BadInput, choice, number
+from .checks import BadInput, choice, number, threat_model
 from .store import BrokenCheckpoint, Card
 from .studio import Studio
 
@@ -158,7 +158,7 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[dict[str,
     done, of = 0, len(cards) * (len(attacks) * math.ceil(len(held) / SIZE) + len(multiples))
     for card in cards:
         net, _ = studio.model(card.name)
-        norm, radius = request.norm or card.norm, card.radius if request.radius is None else request.radius
+        norm, radius = threat_model(card.name, (card.norm, card.radius), request.norm, request.radius)
         faults = preflight(net, x[:100], y[:100])
         rates = {"none": round(accuracy(net, x, y), 6)}  # a mean in single precision
         for name in attacks:
@@ -201,7 +201,7 @@ def shipped(data: str) -> dict[str, Rates]:
     if not path.is_file():
         return {}
     try:
-        rows = json.loads(path.read_text())["rows"]
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
         return {row["model"]: _row(row) for row in rows}
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenCheckpoint(

@@ -82,7 +82,7 @@ def cards() -> dict[str, Card]:
     for path in sorted(folder().glob("*.json")):
         try:
             found[path.stem] = read_card(path.stem)
-        except BrokenCheckpoint:
+        except (BrokenCheckpoint, ValueError):  # a broken card, or a file with a name that no model has: "mnist-at (1)"
             continue
     return found
 
@@ -112,7 +112,7 @@ def read_card(name: str) -> Card:
         known = ", ".join(p.stem for p in sorted(folder().glob("*.json"))) or "none yet: train one"
         raise KeyError(f"no model {name!r} in {folder()}; there are {known}")
     try:
-        held = json.loads(path.read_text())
+        held = json.loads(path.read_text(encoding="utf-8"))
         return Card(**held | {"shape": tuple(held["shape"]), "classes": tuple(held["classes"])})
     except (ValueError, TypeError, KeyError) as error:
         raise BrokenCheckpoint(
@@ -145,7 +145,7 @@ def write_json(path: Path, held: dict[str, Any], indent: int | None = None) -> N
     """Write a JSON file in one piece."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps(held, indent=indent, ensure_ascii=False) + "\n")
+    partial.write_text(json.dumps(held, indent=indent, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(path)
 
 

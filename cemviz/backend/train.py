@@ -39,7 +39,7 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
         go, `probe` what `training.probes.Probe` told of this update, or None, `history` the curves so far, the same dict each
         time.  The last one also has {model, path}, in the process that stored it.
     Raises:
-        KeyError, ValueError: bad request.
+        KeyError, ValueError: bad request; a model of that name, which was not asked for, is of another run.
         DataMissing: the training images are not here.
         AnotherRun: the state to resume from belongs to another one.
         Diverged: the run stopped; its last good state is kept for --resume and --retry.
@@ -49,6 +49,7 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
     row = recipe(request.recipe, request.scale, **changes)
     name, dtype = request.out or request.recipe, PRECISIONS[choice("precision", request.precision, PRECISIONS)]
     saved = states.path(name)  # refuses a bad name before the work, not after it
+    _unlike(request, name)
     known, team = DATASETS.get(row.data), join(device, row.batch)
     device = team.device
     with team.in_turn():
@@ -141,6 +142,26 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
     store.write_json(curves.path(name), history | {"model": name, "sha256": store.digest(path)})
     saved.unlink(missing_ok=True)
     yield _told(progress, done, before, history) | {"model": name, "path": str(path)}
+
+
+def _unlike(request: TrainRequest, name: str) -> None:
+    """Refuse to replace, unasked, a stored model that another command line made: one that ships would be gone."""
+    stored = store.cards().get(name)
+    if (
+        request.out is None
+        and stored is not None
+        and (stored.recipe, stored.scale, stored.seed)
+        != (
+            request.recipe,
+            request.scale,
+            request.seed,
+        )
+    ):
+        raise BadInput(
+            "out",
+            f"a model {name!r} of another run is stored ({stored.command}); name yours, such as --out my-{name}, or say "
+            f"--out {name} to replace it",
+        )
 
 
 def statistics(known: Dataset | None, held: images.Images) -> dict[str, Any]:

@@ -35,6 +35,9 @@ TURN = 2.0
 LIMIT = 600.0 if "SPACE_ID" in os.environ else math.inf
 """Seconds of training on a hosted page before a run pauses; on one's own machine it goes on to its end."""
 
+OPEN = os.environ.get("CEMVIZ_TRAINING") != "off"
+"""Whether visitors may train: they share the device, the names of models, and each other's unfinished runs."""
+
 MAX_STEPS, MAX_SEED = 100_000, 999_999
 
 SIZES = {"mnist": 11, "fashionmnist": 30, "cifar10": 163, "cifar100": 161, "svhn": 237}
@@ -159,9 +162,11 @@ def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[
     Yields:
         at most RATE updates a second, and as the last one "paused" or "done".
     Raises:
-        BadInput, DataMissing: see `checked`.
+        BadInput, DataMissing: see `checked`; training is switched off here.
         Diverged: the guard stopped the run; its last good state is kept for mode "retry".
     """
+    if not OPEN:
+        raise BadInput("start", "training is switched off on this page (CEMVIZ_TRAINING=off)")
     asked = checked(studio, request)
     name, state = str(asked.out), states.path(str(asked.out))
     with _lock:

@@ -96,7 +96,13 @@ class Images:
 
 
 def root(given: str | Path | None = None) -> Path | None:
-    """The folder of local data sets: the argument, else CEMVIZ_DATA, else the user's cache if it exists."""
+    """The folder of local data sets: the argument, else CEMVIZ_DATA, else the user's cache if it exists.
+
+    Raises:
+        DataMissing: a folder was given that is none.
+    """
+    if given and not Path(given).expanduser().is_dir():
+        raise DataMissing(f"data is {str(given)!r}, which is no folder; give one that holds NAME/SPLIT/CLASS/*.png")
     chosen = given or os.environ.get("CEMVIZ_DATA") or CACHE / "data"
     path = Path(chosen).expanduser()
     return path if path.is_dir() else None
@@ -105,7 +111,10 @@ def root(given: str | Path | None = None) -> Path | None:
 def available(name: str, split: str = "test", *, data: str | Path | None = None) -> bool:
     """Whether a split can be had without a download."""
     folder = root(data)
-    return folder is not None and ((folder / name / split).is_dir() or (folder / "torchvision" / name).is_dir())
+    if folder is None:
+        return False
+    fetched = (folder / "torchvision" / name).rglob("*")  # a download that failed leaves folders alone
+    return (folder / name / split).is_dir() or any(path.is_file() for path in fetched)
 
 
 def load(

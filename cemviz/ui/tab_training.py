@@ -66,7 +66,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
     steps_first = RECIPES[first]["evidence"].steps
     gr.Markdown(say.STORY, elem_id="train-story")
     with gr.Row():
-        with gr.Column(scale=1, min_width=280, elem_id="train-controls"):
+        with gr.Column(scale=1, min_width=280, visible=training.OPEN, elem_id="train-controls"):
             recipe = gr.Dropdown(recipes, value=first, label="recipe", interactive=True, elem_id="train-recipe")
             scale = gr.Radio(
                 list(SCALES), value="evidence", label="scale", interactive=True, elem_id="train-scale",
