@@ -66,7 +66,7 @@ def open_tab(page, name: str) -> None:
 
 
 def calm(page, seconds: float = 1.5) -> None:
-    """Wait until the page has asked the server for nothing for so long: its hidden tabs' first views have come too."""
+    """Wait until the page has asked the server for nothing for so long."""
     last = [time.monotonic()]
     page.on("request", lambda r: last.append(time.monotonic()) if "heartbeat" not in r.url else None)
     for _ in range(SLOW // 250):

@@ -11,7 +11,7 @@ from gradio.state_holder import StateHolder
 from cemviz.backend.device import choose
 from cemviz.backend.presets import LANDSCAPE, PLAY, SAMPLE
 from cemviz.backend.studio import Studio
-from cemviz.ui.build import build, read
+from cemviz.ui.build import build, first_view, opened, read
 from cemviz.ui.controls import Session
 
 NUMBER = gr.Number(0.5, minimum=0, maximum=10, render=False)
@@ -71,6 +71,7 @@ def restored():
             changes = load.fn(Session(), SimpleNamespace(query_params=address))
             return {component.elem_id: change for component, change in changes.items()}
 
+        ask.load = load.fn
         yield ask
 
 
@@ -125,3 +126,29 @@ def test_a_session_goes_an_hour_after_its_visitor_and_takes_its_files_along(plac
     here.is_closed, here.STATE_TTL_WHEN_CLOSED = True, -1
     states.delete_all_expired_state()
     assert session._id not in here.state_data and stop.is_set() and not held.held
+
+
+@pytest.mark.parametrize(
+    "made", [lambda x: {"out": x}, lambda x: iter([{"out": x}, {"out": 2 * x}])], ids=["at once", "streamed"]
+)
+def test_a_first_view_is_made_once_and_only_of_the_open_tab(made):
+    held, calls = Session(), []
+    draw = first_view("landscape", lambda x: calls.append(x) or made(x), ["out"])
+    note = opened("landscape")
+    note(held)
+    assert held.open is None and "value" not in next(draw(held, 7))["out"]  # the address was not read yet
+    held.open = "playground"
+    list(draw(held, 7))
+    assert not calls
+    note(held)
+    assert next(step["out"] for step in draw(held, 7)) == 7 and calls == [7]
+    assert "value" not in next(draw(held, 7))["out"] and calls == [7]
+
+
+@pytest.mark.parametrize(
+    ("asked", "tab"), [({}, "playground"), ({"tab": "sampling"}, "sampling"), ({"tab": "nope"}, "playground")]
+)
+def test_the_address_says_which_tab_is_open(restored, asked, tab):
+    held = Session()
+    restored.load(held, SimpleNamespace(query_params=asked))
+    assert held.open == tab

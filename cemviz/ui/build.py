@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: the page must not call home
@@ -115,6 +116,33 @@ def unread(text: str, value: Any) -> list[str]:
     return [part for part in text.split(",") if part not in map(str, value)] if isinstance(value, list) and text else []
 
 
+def opened(key: str) -> Callable[[Session], None]:
+    """The handler that notes which tab is open."""
+
+    def note(held: Session) -> None:
+        if held.open is not None:  # else the address was not read yet, and names the tab
+            held.open = key
+
+    return note
+
+
+def first_view(key: str, function: Callable[..., Any], outputs: list[Any]) -> Callable[..., Iterator[Any]]:
+    """A tab's first view, made once and only while it is open: a visitor pays for what is looked at."""
+
+    def handler(held: Session, *values: Any) -> Iterator[Any]:
+        if held.open != key or key in held.drawn:
+            yield {outputs[0]: gr.skip()}
+            return
+        held.drawn.add(key)
+        told = function(*values)
+        if isinstance(told, Iterator):
+            yield from told
+        else:
+            yield told
+
+    return handler
+
+
 def build(studio: Studio | None = None) -> gr.Blocks:
     """Make the page.
 
@@ -127,9 +155,10 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         gr.Markdown(INTRO, elem_id="intro")
         notice = gr.Markdown(visible=False, elem_id="notice")
         built: dict[str, Tab] = {}
+        leaves: dict[str, gr.Tab] = {}
         with gr.Tabs(elem_id="tabs") as tabs:
             for key, (title, module) in TABS.items():
-                with gr.Tab(title, id=key, elem_id=f"tab-{key}"):
+                with gr.Tab(title, id=key, elem_id=f"tab-{key}") as leaves[key]:
                     built[key] = module.build(session, studio)
         gr.Markdown(f"Computed on **{studio.device.title}**. Every picture is in the address: share the link, seed included.")
 
@@ -165,6 +194,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
                     value = read(component, asked[name], choices)
                     put(component, value)
                     lost += [f"`{name}={part if PLAIN.fullmatch(part) else '...'}`" for part in unread(asked[name], value)]
+            held.open = asked["tab"] if asked.get("tab") in TABS else held.open or next(iter(TABS))
             changes[notice] = gr.update(value=LOST.format(", ".join(lost)), visible=bool(lost))
             return changes | ({tabs: gr.Tabs(selected=asked["tab"])} if asked.get("tab") in TABS else {})
 
@@ -172,10 +202,15 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         loaded = page.load(
             restore, session, [*dict.fromkeys([*params.values(), *menus, *set_by_stories]), session, notice, tabs], **LIGHT
         )
-        for tab in built.values():
+        how: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
+        for key, tab in built.items():
             if tab.draw is not None:
                 function, inputs, outputs = tab.draw
-                loaded.then(function, inputs, outputs, show_progress="hidden", api_visibility="private", concurrency_limit=4)
+                view = first_view(key, function, outputs), [session, *inputs], outputs
+                # an address that names a tab selects it: a second event would send what the first one has changed already
+                leaves[key].select(opened(key), session, None, **LIGHT).then(*view, **how)
+                if key == next(iter(TABS)):
+                    loaded.then(*view, **how)
         for tab in built.values():
             for name, component in tab.params.items():
                 default = component.value

@@ -43,12 +43,16 @@ class Session:
         stops: tab -> event that its loops look at between two steps; one a tab, so that no tab ends another's work.
         playground: the visitor's game.
         held: last results by tab, for downloads and clicks.
+        open: key of the open tab; None until the address was read.
+        drawn: tabs whose first view was made.
     """
 
     def __init__(self) -> None:
         self.stops: defaultdict[str, threading.Event] = defaultdict(threading.Event)
         self.playground = Playground()
         self.held: dict[str, Any] = {}
+        self.open: str | None = None
+        self.drawn: set[str] = set()
 
     def leave(self) -> None:
         """End whatever still runs: the visitor is gone."""
@@ -85,7 +89,7 @@ class Tab:
 
     Attributes:
         params: name in the address -> control; together with seed and tab they make the picture.
-        draw: (function, inputs, outputs) that makes the first view, run on load after the address was read.
+        draw: (function, inputs, outputs) that makes the first view, when the tab is first open and the address was read.
         running: events that go on by themselves until paused: another tab cancels them.
         menus: control -> what lists its choices: asked again on load and whenever a tab is opened, so that a model trained
             meanwhile appears.
