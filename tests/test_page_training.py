@@ -25,7 +25,7 @@ def says(page, words: str) -> None:
 
 
 def test_a_run_is_started_paused_resumed_and_finished_and_stands_in_the_other_menus(visit):
-    page = visit("?tab=training&t.recipe=mnist-standard&t.steps=20")
+    page = visit("?tab=training&t.recipe=mnist-standard&t.steps=80")  # enough to be paused on the way, however busy the machine
     says(page, "No curves are here yet")
     page.locator("#train-name input, #train-name textarea").fill("my-first")
     page.locator("#train-start").click()
