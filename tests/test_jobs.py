@@ -29,31 +29,6 @@ def test_jobs_run_one_at_a_time_in_the_order_they_came():
     assert first.status == second.status == "done"
 
 
-def test_a_cancelled_job_stops_at_its_next_step_and_closes_its_work():
-    jobs, log = Jobs(), []
-    job = jobs.submit(counting(100, log), title="long")
-    seen = []
-    for item in job:
-        seen.append(item)
-        if item == 2:
-            job.cancel()
-    assert seen == [0, 1, 2] and log[-1] == ("job", "closed") and job.status == "cancelled"
-
-
-def test_a_waiting_job_that_is_cancelled_leaves_the_queue_without_running():
-    jobs, log = Jobs(), []
-    blocker = iter(jobs.submit(counting(3, log, "blocker"), title="blocker"))
-    next(blocker)
-    waiting = jobs.submit(counting(3, log, "waiting"), title="waiting")
-    behind = jobs.submit(counting(1, log, "behind"), title="behind")
-    thread = threading.Thread(target=lambda: list(waiting))
-    thread.start()
-    waiting.cancel()
-    thread.join(5)
-    assert not thread.is_alive() and waiting.status == "cancelled" and behind.position == 1
-    assert ("waiting", 0) not in log
-
-
 def test_closing_the_iteration_hands_the_turn_on():
     jobs, log = Jobs(), []
     running = iter(jobs.submit(counting(100, log), title="left"))

@@ -46,17 +46,12 @@ class Job:
         self.title, self.limit = title, limit
         self.status: Status = "waiting"
         self.error: Exception | None = None
-        self._queue, self._work, self._cancelled = queue, work, threading.Event()
+        self._queue, self._work = queue, work
 
     @property
     def position(self) -> int:
         """Jobs before this one, 0 when it runs or has ended."""
         return self._queue.position(self)
-
-    def cancel(self) -> None:
-        """Stop at the next step; a waiting job leaves the queue."""
-        self._cancelled.set()
-        self._queue.wake()
 
     def __iter__(self) -> Iterator[Any]:
         """Wait for the turn, then pass on what the work yields.
@@ -66,16 +61,10 @@ class Job:
             Exception: whatever the work raised.
         """
         try:
-            self._queue.wait(self, self._cancelled)
-            if self._cancelled.is_set():
-                self.status = "cancelled"
-                return
+            self._queue.wait(self)
             self.status, began = "running", time.monotonic()
             for item in self._work:
                 yield item
-                if self._cancelled.is_set():
-                    self.status = "cancelled"
-                    return
                 if time.monotonic() - began > self.limit:
                     raise TimedOut(
                         f"{self.title} ran longer than {self.limit:g} s and was stopped; ask for fewer steps or chains"
@@ -151,19 +140,14 @@ class Jobs:
         with self._moved:
             return self._line.index(job) if job in self._line else 0
 
-    def wait(self, job: Job, cancelled: threading.Event) -> None:
-        """Block until the job is first in line or cancelled."""
+    def wait(self, job: Job) -> None:
+        """Block until the job is first in line."""
         with self._moved:
-            self._moved.wait_for(lambda: cancelled.is_set() or (self._line and self._line[0] is job))
+            self._moved.wait_for(lambda: self._line and self._line[0] is job)
 
     def leave(self, job: Job) -> None:
         """Hand the turn on."""
         with self._moved:
             if job in self._line:
                 self._line.remove(job)
-            self._moved.notify_all()
-
-    def wake(self) -> None:
-        """Let waiting jobs look whether they were cancelled."""
-        with self._moved:
             self._moved.notify_all()
