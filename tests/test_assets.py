@@ -15,6 +15,7 @@ from cemviz.backend.device import choose
 from cemviz.backend.landscape import ENERGIES
 from cemviz.backend.store import BrokenCheckpoint
 from cemviz.backend.studio import Studio
+from cemviz.backend.use_case import Step
 
 
 @pytest.fixture
@@ -23,10 +24,10 @@ def studio(places, monkeypatch):
 
 
 def test_make_tells_and_writes(studio):
-    written = [step for step in studio.told if "path" in step]
-    assert [step["asset"] for step in written] == ["seeds", "grids", "gallery"]
-    grids = [step for step in studio.told if step["asset"] == "grids" and "done" in step]
-    assert [step["done"] for step in grids] == list(range(1, 13)) and grids[0]["of"] == 12  # 2 models, 2 kinds, 3 images
+    written = [item for item in studio.told if not isinstance(item, Step)]
+    assert [item["asset"] for item in written] == ["seeds", "grids", "gallery"]
+    grids = [step for step in studio.told if isinstance(step, Step) and step.doing.startswith("grids")]
+    assert [step.done for step in grids] == list(range(1, 13)) and grids[0].of == 12  # 2 models, 2 kinds, 3 images
     assert store.load_gaussians("stripes").means.shape == (4, 192)
     assert {path.suffix for path in store.folder().rglob("*") if path.is_file()} == {".safetensors", ".json"}
 

@@ -9,8 +9,9 @@ from stripes import elsewhere
 
 from cemviz.attacks import perturb, threat
 from cemviz.backend import assets
-from cemviz.backend.attacked import FACTORS, AttackedRequest, amplified, attacked, fitting
+from cemviz.backend.attacked import FACTORS, amplified, attacked, fitting
 from cemviz.backend.checks import BadInput
+from cemviz.backend.requests import AttackedRequest
 from cemviz.backend.robustness import COLUMNS
 from cemviz.backend.studio import Studio
 

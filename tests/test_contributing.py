@@ -11,7 +11,8 @@ from conftest import draw_weights, rand
 
 from cemviz import energies, samplers
 from cemviz.backend import split, store, studio
-from cemviz.backend.sampling import Chains, SampleRequest
+from cemviz.backend.requests import SampleRequest
+from cemviz.backend.sampling import Chains
 from cemviz.dynamics import Dynamics
 from cemviz.nets import build
 from cemviz.training import recipe, recipes, supervised

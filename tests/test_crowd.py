@@ -14,7 +14,9 @@ from cemviz.backend import export, store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.crowd import REFERENCES, Crowd
 from cemviz.backend.device import choose
-from cemviz.backend.sampling import USUAL, Chains, SampleRequest, offered, sample
+from cemviz.backend.kinds import KINDS
+from cemviz.backend.requests import SampleRequest
+from cemviz.backend.sampling import Chains, offered, sample
 from cemviz.backend.studio import Studio
 from cemviz.dynamics import Dynamics, descend, settle
 from cemviz.energies import against, crowding, joint, marginal, pair
@@ -155,7 +157,7 @@ def test_only_a_probe_of_this_encoder_says_what_the_samples_show(studio, tmp_pat
 
 
 def test_every_kind_begins_with_what_fits_it_and_the_rest_is_refused(studio):
-    for kind, usual in USUAL.items():
+    for kind, usual in ((name, row.usual) for name, row in KINDS.items()):
         assert (
             SAMPLERS[usual["sampler"]].needs == kind
             and usual["start"] in STARTS

@@ -9,16 +9,21 @@ from conftest import CLASSES
 
 from cemviz import starts
 from cemviz.backend import evaluate as module
-from cemviz.backend import store
+from cemviz.backend import sampling, store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.evaluate import MEASURES, METRICS, EvaluateRequest, evaluate, summary
+from cemviz.backend.evaluate import METRICS, evaluate, summary
+from cemviz.backend.kinds import KINDS
+from cemviz.backend.requests import EvaluateRequest
 from cemviz.backend.store import Card
+from cemviz.backend.studio import Studio
+from cemviz.backend.use_case import Step
 from cemviz.data import images
 from cemviz.metrics import fisher, quality
 from cemviz.nets import build
+from cemviz.samplers import SAMPLERS
 
-FIELDS = {"model", "metric", "value", "spread", "count", "split", "seed", "extractor", "warnings", "data"}
+FIELDS = {"model", "metric", "value", "spread", "count", "split", "seed", "extractor", "warnings", "data", "unit", "better"}
 
 
 def keep(name: str, seed: int, **net_args) -> None:
@@ -45,9 +50,14 @@ def stored(places, monkeypatch):
     return places
 
 
+def chunks(monkeypatch, kind, size):
+    """So many chains of this kind at a time."""
+    monkeypatch.setitem(KINDS, kind, replace(KINDS[kind], chunk=size))
+
+
 def run(model="toy", metric="accuracy", **how):
-    *progress, result = evaluate(EvaluateRequest(model, metric, **how), choose("cpu"))
-    assert all(0 < p["done"] <= p["count"] for p in progress)
+    *progress, result = evaluate(Studio(choose("cpu")), EvaluateRequest(model, metric, **how))
+    assert all(0 < step.done <= step.of for step in progress)
     return result, progress
 
 
@@ -63,20 +73,16 @@ def test_every_metric_gives_the_fields_of_the_contract_as_json_and_the_same_agai
     assert result["count"] == (30 if metric == "accuracy" else 12) and bool(progress) == (metric != "accuracy")
     assert result["extractor"] == ("judge-stripes-judge" if metric in ("is", "fid") else None)
     assert run(metric=metric, **how)[0] == result
-    assert summary(result).keys() == result.keys() - {"model", "metric", "data"}
-
-
-def test_there_is_a_measure_for_every_metric():
-    assert MEASURES.keys() == METRICS.keys()
+    assert summary(result).keys() == result.keys() - {"model", "metric", "unit", "better", "data"}
 
 
 def test_is_and_fid_see_samples_of_the_model_through_the_judge(stored, monkeypatch):
     drawn = []
-    real = module._drawn
-    monkeypatch.setattr(module, "_drawn", lambda *a: (drawn.append(x) or x for x in real(*a)))
-    monkeypatch.setattr(module, "CHUNK", 8)
+    real = sampling.Run.last
+    monkeypatch.setattr(sampling.Run, "last", lambda run: (drawn.append(x) or x for x in real(run)))
+    chunks(monkeypatch, "classifier", 8)
     found, progress = run(metric="fid", **QUICK)
-    assert [len(x) for x in drawn] == [8, 4] and [p["done"] for p in progress] == [8, 12]
+    assert [len(x) for x in drawn] == [8, 4] and [step.done for step in progress] == [8, 12]
     judge = quality.judge("stripes-judge", store.load("stripes-judge")[0])
     test = images.load("stripes", "test").floats()
     seen = judge(torch.cat(drawn))
@@ -92,7 +98,7 @@ def test_is_and_fid_see_samples_of_the_model_through_the_judge(stored, monkeypat
 def test_samples_are_of_the_asked_sampler_classes_in_turn_and_its_numbers_are_told(stored, monkeypatch):
     asked = []
     real = starts.draw
-    monkeypatch.setattr(module.starts, "draw", lambda name, source, y, g: asked.append(y) or real(name, source, y, g))
+    monkeypatch.setattr(sampling, "draw", lambda name, source, y, g: asked.append(y) or real(name, source, y, g))
     result, _ = run(metric="fid", sampler="cs", radius=0.5, **QUICK)
     assert asked[0].tolist() == [0, 1, 2] * 4
     expected = {"sampler": "cs", "start": "class-gaussian", "steps": 3, "step": 0.5, "noise": 0.01, "radius": 0.5}
@@ -115,24 +121,24 @@ def encoder(stored):
 
 
 def test_an_encoder_draws_by_maxent_in_one_batch_unless_told(encoder, monkeypatch):
-    sizes, real = [], module.samplers.sample
+    sizes, real = [], sampling.settle
 
-    def counted(name, net, x0, *args, **how):
-        sizes.append((name, len(x0)))
-        return real(name, net, x0, *args, **how)
+    def counted(record, x0, *args, **how):
+        sizes.append((record.sampler.title, len(x0)))
+        return real(record, x0, *args, **how)
 
-    monkeypatch.setattr(module.samplers, "sample", counted)
-    monkeypatch.setattr(module, "CHUNK", 5)
+    monkeypatch.setattr(sampling, "settle", counted)
+    chunks(monkeypatch, "classifier", 5)
     result, _ = run("enc", "fid", start="gaussian", **QUICK)
-    assert sizes == [("maxent", 12)] and (result["sampler"], result["start"]) == ("maxent", "gaussian")
-    monkeypatch.setattr(module, "CROWD", 8)
+    assert sizes == [(SAMPLERS["maxent"].title, 12)] and (result["sampler"], result["start"]) == ("maxent", "gaussian")
+    chunks(monkeypatch, "encoder", 8)
     run("enc", "is", sampler="pgd", **QUICK)
-    assert sizes[1:] == [("pgd", 8), ("pgd", 4)]
+    assert sizes[1:] == [(SAMPLERS["pgd"].title, 8), (SAMPLERS["pgd"].title, 4)]
 
 
 def test_langevin_against_data_takes_real_images(encoder, monkeypatch):
-    seen, real = [], module.samplers.sample
-    monkeypatch.setattr(module.samplers, "sample", lambda *a, refs=None, **how: seen.append(refs) or real(*a, refs=refs, **how))
+    seen, real = [], sampling.settle
+    monkeypatch.setattr(sampling, "settle", lambda record, *a, **how: seen.append(record.refs) or real(record, *a, **how))
     run("enc", "fid", sampler="langevin-pairs", **QUICK)
     held = images.load("stripes", "test").floats()
     assert len(seen[0]) == 30 and all((held == ref).flatten(1).all(1).any() for ref in seen[0])
@@ -226,7 +232,7 @@ def test_fisher_scores_are_those_of_the_first_test_images_exact_for_a_relu_net(s
     assert result["value"] == pytest.approx(plain.mean, rel=1e-4) and result["spread"] == pytest.approx(plain.spread, rel=1e-4)
     assert result["equal_norm"] == pytest.approx(equal.mean, rel=1e-4) and result["logit_norm"] == pytest.approx(c, rel=1e-4)
     assert result["value"] == pytest.approx(result["square"] + result["trace"], rel=1e-4)
-    assert progress[-1] == {"done": 20, "count": 20, "value": pytest.approx(result["value"], rel=1e-4)}
+    assert progress[-1] == Step(20, 20, f"score so far {result['value']:.4g}")
 
 
 def test_a_smooth_net_is_estimated_by_random_signs_of_the_seed(stored):

@@ -31,7 +31,7 @@ def alone(studio, monkeypatch):
 # ---------------------------------------------------------------------------------------------------------- windows
 
 
-@pytest.mark.parametrize("directions", assets.KINDS)
+@pytest.mark.parametrize("directions", assets.DIRECTIONS)
 @pytest.mark.parametrize("image", ["test:4", "gallery:2"])
 def test_a_window_holds_the_nets_own_energies(studio, directions, image):
     """Against logits computed point by point along directions drawn by hand."""
@@ -76,8 +76,8 @@ def test_random_directions_are_one_plane_for_all_models_and_adversarial_ones_are
     save("twin", 1)
     a, b = panels(studio, ask("test:1", "stripes-standard", "twin", directions="adversarial"))
     assert np.array_equal(a.grids["joint"], b.grids["joint"])
-    at = {d: point(studio, ask("test:1", directions=d), 1.0, 0.5, "stripes-at").pixels for d in assets.KINDS}
-    of = {d: point(studio, ask("test:1", directions=d), 1.0, 0.5, "stripes-standard").pixels for d in assets.KINDS}
+    at = {d: point(studio, ask("test:1", directions=d), 1.0, 0.5, "stripes-at").pixels for d in assets.DIRECTIONS}
+    of = {d: point(studio, ask("test:1", directions=d), 1.0, 0.5, "stripes-standard").pixels for d in assets.DIRECTIONS}
     assert np.array_equal(at["random"], of["random"]) and not np.array_equal(at["adversarial"], of["adversarial"])
 
 
@@ -90,14 +90,14 @@ def test_the_ascent_raises_the_cross_entropy(studio):
 
 def test_progress_comes_before_each_panel(studio):
     items = list(landscape(studio, ask("test:0", side=31)))
-    kinds = ["panel" if isinstance(item, Panel) else item["done"] for item in items]
+    kinds = ["panel" if isinstance(item, Panel) else item.done for item in items]
     assert kinds == [512, 961, "panel", 512, 961, "panel"]
 
 
 # ------------------------------------------------------------------------------------------------------ precomputed
 
 
-@pytest.mark.parametrize("directions", assets.KINDS)
+@pytest.mark.parametrize("directions", assets.DIRECTIONS)
 def test_precomputed_equals_computed(studio, directions):
     """To half precision: relative 2^-11."""
     i = assets.grids("stripes").indices[2]
@@ -130,8 +130,8 @@ def test_a_model_trained_anew_makes_its_grids_stale(alone):
     assert held.around(cards["stripes-at"], "random", 0) is None
     assert held.averages(cards["stripes-at"], "random", "joint") is None
     items = list(landscape(alone, ask()))
-    assert [item.model if isinstance(item, Panel) else item["model"] for item in items] == ["stripes-standard", "stripes-at"]
-    assert "assets stripes" in items[1]["missing"]
+    assert [item.model for item in items] == ["stripes-standard", "stripes-at"]
+    assert "assets stripes" in items[1].why
     with pytest.raises(BadInput, match="python -m cemviz assets stripes"):
         panels(alone, ask("grid:0", "stripes-at"))
 
@@ -156,7 +156,7 @@ def test_precomputed_is_empty_for_images_without_a_window(studio):
 # ----------------------------------------------------------------------------------------------------------- points
 
 
-@pytest.mark.parametrize("directions", assets.KINDS)
+@pytest.mark.parametrize("directions", assets.DIRECTIONS)
 def test_a_point_agrees_with_the_grid(studio, directions):
     request = ask("test:3", directions=directions)
     for panel in panels(studio, request):
@@ -211,9 +211,9 @@ def test_without_pixels_a_point_is_the_nearest_of_the_grid(alone):
     [
         ({"models": ()}, "0 models are chosen; choose 1 to 4"),
         ({"models": ("stripes-at",) * 5}, "5 models"),
-        ({"models": ("nobody",)}, "model is 'nobody'"),
+        ({"models": ("nobody",)}, "models is 'nobody'"),
         ({"models": ("stripes-at", "elsewhere")}, "'elsewhere' of mnist"),
-        ({"models": ("judge",)}, "'judge' is a binary"),
+        ({"models": ("judge",)}, "'judge' is of kind 'binary', which is unknown here"),
         ({"radius": 0}, "radius is 0; give a number from 0.01 to 50"),
         ({"radius": 51}, "radius is 51"),
         ({"side": 8}, "side is 8; give an odd number from 3 to 101"),

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from cemviz.backend.checks import BadInput
-from cemviz.backend.play import HISTORY, TRAIL, Playground, PlayRequest, changed_rules, play, rules
+from cemviz.backend.play import HISTORY, TRAIL, Playground, changed_rules, play, rules
 from cemviz.backend.presets import PLAY
+from cemviz.backend.requests import PlayRequest
 from cemviz.metrics.game import LOG4
 
 gr = pytest.importorskip("gradio")
@@ -332,10 +333,10 @@ def test_visitors_do_not_share_a_game():
 
 
 def test_the_command_line_gets_the_contract_s_fields():
-    last = list(play(PlayRequest("maximin", steps=21)))
-    assert [row["steps"] for row in last] == [20, 21]
-    assert {"U", "D_support", "spurious", "distance", "steps", "seconds"} <= set(last[-1])
-    json.dumps(last, allow_nan=False)
-    assert list(play(PlayRequest("maximin", seconds=0)))[-1]["steps"] == 1
+    step, result = play(None, PlayRequest("maximin", steps=21))
+    assert (step.done, step.of, result["steps"]) == (20, 21, 21)
+    assert {"U", "D_support", "spurious", "distance", "steps", "seconds"} <= set(result)
+    json.dumps(result, allow_nan=False)
+    assert list(play(None, PlayRequest("maximin", seconds=0)))[-1]["steps"] == 1
     with pytest.raises(BadInput):
-        next(play(PlayRequest("maximin", steps=0)))
+        next(play(None, PlayRequest("maximin", steps=0)))

@@ -13,9 +13,11 @@ from cemviz.backend import robustness as rb
 from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.robustness import COLUMNS, Rates, RobustnessRequest, groups, ready, robustness, shipped, within
+from cemviz.backend.requests import RobustnessRequest
+from cemviz.backend.robustness import COLUMNS, Rates, groups, ready, robustness, shipped, within
 from cemviz.backend.store import BrokenCheckpoint
 from cemviz.backend.studio import Studio
+from cemviz.backend.use_case import Step
 
 FEW = ("none", "pgd")
 
@@ -85,10 +87,10 @@ def test_the_standard_error_is_that_of_a_share():
 
 def test_progress_counts_to_the_end(studio):
     request = ask("stripes-standard", "stripes-at", curve=True)
-    told = [item for item in robustness(studio, request) if isinstance(item, dict)]
-    assert [step["done"] for step in told] == list(range(1, told[0]["of"] + 1))
-    assert told[0]["of"] == 2 * (2 + len(rb.RADII))  # two parts of ten images each, and the curve
-    assert told[0] == {"model": "stripes-standard", "doing": "PGD-20", "done": 1, "of": told[0]["of"]}
+    steps = [item for item in robustness(studio, request) if isinstance(item, Step)]
+    assert [step.done for step in steps] == list(range(1, steps[0].of + 1))
+    assert steps[0].of == 2 * (2 + len(rb.RADII))  # two parts of ten images each, and the curve
+    assert steps[0].doing == "stripes-standard, PGD-20"
 
 
 def test_what_speaks_against_a_net_travels_with_its_rates(studio, monkeypatch):
@@ -107,9 +109,9 @@ def test_a_threat_model_in_words(norm, radius, told):
     ("change", "words"),
     [
         ({"models": ()}, "0 models are chosen; choose 1 to 12"),
-        ({"models": ("nobody",)}, "model is 'nobody'"),
+        ({"models": ("nobody",)}, "models is 'nobody'"),
         ({"models": ("stripes-at", "elsewhere")}, "'elsewhere' of mnist"),
-        ({"models": ("judge",)}, "'judge' is a binary"),
+        ({"models": ("judge",)}, "'judge' is of kind 'binary', which is unknown here; known are classifier, encoder"),
         ({"attacks": ("targeted",)}, "attack is 'targeted'"),
         ({"norm": "l1"}, "norm is 'l1'; choose one of l2, linf"),
         ({"radius": 0}, "ε (radius) is 0; give a number from 0.001 to 100"),
@@ -150,7 +152,8 @@ def test_a_model_trained_anew_is_stale_and_only_it_is_measured_again(studio):
     assert [row.model for row in held] == ["stripes-standard"]
     assert len(notes) == 1 and "anew" in notes[0] and "stripes-at" in notes[0]
     assert "python -m cemviz assets stripes --only robustness" in notes[0]
-    assert {step["model"] for step in measured(studio) if "model" in step} == {"stripes-at"}
+    doing = [item.doing for item in measured(studio) if isinstance(item, Step)]
+    assert doing and all(words.startswith("robustness stripes-at, ") for words in doing)
     assert shipped("stripes")["stripes-at"].sha256 == store.read_card("stripes-at").sha256
 
 

@@ -12,7 +12,8 @@ from PIL import Image
 from cemviz.backend import export, store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.sampling import Chains, SampleRequest, reach, sample, to_pixels
+from cemviz.backend.requests import SampleRequest
+from cemviz.backend.sampling import Chains, reach, sample, to_pixels
 from cemviz.backend.split import CLIMBS, Split
 from cemviz.backend.studio import Studio
 from cemviz.dynamics import descend, length
@@ -99,7 +100,7 @@ def test_the_same_request_gives_the_same_pictures_and_another_seed_others(studio
 
 def test_progress_comes_every_step_before_the_chains(studio):
     *told, last = sample(studio, REQUEST)
-    assert [item["k"] for item in told] == [0, 1, 2, 3, 4] and isinstance(last, Chains)
+    assert [(step.done, step.of) for step in told] == [(k, 5) for k in range(5)] and isinstance(last, Chains)
     assert last.pixels.shape == (6, 6, 8, 8, 1)
 
 

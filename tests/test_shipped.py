@@ -8,11 +8,12 @@ import torch
 
 from cemviz.backend import assets, store
 from cemviz.backend.device import choose
-from cemviz.backend.evaluate import EvaluateRequest, evaluate
+from cemviz.backend.evaluate import evaluate
 from cemviz.backend.experiments import EXPERIMENTS
 from cemviz.backend.reproduce import results, verdict
+from cemviz.backend.requests import EvaluateRequest, SampleRequest
 from cemviz.backend.robustness import within
-from cemviz.backend.sampling import Chains, SampleRequest, sample
+from cemviz.backend.sampling import Chains, sample
 from cemviz.backend.studio import Studio
 from cemviz.data import images
 from cemviz.metrics.robustness import logits
@@ -82,7 +83,7 @@ def test_a_card_s_accuracy_is_measured_again(name):
     card = store.read_card(name)
     if not images.available(card.data):
         pytest.skip(f"{card.data} is not on this machine (CEMVIZ_DATA)")
-    *_, result = evaluate(EvaluateRequest(name), choose("cpu"))
+    *_, result = evaluate(Studio(choose("cpu")), EvaluateRequest(name))
     assert result["value"] == pytest.approx(card.metrics["accuracy"]["value"], abs=0.002)
 
 

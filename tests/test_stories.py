@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from cemviz.backend import assets, store
-from cemviz.backend.attacked import AttackedRequest, attacked
+from cemviz.backend.attacked import attacked
 from cemviz.backend.device import choose
 from cemviz.backend.landscape import Panel, landscape
 from cemviz.backend.presets import LANDSCAPE, SAMPLE
+from cemviz.backend.requests import AttackedRequest
 from cemviz.backend.sampling import Chains, sample
 from cemviz.backend.studio import Studio
 

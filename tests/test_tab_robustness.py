@@ -15,7 +15,8 @@ from cemviz.backend import assets
 from cemviz.backend.attacked import Attacked, Example, Seen
 from cemviz.backend.device import choose
 from cemviz.backend.presets import LANDSCAPE, SAMPLE, lacking, models, playable
-from cemviz.backend.robustness import COLUMNS, NORMS, Rates, RobustnessRequest
+from cemviz.backend.requests import NORMS, RobustnessRequest
+from cemviz.backend.robustness import COLUMNS, Rates
 from cemviz.backend.studio import Studio
 from cemviz.ui import tab_landscape, tab_robustness, tab_sampling, words_robustness
 from cemviz.ui.controls import Session
@@ -133,7 +134,7 @@ def test_an_address_that_asks_for_measured_numbers_measures_them(studio):
     steps = first_view(tab, Session(), **asked)
     shown = [step for step in steps if step.get("rob-rates")]
     assert len(shown) == 1 and "measured here" in shown[0]["rob-caption"] and "First 10 images" in shown[0]["rob-caption"]
-    assert any("FGSM, 1 of 1 parts" in step.get("rob-status", "") for step in steps) and steps[-1]["rob-status"] == ""
+    assert any("FGSM: 1 of 1 parts" in step.get("rob-status", "") for step in steps) and steps[-1]["rob-status"] == ""
 
 
 def test_stop_keeps_the_models_that_are_done(studio):

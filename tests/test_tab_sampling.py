@@ -10,9 +10,12 @@ import pytest
 
 from cemviz.backend import store
 from cemviz.backend.checks import BadInput
+from cemviz.backend.crowd import SERIES as CROWD_AXES
 from cemviz.backend.device import choose
 from cemviz.backend.presets import SAMPLE
-from cemviz.backend.sampling import Chains, SampleRequest
+from cemviz.backend.requests import SampleRequest
+from cemviz.backend.sampling import Chains
+from cemviz.backend.split import SERIES as AXES
 from cemviz.backend.studio import Studio
 from cemviz.dynamics import Dynamics
 from cemviz.nets import build
@@ -22,7 +25,7 @@ from cemviz.ui import tab_sampling
 from cemviz.ui.controls import Session
 from cemviz.ui.tab_sampling import files, prose, read
 from cemviz.ui.views import Panel, player_payload
-from cemviz.ui.words_sampling import AXES, CROWD_AXES, OWN, payload, summary
+from cemviz.ui.words_sampling import OWN, payload, summary
 
 CONTROLS = ["mnist-at", "rcs", "none", "rcs", "uniform", "3, 7", 4, 0.5, 0.01, "6", 20, 1, "projection"]
 
@@ -244,7 +247,9 @@ def test_a_storys_words_stand_above_its_own_runs_only(key):
     free = [name for name in ("step", "noise", "radius", "steps") if getattr(runs[-1], name) is None]
     assert prose(key, [*runs[:-1], replace(runs[-1], **dict.fromkeys(free, 3))]) == SAMPLE[key].story
     own = {name: 7 for name in ("step", "noise", "radius", "steps") if name not in free}
-    for name, other in ({"model": "mine", "sampler": "other", "start": "data"} | own).items():
+    for name, other in (
+        {"model": "mine", "sampler": "cs" if runs[-1].sampler != "cs" else "ta", "start": "data"} | own
+    ).items():
         assert prose(key, [*runs[:-1], replace(runs[-1], **{name: other})]) == (OWN if len(runs) > 1 else "")
     assert prose(None, runs) == (OWN if len(runs) > 1 else "") and prose(key, [runs[0]] * 3) == OWN
 

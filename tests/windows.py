@@ -8,7 +8,8 @@ from stripes import card
 
 from cemviz.backend import assets, store
 from cemviz.backend.device import choose
-from cemviz.backend.landscape import LandscapeRequest, Panel, landscape
+from cemviz.backend.landscape import Panel, landscape
+from cemviz.backend.requests import LandscapeRequest
 from cemviz.backend.studio import Studio
 from cemviz.nets import build
 

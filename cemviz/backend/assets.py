@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,14 @@ from ..data.images import DataMissing, Images
 from ..metrics import landscape
 from . import robustness, store
 from .checks import choice
-from .sampling import SampleRequest, sample
+from .requests import SampleRequest
+from .sampling import sample
 from .store import BrokenCheckpoint, Card
 from .studio import Studio
+from .use_case import Step
 
-KINDS = ("random", "adversarial")
-"""Both kinds of directions, see `metrics.landscape.directions`."""
+DIRECTIONS = ("random", "adversarial")
+"""Both pairs of directions, see `metrics.landscape.directions`."""
 
 RANK = {"mnist": 32, "cifar10": 24}
 """Directions kept of a class Gaussian: what fits the budget."""
@@ -140,7 +142,7 @@ def one_a_class(test: Images) -> list[int]:
 
 def make(
     studio: Studio, data: str, *, root: str | None = None, only: tuple[str, ...] = ("seeds", "grids", "gallery", "robustness")
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Step | dict[str, Any]]:
     """Make the assets of a data set anew; the same models, images and device give the same bytes.
 
     Args:
@@ -148,7 +150,7 @@ def make(
         root: of local image folders, as for `Studio`.
         only: which of seeds, grids, gallery and robustness.
     Yields:
-        {asset, done, of} while at work; {asset, path, bytes} of a written file; {asset, skipped} with the reason.
+        steps while at work; {asset, path, bytes} of a written file; {asset, skipped} with the reason.
     Raises:
         BadInput, DataMissing, BrokenCheckpoint.
     """
@@ -161,19 +163,21 @@ def make(
     for name in only:
         choice("only", name, makers)
     for name in (name for name in makers if name in only):  # the gallery starts from the seeds
-        for step in makers[name]():
-            written = {"bytes": Path(step["path"]).stat().st_size} if "path" in step else {}
-            yield {"asset": name} | step | written
+        for item in makers[name]():
+            if isinstance(item, Step):
+                yield replace(item, doing=f"{name} {item.doing}".strip())
+            else:
+                yield {"asset": name} | item | ({"bytes": Path(item["path"]).stat().st_size} if "path" in item else {})
 
 
-def _make_seeds(studio: Studio, data: str, root: str | None) -> Iterator[dict[str, Any]]:
-    yield {"done": 0, "of": 1}
+def _make_seeds(studio: Studio, data: str, root: str | None) -> Iterator[Step | dict[str, Any]]:
+    yield Step(0, 1)
     train = images.load(data, "train", data=root, device=studio.device.torch)
     fitted = starts.fit(train.floats(), train.labels, len(train.classes), RANK.get(data, 24))
     yield {"path": str(store.save_gaussians(data, fitted))}
 
 
-def _make_grids(studio: Studio, data: str) -> Iterator[dict[str, Any]]:
+def _make_grids(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     test = studio.test_images(data)
     if test is None:
         raise DataMissing(f"the test images of {data} are not on this machine, and grids are measured around them")
@@ -185,14 +189,14 @@ def _make_grids(studio: Studio, data: str) -> Iterator[dict[str, Any]]:
     tensors: dict[str, Tensor] = {}
     for m, card in enumerate(measured):
         net, _ = studio.model(card.name)
-        for kind in KINDS:
+        for kind in DIRECTIONS:
             found = []
             for n, i in enumerate(places):
                 x, y = test.floats(i), test.labels[i]
                 plane = landscape.around(net, x, y, kind, radius, SIDE, SEED)
                 found.append(torch.stack(landscape.energies(net, plane, y)).half())
-                done = (m * len(KINDS) + KINDS.index(kind)) * len(places) + n + 1
-                yield {"done": done, "of": len(measured) * len(KINDS) * len(places), "model": card.name}
+                done = (m * len(DIRECTIONS) + DIRECTIONS.index(kind)) * len(places) + n + 1
+                yield Step(done, len(measured) * len(DIRECTIONS) * len(places), card.name)
             joint, marginal = torch.stack(found, 1)
             tensors |= {f"{card.name}/{kind}/joint": joint, f"{card.name}/{kind}/marginal": marginal}
     labels = [int(test.labels[i]) for i in places]
@@ -210,7 +214,7 @@ def _make_grids(studio: Studio, data: str) -> Iterator[dict[str, Any]]:
     yield {"path": str(_write("grids", data, tensors, about))}
 
 
-def _make_gallery(studio: Studio, data: str) -> Iterator[dict[str, Any]]:
+def _make_gallery(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     name = f"{data}-at"
     if name not in studio.cards():
         yield {"skipped": f"there is no model {name} yet; train it with: python -m cemviz train {name} --scale shipped"}
@@ -218,8 +222,8 @@ def _make_gallery(studio: Studio, data: str) -> Iterator[dict[str, Any]]:
     card = studio.cards()[name]
     request = SampleRequest(name, "rcs", count=PER_CLASS * len(card.classes), seed=SEED)
     for item in sample(studio, request):
-        if isinstance(item, dict):
-            yield {"done": item["k"], "of": item["steps"], "model": name}
+        if isinstance(item, Step):
+            yield item
     tensors = {
         "images": torch.from_numpy(item.pixels[-1]).permute(0, 3, 1, 2),
         "labels": torch.from_numpy(item.asked),

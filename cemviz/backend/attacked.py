@@ -14,42 +14,16 @@ from torch import Tensor, nn
 from ..attacks import perturb, threat
 from ..energies import joint, marginal
 from ..metrics.robustness import logits
-from . import assets
-from .checks import BadInput, choice, number, threat_model
+from . import assets, kinds
+from .checks import BadInput, choice, threat_model
+from .requests import SOURCES, AttackedRequest
 from .robustness import COLUMNS
 from .sampling import to_pixels
 from .store import Card
 from .studio import Studio
 
-SOURCES = {"gallery": "drawn by a model (shipped)", "test": "test images"}
 FACTORS = (1, 2, 5, 10, 20, 50)
 """By which a difference may be amplified."""
-
-MOST_SHOWN = 12
-
-
-@dataclass(frozen=True, slots=True)
-class AttackedRequest:
-    """Which images of which model.
-
-    Attributes:
-        model: a stored classifier.
-        source: key of SOURCES.
-        label: a class by name; None takes the classes in turn.
-        first: of each class, counted from 0.
-        count: images.
-        norm, radius: None takes the card's threat model.
-        seed: of the random starts.
-    """
-
-    model: str
-    source: str = "gallery"
-    label: str | None = None
-    first: int = 0
-    count: int = 6
-    norm: str | None = None
-    radius: float | None = None
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,40 +88,18 @@ class Attacked:
         return (*(float(v) for v in np.mean(changes, 0)), float(np.mean(fooled)))
 
 
-def check(studio: Studio, request: AttackedRequest) -> tuple[AttackedRequest, Card]:
-    """The request with its numbers as numbers, threat model filled in, and the model's card.
-
-    Raises:
-        BadInput, BrokenCheckpoint.
-    """
-    known = studio.cards()
-    card = known[choice("model", request.model, known)]
-    if card.kind != "classifier":
-        raise BadInput("model", f"{card.name!r} is a {card.kind}; the attacks need a classifier")
-    norm, radius = threat_model(card.name, (card.norm, card.radius), request.norm, request.radius)
-    checked = AttackedRequest(
-        model=card.name,
-        source=choice("source", request.source, SOURCES),
-        label=None if request.label is None else choice("class", request.label, card.classes),
-        first=int(number("first", request.first, 0, 100_000, whole=True)),
-        count=int(number("count", request.count, 1, MOST_SHOWN, whole=True)),
-        norm=norm,
-        radius=float(number("radius", radius, 0.001, 100, symbol="ε")),
-        seed=int(number("seed", request.seed, 0, 2**31 - 1, whole=True)),
-    )
-    return checked, card
-
-
 def attacked(studio: Studio, request: AttackedRequest) -> Iterator[Attacked]:
     """Attack the same images in every way that `COLUMNS` names.
 
     Yields:
         one `Attacked` an attack.
     Raises:
-        BadInput: as `check`; images that are not on this machine, or beyond the end of a class.
+        BadInput: no classifier, a class it does not know, images that are not on this machine or beyond the end of a class.
         BrokenCheckpoint, Diverged.
     """
-    request, card = check(studio, request)
+    known = studio.cards()
+    card = kinds.classifier(known[choice("model", request.model, known)], "an attack")
+    norm, radius = threat_model(card.name, (card.norm, card.radius), request.norm, request.radius)
     pixels, labels, origin = _images(studio, request, card)
     net, _ = studio.model(card.name)
     x, y = pixels.to(studio.device.torch).float() / 255, labels.to(studio.device.torch)
@@ -156,11 +108,11 @@ def attacked(studio: Studio, request: AttackedRequest) -> Iterator[Attacked]:
     for name in COLUMNS:
         if name == "none":
             continue
-        dyn = threat(name, request.norm, request.radius)
+        dyn = threat(name, norm, radius)
         found = perturb(name, net, x, y, dyn, generator=studio.device.generator(request.seed))
         change = (found - x).permute(0, 2, 3, 1).float().cpu().numpy()
         rows = zip(names, to_pixels(x), to_pixels(found), change, before, _seen(net, card, found, y), strict=True)
-        yield Attacked(name, request.norm, request.radius, origin, tuple(Example(*row) for row in rows))
+        yield Attacked(name, norm, radius, origin, tuple(Example(*row) for row in rows))
 
 
 def amplified(change: np.ndarray, factor: float) -> np.ndarray:
@@ -197,7 +149,8 @@ def _images(studio: Studio, request: AttackedRequest, card: Card) -> tuple[Tenso
             raise BadInput("source", f"no gallery ships for {card.data}; make it with: python -m cemviz assets {card.data}")
         pixels, labels = held.images, held.labels
         origin = f"images that {held.model} drew, not real ones: they lie near that net's minimum by construction"
-    asked = list(range(len(card.classes))) if request.label is None else [card.classes.index(request.label)]
+    every = range(len(card.classes))
+    asked = every if request.label is None else [card.classes.index(choice("class", request.label, card.classes))]
     of = {label: (labels == label).nonzero().squeeze(1).tolist() for label in asked}
     turns = [(asked[k % len(asked)], request.first + k // len(asked)) for k in range(request.count)]
     places = [of[label][n] for label, n in turns if n < len(of[label])]

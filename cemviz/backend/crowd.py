@@ -5,17 +5,34 @@ stored, it says in the end what it takes each sample for.
 """
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..dynamics import State, length
 from ..energies import Energy, crowding
-from ..samplers import Sampler, Scores
+from ..samplers import SAMPLERS, Sampler, Scores
 from . import store
+from .split import judged
 from .store import Card
+
+if TYPE_CHECKING:
+    from .sampling import Chains
+    from .studio import Studio
+
+SERIES: dict[str, tuple[str, str]] = {
+    "crowding": ("crowding", "log Σ exp f(x, xⱼ), nats"),
+    "entropy": ("entropy estimate", "nats, one for the batch"),
+    "similarity": ("similarity to the others", "mean cosine"),
+    "own": ("similarity to own start", "cosine"),
+    "distance": ("distance to x₀", "L2, pixel units"),
+    "slope": ("|∇|", "length of the sampler's gradient"),
+}
+"""Names and units of `Crowd.row`."""
 
 REFERENCES = 256
 """Real images that Langevin dynamics against data (19) takes for negatives."""
@@ -86,9 +103,52 @@ class Crowd:
         axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()  # else their signs are the library's whim
         return path @ axes, None if marks is None else marks @ axes
 
+    def outcome(self, studio: "Studio", card: Card, x: Tensor) -> dict[str, Any]:
+        """Where the batch lies in feature space and, where a linear probe is stored, what it takes the last images for."""
+        gaussians = studio.source(card).gaussians
+        means = None if gaussians is None else gaussians.means[:-1].view(-1, *card.shape)
+        plane, marks = self.plane(means)
+        seen = {"plane": plane.cpu().numpy(), "landmarks": None if marks is None else marks.cpu().numpy()}
+        probe = probe_of(card)
+        if probe is None:
+            return seen
+        with torch.no_grad():
+            return seen | {"judge": probe} | judged(studio.model(probe)[0](x))
+
+
+def begin(net: nn.Module, sampler: Sampler, asked: Tensor, x0: Tensor, refs: Tensor | None, features: str) -> Crowd:
+    """The record of a run on an encoder."""
+    return Crowd(net if features == "projection" else net.of_trunk, sampler, x0, refs)
+
 
 def probe_of(card: Card) -> str | None:
     """Name of a stored linear probe that reads this encoder, or None."""
     name = f"{card.name}-probe"
     held = store.cards().get(name)
     return name if held is not None and held.recipe_args.get("encoder") == card.name else None
+
+
+def hints(chains: "Chains") -> list[str]:
+    """What each start hints at."""
+    names = chains.card.classes
+    return [f"start: {names[y]}" if chains.hinted else "no class asked" for y in chains.asked]
+
+
+def summary(chains: "Chains") -> str:
+    """How the batch spread, and what its probe takes the samples for."""
+    first, last = ({k: float(v[i].mean()) for k, v in chains.series.items()} for i in (0, -1))
+    sampler, names = SAMPLERS[chains.request.sampler], chains.card.classes
+    hinted = sorted(set(chains.asked.tolist()))
+    of = f"all {len(names)} classes" if len(hinted) == len(names) else ", ".join(names[y] for y in hinted)
+    hint = f"starts hint at {of}" if chains.hinted else "no class asked"
+    spread = (
+        f"{chains.request.sampler.upper()} ({sampler.source}): entropy estimate {first['entropy']:.2f} → {last['entropy']:.2f} "
+        f"nats, mean pairwise similarity {first['similarity']:.2f} → {last['similarity']:.2f}, {chains.travel}. "
+        f"No label was used; {hint}. "
+    )
+    if chains.judge is None:
+        return spread + "No linear probe of this encoder is stored, so nothing says what the samples show."
+    counts = Counter(chains.predicted.tolist())
+    each = ", ".join(f"{names[y]} ×{counts[y]}" for y in sorted(counts))
+    kept = f"; {(chains.predicted == chains.asked).mean():.0%} for what their start hints at" if chains.hinted else ""
+    return spread + f"Its linear probe takes the samples for {len(counts)} of {len(names)} classes: {each}{kept}."

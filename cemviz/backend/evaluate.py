@@ -1,70 +1,31 @@
 """Measure a model on real test images, with everything that the number rests on: accuracy, samples, Fisher scores."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from .. import samplers, starts
-from ..attacks import ATTACKS, threat
+from ..attacks import threat
 from ..data import images
 from ..data.images import Images
-from ..dynamics import Dynamics
 from ..metrics import fisher, quality
 from ..metrics.robustness import accuracy, correct_under, preflight
-from . import sampling, store
+from . import kinds, store
 from .checks import BadInput, choice, number, threat_model
-from .device import Device
+from .requests import EvaluateRequest, SampleRequest
+from .sampling import prepared
 from .store import Card
-
-METRICS = {
-    "accuracy": "Accuracy on clean test images",
-    "robust": "Accuracy under attack",
-    "is": "Inception Score of samples",
-    "fid": "Frechet distance of samples to test images",
-    "jfs": "Joint Fisher score, of E(x, y)",
-    "mfs": "Marginal Fisher score, of E(x)",
-}
-
-DRAWN = ("is", "fid")
-"""Metrics of samples, which encoders draw too."""
+from .studio import Studio
+from .use_case import Step
 
 COUNT, SLOW_COUNT = 1000, 200
 """Images that a metric takes unless told: the second where each costs a backward pass a class, or random probes."""
 
-CHUNK, CROWD, SPLITS = 100, 250, 10
-"""Chains at a time, which the draws of a seed depend on, of a classifier, and of an encoder, whose batch moves as one; parts of
-an Inception Score."""
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluateRequest:
-    """What to measure; None takes the card's threat model, or the attack's or the sampler's own numbers.
-
-    Attributes:
-        metric: key of METRICS.
-        attack: untargeted key of ATTACKS.
-        radius, steps: of the attack (ε, K), or of the chains (β, K) for is and fid.
-        count: number of test images, from the start of the split, and of samples; None takes COUNT or SLOW_COUNT.
-        sampler, start: keys of SAMPLERS and STARTS, for is and fid; None takes RCS of a classifier and MaxEnt of an encoder.
-        extractor: inception or judge-NAME; None takes Inception where its weights are here, else the data set's judge.
-    """
-
-    model: str
-    metric: str = "accuracy"
-    attack: str = "apgd"
-    norm: str | None = None
-    radius: float | None = None
-    steps: int | None = None
-    count: int | None = None
-    seed: int = 0
-    data: str | None = None
-    sampler: str | None = None
-    start: str = "class-gaussian"
-    extractor: str | None = None
+SPLITS = 10
+"""Parts of an Inception Score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,86 +35,107 @@ class Subject:
     net: nn.Module
     card: Card
     test: Images
-    device: Device
+    studio: Studio
 
 
-def evaluate(request: EvaluateRequest, device: Device) -> Iterator[dict[str, Any]]:
+Measure = Callable[[EvaluateRequest, Subject], Iterator[Step | dict[str, Any]]]
+"""Yields steps, and at the end value, spread (standard error; of is, deviation over its splits; of fid, null), count and the
+metric's own numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A row of `METRICS`.
+
+    Attributes:
+        unit: of the value; empty where it has none.
+        better: which values are good.
+        drawn: it looks at samples, which every kind of model draws; the others want a classifier.
+    """
+
+    title: str
+    unit: str
+    better: Literal["higher", "lower"]
+    drawn: bool
+    measure: Measure
+
+
+def evaluate(studio: Studio, request: EvaluateRequest) -> Iterator[Step | dict[str, Any]]:
     """Measure, chunk by chunk.
 
     Yields:
-        {done, count} and, where there is one, the value so far; the last one is the whole result: model, metric, value, spread
-        (standard error; of is, deviation over its splits; of fid, null), count, split, seed, extractor (null where none sees
+        steps, then the result: model, metric, unit, better, value, spread, count, split, seed, extractor (null where none sees
         the images), warnings (a list), data and the metric's own numbers.
     Raises:
         KeyError, BadInput, BrokenCheckpoint, DataMissing, LookupError, Diverged.
     """
-    choice("metric", request.metric, METRICS)
-    if request.count is not None:
-        number("count", request.count, 1, 1_000_000, whole=True)
-    net, card = store.load(request.model, device.torch)
-    if request.sampler is None:
-        request = replace(request, sampler="maxent" if card.kind == "encoder" else "rcs")
-    if card.kind != "classifier" and request.metric not in DRAWN:
-        raise BadInput(
-            "model",
-            f"model {card.name!r} is an {card.kind}; {request.metric} wants a classifier: evaluate its linear probe, "
-            f"{card.name}-probe, or train one with: python -m cemviz train {card.recipe}-probe --set encoder={card.name}",
-        )
+    net, card = studio.model(request.model)
+    kinds.of(card)
+    metric = METRICS[request.metric]
+    if not metric.drawn:
+        kinds.classifier(card, request.metric)
     known = card.data in images.DATASETS
-    test = images.load(card.data, "test", data=request.data, device=device.torch, download=known)
+    test = images.load(card.data, "test", data=studio.data, device=studio.device.torch, download=known)
     result = {
         "model": card.name,
         "metric": request.metric,
+        "unit": metric.unit,
+        "better": metric.better,
         "split": "test",
         "seed": request.seed,
         "extractor": None,
         "warnings": [],
         "data": card.data,
     }
-    for item in MEASURES[request.metric](request, Subject(net, card, test, device)):
-        yield item if "done" in item else result | item
+    for item in metric.measure(request, Subject(net, card, test, studio)):
+        yield item if isinstance(item, Step) else result | item
 
 
-def _accuracy(request: EvaluateRequest, on: Subject) -> Iterator[dict[str, Any]]:
+def _accuracy(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
     held = on.test.first(request.count or COUNT)
     yield _share(accuracy(on.net, held.floats(), held.labels), len(held))
 
 
-def _robust(request: EvaluateRequest, on: Subject) -> Iterator[dict[str, Any]]:
+def _robust(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
     held = on.test.first(request.count or COUNT)
     x, y = held.floats(), held.labels
-    choice("attack", request.attack, [name for name, row in ATTACKS.items() if not row.targeted])
     norm, radius = threat_model(on.card.name, (on.card.norm, on.card.radius), request.norm, request.radius)
-    radius = number("radius", radius, 0, 100, symbol="ε")
-    steps = None if request.steps is None else number("steps", request.steps, 1, 10_000, symbol="K", whole=True)
-    dyn = threat(request.attack, norm, radius, steps)
+    if request.steps == 0:
+        raise BadInput("steps", "K (steps) is 0; give a whole number from 1 to 10000")
+    dyn = threat(request.attack, norm, number("radius", radius, 0, 100, symbol="ε"), request.steps)
     warnings = preflight(on.net, x[:100], y[:100])
     correct = torch.zeros(0, dtype=torch.bool, device=x.device)
-    for part in correct_under(request.attack, on.net, x, y, dyn, generator=on.device.generator(request.seed)):
+    for part in correct_under(request.attack, on.net, x, y, dyn, generator=on.studio.device.generator(request.seed)):
         correct = torch.cat([correct, part])
-        yield {"done": len(correct), "count": len(held), "value": correct.float().mean().item()}
+        yield Step(len(correct), len(held), f"accuracy so far {correct.float().mean().item():.3f}")
     numbers = {"attack": request.attack, "norm": norm, "radius": radius, "steps": dyn.steps, "warnings": warnings}
     yield numbers | _share(correct.float().mean().item(), len(held))
 
 
-def _quality(request: EvaluateRequest, on: Subject) -> Iterator[dict[str, Any]]:
+def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
     extractor = _extractor(request, on)
     held = on.test.first(request.count or COUNT)
     count = len(held)  # as many samples as test images
     if count < 2:
         raise BadInput("count", f"count is {count}; {request.metric} needs at least 2 images")
-    sampling.fitting(request.sampler, on.card)
-    choice("start", request.start, starts.STARTS)
-    asked = sampling.SampleRequest(on.card.name, request.sampler, radius=request.radius, steps=request.steps)
-    dyn = sampling.settings(asked, on.card)
+    usual = kinds.of(on.card).usual["sampler"]
+    asked = SampleRequest(
+        on.card.name,
+        request.sampler or usual,
+        start=request.start,
+        radius=request.radius,
+        steps=request.steps,
+        seed=request.seed,
+    )
+    run = prepared(on.studio, asked, count)
     found = []
-    for part in _drawn(request, on, dyn, count):
+    for part in run.last():
         found.append(extractor(part))
-        yield {"done": sum(map(len, found)), "count": count}
+        yield Step(sum(map(len, found)), count, "samples")
     seen = torch.cat(found)
-    numbers = {"extractor": extractor.name, "count": count, "sampler": request.sampler, "start": request.start}
-    numbers |= {k: getattr(dyn, k) for k in ("steps", "step", "noise")}
-    numbers["radius"] = "inf" if math.isinf(dyn.radius) else dyn.radius  # JSON knows no infinity
+    numbers = {"extractor": extractor.name, "count": count, "sampler": asked.sampler, "start": request.start}
+    numbers |= {k: getattr(run.dynamics, k) for k in ("steps", "step", "noise")}
+    numbers["radius"] = "inf" if math.isinf(run.dynamics.radius) else run.dynamics.radius  # JSON knows no infinity
     if request.metric == "is":
         splits = len(seen.chunk(SPLITS))
         value, spread = quality.inception_score(extractor, seen, splits, request.seed)
@@ -166,24 +148,6 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[dict[str, Any]]:
     yield numbers | {"value": round(quality.frechet(real, seen), 4), "spread": None, "floor": floor}
 
 
-def _drawn(request: EvaluateRequest, on: Subject, dyn: Dynamics, count: int) -> Iterator[Tensor]:
-    """Last images of `count` chains, the classes in turn, a chunk at a time; starts and noise have a source each."""
-    place = on.device.torch
-    source = starts.Source(on.card.shape, store.load_gaussians(on.card.data, place), on.test.pixels)
-    if request.start.endswith("gaussian") and source.gaussians is None:
-        make = f"python -m cemviz assets {on.card.data} --only seeds"
-        raise BadInput("start", f"start {request.start!r} needs the class Gaussians of {on.card.data}; make them with: {make}")
-    begin, noise = on.device.generator(request.seed), on.device.generator(request.seed + 1)
-    classes = torch.arange(count, device=place) % len(on.card.classes)
-    sampler = samplers.SAMPLERS[request.sampler]
-    refs = sampling.references(source.images, on.card, on.device, request.seed + 2) if sampler.given == "references" else None
-    for y in classes.split(CHUNK if on.card.kind == "classifier" else CROWD):
-        x0 = starts.draw(request.start, source, y, begin)
-        for state in samplers.sample(request.sampler, on.net, x0, y, dyn, refs=refs, generator=noise):
-            x = state.x
-        yield x
-
-
 def _extractor(request: EvaluateRequest, on: Subject) -> quality.Extractor:
     """The one asked for, else Inception where it is, else the data set's judge; a judge never judges itself or another."""
     usual, judges = f"{on.card.data}-judge", store.judges(on.card.data)
@@ -192,31 +156,31 @@ def _extractor(request: EvaluateRequest, on: Subject) -> quality.Extractor:
     if on.card.name in judges:
         raise BadInput("model", f"model {on.card.name!r} is a judge of {on.card.data}: it is never one of the compared nets")
     if asked == "inception":
-        return quality.inception(on.device.torch)
+        return quality.inception(on.studio.device.torch)
     name = asked.removeprefix("judge-")
     if name not in judges:
         make = f"python -m cemviz train {name} --scale shipped"
         raise BadInput("extractor", f"there is no judge {name!r} to see the images of {on.card.data}; train it with: {make}")
-    net, card = store.load(name, on.device.torch)
+    net, card = store.load(name, on.studio.device.torch)
     if card.sha256 == on.card.sha256:
         raise BadInput("model", f"model {on.card.name!r} is the judge {name!r} under another name: it is never compared")
     return quality.judge(name, net)
 
 
-def _fisher(request: EvaluateRequest, on: Subject) -> Iterator[dict[str, Any]]:
+def _fisher(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
     exact, joint = fisher.piecewise_linear(on.net), request.metric == "jfs"
     held = on.test.first(request.count or (COUNT if exact and joint else SLOW_COUNT))
     x, y = held.floats(), held.labels if joint else None
     c = fisher.logit_norm(on.net, x)
 
     def scores(scale: float) -> Iterator[fisher.Fisher]:
-        return fisher.score(on.net, x, y, scale=scale, generator=on.device.generator(request.seed))
+        return fisher.score(on.net, x, y, scale=scale, generator=on.studio.device.generator(request.seed))
 
     parts = []
     for part in scores(1.0):
         parts.append(part)
         so_far = fisher.gather(parts)
-        yield {"done": len(so_far.value), "count": len(held), "value": so_far.mean}
+        yield Step(len(so_far.value), len(held), f"score so far {so_far.mean:.4g}")
     plain, equal = so_far, fisher.gather(scores(c))
     yield {
         "value": _digits(plain.mean),
@@ -232,7 +196,14 @@ def _fisher(request: EvaluateRequest, on: Subject) -> Iterator[dict[str, Any]]:
     }
 
 
-MEASURES = {"accuracy": _accuracy, "robust": _robust, "is": _quality, "fid": _quality, "jfs": _fisher, "mfs": _fisher}
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric("Accuracy on clean test images", "share", "higher", False, _accuracy),
+    "robust": Metric("Accuracy under attack", "share", "higher", False, _robust),
+    "is": Metric("Inception Score of samples", "", "higher", True, _quality),
+    "fid": Metric("Frechet distance of samples to test images", "", "lower", True, _quality),
+    "jfs": Metric("Joint Fisher score, of E(x, y)", "", "lower", False, _fisher),
+    "mfs": Metric("Marginal Fisher score, of E(x)", "", "lower", False, _fisher),
+}
 
 
 def _share(value: float, count: int) -> dict[str, Any]:
@@ -246,4 +217,4 @@ def _digits(value: float) -> float:
 
 def summary(result: dict[str, Any]) -> dict[str, Any]:
     """What of a result goes on the card."""
-    return {k: v for k, v in result.items() if k not in ("model", "metric", "data")}
+    return {k: v for k, v in result.items() if k not in ("model", "metric", "unit", "better", "data")}

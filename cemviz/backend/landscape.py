@@ -6,7 +6,6 @@ against the anchor and the images that ship in the gallery.  Images are named as
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,45 +13,28 @@ from torch import Tensor
 
 from ..energies import joint, marginal
 from ..metrics.landscape import Plane, Shape, around, read, scan, shape
-from . import assets
+from . import assets, kinds
 from .checks import BadInput, article, choice, number
-from .readings import ITSELF, Reading, reading
+from .kinds import Reading
+from .readings import reading
+from .requests import LandscapeRequest
 from .sampling import to_pixels
 from .store import Card
 from .studio import Studio
 from .subjects import Subject, subject
+from .use_case import Step
 
-ENERGIES = {"joint": "E(x, y)", "marginal": "E(x)"}
-PAIRS = {"joint": "E(x, x′)", "marginal": "E(x)"}
-QUANTITIES = {"classifier": ENERGIES, "encoder": PAIRS}
-"""What the two energies are called, by kind of model."""
+ENERGIES = ("joint", "marginal")
 
 MOST_MODELS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class LandscapeRequest:
-    """What to look at; the defaults are those of the precomputed windows of MNIST.
+class Missing:
+    """A panel that cannot be shown, and why."""
 
-    Attributes:
-        models: one to four stored classifiers, or as many encoders, of one data set.
-        image: grid:I, test:I or gallery:I.
-        energy: joint or marginal, the one a figure shows; both are computed.
-        directions: random (the same plane for all models) or adversarial (each model's own ascent, and the random one).
-        radius: half-width of the window, L2 in pixel units.
-        side: points along an edge, odd.
-        seed: of the random directions.
-        anchor: of encoders, x': "self" (the image itself), or another image.
-    """
-
-    models: tuple[str, ...]
-    image: str = "grid:7"
-    energy: str = "joint"
-    directions: str = "random"
-    radius: float = assets.RADIUS["mnist"]
-    side: int = assets.SIDE
-    seed: int = assets.SEED
-    anchor: str = ITSELF
+    model: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +46,7 @@ class Panel:
         grids: energies in nats, (n, n) float32: row i is b = axis[i], column j is a = axis[j].
         shapes: minimum and flatness of each.
         precomputed: read from the shipped grids (rounded to half precision) instead of computed here.
-        kind: of the model, key of `QUANTITIES`.
+        kind: of the model, key of KINDS.
     """
 
     model: str
@@ -105,7 +87,7 @@ class Point:
         pixels, image: the point and the image in the middle, uint8, (H, W, C), clamped to [0, 1]; None where the image is not
             on this machine, for the reason `lacking`.
         outside: share of its values that lie outside [0, 1], so that the picture differs from what the energies are of.
-        kind: of the models, key of `QUANTITIES`.
+        kind: of the models, key of KINDS.
     """
 
     a: float
@@ -119,52 +101,29 @@ class Point:
     kind: str = "classifier"
 
 
-def check(studio: Studio, request: LandscapeRequest) -> tuple[LandscapeRequest, list[Card]]:
-    """The request with its numbers as numbers, and the cards of its models.
+def viewed(studio: Studio, request: LandscapeRequest) -> list[Card]:
+    """The cards of a request's models, each once.
 
     Raises:
-        BadInput, KeyError (no such model), BrokenCheckpoint.
+        BadInput, BrokenCheckpoint.
     """
     if not 1 <= len(request.models) <= MOST_MODELS:
         raise BadInput("models", f"{len(request.models)} models are chosen; choose 1 to {MOST_MODELS}")
     known = studio.cards()
-    cards = [known[choice("model", name, known)] for name in dict.fromkeys(request.models)]
-    for card in cards:
-        if card.kind not in QUANTITIES:
-            raise BadInput("models", f"{card.name!r} is {article(card.kind)}; a landscape needs a classifier or an encoder")
-        if card.data != cards[0].data:
-            raise BadInput(
-                "models",
-                f"models are of one data set; {cards[0].name!r} is of {cards[0].data}, {card.name!r} of {card.data}: drop one",
-            )
-        if card.kind != cards[0].kind:
-            raise BadInput(
-                "models",
-                f"models are of one kind: energies of labels and of pairs share no scale; {cards[0].name!r} is "
-                f"{article(cards[0].kind)}, {card.name!r} {article(card.kind)}: drop one",
-            )
-    side = number("side", request.side, 3, 101, whole=True)
-    if side % 2 == 0:
-        raise BadInput("side", f"side is {side}; give an odd number from 3 to 101, so that the image lies on the grid")
-    checked = LandscapeRequest(
-        models=tuple(card.name for card in cards),
-        image=request.image,
-        energy=choice("energy", request.energy, ENERGIES),
-        directions=choice("directions", request.directions, assets.KINDS),
-        radius=float(number("radius", request.radius, 0.01, 50)),
-        side=side,
-        seed=int(number("seed", request.seed, 0, 2**31 - 1, whole=True)),
-        anchor=request.anchor,
-    )
-    return checked, cards
+    cards = kinds.alike(known[choice("models", name, known)] for name in dict.fromkeys(request.models))
+    if kinds.of(cards[0]).view is None:
+        offered = " or ".join(article(row.title) for row in kinds.KINDS.values() if row.view)
+        title = article(kinds.of(cards[0]).title)
+        raise BadInput("models", f"{cards[0].name!r} is {title}; a landscape wants {offered}")
+    return cards
 
 
 def precomputed(studio: Studio, request: LandscapeRequest) -> dict[str, Panel]:
     """The panels that need no computing, by model: those of a grid:I with the shipped radius, side and seed, where not stale.
 
-    Raises: as `check` and `subject`.
+    Raises: as `viewed` and `subject`.
     """
-    request, cards = check(studio, request)
+    cards = viewed(studio, request)
     it = subject(studio, cards[0].data, request.image, pixels=False)
     held = None if it.window is None else assets.grids(cards[0].data)
     if held is None or (request.radius, request.side, request.seed) != (held.radius, held.side, held.seed):
@@ -173,16 +132,16 @@ def precomputed(studio: Studio, request: LandscapeRequest) -> dict[str, Panel]:
     return {card.name: _panel(card, it, request, found[card.name], True) for card in cards if found[card.name] is not None}
 
 
-def landscape(studio: Studio, request: LandscapeRequest) -> Iterator[dict[str, Any] | Panel]:
+def landscape(studio: Studio, request: LandscapeRequest) -> Iterator[Step | Panel | Missing]:
     """Measure the windows of a request, model by model, in its order.
 
     Yields:
-        {model, done, of} points while at work; a `Panel` a model; {model, missing} with the reason instead, where a window is
-        not precomputed (or was, for weights that have changed) and cannot be computed without the image's pixels.
+        points done while at work; a `Panel` a model, or `Missing` where a window is not precomputed (or was, for weights that
+        have changed) and cannot be computed without the image's pixels.
     Raises:
-        BadInput, KeyError, BrokenCheckpoint: as `check`, `subject`, `Studio.model`; BadInput if no window can be shown at all.
+        BadInput, KeyError, BrokenCheckpoint: as `viewed`, `subject`, `Studio.model`; BadInput if no window can be shown at all.
     """
-    request, cards = check(studio, request)
+    cards = viewed(studio, request)
     ready = precomputed(studio, request)
     # where all is ready no image is looked for: opening the page must not read a data set
     it = subject(studio, cards[0].data, request.image, pixels=len(ready) < len(cards))
@@ -192,13 +151,13 @@ def landscape(studio: Studio, request: LandscapeRequest) -> Iterator[dict[str, A
         if card.name in ready:
             yield ready[card.name]
         elif it.x is None:
-            yield {"model": card.name, "missing": _cannot(card, it)}
+            yield Missing(card.name, _cannot(card, it))
         else:
             of, plane = _plane(studio, request, card.name, it)
             found: list[Tensor] = []
             for f in scan(of.net, plane):
                 found.append(f)
-                yield {"model": card.name, "done": sum(map(len, found)), "of": request.side**2}
+                yield Step(sum(map(len, found)), request.side**2, card.name)
             grids = tuple(e.cpu().numpy() for e in read(torch.cat(found), of.y, request.side))
             yield _panel(card, it, request, grids, False)
 
@@ -214,7 +173,7 @@ def point(studio: Studio, request: LandscapeRequest, a: float, b: float, model: 
         model: whose plane, the first one's where None; it matters only for adversarial directions.
     Raises: as `landscape`.
     """
-    request, cards = check(studio, request)
+    cards = viewed(studio, request)
     of = choice("model", model or request.models[0], request.models)
     it = subject(studio, cards[0].data, request.image)
     a, b = (float(number(name, v, -request.radius, request.radius)) for name, v in (("a", a), ("b", b)))
@@ -263,8 +222,8 @@ def _row_of(panel: Panel, i: int, j: int) -> Row:
 
 
 def _cannot(card: Card, it: Subject) -> str:
-    if card.kind == "encoder":
-        return f"{it.lacking} An encoder's energies are not precomputed: choose an image of the gallery, which ships."
+    if kinds.of(card).view.paired:
+        return f"{it.lacking} Energies of pairs are not precomputed: choose an image of the gallery, which ships."
     held = assets.grids(card.data)
     return (
         f"{it.lacking} Ready without them: radius {held.radius:g}, side {held.side}, seed {held.seed}, and of these "

@@ -13,7 +13,9 @@ from ..metrics.landscape import around, energies, shape
 from ..metrics.landscape import window as axis_of
 from . import curves, store
 from .device import Device
-from .evaluate import EvaluateRequest, evaluate
+from .evaluate import evaluate
+from .requests import EvaluateRequest
+from .studio import Studio
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def evaluated(metric: str, *, equal_norm: bool = False, **settings: Any) -> Meas
     """
 
     def measure(model: str, device: Device, data: str | None) -> dict[str, Any]:
-        *_, last = evaluate(EvaluateRequest(model, metric, data=data, **settings), device)
+        *_, last = evaluate(Studio(device, data), EvaluateRequest(model, metric, **settings))
         told = {k: last.get(k) for k in KEPT} | {"note": _note(last)}
         return told | {"value": last["equal_norm"], "spread": None} if equal_norm else told
 

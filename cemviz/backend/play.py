@@ -17,6 +17,9 @@ from ..metrics.game import LOG4, Standing, grid
 from ..training.binary import Game, Rules
 from .checks import choice, number
 from .presets import PLAY
+from .requests import PlayRequest
+from .studio import Studio
+from .use_case import Step
 
 T = TypeVar("T")
 
@@ -226,44 +229,26 @@ class Playground:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class PlayRequest:
-    """A game without a page; None takes the preset's.
-
-    Attributes:
-        seconds: stop after so many seconds of moves.
-        steps: stop after so many turns.
-    """
-
-    preset: str = "maximin"
-    seconds: float | None = None
-    steps: int | None = None
-    seed: int = 0
-
-
-def play(request: PlayRequest) -> Iterator[dict[str, Any]]:
+def play(studio: Studio | None, request: PlayRequest) -> Iterator[Step | dict[str, Any]]:
     """Play a preset.
 
+    Args:
+        studio: not needed; the plane is computed on the CPU.
     Yields:
-        {preset, U, D_support, spurious, distance, steps, seconds} every 20 turns and at the end.
-    Raises:
-        BadInput
+        a step every 20 turns; at the end {preset, U, D_support, spurious, distance, steps, seconds}.
     """
-    chosen = rules(request.preset)
-    seconds = float("inf") if request.seconds is None else number("seconds", request.seconds, 0, 86_400)
     timed = request.seconds is not None
-    turns = number("steps", request.steps, 1, 1_000_000, whole=True) if request.steps is not None else None
-    turns = turns or (1_000_000 if timed else PLAY[request.preset].turns)
-    ground = Playground(chosen, request.seed)
+    turns = request.steps or (1_000_000 if timed else PLAY[request.preset].turns)
+    ground = Playground(rules(request.preset), request.seed)
     while True:
         ground.both()
-        ended = ground.game.turn >= turns or ground.seconds >= seconds
-        if ended or ground.game.turn % 20 == 0:
-            yield {
-                "preset": request.preset,
-                **asdict(ground.game.standing()),
-                "steps": ground.game.turn,
-                "seconds": round(ground.seconds, 2),
-            }
-        if ended:
-            return
+        if ground.game.turn >= turns or (timed and ground.seconds >= request.seconds):
+            break
+        if ground.game.turn % 20 == 0:
+            yield Step(ground.game.turn, turns, f"U {ground.game.standing().U:.4f}")
+    yield {
+        "preset": request.preset,
+        **asdict(ground.game.standing()),
+        "steps": ground.game.turn,
+        "seconds": round(ground.seconds, 2),
+    }

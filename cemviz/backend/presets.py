@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ..training.binary import Rules
-from .landscape import LandscapeRequest
-from .sampling import USUAL, SampleRequest
+from .kinds import KINDS
+from .requests import LandscapeRequest, SampleRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class SamplePreset:
     story: str
 
 
-UNLABELLED = SampleRequest("mnist-uat", **USUAL["encoder"])
+UNLABELLED = SampleRequest("mnist-uat", **KINDS["encoder"].usual)
 
 SAMPLE: dict[str, SamplePreset] = {
     "robust-standard": SamplePreset(

@@ -14,10 +14,12 @@ from typing import Any
 
 from ..attacks import threat
 from ..metrics.robustness import accuracy, correct_under, curve, preflight
-from . import store
-from .checks import BadInput, choice, number, threat_model
+from . import kinds, store
+from .checks import BadInput, choice, threat_model
+from .requests import NORMS, RobustnessRequest
 from .store import BrokenCheckpoint, Card
 from .studio import Studio
+from .use_case import Step
 
 COLUMNS = {"none": "No attack", "fgsm": "FGSM", "pgd": "PGD-20", "apgd": "Auto-PGD", "energy": "Energy attack"}
 """What accuracy is measured under: nothing, and keys of ATTACKS."""
@@ -25,37 +27,13 @@ COLUMNS = {"none": "No attack", "fgsm": "FGSM", "pgd": "PGD-20", "apgd": "Auto-P
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Radii of the curve, as multiples of the threat model's."""
 
-NORMS = {"l2": "L2", "linf": "L∞"}
-
-MOST_MODELS, MOST_IMAGES = 12, 2000
+MOST_MODELS = 12
 
 SHIPPED, SEED = 200, 0
 """Test images and seed of the shipped rates."""
 
 SIZE = 50
 """Images at a time: what a visitor waits for after Stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class RobustnessRequest:
-    """What to measure; None takes each card's own.
-
-    Attributes:
-        models: stored classifiers of one data set.
-        attacks: keys of COLUMNS; accuracy without an attack always comes along.
-        norm, radius: one threat model for all.
-        count: test images, from the start of the split.
-        seed: of the random starts.
-        curve: measure the curve over the radius as well.
-    """
-
-    models: tuple[str, ...]
-    attacks: tuple[str, ...] = tuple(COLUMNS)
-    norm: str | None = None
-    radius: float | None = None
-    count: int = 200
-    seed: int = SEED
-    curve: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +84,8 @@ def groups(rows: list[Rates]) -> dict[tuple[str, float], list[Rates]]:
     return found
 
 
-def check(studio: Studio, request: RobustnessRequest) -> tuple[RobustnessRequest, list[Card]]:
-    """The request with its numbers as numbers, and the cards of its models.
+def measured(studio: Studio, request: RobustnessRequest) -> list[Card]:
+    """The cards of a request's models, each once.
 
     Raises:
         BadInput, BrokenCheckpoint.
@@ -115,45 +93,28 @@ def check(studio: Studio, request: RobustnessRequest) -> tuple[RobustnessRequest
     if not 1 <= len(request.models) <= MOST_MODELS:
         raise BadInput("models", f"{len(request.models)} models are chosen; choose 1 to {MOST_MODELS}")
     known = studio.cards()
-    cards = [known[choice("model", name, known)] for name in dict.fromkeys(request.models)]
-    for card in cards:
-        if card.kind != "classifier":
-            raise BadInput("models", f"{card.name!r} is a {card.kind}; accuracy needs a classifier")
-        if card.data != cards[0].data:
-            raise BadInput(
-                "models",
-                f"models are of one data set; {cards[0].name!r} is of {cards[0].data}, {card.name!r} of {card.data}: drop one",
-            )
     for name in request.attacks:
         choice("attack", name, COLUMNS)
-    checked = RobustnessRequest(
-        models=tuple(card.name for card in cards),
-        attacks=tuple(name for name in COLUMNS if name == "none" or name in request.attacks),
-        norm=None if request.norm is None else choice("norm", request.norm, NORMS),
-        radius=None if request.radius is None else float(number("radius", request.radius, 0.001, 100, symbol="ε")),
-        count=int(number("count", request.count, 10, MOST_IMAGES, whole=True)),
-        seed=int(number("seed", request.seed, 0, 2**31 - 1, whole=True)),
-        curve=bool(request.curve),
-    )
-    return checked, cards
+    cards = [known[choice("models", name, known)] for name in dict.fromkeys(request.models)]
+    return kinds.alike(kinds.classifier(card, "accuracy", "models") for card in cards)
 
 
-def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[dict[str, Any] | Rates]:
+def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Rates]:
     """Measure model by model, in the request's order; every attack draws from the seed anew, so that none changes another.
 
     Yields:
-        {model, doing, done, of} while at work, at most `SIZE` images or one radius of the curve apart; a `Rates` a model.
+        steps at most `SIZE` images or one radius of the curve apart; a `Rates` a model.
     Raises:
-        BadInput: as `check`, or the test images are not on this machine.
+        BadInput: as `measured`, or the test images are not on this machine.
         BrokenCheckpoint, Diverged.
     """
-    request, cards = check(studio, request)
+    cards = measured(studio, request)
     test = studio.test_images(cards[0].data)
     if test is None:
         raise BadInput("models", absent(cards[0].data))
     held = test.first(request.count)
     x, y = held.floats(), held.labels
-    attacks = [name for name in request.attacks if name != "none"]
+    attacks = [name for name in COLUMNS if name != "none" and name in request.attacks]
     multiples = RADII if request.curve else ()
     done, of = 0, len(cards) * (len(attacks) * math.ceil(len(held) / SIZE) + len(multiples))
     for card in cards:
@@ -167,7 +128,7 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[dict[str,
             for part in correct_under(name, net, x, y, threat(name, norm, radius), size=SIZE, generator=source):
                 right += int(part.sum())
                 done += 1
-                yield {"model": card.name, "doing": COLUMNS[name], "done": done, "of": of}
+                yield Step(done, of, f"{card.name}, {COLUMNS[name]}")
             rates[name] = right / len(held)
         points = []
         source = studio.device.generator(request.seed)
@@ -176,7 +137,7 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[dict[str,
             for at in curve("pgd", net, x, y, norm, radii, size=SIZE, generator=source):
                 points.append(at)
                 done += 1
-                yield {"model": card.name, "doing": "the curve over ε", "done": done, "of": of}
+                yield Step(done, of, f"{card.name}, the curve over ε")
         yield Rates(
             card.name, card.sha256, norm, radius, (card.norm, card.radius), len(card.classes), rates, tuple(points),
             tuple(faults), len(held), request.seed,
@@ -214,9 +175,9 @@ def ready(studio: Studio, models: tuple[str, ...]) -> tuple[list[Rates], list[st
 
     Returns:
         rows of the models whose weights are still those that were measured; sentences about the others.
-    Raises: as `check` and `shipped`.
+    Raises: as `measured` and `shipped`.
     """
-    _, cards = check(studio, RobustnessRequest(models))
+    cards = measured(studio, RobustnessRequest(models))
     held = shipped(cards[0].data)
     rows = [held[card.name] for card in cards if card.name in held and held[card.name].sha256 == card.sha256]
     again = f"press Measure, or run `{_command(cards[0].data)}`"
@@ -226,13 +187,13 @@ def ready(studio: Studio, models: tuple[str, ...]) -> tuple[list[Rates], list[st
     return rows, notes + ([f"Trained anew since they were measured: {', '.join(stale)}; {again}."] if stale else [])
 
 
-def make(studio: Studio, data: str) -> Iterator[dict[str, Any]]:
+def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     """Measure every classifier of a data set in its card's threat model and write robustness/NAME.json.
 
     A model whose weights were measured already is not measured again, and every row is written as it comes.
 
     Yields:
-        {model, doing, done, of} while at work, {path} at the end, or {skipped} with the reason.
+        steps while at work, {path} at the end, or {skipped} with the reason.
     Raises:
         BadInput: the test images are not on this machine.
         BrokenCheckpoint.

@@ -12,52 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..dynamics import Dynamics, descend, slope
+from ..dynamics import Dynamics, descend, settle, slope
 from ..samplers import SAMPLERS, Sampler, suited
 from ..starts import STARTS, draw
-from .checks import MAX_CHAINS, BadInput, article, chain, choice, number
-from .crowd import REFERENCES, Crowd, probe_of
+from . import kinds
+from .checks import BadInput, article
+from .crowd import REFERENCES
 from .device import Device
 from .memory import OutOfMemory, full
-from .split import Split
+from .requests import SampleRequest
 from .store import Card
 from .studio import Studio
-
-
-@dataclass(frozen=True, slots=True)
-class SampleRequest:
-    """What to sample; None takes the numbers that suit sampler and data.
-
-    Attributes:
-        sampler, start, count: those that suit classifiers; see USUAL.
-        classes: names or indices, given to the chains in turn.
-        count: number of chains.
-        start: key of STARTS.
-        step, noise, radius, steps: alpha, eta, beta, K.
-        features: of an encoder, whose similarities count: key of FEATURES.
-    """
-
-    model: str
-    sampler: str = "rcs"
-    classes: tuple[str | int, ...] = ()
-    count: int = 16
-    start: str = "class-gaussian"
-    step: float | None = None
-    noise: float | None = None
-    radius: float | None = None
-    steps: int | None = None
-    seed: int = 0
-    features: str = "projection"
-
-
-FEATURES = {"projection": "of the projection head", "trunk": "of the trunk"}
-"""Of an encoder, which features g(x) are; CEM does not say."""
-
-USUAL: dict[str, dict[str, Any]] = {
-    "classifier": {"sampler": "rcs", "start": "class-gaussian", "count": 16},
-    "encoder": {"sampler": "maxent", "start": "gaussian", "count": 64},
-}
-"""What to begin with, by kind of model: an encoder's batch is one system, which wants more members, and asks for no class."""
+from .use_case import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +34,7 @@ class Chains:
         card, dynamics: of the run.
         asked: class index of each chain, (B,).
         pixels: uint8, (K + 1, B, H, W, C).
-        series: name -> (K + 1, B); of a classifier joint, marginal, log_p, distance, label_slope, lse_slope, angle (degrees),
-            of an encoder those of `crowd.Crowd.row`.
+        series: name -> (K + 1, B); the names are those of the kind's row in KINDS.
         final: the last images, float32 in [0, 1], (B, C, H, W).
         predicted, confidence: of the last images, (B,), by the classifier or the encoder's linear probe; None without one.
         seconds: the run took.
@@ -84,9 +49,9 @@ class Chains:
     pixels: np.ndarray
     series: dict[str, np.ndarray]
     final: np.ndarray
-    predicted: np.ndarray | None
-    confidence: np.ndarray | None
-    seconds: float
+    predicted: np.ndarray | None = None
+    confidence: np.ndarray | None = None
+    seconds: float = 0.0
     judge: str | None = None
     plane: np.ndarray | None = None
     landmarks: np.ndarray | None = None
@@ -101,22 +66,26 @@ class Chains:
         """The numbers of the run, for a card or a file; an infinite beta is written as "inf"."""
         numbers = {k: v for k, v in asdict(self.dynamics).items() if k != "bounds"}
         numbers["radius"] = "inf" if math.isinf(self.dynamics.radius) else self.dynamics.radius
-        told = {"features": self.request.features} if self.card.kind == "encoder" else {}
-        return numbers | told | {"start": self.request.start, "source": SAMPLERS[self.request.sampler].source}
+        asked = {name: getattr(self.request, name) for name in kinds.of(self.card).asks}
+        return numbers | asked | {"start": self.request.start, "source": SAMPLERS[self.request.sampler].source}
+
+    @property
+    def travel(self) -> str:
+        """How far the chains went, and how long it took, in words."""
+        moved, radius = self.series["distance"][-1].mean(), self.dynamics.radius
+        ball = f" of β = {radius:g}" if np.isfinite(radius) else " without a ball"
+        return f"moved {moved:.1f}{ball}, {self.seconds:.1f} s"
+
+    @property
+    def energy(self) -> np.ndarray:
+        """The energy that stands for a chain in a file, of the last images, (B,)."""
+        return self.series[next(iter(kinds.of(self.card).series))][-1]
 
 
 def settings(request: SampleRequest, card: Card) -> Dynamics:
-    """The numbers of a run, checked.
-
-    Raises:
-        BadInput
-    """
-    base = suited(request.sampler, card.shape)
-    asked = {
-        k: getattr(base, k) if getattr(request, k) is None else getattr(request, k)
-        for k in ("steps", "step", "noise", "radius")
-    }
-    return replace(base, **chain(**asked))
+    """The numbers of a run: those asked for, and for the rest those that suit sampler and data."""
+    asked = {k: getattr(request, k) for k in ("steps", "step", "noise", "radius")}
+    return replace(suited(request.sampler, card.shape), **{k: v for k, v in asked.items() if v is not None})
 
 
 def labels(classes: tuple[str | int, ...], count: int, card: Card) -> list[int]:
@@ -148,12 +117,11 @@ def fitting(sampler: str, card: Card) -> Sampler:
     Raises:
         BadInput
     """
-    row = SAMPLERS[choice("sampler", sampler, SAMPLERS)]
+    title = article(kinds.of(card).title)
+    row = SAMPLERS[sampler]
     if row.needs != card.kind:
         others = ", ".join(offered(card)) or "none yet"
-        raise BadInput(
-            "sampler", f"sampler {sampler!r} needs {article(row.needs)}; {card.name!r} is {article(card.kind)}: it has {others}"
-        )
+        raise BadInput("sampler", f"sampler {sampler!r} needs {article(row.needs)}; {card.name!r} is {title}: it has {others}")
     return row
 
 
@@ -169,73 +137,95 @@ def references(images: Tensor | None, card: Card, device: Device, seed: int) -> 
     return images[picks].float() / 255
 
 
-def sample(studio: Studio, request: SampleRequest) -> Iterator[dict[str, Any] | Chains]:
-    """Run a sampler on a stored model.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Chains that are ready to be drawn: the one drawer of page, command line and metrics.
 
-    Yields:
-        {k, steps} after every step, then the `Chains`.
+    Attributes:
+        net, card, dynamics, sampler: what is sampled, and by which numbers.
+        asked: class index of each chain, (B,).
+    """
+
+    request: SampleRequest
+    net: nn.Module
+    card: Card
+    dynamics: Dynamics
+    sampler: Sampler
+    asked: Tensor
+    studio: Studio
+
+    def begin(self, begin: int = 0, end: int | None = None) -> tuple[Tensor, kinds.Record, torch.Generator]:
+        """Starts of some of the chains, the record of their run, and the source of their noise.
+
+        Args:
+            begin, end: which chains; a chain's draws depend on the seed and its own place alone.
+        """
+        asked, seed, device = self.asked[begin:end], self.request.seed, self.studio.device
+        source = self.studio.source(self.card)
+        x0 = draw(self.request.start, source, asked, device.generator(seed))
+        refs = references(source.images, self.card, device, seed + 2) if self.sampler.given == "references" else None
+        record = kinds.of(self.card).begin(self.net, self.sampler, asked, x0, refs, self.request.features)
+        # the noise has a source of its own: two samplers with one seed share their starts and their noise
+        return x0, record, device.generator(seed + 1)
+
+    def last(self) -> Iterator[Tensor]:
+        """The last images, a chunk of chains at a time, (B, C, H, W)."""
+        size = kinds.of(self.card).chunk
+        for begin in range(0, len(self.asked), size):
+            x0, record, noise = self.begin(begin, begin + size)
+            yield settle(record, x0, self.dynamics, generator=noise)
+
+
+def prepared(studio: Studio, request: SampleRequest, count: int | None = None) -> Run:
+    """Everything that a request needs, looked up and checked.
+
+    Args:
+        count: chains in place of the request's, which keeps all of their steps: metrics take more.
     Raises:
-        KeyError, BadInput, LookupError, BrokenCheckpoint, Diverged, OutOfMemory.
+        KeyError, BadInput, LookupError, BrokenCheckpoint.
     """
     net, card = studio.model(request.model)
     sampler = fitting(request.sampler, card)
-    choice("start", request.start, STARTS)
-    choice("features", request.features, FEATURES)
-    count = number("count", request.count, 1, MAX_CHAINS, whole=True)
-    seed = number("seed", request.seed, 0, 2**31 - 1, whole=True)
-    dyn = settings(request, card)
+    if STARTS[request.start].needs == "gaussians" and studio.source(card).gaussians is None:
+        make = f"python -m cemviz assets {card.data} --only seeds"
+        raise BadInput("start", f"start {request.start!r} needs the class Gaussians of {card.data}; make them with: {make}")
+    asked = torch.tensor(labels(request.classes, count or request.count, card), device=studio.device.torch)
+    return Run(request, net, card, settings(request, card), sampler, asked, studio)
+
+
+def sample(studio: Studio, request: SampleRequest) -> Iterator[Step | Chains]:
+    """Run a sampler on a stored model.
+
+    Yields:
+        a `Step` after every step of the chains, then the `Chains`.
+    Raises:
+        KeyError, BadInput, LookupError, BrokenCheckpoint, Diverged, OutOfMemory.
+    """
+    run = prepared(studio, request)
     began = time.perf_counter()
-    device, source = studio.device, studio.source(card)
-    asked = torch.tensor(labels(request.classes, count, card), device=device.torch)
-    x0 = draw(request.start, source, asked, device.generator(seed))
+    x0, record, noise = run.begin()
+    pixels, rows = [], []
     try:
-        record: Split | Crowd
-        if card.kind == "encoder":
-            refs = references(source.images, card, device, seed + 2) if sampler.given == "references" else None
-            record = Crowd(net if request.features == "projection" else net.of_trunk, sampler, x0, refs)
-        else:
-            record = Split(net, sampler.energy, asked, x0)
-        pixels, rows = [], []
-        # the noise has a source of its own: two samplers with one seed share their starts and their noise
-        for state in descend(record, x0, dyn, generator=device.generator(seed + 1)):
+        for state in descend(record, x0, run.dynamics, generator=noise):
             pixels.append(to_pixels(state.x))
             rows.append({k: v.cpu().numpy() for k, v in record.row(state).items()})
-            if state.k < dyn.steps:
-                yield {"k": state.k, "steps": dyn.steps}
+            if state.k < run.dynamics.steps:
+                yield Step(state.k, run.dynamics.steps, request.model)
     except RuntimeError as error:
         if not full(error):
             raise
-        raise OutOfMemory(_most(net, x0, device)) from error
+        raise OutOfMemory(_most(run.net, x0, studio.device)) from error
     yield Chains(
         request=request,
-        card=card,
-        dynamics=dyn,
-        asked=asked.cpu().numpy(),
+        card=run.card,
+        dynamics=run.dynamics,
+        asked=run.asked.cpu().numpy(),
         pixels=np.stack(pixels),
         series={k: np.stack([row[k] for row in rows]) for k in rows[0]},
         final=state.x.cpu().numpy(),
         seconds=time.perf_counter() - began,
-        **_outcome(studio, card, record, state.x),
+        **record.outcome(studio, run.card, state.x),
     )
-
-
-def _outcome(studio: Studio, card: Card, record: Split | Crowd, x: Tensor) -> dict[str, Any]:
-    """What the last images are taken for and, of an encoder, the plane of its features."""
-    told: dict[str, Any] = {"predicted": None, "confidence": None}
-    if isinstance(record, Split):
-        f = record.logits
-    else:
-        source = studio.source(card)
-        means = None if source.gaussians is None else source.gaussians.means[:-1].view(-1, *card.shape)
-        plane, marks = record.plane(means)
-        told |= {"plane": plane.cpu().numpy(), "landmarks": None if marks is None else marks.cpu().numpy()}
-        told["judge"] = probe_of(card)
-        if told["judge"] is None:
-            return told
-        with torch.no_grad():
-            f = studio.model(told["judge"])[0](x)
-    p = f.softmax(1)
-    return told | {"predicted": p.argmax(1).cpu().numpy(), "confidence": p.amax(1).cpu().numpy()}
 
 
 def _most(net: nn.Module, x0: Tensor, device: Device) -> str:

@@ -1,12 +1,31 @@
 """What chains of a classifier leave behind: its energies, and the two gradients whose balance tells the samplers apart."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..dynamics import State, length
 from ..energies import Scored, conditional, joint, marginal, reinforced
+from ..samplers import SAMPLERS, Sampler
+from .store import Card
+
+if TYPE_CHECKING:
+    from .sampling import Chains
+    from .studio import Studio
+
+SERIES: dict[str, tuple[str, str]] = {
+    "joint": ("E(x, y)", "nats, lower is likelier"),
+    "marginal": ("E(x)", "nats, lower is likelier"),
+    "log_p": ("log p(y | x)", "nats, at most 0"),
+    "distance": ("distance to x₀", "L2, pixel units"),
+    "label_slope": ("|∇ f_y|", "length of the label's gradient"),
+    "lse_slope": ("|∇ logsumexp|", "length of the other gradient"),
+    "angle": ("angle between the two", "degrees"),
+}
+"""Names and units of `Split.row`."""
 
 CLIMBS: dict[Scored, tuple[float, float]] = {joint: (1, 0), marginal: (0, 1), reinforced: (1, 1), conditional: (1, -1)}
 """What a chain climbs, as multiples of f_y and logsumexp f: the whole difference between TA, CS, RCS and Langevin."""
@@ -55,3 +74,36 @@ class Split:
             "lse_slope": sizes[1],
             "angle": torch.rad2deg(cosine.acos()),
         }
+
+    def outcome(self, studio: "Studio", card: Card, x: Tensor) -> dict[str, Any]:
+        """What the classifier itself takes the last images for."""
+        return judged(self.logits)
+
+
+def begin(net: nn.Module, sampler: Sampler, asked: Tensor, x0: Tensor, refs: Tensor | None, features: str) -> Split:
+    """The record of a run on a classifier."""
+    return Split(net, sampler.energy, asked, x0)
+
+
+def judged(f: Tensor) -> dict[str, np.ndarray]:
+    """The likeliest class of each row of logits and its probability, (B,)."""
+    p = f.softmax(1)
+    return {"predicted": p.argmax(1).cpu().numpy(), "confidence": p.amax(1).cpu().numpy()}
+
+
+def hints(chains: "Chains") -> list[str]:
+    """What each chain was asked for."""
+    names, conditional = chains.card.classes, SAMPLERS[chains.request.sampler].conditional
+    return [f"asked: {names[y]}" if conditional else "no class asked" for y in chains.asked]
+
+
+def summary(chains: "Chains") -> str:
+    """What the chains climbed, and where they ended."""
+    sampler = SAMPLERS[chains.request.sampler]
+    a, b = CLIMBS[sampler.energy]
+    right = float((chains.predicted == chains.asked).mean())
+    asked = f"{right:.0%} end in the asked class" if sampler.conditional else "no class asked"
+    return (
+        f"climbs {a:+g}·f_y {b:+g}·logsumexp ({sampler.source}): {asked}, mean confidence {np.mean(chains.confidence):.2f}, "
+        f"{chains.travel}."
+    )

@@ -46,17 +46,17 @@ def subject(studio: Studio, data: str, image: str, *, pixels: bool = True) -> Su
     Raises:
         BadInput: not the name of an image, or none of this machine.
     """
-    kind, _, text = str(image).partition(":")
-    choice("image", kind, ("grid", "test", "gallery"))
-    if kind == "test":
+    origin, _, text = str(image).partition(":")
+    choice("image", origin, ("grid", "test", "gallery"))
+    if origin == "test":
         return _of_test(studio.test_images(data), data, text)
-    held = assets.grids(data) if kind == "grid" else assets.gallery(data)
+    held = assets.grids(data) if origin == "grid" else assets.gallery(data)
     if held is None:
-        what = "windows are precomputed" if kind == "grid" else "gallery ships"
+        what = "windows are precomputed" if origin == "grid" else "gallery ships"
         raise BadInput("image", f"no {what} for {data}; make them with: python -m cemviz assets {data}")
     i = int(number("image", text, 0, len(held.labels) - 1, whole=True))
     label, name = int(held.labels[i]), held.classes[i]
-    if kind == "gallery":
+    if origin == "gallery":
         x = held.images[i].to(studio.device.torch).float() / 255
         return Subject(x, label, name, f"{words(name)}, drawn by {held.model} (not a real image)")
     test = studio.test_images(data) if pixels else None

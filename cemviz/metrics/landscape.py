@@ -30,32 +30,32 @@ class Plane:
 
 
 def directions(
-    kind: str, net: nn.Module, x: Tensor, y: Tensor, *, generator: torch.Generator | None = None
+    name: str, net: nn.Module, x: Tensor, y: Tensor, *, generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
     """Two orthonormal directions of image space.
 
     Args:
-        kind: random (both random, as JEAT Fig. 2 says), or adversarial (the cross-entropy's gradient, and a random one).
+        name: random (both random, as JEAT Fig. 2 says), or adversarial (the cross-entropy's gradient, and a random one).
         net: classifier whose gradient is taken.
         x: image, (C, H, W); y: its label, scalar int64.
         generator: draws on its own device, so that one on the CPU gives the same plane on every machine.
     Returns:
         u, v, each (C, H, W); v is drawn first, so that it is the same for every net up to making it orthogonal to u.
     Raises:
-        ValueError: unknown kind, or a gradient of zero, which is no direction.
+        ValueError: unknown name, or a gradient of zero, which is no direction.
     Source: JEAT Fig. 2.
     """
     place = x.device if generator is None else generator.device
     v = torch.randn(x.shape, generator=generator, device=place).to(x)
-    if kind == "random":
+    if name == "random":
         u = torch.randn(x.shape, generator=generator, device=place).to(x)
-    elif kind == "adversarial":
+    elif name == "adversarial":
         _, grad = slope(on(net, odds, y.view(1)), x[None])
         u = grad[0]
         if not u.any():
             raise ValueError("the gradient at this image is zero, so there is no adversarial direction; choose random")
     else:
-        raise ValueError(f"directions are {kind!r}; choose random or adversarial")
+        raise ValueError(f"directions are {name!r}; choose random or adversarial")
     u = u / u.norm()
     v = v - (u * v).sum() * u
     return u, v / v.norm()
@@ -69,15 +69,15 @@ def window(radius: float, side: int) -> Tensor:
     return torch.arange(-half, half + 1) * (radius / half)  # holds 0 exactly, which linspace misses by a rounding
 
 
-def around(net: nn.Module, x: Tensor, y: Tensor, kind: str, radius: float, side: int, seed: int) -> Plane:
+def around(net: nn.Module, x: Tensor, y: Tensor, name: str, radius: float, side: int, seed: int) -> Plane:
     """The plane through an image, as a function of nothing else but these arguments, on any device.
 
     Args:
-        net, x, y, kind: see `directions`.
+        net, x, y, name: see `directions`.
         radius: half-width of the window, in units of the pixel range.
         side, seed: points along an edge, odd; source of the directions.
     """
-    u, v = directions(kind, net, x, y, generator=torch.Generator().manual_seed(seed))
+    u, v = directions(name, net, x, y, generator=torch.Generator().manual_seed(seed))
     return Plane(x, u, v, window(radius, side).to(x))
 
 

@@ -57,11 +57,11 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
 }
 
 
-def norm_layer(kind: str, channels: int) -> nn.Module:
+def norm_layer(norm: str, channels: int) -> nn.Module:
     """A 2D norm layer: batch, double or none."""
-    if kind not in NORMS:
-        raise ValueError(f"norm is {kind!r}; choose one of {', '.join(NORMS)}")
-    return NORMS[kind](channels)
+    if norm not in NORMS:
+        raise ValueError(f"norm is {norm!r}; choose one of {', '.join(NORMS)}")
+    return NORMS[norm](channels)
 
 
 class Normalize(nn.Module):
@@ -76,27 +76,27 @@ class Normalize(nn.Module):
         return (x - self.mean) / self.std
 
 
-def shortcut(inside: int, outside: int, stride: int, kind: str) -> nn.Module:
+def shortcut(inside: int, outside: int, stride: int, norm: str) -> nn.Module:
     """The identity where shapes agree, else a 1x1 convolution and a norm."""
     if stride == 1 and inside == outside:
         return nn.Identity()
-    return nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=kind == "none"), norm_layer(kind, outside))
+    return nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=norm == "none"), norm_layer(norm, outside))
 
 
 class Residual(nn.Module):
     """Two 3x3 convolutions beside a shortcut, with a norm and an activation after each.  Source: He et al. 2016."""
 
-    def __init__(self, inside: int, outside: int, stride: int, kind: str, activation: str) -> None:
+    def __init__(self, inside: int, outside: int, stride: int, norm: str, activation: str) -> None:
         super().__init__()
-        bias = kind == "none"
+        bias = norm == "none"
         self.body = nn.Sequential(
             nn.Conv2d(inside, outside, 3, stride, 1, bias=bias),
-            norm_layer(kind, outside),
+            norm_layer(norm, outside),
             ACTIVATIONS[activation](),
             nn.Conv2d(outside, outside, 3, 1, 1, bias=bias),
-            norm_layer(kind, outside),
+            norm_layer(norm, outside),
         )
-        self.shortcut = shortcut(inside, outside, stride, kind)
+        self.shortcut = shortcut(inside, outside, stride, norm)
         self.activation = ACTIVATIONS[activation]()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -106,20 +106,20 @@ class Residual(nn.Module):
 class Bottleneck(nn.Module):
     """A 1x1, a 3x3 and a 1x1 convolution that widens four times, beside a shortcut.  Source: He et al. 2016."""
 
-    def __init__(self, inside: int, width: int, stride: int, kind: str, activation: str) -> None:
+    def __init__(self, inside: int, width: int, stride: int, norm: str, activation: str) -> None:
         super().__init__()
-        outside, bias = 4 * width, kind == "none"
+        outside, bias = 4 * width, norm == "none"
         self.body = nn.Sequential(
             nn.Conv2d(inside, width, 1, bias=bias),
-            norm_layer(kind, width),
+            norm_layer(norm, width),
             ACTIVATIONS[activation](),
             nn.Conv2d(width, width, 3, stride, 1, bias=bias),
-            norm_layer(kind, width),
+            norm_layer(norm, width),
             ACTIVATIONS[activation](),
             nn.Conv2d(width, outside, 1, bias=bias),
-            norm_layer(kind, outside),
+            norm_layer(norm, outside),
         )
-        self.shortcut = shortcut(inside, outside, stride, kind)
+        self.shortcut = shortcut(inside, outside, stride, norm)
         self.activation = ACTIVATIONS[activation]()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -97,6 +97,6 @@ def _assemble(
     return nn.Sequential(Normalize(mean, std), *stem, *blocks, GlobalMean(), nn.Linear(features, outputs))
 
 
-def _stem(channels: int, width: int, size: int, stride: int, kind: str, activation: str) -> tuple[nn.Module, ...]:
-    convolution = nn.Conv2d(channels, width, size, stride, size // 2, bias=kind == "none")
-    return convolution, norm_layer(kind, width), ACTIVATIONS[activation]()
+def _stem(channels: int, width: int, size: int, stride: int, norm: str, activation: str) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(channels, width, size, stride, size // 2, bias=norm == "none")
+    return convolution, norm_layer(norm, width), ACTIVATIONS[activation]()

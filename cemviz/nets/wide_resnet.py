@@ -10,13 +10,13 @@ from .layers import ACTIVATIONS, GlobalMean, Normalize, norm_layer
 class PreActivation(nn.Module):
     """A residual block whose norm and activation stand before each convolution.  Source: Zagoruyko & Komodakis 2016."""
 
-    def __init__(self, inside: int, outside: int, stride: int, kind: str, activation: str) -> None:
+    def __init__(self, inside: int, outside: int, stride: int, norm: str, activation: str) -> None:
         super().__init__()
-        bias = kind == "none"
-        self.before = nn.Sequential(norm_layer(kind, inside), ACTIVATIONS[activation]())
+        bias = norm == "none"
+        self.before = nn.Sequential(norm_layer(norm, inside), ACTIVATIONS[activation]())
         self.body = nn.Sequential(
             nn.Conv2d(inside, outside, 3, stride, 1, bias=bias),
-            norm_layer(kind, outside),
+            norm_layer(norm, outside),
             ACTIVATIONS[activation](),
             nn.Conv2d(outside, outside, 3, 1, 1, bias=bias),
         )

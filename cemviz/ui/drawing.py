@@ -6,7 +6,8 @@ from typing import Any
 
 from ..backend.checks import BadInput
 from ..backend.jobs import Waiting
-from ..backend.landscape import MOST_MODELS, LandscapeRequest, Panel, landscape, precomputed
+from ..backend.landscape import MOST_MODELS, Missing, Panel, landscape, precomputed
+from ..backend.requests import LandscapeRequest
 from ..backend.studio import Studio
 from . import words_landscape as say
 from .controls import STOPPED, Session
@@ -40,10 +41,10 @@ def draw(studio: Studio, held: Session, request: LandscapeRequest) -> Iterator[s
                         yield item
                 elif isinstance(item, Waiting):
                     yield str(item)
-                elif "missing" in item:
-                    notes.append(f"**{item['model']}** is not shown. {item['missing']}")
+                elif isinstance(item, Missing):
+                    notes.append(f"**{item.model}** is not shown. {item.why}")
                 else:
-                    yield f"{item['model']}: {item['done']} of {item['of']} points"
+                    yield f"{item} points"
         if stop.is_set():
             notes.append(STOPPED)
         if not panels:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..backend.landscape import QUANTITIES, Panel
+from ..backend.kinds import KINDS
+from ..backend.landscape import Panel
 from .plots_playground import typed
 
 LEVELS = {"relative": "relative to the image", "raw": "raw"}
@@ -29,14 +30,14 @@ class Levels:
 
     Attributes:
         energy: joint or marginal.
-        kind: key of LEVELS.
+        mode: key of LEVELS.
         low, high: ends of the colour scale, nats.
         step: between two contour lines, nats.
-        of: kind of the models, key of QUANTITIES.
+        of: kind of the models, key of KINDS.
     """
 
     energy: str
-    kind: str
+    mode: str
     low: float
     high: float
     step: float
@@ -44,25 +45,25 @@ class Levels:
 
     def zero(self, panel: Panel) -> float:
         """What is taken off this panel's energies: that of the image, or nothing."""
-        return panel.here(self.energy) if self.kind == "relative" else 0.0
+        return panel.here(self.energy) if self.mode == "relative" else 0.0
 
     @property
     def name(self) -> str:
         """Of the quantity, e.g. E(x, y) - E(image, y)."""
-        energy = QUANTITIES[self.of][self.energy]
-        return f"{energy} − {energy.replace('x', 'image', 1)}" if self.kind == "relative" else energy
+        energy = KINDS[self.of].view.energies[self.energy]
+        return f"{energy} − {energy.replace('x', 'image', 1)}" if self.mode == "relative" else energy
 
 
-def shared(panels: Sequence[Panel], energy: str, kind: str) -> Levels:
+def shared(panels: Sequence[Panel], energy: str, mode: str) -> Levels:
     """One scale for all panels, so that equal colours mean equal energies, with 8 to 20 lines at round numbers."""
-    zeros = [panel.here(energy) if kind == "relative" else 0.0 for panel in panels]
+    zeros = [panel.here(energy) if mode == "relative" else 0.0 for panel in panels]
     low = min(float(p.grids[energy].min()) - z for p, z in zip(panels, zeros, strict=True))
     high = max(float(p.grids[energy].max()) - z for p, z in zip(panels, zeros, strict=True))
     high = max(high, low + 1e-3)  # a constant energy is one colour
     rough = (high - low) / 20
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(k * power for k in (1, 2, 5, 10) if k * power >= 0.999 * rough)
-    return Levels(energy, kind, low, high, step, panels[0].kind)
+    return Levels(energy, mode, low, high, step, panels[0].kind)
 
 
 def surface(panel: Panel, levels: Levels, directions: str, at: tuple[float, float] | None = None) -> str:
@@ -147,11 +148,7 @@ def legend(levels: Levels) -> str:
     """The shared scale as HTML: what the colours, the lines and the marks mean.  Holds numbers and words of ours only."""
     bar = f"linear-gradient(to right, {', '.join(VIRIDIS)})"
     marks = f"A thin line every {levels.step:g} nats; <b>thick line</b>: as low as the image; ★ the image; ✕ lowest point."
-    raw = {
-        "classifier": "Logits have no common zero: compare shapes, not levels.",
-        "encoder": "f is a cosine over τ: encoders of one τ share their levels.",
-    }
-    note = "0 is the image." if levels.kind == "relative" else raw[levels.of]
+    note = "0 is the image." if levels.mode == "relative" else KINDS[levels.of].view.zero
     digits = 1 if levels.high - levels.low > 5 else 2
     return (
         '<div style="display:grid;gap:4px;font-size:13px;line-height:1.4;color:var(--cem-ink)">'

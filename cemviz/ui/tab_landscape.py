@@ -6,9 +6,10 @@ from typing import Any
 import gradio as gr
 
 from ..backend import assets
-from ..backend.landscape import MOST_MODELS, QUANTITIES, LandscapeRequest, point
+from ..backend.kinds import KINDS
+from ..backend.landscape import MOST_MODELS, point
 from ..backend.presets import LANDSCAPE, lacking, playable
-from ..backend.readings import ITSELF
+from ..backend.requests import SELF, LandscapeRequest
 from ..backend.studio import Studio
 from . import words_landscape as say
 from .controls import HEAVY, LIGHT, STOPPED, Changes, Session, Stories, Tab, guarded, guarded_stream
@@ -21,7 +22,7 @@ DIRECTIONS = {"random": "random × random (JEAT Fig. 2)", "adversarial": "advers
 
 def build(session: gr.State, studio: Studio) -> Tab:
     """Controls, panels and the point looked at."""
-    known = {name: card for name, card in studio.cards().items() if card.kind in QUANTITIES}
+    known = {name: card for name, card in studio.cards().items() if say.viewable(card)}
     some = next(iter(known.values()), None)
     first = say.pair(known, "mnist") or (say.pair(known, some.data, some.kind) if some else [])
     data = known[first[0]].data if first else "mnist"
@@ -29,7 +30,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
     start = next((v for v in ("grid:4", "grid:0", "gallery:0") if v in dict(pictures).values()), "test")
 
     def drawable() -> list[str]:
-        return [name for name, card in studio.cards().items() if card.kind in QUANTITIES]
+        return [name for name, card in studio.cards().items() if say.viewable(card)]
 
     def stories() -> list[tuple[str, str]]:
         return [(preset.title, key) for key, preset in playable(LANDSCAPE, studio.cards()).items()]
@@ -55,7 +56,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
                 elem_id="land-index",
             )  # fmt: skip
             anchor = gr.Dropdown(
-                say.anchors(data), value=ITSELF, label="anchor x′", info="of encoders: what x is paired with", interactive=True,
+                say.anchors(data), value=SELF, label="anchor x′", info="of encoders: what x is paired with", interactive=True,
                 visible=False, elem_id="land-anchor",
             )  # fmt: skip
             other = gr.Number(
@@ -63,7 +64,11 @@ def build(session: gr.State, studio: Studio) -> Tab:
                 elem_id="land-other",
             )  # fmt: skip
             energy = gr.Radio(
-                _named(QUANTITIES["classifier"]), value="joint", label="energy", interactive=True, elem_id="land-energy"
+                _named(KINDS["classifier"].view.energies),
+                value="joint",
+                label="energy",
+                interactive=True,
+                elem_id="land-energy",
             )
             directions = gr.Radio(_named(DIRECTIONS), value="random", label="directions", interactive=True, elem_id="land-dirs")
             levels = gr.Radio(_named(LEVELS), value="relative", label="levels", interactive=True, elem_id="land-levels")
@@ -146,15 +151,16 @@ def build(session: gr.State, studio: Studio) -> Tab:
         of = of if of in chosen else chosen[0]
         cards = studio.cards()
         kind_of = cards[of].kind if of in cards else "classifier"
-        pairs = kind_of == "encoder"
+        view = KINDS[kind_of].view
+        pairs = view.paired
         of_data = cards[of].data if of in cards else data
         fitted = {
-            intro: say.STORY[kind_of],
+            intro: say.STORY.get(kind_of, ""),
             waiting: prose(key, chosen),
             image: gr.update(choices=say.choices(of_data)),
             anchor: gr.update(choices=say.anchors(of_data), visible=pairs),
             other: gr.update(visible=pairs and paired == "test"),
-            energy: gr.update(choices=_named(QUANTITIES[kind_of])),
+            energy: gr.update(choices=_named(view.energies)),
             index: gr.update(visible=name == "test"),
             plane: gr.update(value=of, visible=request.directions == "adversarial"),
         }
@@ -194,7 +200,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
         offered = say.choices(now)
         return changes | {
             image: gr.Dropdown(choices=offered, value=offered[0][1]),
-            anchor: gr.Dropdown(choices=say.anchors(now), value=ITSELF),
+            anchor: gr.Dropdown(choices=say.anchors(now), value=SELF),
             radius: assets.RADIUS.get(now, 3.0),
         }
 

@@ -5,10 +5,13 @@ from typing import Any
 
 import gradio as gr
 
-from ..backend.attacked import FACTORS, MOST_SHOWN, SOURCES, Attacked, AttackedRequest, attacked, fitting
+from ..backend.attacked import FACTORS, Attacked, attacked, fitting
 from ..backend.checks import BadInput
 from ..backend.jobs import Waiting
-from ..backend.robustness import COLUMNS, MOST_IMAGES, MOST_MODELS, NORMS, Rates, RobustnessRequest, ready, robustness
+from ..backend.kinds import KINDS
+from ..backend.requests import NORMS, SOURCES, AttackedRequest, RobustnessRequest
+from ..backend.robustness import COLUMNS, MOST_MODELS, Rates, ready, robustness
+from ..backend.store import Card
 from ..backend.studio import Studio
 from . import words_robustness as say
 from .controls import EXPECTED, HEAVY, LIGHT, Changes, Session, Tab, guarded, guarded_stream
@@ -42,12 +45,17 @@ def measure(studio: Studio, held: Session, request: RobustnessRequest) -> Iterat
             elif isinstance(item, Waiting):
                 yield str(item)
             else:
-                said = f" after {item['done']} of {item['of']} parts"
-                yield f"{item['model']}: {item['doing']}, {item['done']} of {item['of']} parts"
+                said = f" after {item.done} of {item.of} parts"
+                yield f"{item} parts"
         if stop.is_set():
             yield f"Stopped{said}. Models that were done are shown."
     finally:
         stop.set()
+
+
+def classifying(studio: Studio) -> dict[str, Card]:
+    """The stored models that have an accuracy."""
+    return {name: card for name, card in studio.cards().items() if card.kind in KINDS and KINDS[card.kind].classifies}
 
 
 def follow(studio: Studio, chosen: list[str]) -> list[str]:
@@ -57,7 +65,7 @@ def follow(studio: Studio, chosen: list[str]) -> list[str]:
         return chosen
     now = cards[chosen[-1]].data
     kept = [name for name in chosen if cards[name].data == now]
-    others = say.pair({name: card for name, card in cards.items() if card.kind == "classifier"}, now)
+    others = say.pair(classifying(studio), now)
     return [*kept, *(name for name in others if name not in kept)][:MOST_MODELS]
 
 
@@ -65,9 +73,9 @@ def build(session: gr.State, studio: Studio) -> Tab:
     """Controls, table, curve; controls and cards of single images."""
 
     def classifiers() -> list[str]:
-        return [name for name, card in studio.cards().items() if card.kind == "classifier"]
+        return list(classifying(studio))
 
-    cards = {name: card for name, card in studio.cards().items() if card.kind == "classifier"}
+    cards = classifying(studio)
     first = (say.pair(cards, "mnist") or say.pair(cards, next(iter(cards.values())).data if cards else ""))[:MOST_MODELS]
     one = next((name for name in (*FIRST, *first) if name in first), None)
     radius = cards[one].radius if one else 0.1
@@ -87,7 +95,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
                     value=[name for name in COLUMNS if name != "none"], label="attacks", elem_id="rob-attacks", **on,
                 )  # fmt: skip
                 norm, size = _threat("rob", radius)
-                count = gr.Number(200, label="test images", info=f"10 to {MOST_IMAGES}", precision=0, elem_id="rob-count", **on)
+                count = gr.Number(200, label="test images", info="10 to 2000", precision=0, elem_id="rob-count", **on)
                 seed = gr.Number(0, label="seed", info="of the random starts", precision=0, elem_id="rob-seed", **on)
                 over = gr.Checkbox(True, label="curve over ε", elem_id="rob-over", **on)
             with gr.Row():
@@ -117,9 +125,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
             label = gr.Dropdown([ALL, *labels], value=ALL, label="class", elem_id="rob-class", **on)
             with gr.Row():
                 start = gr.Number(0, label="first", info="of each class", precision=0, min_width=110, elem_id="rob-first", **on)
-                shown = gr.Number(
-                    6, label="images", info=f"1 to {MOST_SHOWN}", precision=0, min_width=110, elem_id="rob-shown", **on
-                )
+                shown = gr.Number(6, label="images", info="1 to 12", precision=0, min_width=110, elem_id="rob-shown", **on)
             own, ball = _threat("rob-look", radius)
             factor = gr.Dropdown(
                 [("as fits", 0), *((f"× {f}", f) for f in FACTORS)], value=0, label="differences", elem_id="rob-factor", **on

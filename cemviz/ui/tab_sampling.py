@@ -11,8 +11,10 @@ import gradio as gr
 from ..backend import export
 from ..backend.checks import MAX_CHAINS, MAX_STEPS, BadInput
 from ..backend.jobs import Waiting
+from ..backend.kinds import KINDS
 from ..backend.presets import SAMPLE, playable
-from ..backend.sampling import FEATURES, USUAL, Chains, SampleRequest, offered, sample, settings
+from ..backend.requests import FEATURES, SampleRequest
+from ..backend.sampling import Chains, offered, sample, settings
 from ..backend.studio import Studio
 from ..samplers import SAMPLERS, SETTINGS, suited
 from ..starts import STARTS
@@ -32,7 +34,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
     """Controls, player and downloads."""
 
     def sampled() -> list[str]:
-        return [name for name, card in studio.cards().items() if card.kind in USUAL]
+        return [name for name, card in studio.cards().items() if card.kind in KINDS]
 
     def others() -> list[tuple[str, str]]:
         return [("no comparison", NONE), *((name, name) for name in sampled())]
@@ -105,7 +107,9 @@ def build(session: gr.State, studio: Studio) -> Tab:
     def narrowed(a: str, by: str, b: str, other: str) -> Changes:
         """Menus that offer what fits the models; one that does not fit stays to be seen, and is refused when it runs."""
         cards = studio.cards()
-        changes: Changes = {features: gr.update(visible="encoder" in {cards[m].kind for m in (a, b) if m in cards})}
+        changes: Changes = {
+            features: gr.update(visible=any("features" in KINDS[cards[m].kind].asks for m in (a, b) if m in cards))
+        }
         for control, model, chosen in ((sampler_a, a, by), (sampler_b, b, other)):
             keys = offered(cards[model]) if model in cards else list(SAMPLERS)
             changes[control] = gr.update(choices=menu(keys if chosen in keys else [*keys, chosen]), value=chosen)
@@ -125,8 +129,8 @@ def build(session: gr.State, studio: Studio) -> Tab:
                         yield {status: str(item)}
                     elif isinstance(item, Chains):
                         done.append(item)
-                    elif item["k"] % 10 == 0:
-                        yield {status: f"{request.model}: step {item['k']} of {item['steps']}"}
+                    elif item.done % 10 == 0:
+                        yield {status: str(item)}
             if held.stops["sampling"].is_set():
                 yield {status: STOPPED}
                 return
@@ -166,11 +170,11 @@ def build(session: gr.State, studio: Studio) -> Tab:
         cards = studio.cards()
         changes: Changes = {}
         if by not in offered(cards[a]):
-            usual = USUAL[cards[a].kind]
+            usual = KINDS[cards[a].kind].usual
             by, key = usual["sampler"], "suited"
             changes = {start: usual["start"], count: usual["count"], setting: key}
         if b in cards and other not in offered(cards[b]):
-            other = USUAL[cards[b].kind]["sampler"]
+            other = KINDS[cards[b].kind].usual["sampler"]
         return changes | narrowed(a, by, b, other) | numbers(key, by, a)
 
     lengths = [alpha, eta, beta, steps]

@@ -7,8 +7,10 @@ import numpy as np
 from PIL import Image
 
 from ..backend import assets
-from ..backend.landscape import QUANTITIES, LandscapeRequest, Panel, Point
-from ..backend.readings import ITSELF
+from ..backend.kinds import KINDS
+from ..backend.landscape import Panel, Point
+from ..backend.requests import SELF, LandscapeRequest
+from ..backend.store import Card
 from ..backend.studio import Studio
 from ..backend.subjects import words
 from .numbers import minus
@@ -44,14 +46,15 @@ BY_CONSTRUCTION = """This image was drawn by {model}, so it lies near that model
 evidence about real images."""
 
 
-USUAL = {"classifier": ("standard", "at"), "encoder": ("simclr", "uat")}
-"""By kind of model: a net trained without attacks, and one trained with them."""
+def viewable(card: Card) -> bool:
+    """Whether there is a landscape of this model."""
+    return card.kind in KINDS and KINDS[card.kind].view is not None
 
 
 def pair(known: dict[str, Any], data: str, kind: str = "classifier") -> list[str]:
     """The models to begin with: a data set's net trained without attacks and with them, else its first two of the kind."""
-    of = [name for name, card in known.items() if card.data == data and card.kind == kind]
-    return [name for name in (f"{data}-{recipe}" for recipe in USUAL[kind]) if name in of] or of[:2]
+    of = [name for name, card in known.items() if (card.data, card.kind) == (data, kind)]
+    return [name for name in (f"{data}-{recipe}" for recipe in KINDS[kind].contrast) if name in of] or of[:2]
 
 
 def choices(data: str) -> list[tuple[str, str]]:
@@ -68,13 +71,14 @@ def choices(data: str) -> list[tuple[str, str]]:
 
 def anchors(data: str) -> list[tuple[str, str]]:
     """Images to offer for an anchor."""
-    return [("the image itself", ITSELF), *((title.removesuffix(", precomputed"), key) for title, key in choices(data))]
+    return [("the image itself", SELF), *((title.removesuffix(", precomputed"), key) for title, key in choices(data))]
 
 
 def caption(panel: Panel, energy: str) -> str:
     """A panel's numbers in a line, which is also what a screen reader gets of it."""
     shape = panel.shapes[energy]
-    digits = 1 if panel.kind == "classifier" else 2  # an encoder's energies span a few nats
+    view = KINDS[panel.kind].view
+    digits = view.digits
     lowest = "The image is the lowest point"
     if shape.offset:
         lowest = f"Lowest point {shape.depth:.{digits}f} nats below the image, {shape.offset:.1f} away"
@@ -82,7 +86,7 @@ def caption(panel: Panel, energy: str) -> str:
             lowest += " (at the edge: it may lie farther)"
     origin = ", precomputed" if panel.precomputed else ""
     return minus(
-        f"{lowest}. Range {shape.range:.{digits}f} nats. {QUANTITIES[panel.kind][energy]} of the image: "
+        f"{lowest}. Range {shape.range:.{digits}f} nats. {view.energies[energy]} of the image: "
         f"{panel.here(energy):.{digits}f}{origin}."
     )
 
@@ -91,7 +95,7 @@ def report(studio: Studio, request: LandscapeRequest, panels: list[Panel], energ
     """What is said under the panels: the mean over all precomputed images, since one is an anecdote; what a sample is."""
     cards = studio.cards()
     data = cards[request.models[0]].data
-    if panels[0].kind == "encoder":
+    if KINDS[panels[0].kind].view.paired:
         return _of_pairs(data, request, energy)
     if request.image.startswith("gallery:"):
         return BY_CONSTRUCTION.format(model=assets.gallery(data).model)
@@ -116,7 +120,7 @@ def _of_pairs(data: str, request: LandscapeRequest, energy: str) -> str:
     if energy == "marginal":
         others = "" if drawn is None else f" and {len(drawn.labels)} images of the gallery, drawn by {drawn.model}"
         return f"E(x) is against the anchor{others}: low where x looks like any of them."
-    if request.anchor == ITSELF:
+    if request.anchor == SELF:
         return (
             "The anchor is the image itself, so no point lies lower **by construction**. Compare how steeply E(x, x′) rises: "
             "where it is flat, small steps leave the features alone."
@@ -153,9 +157,8 @@ def told(found: Point) -> str:
         ]
         for row in found.rows
     ]
-    names = QUANTITIES[found.kind]
-    last = ("p(y | x)", "sees") if found.kind == "classifier" else ("p(x′ | x)", "most like")
-    heads = ("model", *(f"{names[energy]} (change)" for energy in ("joint", "marginal")), *last)
+    view = KINDS[found.kind].view
+    heads = ("model", *(f"{view.energies[energy]} (change)" for energy in ("joint", "marginal")), view.share, view.likeliest)
     body = "".join(
         f'<tr><th scope="row" style="padding-left:0">{name}</th>{"".join(f"<td>{v}</td>" for v in rest)}</tr>'
         for name, *rest in cells

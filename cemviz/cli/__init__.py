@@ -7,30 +7,35 @@ CEMVIZ_DEBUG=1 shows the traceback instead.
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .attacks import ATTACKS
-from .backend import assets, distributed, export, store
-from .backend.bench import BENCHES, bench
-from .backend.checks import BadInput, choice
-from .backend.device import choose
-from .backend.evaluate import METRICS, EvaluateRequest, evaluate, summary
-from .backend.experiments import EXPERIMENTS
-from .backend.play import PlayRequest, play
-from .backend.presets import LANDSCAPE, PLAY, SAMPLE
-from .backend.provenance import TrainRequest
-from .backend.reproduce import ReproduceRequest, as_text, reproduce
-from .backend.sampling import USUAL, Chains, SampleRequest, sample
-from .backend.studio import Studio
-from .backend.train import train, with_metric
-from .data.images import DATASETS, DataMissing
-from .dynamics import Diverged
-from .samplers import SAMPLERS
-from .training.precision import PRECISIONS
-from .training.recipes import RECIPES
+from ..attacks import ATTACKS
+from ..backend import assets, distributed, export, store
+from ..backend.bench import BENCHES, bench
+from ..backend.checks import BadInput, choice
+from ..backend.device import choose
+from ..backend.evaluate import METRICS, evaluate, summary
+from ..backend.experiments import EXPERIMENTS
+from ..backend.kinds import of
+from ..backend.play import play
+from ..backend.presets import LANDSCAPE, PLAY, SAMPLE
+from ..backend.provenance import TrainRequest
+from ..backend.reproduce import ReproduceRequest, as_text, reproduce
+from ..backend.requests import EvaluateRequest, PlayRequest, SampleRequest
+from ..backend.sampling import Chains, sample
+from ..backend.studio import Studio
+from ..backend.train import train, with_metric
+from ..backend.use_case import Step, follow
+from ..data.images import DATASETS, DataMissing
+from ..dynamics import Diverged
+from ..samplers import SAMPLERS
+from ..training.precision import PRECISIONS
+from ..training.recipes import RECIPES
+from .options import asks
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
 
@@ -102,67 +107,46 @@ def train_command(
             raise BadInput("set", f"--set is {change!r}; give field=value, such as --set lr=0.001")
         asked[key] = value
     chosen = choose(device)
-    last: dict[str, Any] = {}
+    done: dict[str, Any] = {}
     if note := distributed.advice():
         say(f"cemviz: {note}")
-    for last in train(TrainRequest(recipe, scale, out, seed, asked, data, resume, retry, precision), chosen):
-        terms = ", ".join(f"{k} {v:.4f}" for k, v in last["terms"].items())
-        line = f"step {last['step']}/{last['steps']}  {terms}  lr {last['lr']:.2e}  {last['left'] / 60:.1f} min left"
-        say(line, again=last["step"] % 100 != 0 and last["step"] != last["steps"])
+    for done in train(TrainRequest(recipe, scale, out, seed, asked, data, resume, retry, precision), chosen):
+        terms = ", ".join(f"{k} {v:.4f}" for k, v in done["terms"].items())
+        line = f"step {done['step']}/{done['steps']}  {terms}  lr {done['lr']:.2e}  {done['left'] / 60:.1f} min left"
+        say(line, again=done["step"] % 100 != 0 and done["step"] != done["steps"])
     distributed.leave()
     if not distributed.leads():
         return
-    result = {k: last[k] for k in ("model", "path", "steps", "seconds", "terms")}
-    if store.read_card(last["model"]).kind == "encoder":
-        say(f"an encoder's accuracies are those of a linear probe: train {recipe}-probe --set encoder={last['model']}")
+    result = {k: done[k] for k in ("model", "path", "steps", "seconds", "terms")}
+    card = store.read_card(done["model"])
+    if not of(card).classifies:
+        say(f"it has no accuracy of its own: {of(card).instead.format(name=card.name, recipe=recipe)}")
         return answer(result, as_json)
     for metric in ("accuracy", "robust"):
         say(f"measuring {metric} ...")
-        measured = _last(evaluate(EvaluateRequest(last["model"], metric, seed=seed, data=data), chosen))
-        with_metric(last["model"], metric, summary(measured))
+        measured = last(evaluate(Studio(chosen, data), EvaluateRequest(done["model"], metric, seed=seed)))
+        with_metric(done["model"], metric, summary(measured))
         result[metric] = measured["value"]
     answer(result, as_json)
 
 
 @app.command("evaluate")
-def evaluate_command(
-    model: Annotated[str, typer.Argument(help="A stored model, see `list`.")],
-    metric: Annotated[str, typer.Option(help=f"{', '.join(METRICS)}.")] = "accuracy",
-    attack: Annotated[str, typer.Option(help="An untargeted attack, see `list`.")] = "apgd",
-    norm: Annotated[str | None, typer.Option(help="l2 or linf (default: the card's).")] = None,
-    radius: Annotated[float | None, typer.Option(help="ε, or β of samples, in pixel units (default: the card's).")] = None,
-    steps: Annotated[int | None, typer.Option(help="K (default: the attack's, or the sampler's).")] = None,
-    count: Annotated[int | None, typer.Option(help="Number of test images (default: 1000, or 200 if slow).")] = None,
-    sampler: Annotated[
-        str | None, typer.Option(help="For is and fid, see `list` (default: rcs, or maxent of an encoder).")
-    ] = None,
-    start: Annotated[str, typer.Option(help="For is and fid: class-gaussian, gaussian, uniform or data.")] = "class-gaussian",
-    extractor: Annotated[str | None, typer.Option(help="For is and fid: inception or judge-NAME.")] = None,
-    seed: Seed = 0,
-    data: Data = None,
-    device: DeviceName = None,
-    as_json: Json = False,
-) -> None:
+@asks(EvaluateRequest, "model")
+def evaluate_command(request: EvaluateRequest, *, data: Data = None, device: DeviceName = None, as_json: Json = False) -> None:
     """Measure a stored model on its test images."""
-    request = EvaluateRequest(
-        model, metric, attack, norm, radius, steps, count, seed, data, sampler=sampler, start=start, extractor=extractor
-    )
-    answer(_last(evaluate(request, choose(device))), as_json)
+    answer(last(evaluate(Studio(choose(device), data), request)), as_json)
+
+
+def usual(given: dict[str, Any]) -> dict[str, Any]:
+    """Sampler, start and number of chains that suit the kind of model."""
+    return of(store.read_card(given["model"])).usual
 
 
 @app.command("sample")
+@asks(SampleRequest, "model", usual=usual)
 def sample_command(
-    model: Annotated[str, typer.Argument(help="A stored classifier or encoder, see `list`.")],
-    sampler: Annotated[str | None, typer.Option(help="See `list` (default: rcs, or maxent of an encoder).")] = None,
-    classes: Annotated[str, typer.Option(help="Names or numbers, commas between (default: all in turn).")] = "",
-    count: Annotated[int | None, typer.Option(help="Number of chains (default: 16, or 64 of an encoder).")] = None,
-    start: Annotated[str | None, typer.Option(help="class-gaussian, gaussian, uniform or data (default: of the kind).")] = None,
-    step: Annotated[float | None, typer.Option(help="α (default: as suits sampler and data).")] = None,
-    noise: Annotated[float | None, typer.Option(help="η.")] = None,
-    radius: Annotated[float | None, typer.Option(help="β; inf is no ball.")] = None,
-    steps: Annotated[int | None, typer.Option(help="K.")] = None,
-    features: Annotated[str, typer.Option(help="Of an encoder: projection or trunk.")] = "projection",
-    seed: Seed = 0,
+    request: SampleRequest,
+    *,
     out: Annotated[Path, typer.Option(help="Where to write: .png (last step), .gif (all steps) or .npz (all numbers).")] = Path(
         "samples.png"
     ),
@@ -172,31 +156,19 @@ def sample_command(
 ) -> None:
     """Sample from a stored model and write a picture."""
     writers = {".png": export.save_png, ".gif": export.save_gif, ".npz": export.save_npz}
-    choice("out", out.suffix, writers)
-    asked = tuple(part for part in classes.split(",") if part.strip())
-    given = {k: v for k, v in (("sampler", sampler), ("count", count), ("start", start)) if v is not None}
-    usual = USUAL.get(store.read_card(model).kind, {}) | given
-    request = SampleRequest(
-        model, classes=asked, step=step, noise=noise, radius=radius, steps=steps, seed=seed, features=features, **usual
-    )
-    chains: Chains | None = None
-    for item in sample(Studio(choose(device), data), request):
-        if isinstance(item, Chains):
-            chains = item
-        else:
-            say(f"step {item['k']}/{item['steps']}", again=True)
-    assert chains is not None  # the last item of a run that did not raise
-    writers[out.suffix](chains, out)
+    write = writers[choice("out", out.suffix.lower(), writers)]
+    chains: Chains = last(sample(Studio(choose(device), data), request))
+    write(chains, out)
     unknown = [None] * len(chains.asked)  # an encoder alone does not say what an image shows
     result = {
-        "model": model,
+        "model": request.model,
         "sampler": request.sampler,
         "settings": chains.settings,
-        "seed": seed,
+        "seed": request.seed,
         "out": str(out),
         "classes": [chains.card.classes[y] if chains.hinted else None for y in chains.asked],
         "predicted": unknown if chains.predicted is None else [chains.card.classes[y] for y in chains.predicted],
-        "energy": chains.series["crowding" if chains.card.kind == "encoder" else "joint"][-1].tolist(),
+        "energy": chains.energy.tolist(),
         "confidence": unknown if chains.confidence is None else chains.confidence.tolist(),
         "distance": chains.series["distance"][-1].tolist(),
     }
@@ -204,18 +176,10 @@ def sample_command(
 
 
 @app.command("play")
-def play_command(
-    preset: Annotated[str, typer.Argument(help=f"One of {', '.join(PLAY)}.")] = "maximin",
-    seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds of moves.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Stop after so many turns (default: the preset's).")] = None,
-    seed: Seed = 0,
-    as_json: Json = False,
-) -> None:
+@asks(PlayRequest, "preset")
+def play_command(request: PlayRequest, *, as_json: Json = False) -> None:
     """Play a 2D game of the playground without a page."""
-    result: dict[str, Any] = {}
-    for result in play(PlayRequest(preset, seconds, steps, seed)):
-        say(f"turn {result['steps']}: U {result['U']:.4f}, spurious {result['spurious']:.3f}", again=True)
-    answer(result, as_json)
+    answer(last(play(None, request)), as_json)
 
 
 @app.command("assets")
@@ -231,11 +195,11 @@ def assets_command(
     """Make what ships beside the models: class Gaussians, energy grids, samples the models drew, accuracy under attack."""
     result: dict[str, Any] = {}
     for step in assets.make(Studio(choose(device), data), dataset, root=data, only=tuple(only.split(","))):
-        if "path" in step or "skipped" in step:
+        if not isinstance(step, Step):
             result[step["asset"]] = step.get("path") or f"skipped: {step['skipped']}"
             say(f"{step['asset']}: {result[step['asset']]}")
         else:
-            say(f"{step['asset']}: {step['done']}/{step['of']}", again=True)
+            say(str(step), again=True)
     answer(result, as_json)
 
 
@@ -278,13 +242,13 @@ def bench_command(
     print(f"{result['chains']} chains, {result['steps']} steps, {result['rounds']} rounds, {result['device']}")
 
 
-def _last(results: Any) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for result in results:
-        if "done" in result:
-            so_far = f", {result['value']:.3f} so far" if "value" in result else ""
-            say(f"{result['done']}/{result['count']} images{so_far}", again=True)
-    return result
+def last(work: Iterator[Any]) -> Any:
+    """The last result of a use-case, with its steps on standard error."""
+
+    def tell(step: Step) -> None:
+        say(str(step), again=True)
+
+    return follow(work, tell)[-1]
 
 
 def main() -> None:

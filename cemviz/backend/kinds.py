@@ -1,0 +1,210 @@
+"""The kinds of models: what each one is, what it is asked for, and how it is read.
+
+A kind is one row of KINDS.  Menus, command line, page and refusals follow from the row; nothing else compares a kind.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..dynamics import State
+from ..nets.instances import Instances
+from ..samplers import Sampler
+from . import crowd, split
+from .checks import BadInput, article
+from .store import Card
+
+if TYPE_CHECKING:
+    from .sampling import Chains
+    from .studio import Studio
+
+
+class Record(Protocol):
+    """A sampler's energy that keeps, of each step, what page and files show."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The energy that the chains descend: (B, C, H, W) -> (B,)."""
+
+    def row(self, state: State) -> dict[str, Tensor]:
+        """The numbers of a step by name, each (B,)."""
+
+    def outcome(self, studio: "Studio", card: Card, x: Tensor) -> dict[str, Any]:
+        """What the last images are taken for: some of the fields of `sampling.Chains`, by name."""
+
+
+Begin = Callable[[nn.Module, Sampler, Tensor, Tensor, Tensor | None, str], Record]
+"""(net, sampler, asked classes, x0, reference images or None, key of FEATURES) -> the record of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A model read as a classifier, and the class that E(x, y) asks for.
+
+    Attributes:
+        net: (B, C, H, W) -> scores, (B, N).
+        y: scalar int64.
+        names: of the classes, N.
+    """
+
+    net: nn.Module
+    y: Tensor
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a landscape looks at models of a kind.
+
+    Attributes:
+        energies: joint and marginal -> name on screen.
+        share: what the probability of a table is of.
+        likeliest: how the table heads the likeliest class.
+        digits: of energies, after the point.
+        zero: what levels of two models have in common, in a sentence.
+        paired: E(x, y) is of a pair with an anchor image.
+        read: (net, card, label of the image, [(name, image)]) -> reading; the images are the anchor and others to tell it
+            from, each (C, H, W), and count only where `paired`.
+    """
+
+    energies: Mapping[str, str]
+    share: str
+    likeliest: str
+    digits: int
+    zero: str
+    paired: bool
+    read: Callable[[nn.Module, Card, int, list[tuple[str, Tensor]]], Reading]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A row of `KINDS`.
+
+    Attributes:
+        title: the noun, as in "an encoder".
+        usual: fields of a `SampleRequest` to begin with: sampler, start and count.
+        begin: what keeps a run of chains.
+        series: name -> title and unit of what a run keeps, in the order of the curves; the first is the chain's energy.
+        whole: series that hold one number for the whole batch.
+        summary: finished chains -> their outcome in a sentence.
+        hints: finished chains -> how each of them began, in words.
+        contrast: recipes that stand for training without attacks and with them.
+        asks: fields of a `SampleRequest` that count for this kind alone.
+        classifies: its scores are logits of its card's classes: it has an accuracy, attacks and Fisher scores.
+        instead: where it does not, what to do instead; {name} and {recipe} are the model's.
+        view: how a landscape looks at it, or None where there is none.
+        chunk: chains at a time where samples are measured; where a batch moves as one it decides what is drawn.
+    """
+
+    title: str
+    usual: dict[str, Any]
+    begin: Begin
+    series: dict[str, tuple[str, str]]
+    whole: tuple[str, ...]
+    summary: Callable[["Chains"], str]
+    hints: Callable[["Chains"], list[str]]
+    contrast: tuple[str, str]
+    classifies: bool
+    asks: tuple[str, ...] = ()
+    instead: str = ""
+    view: View | None = None
+    chunk: int = 100
+
+
+def _of_labels(net: nn.Module, card: Card, label: int, images: list[tuple[str, Tensor]]) -> Reading:
+    return Reading(net, torch.tensor(label, device=images[0][1].device), card.classes)
+
+
+def _of_pairs(net: nn.Module, card: Card, label: int, images: list[tuple[str, Tensor]]) -> Reading:
+    names, held = zip(*images, strict=True)
+    return Reading(Instances(net, torch.stack(held)), torch.tensor(0, device=held[0].device), names)
+
+
+KINDS: dict[str, Kind] = {
+    "classifier": Kind(
+        "classifier",
+        {"sampler": "rcs", "start": "class-gaussian", "count": 16},
+        split.begin,
+        split.SERIES,
+        (),
+        split.summary,
+        split.hints,
+        ("standard", "at"),
+        classifies=True,
+        view=View(
+            {"joint": "E(x, y)", "marginal": "E(x)"}, "p(y | x)", "sees", 1,
+            "Logits have no common zero: compare shapes, not levels.", False, _of_labels,
+        ),
+    ),
+    "encoder": Kind(
+        "encoder",
+        {"sampler": "maxent", "start": "gaussian", "count": 64},  # the batch is one system, which wants more members
+        crowd.begin,
+        crowd.SERIES,
+        ("entropy",),
+        crowd.summary,
+        crowd.hints,
+        ("simclr", "uat"),
+        classifies=False,
+        asks=("features",),
+        instead="evaluate its linear probe, {name}-probe, or train one with: "
+        "python -m cemviz train {recipe}-probe --set encoder={name}",
+        view=View(
+            {"joint": "E(x, x′)", "marginal": "E(x)"}, "p(x′ | x)", "most like", 2,
+            "f is a cosine over τ: encoders of one τ share their levels.", True, _of_pairs,
+        ),
+        chunk=250,
+    ),
+}  # fmt: skip
+
+
+def of(card: Card) -> Kind:
+    """The row of a model's kind.
+
+    Raises:
+        BadInput: a kind that is not in the table.
+    """
+    if card.kind not in KINDS:
+        known = ", ".join(KINDS)
+        raise BadInput("model", f"model {card.name!r} is of kind {card.kind!r}, which is unknown here; known are {known}")
+    return KINDS[card.kind]
+
+
+def classifier(card: Card, wanted: str, name: str = "model") -> Card:
+    """The card, if its model classifies.
+
+    Args:
+        wanted: what needs a classifier, in words.
+        name: of the field that chose the model.
+    Raises:
+        BadInput
+    """
+    kind = of(card)
+    if not kind.classifies:
+        instead = f": {kind.instead.format(name=card.name, recipe=card.recipe)}" if kind.instead else ""
+        raise BadInput(name, f"model {card.name!r} is {article(kind.title)}; {wanted} wants a classifier{instead}")
+    return card
+
+
+def alike(cards: Iterable[Card]) -> list[Card]:
+    """Models that can share a picture: all of one data set and one kind.
+
+    Raises:
+        BadInput: it names the first two that differ.
+    """
+    first, *others = cards
+    for card in others:
+        if card.data != first.data:
+            raise BadInput(
+                "models",
+                f"models are of one data set; {first.name!r} is of {first.data}, {card.name!r} of {card.data}: drop one",
+            )
+        if card.kind != first.kind:
+            raise BadInput(
+                "models",
+                f"models are of one kind: energies of labels and of pairs share no scale; {first.name!r} is "
+                f"{article(of(first).title)}, {card.name!r} {article(of(card).title)}: drop one",
+            )
+    return [first, *others]

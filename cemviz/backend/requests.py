@@ -1,0 +1,183 @@
+"""What may be asked: a request for each use-case, every field with its symbol, range and help."""
+
+from typing import Annotated
+
+from ..attacks import ATTACKS
+from ..samplers import SAMPLERS
+from ..starts import STARTS
+from .checks import MAX_CHAINS, MAX_SEED, MAX_STEPS, BadInput
+from .fields import Choice, Field, Number, request
+
+FEATURES = {"projection": "of the projection head", "trunk": "of the trunk"}
+"""Of an encoder, which features g(x) are; CEM does not say."""
+
+NORMS = {"l2": "L2", "linf": "L∞"}
+SELF = "self"
+"""As an anchor of a landscape: the image in the middle."""
+
+Model = Annotated[str, Field("model", "a stored model, see `list`")]
+Models = Annotated[tuple[str, ...], Field("models", "stored models of one data set and kind")]
+Seed = Annotated[int, Number("seed", "of every random draw", high=MAX_SEED, whole=True)]
+Norm = Annotated[str | None, Choice("norm", "l2 or linf (default: the card's)", table=NORMS)]
+Radius = Annotated[float | None, Number("radius", "of the attack, pixel units (default: the card's)", "ε", 0.001, 100)]
+
+
+@request
+class SampleRequest:
+    """Sample from a stored model; None takes what suits the kind of model, the sampler and the data.
+
+    Attributes:
+        classes: names or indices, given to the chains in turn; empty takes all of them in turn.
+        step, noise, radius, steps: alpha, eta, beta, K.
+        features: of an encoder, whose similarities count.
+    """
+
+    model: Model
+    sampler: Annotated[str, Choice("sampler", "see `list` (default: of the kind of model)", table=SAMPLERS)] = "rcs"
+    classes: Annotated[tuple[str | int, ...], Field("classes", "names or numbers, commas between (default: all in turn)")] = ()
+    count: Annotated[int, Number("chains", "how many (default: of the kind of model)", low=1, high=MAX_CHAINS, whole=True)] = 16
+    start: Annotated[str, Choice("start", "x₀ of the chains (default: of the kind of model)", table=STARTS)] = "class-gaussian"
+    step: Annotated[float | None, Number("step", "a step's length, pixel units", "α", high=100)] = None
+    noise: Annotated[float | None, Number("noise", "standard deviation per pixel", "η", high=10)] = None
+    radius: Annotated[float | None, Number("radius", "of the ball around x₀, pixel units, or inf", "β")] = None
+    steps: Annotated[int | None, Number("steps", f"updates, 0 to {MAX_STEPS}", "K", high=MAX_STEPS, whole=True)] = None
+    seed: Seed = 0
+    features: Annotated[str, Choice("features", "of an encoder: projection or trunk", table=FEATURES)] = "projection"
+
+
+@request
+class EvaluateRequest:
+    """Measure a stored model on test images, or its samples.
+
+    Attributes:
+        radius, steps: of the attack (ε, K), or of the chains (β, K) where samples are measured.
+        count: test images, from the start of the split, and samples; None takes what the metric says.
+        sampler, start: of metrics of samples.
+        extractor: inception or judge-NAME; None takes Inception where its weights are here, else the data set's judge.
+    """
+
+    model: Model
+    metric: Annotated[str, Choice("metric", "see `list`", table=lambda: _metrics())] = "accuracy"
+    attack: Annotated[str, Choice("attack", "an untargeted attack, see `list`", table=lambda: _untargeted())] = "apgd"
+    norm: Norm = None
+    radius: Annotated[float | None, Number("radius", "or β of samples, pixel units (default: the card's)", "ε")] = None
+    steps: Annotated[
+        int | None, Number("steps", "(default: the attack's, or the sampler's)", "K", low=0, high=10_000, whole=True)
+    ] = None
+    count: Annotated[
+        int | None, Number("count", "test images (default: 1000, or 200 if slow)", low=1, high=1_000_000, whole=True)
+    ] = None
+    seed: Seed = 0
+    sampler: Annotated[str | None, Choice("sampler", "of samples (default: of the kind of model)", table=SAMPLERS)] = None
+    start: Annotated[str, Choice("start", "of samples", table=STARTS)] = "class-gaussian"
+    extractor: Annotated[str | None, Field("extractor", "of samples: inception or judge-NAME")] = None
+
+
+@request
+class LandscapeRequest:
+    """Look at energies around an image; the defaults are those of the precomputed windows of MNIST.
+
+    Attributes:
+        models: one to four stored models of one kind and data set.
+        image: grid:I, test:I or gallery:I.
+        energy: the one a figure shows; both are computed.
+        directions: random (the same plane for all models) or adversarial (each model's own ascent, and the random one).
+        radius: half-width of the window, L2 in pixel units.
+        side: points along an edge, odd.
+        seed: of the random directions.
+        anchor: of encoders, x': "self" (the image itself), or another image.
+    """
+
+    models: Models
+    image: Annotated[str, Field("image", "grid:I, test:I or gallery:I")] = "grid:7"
+    energy: Annotated[str, Choice("energy", "joint or marginal", table=lambda: ("joint", "marginal"))] = "joint"
+    directions: Annotated[str, Choice("directions", "of the plane", table=lambda: ("random", "adversarial"))] = "random"
+    radius: Annotated[float, Number("radius of the window", "L2, pixel units", low=0.01, high=50)] = 6.0
+    side: Annotated[int, Number("side", "points along an edge, an odd number", low=3, high=101, whole=True)] = 41
+    seed: Seed = 0
+    anchor: Annotated[str, Field("anchor x′", "of encoders: what x is paired with")] = SELF
+
+    def __post_init__(self) -> None:
+        if self.side % 2 == 0:
+            raise BadInput("side", f"side is {self.side}; give an odd number from 3 to 101, so that the image lies on the grid")
+
+
+@request
+class RobustnessRequest:
+    """Measure accuracy under attacks; None takes each card's own.
+
+    Attributes:
+        models: stored classifiers of one data set.
+        attacks: accuracy without an attack always comes along.
+        norm, radius: one threat model for all.
+        count: test images, from the start of the split.
+        seed: of the random starts.
+        curve: measure the curve over the radius as well.
+    """
+
+    models: Models
+    attacks: Annotated[tuple[str, ...], Field("attacks")] = ("none", "fgsm", "pgd", "apgd", "energy")
+    norm: Norm = None
+    radius: Radius = None
+    count: Annotated[int, Number("test images", "from the start of the split", low=10, high=2000, whole=True)] = 200
+    seed: Seed = 0
+    curve: Annotated[bool, Field("curve over ε")] = True
+
+
+SOURCES = {"gallery": "drawn by a model (shipped)", "test": "test images"}
+
+
+@request
+class AttackedRequest:
+    """Look at images before and after every attack.
+
+    Attributes:
+        model: a stored classifier.
+        label: a class by name; None takes the classes in turn.
+        first: of each class, counted from 0.
+        count: images.
+        norm, radius: None takes the card's threat model.
+        seed: of the random starts.
+    """
+
+    model: Model
+    source: Annotated[str, Choice("images", "where they come from", table=SOURCES)] = "gallery"
+    label: Annotated[str | None, Field("class", "(default: all in turn)")] = None
+    first: Annotated[int, Number("first", "of each class", high=100_000, whole=True)] = 0
+    count: Annotated[int, Number("images", "how many", low=1, high=12, whole=True)] = 6
+    norm: Norm = None
+    radius: Radius = None
+    seed: Seed = 0
+
+
+@request
+class PlayRequest:
+    """Play a game without a page; None takes the preset's.
+
+    Attributes:
+        seconds: stop after so many seconds of moves.
+        steps: stop after so many turns.
+    """
+
+    preset: Annotated[str, Choice("preset", "see `list`", table=lambda: _presets())] = "maximin"
+    seconds: Annotated[float | None, Number("seconds", "stop after so many seconds of moves", high=86_400)] = None
+    steps: Annotated[
+        int | None, Number("steps", "stop after so many turns (default: the preset's)", low=1, high=1_000_000, whole=True)
+    ] = None
+    seed: Seed = 0
+
+
+def _metrics() -> list[str]:
+    from .evaluate import METRICS  # the rows hold functions that take these requests
+
+    return list(METRICS)
+
+
+def _untargeted() -> list[str]:
+    return [name for name, row in ATTACKS.items() if not row.targeted]
+
+
+def _presets() -> list[str]:
+    from .presets import PLAY  # its stories are made of these requests
+
+    return list(PLAY)

@@ -1,0 +1,68 @@
+"""The command line of a request: its fields become a command's arguments and options."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import typer
+
+from ..backend.fields import Field, fields_of
+
+Usual = Callable[[dict[str, Any]], Mapping[str, Any]]
+"""Fields as given -> further fields, for those that nobody gave."""
+
+
+def asks(kind: type, *arguments: str, usual: Usual = lambda given: {}) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let a command take a request: `command(request, ...)`, with an option for every field of the request.
+
+    Args:
+        kind: a request, see `backend.fields`.
+        arguments: fields that are written without a name.
+        usual: what stands for fields that were not given where the request's own defaults depend on others.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command).parameters.values())[1:]
+        asked = [_parameter(kind, f.name, f.name in arguments) for f in fields(kind) if f.name in fields_of(kind)]
+
+        def run(**values: Any) -> None:
+            given = {p.name: _parts(kind, p.name, values.pop(p.name)) for p in asked}
+            given = {name: value for name, value in given.items() if value is not None}
+            command(kind(**usual(given) | given), **values)
+
+        run.__signature__ = inspect.Signature([*asked, *own])  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in [*asked, *own]}
+        run.__doc__, run.__name__ = command.__doc__, command.__name__
+        return run
+
+    return decorate
+
+
+def _parameter(kind: type, name: str, positional: bool) -> inspect.Parameter:
+    """A field as a parameter whose annotation typer reads; an option that is not given is None."""
+    about: Field = fields_of(kind)[name]
+    default = next(f.default for f in fields(kind) if f.name == name)
+    plain = next(t for t in _types(kind, name) if t is not type(None))
+    plain = str if get_origin(plain) is tuple else plain
+    if positional:
+        annotation: Any = Annotated[plain, typer.Argument(help=about.help, show_default=default is not MISSING)]
+        given = inspect.Parameter.empty if default is MISSING else default
+    else:
+        words = f"{about.symbol}: {about.help}" if about.symbol else about.help or about.title
+        if default not in (None, MISSING, ()) and "(default" not in words:
+            words += f" (default: {default})"
+        annotation, given = Annotated[plain | None, typer.Option(help=words, show_default=False)], None
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=given, annotation=annotation)
+
+
+def _types(kind: type, name: str) -> tuple[Any, ...]:
+    hint = get_type_hints(kind)[name]
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
+def _parts(kind: type, name: str, value: Any) -> Any:
+    """The parts of a text with commas, where the field holds several values."""
+    several = any(get_origin(t) is tuple for t in _types(kind, name))
+    return tuple(part for part in value.split(",") if part.strip()) if several and isinstance(value, str) else value
