@@ -17,7 +17,7 @@ from cemviz.dynamics import Dynamics
 from cemviz.nets import build
 from cemviz.training import recipe, recipes, supervised
 from cemviz.ui import controls, views
-from cemviz.ui.words_sampling import summary
+from cemviz.ui.sampling.words import summary
 
 BLOCKS = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(), re.S)
 

@@ -18,9 +18,10 @@ from cemviz.backend.presets import LANDSCAPE, SAMPLE, lacking, models, playable
 from cemviz.backend.requests import NORMS, RobustnessRequest
 from cemviz.backend.robustness import COLUMNS, Rates
 from cemviz.backend.studio import Studio
-from cemviz.ui import tab_landscape, tab_robustness, tab_sampling, words_robustness
+from cemviz.ui import tab_landscape, tab_robustness, words_robustness
 from cemviz.ui.controls import Session
 from cemviz.ui.plots_robustness import curves, styles
+from cemviz.ui.sampling import tab as tab_sampling
 
 SHARES = {"none": 0.99, "pgd": 0.5}
 ROW = Rates("net-a", "abc", "l2", 2.0, ("l2", 2.0), 10, SHARES, ((0.0, 0.99), (2.0, 0.5), (4.0, 0.1)), (), 100, 3, True)

@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from cemviz.backend import store
+from cemviz.backend import script, store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.crowd import SERIES as CROWD_AXES
 from cemviz.backend.device import choose
@@ -21,11 +21,12 @@ from cemviz.dynamics import Dynamics
 from cemviz.nets import build
 from cemviz.samplers import SAMPLERS
 from cemviz.starts import STARTS
-from cemviz.ui import tab_sampling
 from cemviz.ui.controls import Session
-from cemviz.ui.tab_sampling import files, prose, read
+from cemviz.ui.sampling import handlers
+from cemviz.ui.sampling import tab as tab_sampling
+from cemviz.ui.sampling.handlers import files, prose, read
+from cemviz.ui.sampling.words import OWN, payload, summary
 from cemviz.ui.views import Panel, player_payload
-from cemviz.ui.words_sampling import OWN, payload, summary
 
 CONTROLS = ["mnist-at", "rcs", "none", "rcs", "uniform", "3, 7", 4, 0.5, 0.01, "6", 20, 1, "projection"]
 
@@ -170,18 +171,16 @@ def test_a_page_refuses_more_pictures_than_a_browser_unpacks():
 
 @pytest.fixture
 def tab(tmp_path, monkeypatch):
-    """The tab with a classifier and an encoder, and its handlers by name."""
+    """The tab with a classifier and an encoder, and its studio."""
     monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(tmp_path))
     monkeypatch.setenv("CEMVIZ_DATA", str(tmp_path))
     for name in ("mnist-at", "mnist-jeat"):
         store.write_card(replace(chains().card, name=name))
     args = {"width": 4, "depth": 1, "norm": "none", "projection": [4]}
     store.save(build("encoder", **args), replace(crowd().card, name="mnist-uat", net="encoder", net_args=args))
-    with gr.Blocks() as blocks:
-        built = tab_sampling.build(gr.State(Session()), Studio(choose("cpu")))
-    closures = [getattr(fn.fn, "__closure__", None) or () for fn in blocks.fns.values()]
-    inner = [cell.cell_contents for closure in closures for cell in closure if callable(cell.cell_contents)]
-    return built, {fn.__name__: fn for fn in inner}
+    studio = Studio(choose("cpu"))
+    with gr.Blocks():
+        return tab_sampling.build(gr.State(Session()), studio), studio
 
 
 def named(changes) -> dict:
@@ -189,19 +188,21 @@ def named(changes) -> dict:
 
 
 def test_an_encoder_brings_its_samplers_numbers_start_and_number_of_chains(tab):
-    _, handlers = tab
-    told = named(handlers["followed"]("cem", "mnist-uat", "rcs", "none", "rcs"))
-    assert told["samp-sampler-a"]["value"] == "maxent" and told["samp-start"] == "gaussian" and told["samp-count"] == 64
-    assert [key for _, key in told["samp-sampler-a"]["choices"]] == ["maxent", "pgd", "langevin-pairs"]
-    assert (told["samp-alpha"], told["samp-steps"], told["samp-beta"]) == (0.7, 30, "inf") and told["samp-features"][
-        "visible"
-    ] is True
-    kept = named(handlers["followed"]("suited", "mnist-uat", "pgd", "mnist-at", "pgd"))
-    assert kept["samp-sampler-a"]["value"] == "pgd" and "samp-count" not in kept  # it fitted; the visitor's numbers stay
-    assert kept["samp-sampler-b"]["value"] == "rcs"
-    back = named(handlers["followed"]("suited", "mnist-at", "pgd", "none", "rcs"))
-    assert (back["samp-sampler-a"]["value"], back["samp-count"], back["samp-start"]) == ("rcs", 16, "class-gaussian")
-    assert back["samp-features"]["visible"] is False
+    _, studio = tab
+
+    def chosen(setting, a, by_a, b, by_b):
+        return handlers.followed(studio, Session(), setting=setting, a=a, by_a=by_a, b=b, by_b=by_b)
+
+    fitted = chosen("cem", "mnist-uat", "rcs", "none", "rcs")
+    assert fitted["by_a"]["value"] == "maxent" and fitted["start"] == "gaussian" and fitted["count"] == 64
+    assert [key for _, key in fitted["by_a"]["choices"]] == ["maxent", "pgd", "langevin-pairs"]
+    assert (fitted["alpha"], fitted["steps"], fitted["beta"]) == (0.7, 30, "inf") and fitted["features"]["visible"] is True
+    kept = chosen("suited", "mnist-uat", "pgd", "mnist-at", "pgd")
+    assert kept["by_a"]["value"] == "pgd" and "count" not in kept  # it fitted; the visitor's numbers stay
+    assert kept["by_b"]["value"] == "rcs"
+    back = chosen("suited", "mnist-at", "pgd", "none", "rcs")
+    assert (back["by_a"]["value"], back["count"], back["start"]) == ("rcs", 16, "class-gaussian")
+    assert back["features"]["visible"] is False
 
 
 def test_a_sampler_from_an_address_that_does_not_fit_is_shown_and_refused(tab):
@@ -227,16 +228,21 @@ def test_what_this_machine_lacks_stays_on_the_page(tab):
 
 @pytest.mark.parametrize(("key", "steps", "other"), [("maxent-pgd", 30, "pgd"), ("jeat-noise", 40, "jeat16")])
 def test_a_story_sets_every_number_of_its_runs(tab, key, steps, other):
-    _, handlers = tab
-    told = named(handlers["tell"](key))
-    assert (told["samp-steps"], told["samp-count"], told["samp-start"]) == (
-        steps,
-        SAMPLE[key].runs[0].count,
-        SAMPLE[key].runs[0].start,
+    run = SAMPLE[key].runs[0]
+    asked = handlers.tell(tab[1], Session(), story=key)
+    assert (asked["steps"], asked["count"], asked["start"]) == (steps, run.count, run.start)
+    assert asked["by_b"]["value"] == other and asked["setting"] == "suited"
+    assert (asked["features"]["visible"], asked["features"]["value"]) == (run.model == "mnist-uat", run.features)
+
+
+def test_every_control_in_the_address_is_one_of_the_tab_and_the_script_makes_the_picture_again(tab):
+    built, studio = tab
+    assert built.params.keys() == tab_sampling.NAMES.keys()
+    request = SampleRequest("mnist-at", "cs", ("ant",), 2, "uniform", 0.5, 0.0, math.inf, 1)
+    assert script.command(request) == (
+        "python -m cemviz sample mnist-at --sampler cs --classes ant --count 2 --start uniform --step 0.5 --noise 0.0 "
+        "--radius inf --steps 1"
     )
-    assert told["samp-sampler-b"]["value"] == other and told["samp-setting"] == "suited"
-    shown = SAMPLE[key].runs[0].model == "mnist-uat"
-    assert (told["samp-features"]["visible"], told["samp-features"]["value"]) == (shown, SAMPLE[key].runs[0].features)
 
 
 @pytest.mark.parametrize("key", SAMPLE)

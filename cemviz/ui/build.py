@@ -11,14 +11,15 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 
 from ..backend.studio import Studio
-from . import tab_equations, tab_landscape, tab_playground, tab_results, tab_robustness, tab_sampling, tab_training
+from . import tab_equations, tab_landscape, tab_playground, tab_results, tab_robustness, tab_training
 from .controls import LIGHT, Session, Tab
+from .sampling import tab as sampling_tab
 from .theme import CSS, HEAD, THEME
 
 TABS: dict[str, tuple[str, Any]] = {
     "playground": ("Playground", tab_playground),
     "landscape": ("Landscape", tab_landscape),
-    "sampling": ("Sampling", tab_sampling),
+    "sampling": ("Sampling", sampling_tab),
     "training": ("Training", tab_training),
     "robustness": ("Robustness", tab_robustness),
     "results": ("Results", tab_results),

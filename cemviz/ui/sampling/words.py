@@ -1,10 +1,10 @@
 """What the sampling tab says: explanations, the names of curves, and the outcome of runs, for the player and in words."""
 
-from ..backend import kinds
-from ..backend.sampling import Chains, reach
-from ..backend.studio import Studio
-from .numbers import minus
-from .views import Panel, player_payload
+from ...backend import kinds
+from ...backend.sampling import Chains, reach
+from ...backend.studio import Studio
+from ..numbers import minus
+from ..views import Panel, player_payload
 
 NOTHING = "There is no model here yet. Train one, for example with `python -m cemviz train mnist-at`, and reload the page."
 

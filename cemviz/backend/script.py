@@ -1,0 +1,54 @@
+"""The Python and the command line that make a picture again, from the request behind it."""
+
+import shlex
+from dataclasses import fields
+from typing import Any
+
+from .fields import as_python, changes
+from .requests import AttackedRequest, EvaluateRequest, LandscapeRequest, PlayRequest, RobustnessRequest, SampleRequest
+
+USES: dict[type, tuple[str, str]] = {
+    SampleRequest: ("sampling", "sample"),
+    EvaluateRequest: ("evaluate", "evaluate"),
+    LandscapeRequest: ("landscape", "landscape"),
+    RobustnessRequest: ("robustness", "robustness"),
+    AttackedRequest: ("attacked", "attacked"),
+    PlayRequest: ("play", "play"),
+}
+"""Request -> module and function of its use-case."""
+
+COMMANDS = {SampleRequest: "sample", EvaluateRequest: "evaluate", PlayRequest: "play"}
+"""Those of them that are commands; the first field is written without a name."""
+
+
+def python(*asked: Any) -> str:
+    """A script that runs these requests, all of one kind, and keeps their results."""
+    module, function = USES[type(asked[0])]
+    name = type(asked[0]).__name__
+    runs = "\n".join(f"results.append(follow({function}(studio, {as_python(each)})))" for each in asked)
+    return (
+        f"from cemviz.backend.{module} import {function}\nfrom cemviz.backend.requests import {name}\n"
+        "from cemviz.backend.studio import Studio\nfrom cemviz.backend.use_case import follow\n\n"
+        f"studio, results = Studio(), []\n{runs}\n"
+    )
+
+
+def command(asked: Any) -> str | None:
+    """The command line of a request; None where the use-case is no command."""
+    if type(asked) not in COMMANDS:
+        return None
+    first, given = fields(asked)[0].name, changes(asked)
+    words = [f"python -m cemviz {COMMANDS[type(asked)]}", shlex.quote(str(getattr(asked, first)))]
+    for name, value in given.items():
+        if name != first:
+            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            words.append(f"--{name.replace('_', '-')} {shlex.quote(text)}")
+    return " ".join(words)
+
+
+def shown(*asked: Any) -> str:
+    """Both, as one listing."""
+    commands = [line for each in asked if (line := command(each))]
+    return python(*asked) + (
+        "\n# or on the command line:\n" + "\n".join(f"#   {line}" for line in commands) if commands else ""
+    )

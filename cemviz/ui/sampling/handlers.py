@@ -1,0 +1,182 @@
+"""What the sampling tab does: plain functions of the controls' values, by name."""
+
+import math
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ...backend import export, script
+from ...backend.checks import MAX_STEPS, BadInput
+from ...backend.kinds import KINDS
+from ...backend.presets import SAMPLE, playable
+from ...backend.requests import SampleRequest
+from ...backend.sampling import Chains, offered, sample, settings
+from ...backend.studio import Studio
+from ...samplers import SAMPLERS, SETTINGS, suited
+from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..wiring import Changes, run, stop
+from . import words
+
+NONE, FIRST = "none", "robust-standard"
+LIMIT = 60.0
+"""Seconds a run may take on the page."""
+
+MAX_PICTURES = 40_000
+"""Chains times steps of a run: more than this a browser cannot unpack."""
+
+RUN = ("story", "a", "by_a", "b", "by_b", "start", "classes", "count", "alpha", "eta", "beta", "steps", "seed", "features")
+"""Controls that a run depends on."""
+
+SHOWN = ("prose", "player", "status", "script", "png", "gif", "npz", "by_a", "by_b", "features")
+"""What a run changes."""
+
+LENGTHS = ("alpha", "eta", "beta", "steps")
+
+
+def sampled(studio: Studio) -> list[str]:
+    """The stored models that chains can be drawn from."""
+    return [name for name, card in studio.cards().items() if card.kind in KINDS]
+
+
+def beside(studio: Studio) -> list[tuple[str, str]]:
+    """The same, and none."""
+    return [("no comparison", NONE), *((name, name) for name in sampled(studio))]
+
+
+def stories(studio: Studio) -> list[tuple[str, str]]:
+    """The stories whose models are here."""
+    return [(preset.title, key) for key, preset in playable(SAMPLE, sampled(studio)).items()]
+
+
+def menu(samplers: list[str]) -> list[tuple[str, str]]:
+    """Samplers as choices."""
+    return [(f"{key.upper()}: {SAMPLERS[key].source}", key) for key in samplers]
+
+
+def narrowed(studio: Studio, a: str, by_a: str, b: str, by_b: str) -> Changes:
+    """Menus that offer what fits the models; one that does not fit stays to be seen, and is refused when it runs."""
+    cards = studio.cards()
+    asks = {name for model in (a, b) if model in cards and cards[model].kind in KINDS for name in KINDS[cards[model].kind].asks}
+    changes: dict[str, Any] = {"features": gr.update(visible="features" in asks)}
+    for control, model, chosen in (("by_a", a, by_a), ("by_b", b, by_b)):
+        keys = offered(cards[model]) if model in cards else list(SAMPLERS)
+        changes[control] = gr.update(choices=menu(keys if chosen in keys else [*keys, chosen]), value=chosen)
+    return changes
+
+
+def go(studio: Studio, held: Session, *, story: str | None, **values: Any) -> Iterator[Changes]:
+    """Draw one run or two, which share starts and noise."""
+    yield narrowed(studio, *(values[name] for name in ("a", "by_a", "b", "by_b")))
+    asked = read(**values)
+    yield {"prose": prose(story, asked)}
+    work = chain.from_iterable(sample(studio, request) for request in asked)
+    done: list[Chains] = []
+    said = ""
+    try:
+        for item in run(studio, held, "sampling", work, title=f"Sampling from {values['a']}", limit=LIMIT * len(asked)):
+            if isinstance(item, Chains):
+                done.append(item)
+            elif item != said:
+                said = item
+                yield {"status": item}
+        if said == STOPPED:
+            return
+        yield {"player": words.payload(done), "status": words.summary(studio, done), "script": script.shown(*asked)}
+        yield dict(zip(("png", "gif", "npz"), files(held, done[0]), strict=True))  # packing them takes a moment
+    except EXPECTED as error:  # stays to be read when the message has gone
+        yield {"status": f"**Nothing was sampled:** {words_of(error)}."}
+        raise
+
+
+def tell(studio: Studio, held: Session | None, *, story: str) -> Changes:
+    """Set the controls as a story has them."""
+    chosen = SAMPLE[story]
+    a, b = chosen.runs[0], chosen.runs[-1] if len(chosen.runs) > 1 else None
+    dyn = settings(a, studio.cards()[a.model])
+    asked = {
+        "a": a.model, "by_a": a.sampler, "b": b.model if b else NONE, "by_b": b.sampler if b else a.sampler, "start": a.start,
+        "classes": ",".join(map(str, a.classes)), "count": a.count, "seed": a.seed, "setting": "suited",
+        "alpha": dyn.step, "eta": dyn.noise, "beta": f"{dyn.radius:g}", "steps": dyn.steps,
+    }  # fmt: skip
+    fitted = dict(narrowed(studio, *(asked[name] for name in ("a", "by_a", "b", "by_b"))))
+    return asked | {"prose": chosen.story} | fitted | {"features": fitted["features"] | {"value": a.features}}
+
+
+def numbers(studio: Studio, held: Session | None, *, setting: str, by_a: str, a: str) -> Changes:
+    """The named numbers, or those that suit sampler and data."""
+    dyn = suited(by_a, studio.cards()[a].shape) if setting == "suited" else SETTINGS[setting].dynamics
+    return {"alpha": dyn.step, "eta": dyn.noise, "beta": f"{dyn.radius:g}", "steps": dyn.steps}
+
+
+def followed(studio: Studio, held: Session, *, setting: str, a: str, by_a: str, b: str, by_b: str) -> Changes:
+    """Samplers that fit the models; for another kind of model A its usual start, number of chains and numbers too."""
+    cards = studio.cards()
+    changes: dict[str, Any] = {}
+    if by_a not in offered(cards[a]):
+        usual = KINDS[cards[a].kind].usual
+        by_a, setting = usual["sampler"], "suited"
+        changes = {"start": usual["start"], "count": usual["count"], "setting": setting}
+    if b in cards and by_b not in offered(cards[b]):
+        by_b = KINDS[cards[b].kind].usual["sampler"]
+    return {**changes, **narrowed(studio, a, by_a, b, by_b), **numbers(studio, held, setting=setting, by_a=by_a, a=a)}
+
+
+def halt(studio: Studio, held: Session) -> Changes:
+    """End the run."""
+    return {"status": STOPPED if stop(held, "sampling") else gr.skip()}
+
+
+def prose(key: str | None, asked: list[SampleRequest]) -> str:
+    """The words of a story, as long as what runs is what it sets: models, samplers, start, and its own numbers."""
+    runs = SAMPLE[key].runs if key in SAMPLE else ()
+
+    def same(request: SampleRequest, own: SampleRequest) -> bool:
+        lengths = ("step", "noise", "radius", "steps")
+        return (request.model, request.sampler, request.start) == (own.model, own.sampler, own.start) and all(
+            getattr(own, name) in (None, getattr(request, name)) for name in lengths
+        )
+
+    if len(runs) == len(asked) and all(map(same, asked, runs)):
+        return SAMPLE[key].story
+    return words.OWN if len(asked) > 1 else ""
+
+
+def read(
+    a: str, by_a: str, b: str, by_b: str, start: str, classes: str, count: float,
+    alpha: float, eta: float, beta: str, steps: float, seed: float, features: str,
+) -> list[SampleRequest]:  # fmt: skip
+    """The controls as one request or two that differ in model and sampler alone.
+
+    Raises:
+        BadInput: a number that is missing, or does not fit its field; more pictures than a page can show.
+    """
+    if not a:
+        raise BadInput("model A", words.NOTHING)
+    given = {"α": alpha, "η": eta, "β": str(beta or "").strip() or None, "K": steps, "seed": seed, "chains": count}
+    for symbol, value in given.items():
+        if value is None:
+            raise BadInput(symbol, f"{symbol} is empty; give a number{', or inf for no ball' if symbol == 'β' else ''}")
+    asked = tuple(part.strip() for part in (classes or "").split(",") if part.strip())
+    first = SampleRequest(a, by_a, asked, count, start, alpha, eta, given["β"], steps, seed, features)
+    if first.count * first.steps > MAX_PICTURES:
+        raise BadInput(
+            "chains",
+            f"{first.count} chains of {first.steps} steps are too many pictures for a page; give "
+            f"{math.floor(MAX_PICTURES / min(first.steps, MAX_STEPS))} chains",
+        )
+    return [first] if b == NONE else [first, replace(first, model=b, sampler=by_b)]
+
+
+def files(held: Session, chains: Chains) -> list[str]:
+    """The run as PNG, GIF and npz in a folder of the visitor's own, which goes with the session."""
+    folder = held.held.setdefault("files", tempfile.TemporaryDirectory(prefix="cemviz-"))
+    for old in Path(folder.name).iterdir():  # one run a visitor, not all that they ever made
+        old.unlink()
+    name = f"{chains.card.name}-{chains.request.sampler}-seed{chains.request.seed}"
+    writers = {"png": export.save_png, "gif": export.save_gif, "npz": export.save_npz}
+    return [str(write(chains, Path(folder.name) / f"{name}.{suffix}")) for suffix, write in writers.items()]

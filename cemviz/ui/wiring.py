@@ -1,0 +1,89 @@
+"""The events of a tab: handlers are plain functions of values by name, and never see a component.
+
+    wire = Wiring(session, studio, {"model": dropdown, "status": markdown, ...})
+    wire(run.click, handlers.draw, ["model"], ["status", "figure"], **HEAVY)
+
+A handler is `f(studio, session, **values) -> changes`, or a generator of them; changes are {name: new value or gr.update}.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+import gradio as gr
+
+from ..backend.jobs import Waiting
+from ..backend.studio import Studio
+from ..backend.use_case import Step
+from .controls import STOPPED, Session, guarded, guarded_stream
+
+Changes = Mapping[str, Any]
+Handler = Callable[..., Changes | Iterator[Changes]]
+
+
+class Wiring:
+    """Names for the components of a tab.
+
+    Attributes:
+        parts: name -> component.
+    """
+
+    def __init__(self, session: gr.State, studio: Studio, parts: Mapping[str, gr.components.Component]) -> None:
+        self.session, self.studio, self.parts = session, studio, dict(parts)
+
+    def __getitem__(self, names: Sequence[str]) -> list[gr.components.Component]:
+        """Components by name."""
+        return [self.parts[name] for name in names]
+
+    def bound(self, handler: Handler, inputs: Sequence[str]) -> Callable[..., Any]:
+        """The handler as gradio calls it: (session, *values) -> changes by component."""
+
+        def placed(changes: Changes) -> dict[Any, Any]:
+            return {self.parts[name]: value for name, value in changes.items()}
+
+        def given(values: tuple[Any, ...]) -> dict[str, Any]:
+            return dict(zip(inputs, values, strict=True))
+
+        if inspect.isgeneratorfunction(handler):
+
+            def stream(held: Session, *values: Any) -> Iterator[dict[Any, Any]]:
+                for changes in handler(self.studio, held, **given(values)):
+                    yield placed(changes)
+
+            return guarded_stream(stream)
+        return guarded(lambda held, *values: placed(handler(self.studio, held, **given(values))))
+
+    def __call__(self, triggers: Any, handler: Handler, inputs: Sequence[str], outputs: Sequence[str], **how: Any) -> Any:
+        """Let one or several events call a handler."""
+        together = triggers if isinstance(triggers, list) else [triggers]
+        return gr.on(together, self.bound(handler, inputs), [self.session, *self[inputs]], self[outputs], **how)
+
+    def first(self, handler: Handler, inputs: Sequence[str], outputs: Sequence[str]) -> tuple[Any, list[Any], list[Any]]:
+        """A handler as a tab's first view, see `controls.Tab`."""
+        return self.bound(handler, inputs), [self.session, *self[inputs]], self[outputs]
+
+
+def run(studio: Studio, held: Session, tab: str, work: Iterator[Any], *, title: str, limit: float) -> Iterator[Any]:
+    """Follow a use-case on the page: when the device is free, until it ends or the visitor presses Stop.
+
+    Yields:
+        what to say meanwhile, as str; every result as it is.
+    """
+    stop = held.stops[tab]
+    stop.clear()
+    try:
+        with closing(studio.jobs.run(work, title=title, limit=limit, stop=stop)) as items:
+            for item in items:
+                yield str(item) if isinstance(item, Step | Waiting) else item
+        if stop.is_set():
+            yield STOPPED
+    finally:
+        stop.set()  # nothing is at work
+
+
+def stop(held: Session, tab: str) -> bool:
+    """End what a tab has at work; tells whether there was anything."""
+    at_work = tab in held.stops and not held.stops[tab].is_set()
+    held.stops[tab].set()
+    return at_work
