@@ -236,7 +236,7 @@ def test_a_story_sets_every_number_of_its_runs(tab, key, steps, other):
 
 
 def test_every_control_in_the_address_is_one_of_the_tab_and_the_script_makes_the_picture_again(tab):
-    built, studio = tab
+    built, _ = tab
     assert built.params.keys() == tab_sampling.NAMES.keys()
     request = SampleRequest("mnist-at", "cs", ("ant",), 2, "uniform", 0.5, 0.0, math.inf, 1)
     assert script.command(request) == (

@@ -164,7 +164,8 @@ def changes(asked: Any) -> dict[str, Any]:
 
 def as_python(asked: Any) -> str:
     """A request as a line of Python."""
-    return f"{type(asked).__name__}({', '.join(f'{name}={value!r}' for name, value in changes(asked).items())})"
+    values = {name: 'float("inf")' if value == math.inf else repr(value) for name, value in changes(asked).items()}
+    return f"{type(asked).__name__}({', '.join(f'{name}={value}' for name, value in values.items())})"
 
 
 def schema(kind: type) -> dict[str, Any]:
