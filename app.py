@@ -5,6 +5,7 @@ import os
 
 from cemviz.backend.device import choose
 from cemviz.backend.studio import Studio
+from cemviz.data.images import root
 from cemviz.ui.build import LAUNCH, build
 
 
@@ -20,12 +21,16 @@ def main() -> None:
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     args = parser.parse_args()
     try:
+        root(args.data)  # a mistyped folder is said now, not when a visitor asks for an image
         studio = Studio(choose(args.device), args.data)
-    except ValueError as error:
+    except (ValueError, LookupError) as error:
         parser.error(str(error))
     hosted = "SPACE_ID" in os.environ  # a hosted space sets its own address and has no browser
     server = {} if hosted else {"server_name": args.host, "server_port": args.port, "inbrowser": not args.no_browser}
-    build(studio).launch(**LAUNCH, **server)
+    try:
+        build(studio).launch(**LAUNCH, **server)
+    except OSError as error:
+        raise SystemExit(f"cemviz: the page could not be opened ({error}); is the port in use? Give another: --port 7900") from None
 
 
 if __name__ == "__main__":

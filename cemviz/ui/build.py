@@ -9,6 +9,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is i
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from ..backend.studio import Studio
 from . import tab_equations, tab_landscape, tab_playground, tab_results, tab_robustness, tab_training
@@ -39,6 +41,7 @@ LAUNCH: dict[str, Any] = {
     "max_threads": 16,
     "state_session_capacity": 200,
     "share": False,
+    "app_kwargs": {"middleware": [Middleware(GZipMiddleware, minimum_size=2000, compresslevel=5)]},
 }
 
 INTRO = """# cemviz
