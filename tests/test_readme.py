@@ -1,4 +1,4 @@
-"""The README's commands and code run as they stand."""
+"""Commands and code of the README and of docs/ run as they stand, and what a command writes is current."""
 
 import re
 import shlex
@@ -9,10 +9,12 @@ import torch
 import typer
 from conftest import rand, toy_classifier
 
+from cemviz.backend import docs
 from cemviz.cli import app
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"-m cemviz (.+?)(?:\s+#.*|`.*)?$", "\n".join(re.split(r"`(?=python)", README)), re.M)
+ROOT = Path(__file__).parents[1]
+README, USING = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/USING.md"))
+COMMANDS = re.findall(r"-m cemviz (.+?)(?:\s+#.*|`.*)?$", "\n".join(re.split(r"`(?=python)", README + USING)), re.M)
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
@@ -36,7 +38,7 @@ def test_no_training_of_the_readme_replaces_a_model_that_ships(line):
 
 
 def test_the_code_runs_and_takes_a_classifier_of_one_s_own(monkeypatch, capsys):
-    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(Path(__file__).parents[1] / "checkpoints"))
+    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(ROOT / "checkpoints"))
     first, second = BLOCKS
     names: dict = {}
     exec(first, names)
@@ -45,3 +47,17 @@ def test_the_code_runs_and_takes_a_classifier_of_one_s_own(monkeypatch, capsys):
     shape, faults, accuracy = capsys.readouterr().out.splitlines()
     assert shape.startswith("torch.Size([10, 1, 28, 28]) tensor([0, 1, 2, 3") and faults == "[]"
     assert 0 <= float(re.search(r"[\d.]+", accuracy)[0]) < 1
+
+
+@pytest.mark.parametrize("name", docs.PAGES)
+def test_the_tables_of_docs_are_those_that_the_command_writes_now(name, monkeypatch):
+    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(ROOT / "checkpoints"))
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == docs.PAGES[name](), "run: python -m cemviz docs"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/USING.md", "docs/MODELS.md", "docs/EQUATIONS.md", "CONTRIBUTING.md"])
+def test_a_link_to_a_file_leads_to_one(page):
+    path = ROOT / page
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text(encoding="utf-8"))
+    missing = [link for link in links if not (path.parent / link).exists()]
+    assert not missing, f"{page} links to {missing}"

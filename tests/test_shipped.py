@@ -12,12 +12,10 @@ from cemviz.backend.evaluate import evaluate
 from cemviz.backend.experiments import EXPERIMENTS
 from cemviz.backend.reproduce import results, verdict
 from cemviz.backend.requests import EvaluateRequest, SampleRequest
-from cemviz.backend.robustness import within
 from cemviz.backend.sampling import Chains, sample
 from cemviz.backend.studio import Studio
 from cemviz.data import images
 from cemviz.metrics.robustness import logits
-from cemviz.nets import build, parameters
 from cemviz.training.recipes import recipe
 
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
@@ -130,24 +128,6 @@ def test_maxent_spreads_over_the_digits_where_pgd_collapses_from_the_same_uncond
     judge, _ = store.load("mnist-judge")  # a net that had no part in it
     read = logits(judge, torch.from_numpy(spread.final)).softmax(1)
     assert len(set(read.argmax(1)[read.amax(1) > 0.9].tolist())) >= 5
-
-
-def test_the_readme_tells_what_the_cards_tell():
-    table = (SHIPPED.parent / "README.md").read_text().split("<!-- models -->")[1].split("\n\n")[0]
-    rows = {cells[1].strip(" `"): cells for line in table.splitlines()[3:] if (cells := line.split("|"))}
-    assert list(rows) == NAMES
-    for name, (_, _, net, accuracy, robust, threat, command, _) in rows.items():
-        card = store.read_card(name)
-        weights = round(parameters(build(card.net, **card.net_args)) / 1000)
-        assert net.strip() == f"{card.net}, {weights}k weights"
-        assert threat.strip() == within(card.norm, card.radius).replace(", ε =", "")
-        assert command.strip(" `") == card.command.removeprefix("python -m cemviz ")
-        if card.kind == "encoder":
-            assert accuracy.strip() == f"see `{name}-probe`"
-            continue
-        for told, metric in ((accuracy, "accuracy"), (robust, "robust")):
-            value, spread = (100 * card.metrics[metric][key] for key in ("value", "spread"))
-            assert told.strip() == f"{value:.1f}% ± {spread:.1f}%"
 
 
 @pytest.mark.parametrize("target", EXPERIMENTS)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from ..attacks import ATTACKS
-from ..backend import assets, distributed, export, store
+from ..backend import assets, distributed, docs, export, store
 from ..backend.bench import BENCHES, bench
 from ..backend.checks import BadInput, choice
 from ..backend.device import choose
@@ -201,6 +201,12 @@ def assets_command(
         else:
             say(str(step), again=True)
     answer(result, as_json)
+
+
+@app.command("docs")
+def docs_command(out: Annotated[Path, typer.Option(help="Folder to write to.")] = docs.FOLDER, as_json: Json = False) -> None:
+    """Write the tables of docs/: the shipped models and the equations."""
+    answer(last(docs.write(out)), as_json)
 
 
 @app.command("reproduce")

@@ -1,0 +1,97 @@
+"""The long tables of docs/, written from what they are about: the shipped models and the equations.
+
+`python -m cemviz docs` writes them; a test holds that they are current.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..equations import EQUATIONS
+from ..nets import build, parameters
+from . import kinds, robustness, store
+from .store import Card
+from .use_case import Step
+
+FOLDER = Path(__file__).parents[2] / "docs"
+
+MODELS = """# The models that ship
+
+Made by `python -m cemviz docs` from the cards in `checkpoints/`. Shares of test images ± one standard error, one training seed;
+attacks are Auto-PGD of 100 steps on the cross-entropy with one random start, in the model's own threat model. A robust number
+compares only within one threat model.
+
+| model | net | accuracy | under attack | threat model | made by |
+|---|---|---|---|---|---|
+"""
+
+NOTES = """
+`flat` nets differ in their last layer only: it sees where things are instead of a mean over the picture. `simclr` and `uat` are
+encoders that never saw a label; their `-probe` is a linear layer on frozen features. Judges see samples for IS and FID and are
+never compared: one of a set was trained on noisy images and overlooks speckle, `clean` minds it. `cifar10-at`,
+`cifar10-standard` and CIFAR-10's judges were trained on one GPU, everything else on two CPU cores: `cifar10-jeat` and the
+encoders of CIFAR-10 are as far as 500 to 600 updates go.
+"""
+
+EQUATIONS_HEAD = """# The equations
+
+Made by `python -m cemviz docs`. Each row is one function and a check that computes both sides of the equation by two ways that
+share as little code as can be, in float64; the tab *Equations* of the page runs them live, with the code beside them.
+
+"""
+
+
+def models() -> str:
+    """The table of the stored models, as Markdown."""
+    rows = [_model(card) for card in store.cards().values()]
+    return MODELS + "".join(f"| {' | '.join(row)} |\n" for row in rows) + NOTES
+
+
+def _model(card: Card) -> tuple[str, ...]:
+    with torch.device("meta"):
+        weights = parameters(build(card.net, **card.net_args))
+    size = f"{weights / 1e6:.1f}M" if weights >= 1e6 else f"{weights / 1e3:.0f}k"
+    if kinds.of(card).classifies:
+        shares = tuple(_share(card.metrics.get(metric)) for metric in ("accuracy", "robust"))
+    else:
+        shares = (f"see `{card.name}-probe`", "see there")
+    command = card.command.removeprefix("python -m cemviz ")
+    net = f"{card.net}, {size} weights"
+    return f"`{card.name}`", net, *shares, robustness.within(card.norm, card.radius), f"`{command}`"
+
+
+def _share(measured: dict[str, Any] | None) -> str:
+    if measured is None:
+        return "not measured"
+    return f"{measured['value']:.1%} ± {measured['spread']:.1%} of {measured['count']:,}"
+
+
+def equations() -> str:
+    """The table of the equations, as Markdown."""
+    parts = [EQUATIONS_HEAD]
+    for row in EQUATIONS.values():
+        name = f"{row.function.__module__.removeprefix('cemviz.')}.{row.function.__qualname__}"
+        check = row.check(0)
+        parts.append(
+            f"## {row.number}: {row.title}\n\n$${row.latex}$$\n\n`{name}`; checked: `{check.left}` = `{check.right}` "
+            f"to {check.tolerance:.0e}.{f' {row.note}' if row.note else ''}\n\n"
+        )
+    return "".join(parts).rstrip() + "\n"
+
+
+PAGES = {"MODELS.md": models, "EQUATIONS.md": equations}
+
+
+def write(folder: Path = FOLDER) -> Iterator[Step | dict[str, Any]]:
+    """Write every page.
+
+    Yields:
+        a step a page, then {written: paths}.
+    """
+    for done, (name, text) in enumerate(PAGES.items()):
+        yield Step(done, len(PAGES), name)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text(), encoding="utf-8")
+    yield {"written": [str(folder / name) for name in PAGES]}
