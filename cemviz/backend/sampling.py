@@ -194,7 +194,7 @@ def sample(studio: Studio, request: SampleRequest) -> Iterator[dict[str, Any] | 
             refs = references(source.images, card, device, seed + 2) if sampler.given == "references" else None
             record = Crowd(net if request.features == "projection" else net.of_trunk, sampler, x0, refs)
         else:
-            record = Split(net, sampler.energy, asked, x0)
+            record = Split(net, sampler, asked, x0)
         pixels, rows = [], []
         # the noise has a source of its own: two samplers with one seed share their starts and their noise
         for state in descend(record, x0, dyn, generator=device.generator(seed + 1)):

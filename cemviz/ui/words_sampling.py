@@ -5,7 +5,6 @@ from collections import Counter
 import numpy as np
 
 from ..backend.sampling import Chains, reach
-from ..backend.split import CLIMBS
 from ..backend.studio import Studio
 from ..samplers import SAMPLERS
 from .numbers import minus
@@ -116,13 +115,10 @@ def summary(studio: Studio, runs: list[Chains]) -> str:
 
 def _of_labels(chains: Chains) -> str:
     sampler = SAMPLERS[chains.request.sampler]
-    a, b = CLIMBS[sampler.energy]
+    climbs = "climbs {:+g}·f_y {:+g}·logsumexp".format(*sampler.climbs) if sampler.climbs else sampler.title
     right = float((chains.predicted == chains.asked).mean())
     asked = f"{right:.0%} end in the asked class" if sampler.conditional else "no class asked"
-    return (
-        f"climbs {a:+g}·f_y {b:+g}·logsumexp ({sampler.source}): {asked}, mean confidence {np.mean(chains.confidence):.2f}, "
-        f"{_moved(chains)}."
-    )
+    return f"{climbs} ({sampler.source}): {asked}, mean confidence {np.mean(chains.confidence):.2f}, {_moved(chains)}."
 
 
 def _of_batch(chains: Chains) -> str:
