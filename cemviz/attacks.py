@@ -1,20 +1,29 @@
 """The attacks: an energy to descend, inside a ball around the clean image.
 
-A row fixes what is descended and how the steps are sized relative to the radius; norm and radius are the caller's threat model.
-FGSM is one full step, PGD several with a random start, the energy attack climbs E(x, y) alone, a targeted attack descends the
-target's cross-entropy.  Auto-PGD chooses its own steps and is a generator of its own that yields the same `State`.
+A row fixes what is descended, how the steps are sized relative to the radius, and the generator that takes them; norm and
+radius are the caller's threat model.  FGSM is one full step, PGD several with a random start, the energy attack climbs E(x, y)
+alone, a targeted attack descends the target's cross-entropy.  A row that is in no table may stand wherever a name may.
+
+The sign, once: energies are minimised everywhere, so that a row holds what its chain *descends*, and a `State` that energy;
+`climb` and `worst_of` take what is to be *raised*, and descend its negation.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .dynamics import DIRECTIONS, Diverged, Dynamics, Norm, State, ball, box, descend, per_sample, settle, slope
+from .adaptive import adam_pgd, auto_pgd
+from .draws import Generator
+from .dynamics import Dynamics, Norm, State, descend, per_sample, settle
 from .energies import Energy, Scored, conditional, joint, negated, on
+from .inputs import Scores, check_images, check_labels, check_mode, checked, row
 from .starts import near
+
+Run = Callable[..., Iterator[State]]
+"""(energy, x0, dyn, *, start, generator) -> states: `descend`, `auto_pgd`, `adam_pgd`."""
 
 
 def margin_ratio(f: Tensor, y: Tensor) -> Tensor:
@@ -47,9 +56,12 @@ class Attack:
         energy: of logits and a label; what the chain descends.
         steps: K where the caller names none.
         relative_step: alpha / radius where the caller names none.
+        climbs: what is raised, in symbols, for the page; empty where it has none.
         random_start: begin uniformly inside the ball (and the box) instead of at the image.
         targeted: the label given is the one to reach.
-        adaptive: Auto-PGD instead of fixed steps.
+        run: the generator that takes the steps.
+        shown: whether the page measures it, which it does for untargeted attacks alone.
+        column: its heading there; empty takes the title.
     """
 
     title: str
@@ -57,141 +69,163 @@ class Attack:
     steps: int
     relative_step: float
     source: str
+    climbs: str = ""
     random_start: bool = True
     targeted: bool = False
-    adaptive: bool = False
+    run: Run = descend
+    shown: bool = True
+    column: str = ""
 
+
+LOSS = "E(x, y) − E(x)"
 
 ATTACKS: dict[str, Attack] = {
-    "fgsm": Attack("FGSM", negated(conditional), 1, 1.0, "JEAT (2), (14)", random_start=False),
-    "pgd": Attack("PGD", negated(conditional), 20, 0.25, "CEM (8), A.1: 20 steps of ε/4"),
-    "energy": Attack("Energy attack", negated(joint), 20, 0.25, "JEAT (18)"),
-    "targeted": Attack("Targeted PGD", conditional, 20, 0.25, "CEM (13)", targeted=True),
-    "apgd": Attack("Auto-PGD (cross-entropy)", negated(conditional), 100, 2.0, "Croce & Hein 2020, Alg. 1", adaptive=True),
-    "apgd-dlr": Attack("Auto-PGD (margin ratio)", margin_ratio, 100, 2.0, "Croce & Hein 2020, (6)", adaptive=True),
-}
+    "fgsm": Attack("FGSM", negated(conditional), 1, 1.0, "JEAT (2), (14)", LOSS, random_start=False),
+    "pgd": Attack("PGD", negated(conditional), 20, 0.25, "CEM (8), A.1: 20 steps of ε/4", LOSS, column="PGD-20"),
+    "apgd": Attack(
+        "Auto-PGD (cross-entropy)", negated(conditional), 100, 2.0, "Croce & Hein 2020, Alg. 1", LOSS,
+        run=auto_pgd, column="Auto-PGD",
+    ),
+    "energy": Attack("Energy attack", negated(joint), 20, 0.25, "JEAT (18)", "E(x, y)"),
+    "targeted": Attack("Targeted PGD", conditional, 20, 0.25, "CEM (13)", "−[E(x, y) − E(x)]", targeted=True),
+    "apgd-dlr": Attack(
+        "Auto-PGD (margin ratio)", margin_ratio, 100, 2.0, "Croce & Hein 2020, (6)", "the margin ratio",
+        run=auto_pgd, shown=False,
+    ),
+    "adam": Attack(
+        "PGD with Adam", negated(conditional), 200, 1 / 30, "thesis 3.2.3, Table 3.1: 200 steps of .01 within L∞ .3", LOSS,
+        run=adam_pgd, shown=False,
+    ),
+}  # fmt: skip
 
 
-def threat(name: str, norm: Norm, radius: float, steps: int | None = None, step: float | None = None) -> Dynamics:
+def threat(attack: str | Attack, norm: Norm, radius: float, steps: int | None = None, step: float | None = None) -> Dynamics:
     """The numbers of an attack inside a threat model.
 
     Args:
-        name: key of ATTACKS.
+        attack: a row, or a key of ATTACKS.
         norm, radius: the ball, in units of the pixel range; the radius must be finite.
         steps, step: K and alpha; None takes the row's.
     Raises:
         KeyError, ValueError: unknown attack, or numbers out of range.
     """
-    if name not in ATTACKS:
-        raise KeyError(f"no attack {name!r}; choose one of {', '.join(ATTACKS)}")
+    chosen = row(attack, ATTACKS, Attack)
     if not math.isfinite(radius):
         raise ValueError(f"ε (radius) is {radius}; an attack needs a finite ball")
-    row = ATTACKS[name]
     return Dynamics(
-        steps=row.steps if steps is None else steps,
-        step=row.relative_step * radius if step is None else step,
+        steps=chosen.steps if steps is None else steps,
+        step=chosen.relative_step * radius if step is None else step,
         radius=radius,
         norm=norm,
         gradient="sign" if norm == "linf" else "unit",
     )
 
 
+def climb(
+    energy: Energy,
+    x: Tensor,
+    dyn: Dynamics,
+    *,
+    run: Run = descend,
+    start: Tensor | None = None,
+    generator: Generator | None = None,
+) -> Iterator[State]:
+    """Raise any energy within the ball around x, for instance a loss of several nets.
+
+    Args:
+        energy: what is raised, (B, *D) -> (B,): `on(net, conditional, y)` for a loss, or a sum of such.
+        x: centre of the ball, (B, *D).
+        dyn: from `threat`.
+        run: takes the steps.
+        start: where to begin; None draws a uniform point of the ball, x itself begins there.
+        generator: source of the random start, and of the noise where the dynamics have any.
+    Yields:
+        K + 1 states of the descent of -energy, |x_k - x| <= radius: their energy is minus what is raised.
+    Raises:
+        Diverged: energy or gradient is not finite.
+    """
+    if start is None:
+        start = near(x, dyn.radius, dyn.norm, dyn.bounds, generator=generator)
+    return run(negated(energy), x, dyn, start=start, generator=generator)
+
+
+def worst_of(
+    restarts: int, energy: Energy, x: Tensor, dyn: Dynamics, *, run: Run = descend, generator: Generator | None = None
+) -> State:
+    """The highest of several climbs from random points of the ball, image by image.
+
+    Args:
+        restarts: number of climbs, at least 1; the rest as in `climb`.
+    Returns:
+        the last state of the best climb of each image: its energy is minus what is raised, as in `climb`.
+    Raises:
+        ValueError: fewer than one restart.
+        Diverged
+    """
+    if restarts < 1:
+        raise ValueError(f"restarts is {restarts}; give at least 1")
+    *_, best = climb(energy, x, dyn, run=run, generator=generator)
+    for _ in range(restarts - 1):
+        *_, last = climb(energy, x, dyn, run=run, generator=generator)
+        better = last.energy < best.energy
+        kept = [torch.where(per_sample(better, a), a, b) for a, b in zip(last[1:], best[1:], strict=True)]
+        best = State(best.k, *kept)
+    return best
+
+
 def attack(
-    name: str, net: nn.Module, x: Tensor, y: Tensor, dyn: Dynamics, *, generator: torch.Generator | None = None
+    name: str | Attack, net: Scores, x: Tensor, y: Tensor, dyn: Dynamics, *, generator: Generator | None = None
 ) -> Iterator[State]:
     """Run an attack and yield its K + 1 states; the last x is the adversarial example, |x_K - x| <= radius always.
 
     Args:
-        name: key of ATTACKS.
+        name: a row, or a key of ATTACKS.
         net: classifier in eval mode, (B, C, H, W) -> (B, classes).
         x: clean images in [0, 1], (B, C, H, W).
         y: their labels, or the targets of a targeted attack, (B,) int64.
         dyn: from `threat`.
         generator: source of the random start.
+    Raises:
+        KeyError, ValueError: unknown attack, or images, labels or a net that are not as above.
+        Diverged: energy or gradient is not finite.
     """
-    row = ATTACKS[name]
-    run = auto_pgd if row.adaptive else descend
-    return run(on(net, row.energy, y), x, dyn, start=_start(row, x, dyn, generator))
+    chosen = row(name, ATTACKS, Attack)
+    energy, start = _begin(chosen, net, x, y, dyn, generator, check=True)
+    return climb(negated(energy), x, dyn, run=chosen.run, start=start, generator=generator)
 
 
 def perturb(
-    name: str, net: nn.Module, x: Tensor, y: Tensor, dyn: Dynamics, *, generator: torch.Generator | None = None
+    name: str | Attack,
+    net: Scores,
+    x: Tensor,
+    y: Tensor,
+    dyn: Dynamics,
+    *,
+    check: bool = True,
+    generator: Generator | None = None,
 ) -> Tensor:
-    """The adversarial example alone, for K gradients: what training uses.  Arguments as in `attack`."""
-    row = ATTACKS[name]
-    energy, start = on(net, row.energy, y), _start(row, x, dyn, generator)
-    if not row.adaptive:
-        return settle(energy, x, dyn, start=start)
-    for state in auto_pgd(energy, x, dyn, start=start):
+    """The adversarial example alone, for K gradients where the steps are fixed.
+
+    Arguments and errors are those of `attack`, but that of fixed steps nothing is looked at on the way: images whose gradient
+    is not finite come back so.  `check=False` is for training, whose images, labels and net are the loop's own.
+    """
+    chosen = row(name, ATTACKS, Attack)
+    energy, start = _begin(chosen, net, x, y, dyn, generator, check)
+    if chosen.run is descend:  # the same chain without its last gradient and its records
+        return settle(energy, x, dyn, start=start, generator=generator)
+    for state in chosen.run(energy, x, dyn, start=start, generator=generator):
         x = state.x
     return x
 
 
-def _start(row: Attack, x: Tensor, dyn: Dynamics, generator: torch.Generator | None) -> Tensor:
-    return near(x, dyn.radius, dyn.norm, dyn.bounds, generator=generator) if row.random_start else x
-
-
-MOMENTUM = 0.75  # weight of the new step against the last move
-PROGRESS = 0.75  # share of steps that must improve between two checkpoints
-
-
-def checkpoints(steps: int) -> list[int]:
-    """Steps at which Auto-PGD looks back: w_j = ceil(p_j K), p_0 = 0, p_1 = .22, gaps shrinking by .03 down to .06.
-
-    Source: Croce & Hein 2020, section 3.
-    """
-    shares, gap = [0, 22], 22  # in hundredths: in floating point .57 * 100 is above 57 and rounds up to 58
-    while shares[-1] < 100:
-        gap = max(gap - 3, 6)
-        shares.append(shares[-1] + gap)
-    return sorted({-(-p * steps // 100) for p in shares if p <= 100})
-
-
-def auto_pgd(energy: Energy, x0: Tensor, dyn: Dynamics, *, start: Tensor | None = None) -> Iterator[State]:
-    """Descend with momentum and steps that halve, per sample, where progress stalls.
-
-    At each checkpoint a sample whose steps improved too rarely, or whose best point has not moved since its last halving,
-    halves its step and goes on from its best point.
-
-    Args:
-        energy: (B, *D) -> (B,).
-        x0: centre of the ball, (B, *D).
-        dyn: `step` is the first step (2 eps in the paper); `gradient` and `norm` go together as in `threat`.
-        start: where to begin inside the ball.
-    Yields:
-        K + 1 states holding the best point so far, so that the energy never rises and the last x is the answer.
-    Source: Croce & Hein 2020, Algorithm 1.
-    """
-    direction = DIRECTIONS[dyn.gradient]
-
-    def inside(x: Tensor) -> Tensor:
-        return box(ball(x, x0, dyn.radius, dyn.norm), dyn.bounds)
-
-    x = previous = x0 if start is None else start
-    e, grad = slope(energy, x)
-    best, best_e, best_grad = x, e, grad
-    yield State(0, best, best_e, best_grad)
-
-    step = torch.full_like(e, dyn.step)
-    improved = torch.zeros_like(e)
-    halved = torch.zeros_like(e, dtype=torch.bool)
-    last_best, last_check, checks = best_e, 0, set(checkpoints(dyn.steps)[1:])
-    for k in range(1, dyn.steps + 1):
-        momentum = 1.0 if k == 1 else MOMENTUM
-        z = inside(x - per_sample(step, x) * direction(grad))
-        x, previous = inside(x + momentum * (z - x) + (1 - momentum) * (x - previous)), x
-        before, (e, grad) = e, slope(energy, x)
-        if not (e.isfinite().all() and grad.isfinite().all()):
-            raise Diverged(f"the energy or its gradient is no longer finite at step {k} of {dyn.steps} of Auto-PGD")
-        improved += e < before
-        better = e < best_e
-        best = torch.where(per_sample(better, x), x, best)
-        best_grad = torch.where(per_sample(better, x), grad, best_grad)
-        best_e = torch.where(better, e, best_e)
-        if k in checks:
-            stalled = (improved < PROGRESS * (k - last_check)) | (~halved & (best_e >= last_best))
-            step = torch.where(stalled, step / 2, step)
-            x, grad = (torch.where(per_sample(stalled, x), b, now) for b, now in ((best, x), (best_grad, grad)))
-            e = torch.where(stalled, best_e, e)
-            halved, last_best, last_check, improved = stalled, best_e, k, torch.zeros_like(improved)
-        yield State(k, best, best_e, best_grad)
+def _begin(
+    chosen: Attack, net: Scores, x: Tensor, y: Tensor, dyn: Dynamics, generator: Generator | None, check: bool
+) -> tuple[Energy, Tensor]:
+    """What an attack descends, and from where."""
+    if check:
+        check_mode(net)
+        check_images(x, dyn.bounds)
+        check_labels(y, x)
+        net = checked(net, y)
+    start = near(x, dyn.radius, dyn.norm, dyn.bounds, generator=generator) if chosen.random_start else x
+    return on(net, chosen.energy, y), start

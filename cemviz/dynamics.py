@@ -24,7 +24,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from .draws import randn
+from .draws import Generator, randn
 from .energies import Energy
 
 Norm = Literal["l2", "linf"]
@@ -132,11 +132,16 @@ def pin(known: Tensor, mask: Tensor) -> Project:
     return lambda x: torch.where(mask, known, x)
 
 
-DIRECTIONS: dict[str, Callable[[Tensor], Tensor]] = {"raw": lambda g: g, "unit": unit, "sign": torch.sign}
+def sign(v: Tensor) -> Tensor:
+    """Sign of each coordinate; NaN where it is not finite: `torch.sign` turns NaN to 0, and the chain seems to hold out."""
+    return torch.add(v.sign(), v, alpha=0.0)
+
+
+DIRECTIONS: dict[str, Callable[[Tensor], Tensor]] = {"raw": lambda g: g, "unit": unit, "sign": sign}
 
 
 def kernel(
-    x0: Tensor, dyn: Dynamics, *, project: Project | None = None, generator: torch.Generator | None = None
+    x0: Tensor, dyn: Dynamics, *, project: Project | None = None, generator: Generator | None = None
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """The one update, written once: (x_k, grad E(x_k)) -> x_{k+1}.
 
@@ -166,6 +171,33 @@ def slope(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
     return e.detach(), grad
 
 
+def checked_slope(energy: Energy, x: Tensor, k: int, dyn: Dynamics, chain: str = "") -> tuple[Tensor, Tensor]:
+    """`slope`, where what is not finite ends the chain.
+
+    Args:
+        k: step, for the message.
+        chain: the name of a chain that is not `descend`'s, for the message.
+    Raises:
+        Diverged: energy or gradient is not finite; no number of the chain is blamed for what its start was already.
+    """
+    e, grad = slope(energy, x)
+    finite = e.isfinite() & grad.isfinite().flatten(1).all(1)
+    if finite.all():
+        return e, grad
+    bad = f"{int((~finite).sum())} of {len(x)} images"
+    if not x.isfinite().all() and k == 0:
+        raise Diverged(f"the start is not finite: {bad} hold NaN or infinity; look at where they come from")
+    if k == 0:
+        raise Diverged(
+            f"the energy or its gradient is not finite at the start, before any step, for {bad}: the net's scores are NaN or "
+            f"overflow there; look at its weights, and compute in float32 where they are of half precision"
+        )
+    noise = f" or η ({dyn.noise:g})" if dyn.noise else ""
+    raise Diverged(
+        f"the energy or its gradient is no longer finite at step {k} of {dyn.steps}{chain}; lower α ({dyn.step:g}){noise}"
+    )
+
+
 def descend(
     energy: Energy,
     x0: Tensor,
@@ -173,7 +205,7 @@ def descend(
     *,
     start: Tensor | None = None,
     project: Project | None = None,
-    generator: torch.Generator | None = None,
+    generator: Generator | None = None,
 ) -> Iterator[State]:
     """Run a chain and yield its K + 1 states, x_0 first: what pages and figures draw.
 
@@ -190,11 +222,7 @@ def descend(
     advance = kernel(x0, dyn, project=project, generator=generator)
     x = x0 if start is None else start
     for k in range(dyn.steps + 1):
-        e, grad = slope(energy, x)
-        if not (e.isfinite().all() and grad.isfinite().all()):
-            raise Diverged(
-                f"the energy is no longer finite at step {k} of {dyn.steps}; lower α ({dyn.step:g}) or η ({dyn.noise:g})"
-            )
+        e, grad = checked_slope(energy, x, k, dyn)
         yield State(k, x, e, grad)
         if k < dyn.steps:
             x = advance(x, grad)
@@ -207,7 +235,7 @@ def settle(
     *,
     start: Tensor | None = None,
     project: Project | None = None,
-    generator: torch.Generator | None = None,
+    generator: Generator | None = None,
 ) -> Tensor:
     """The last state of the same chain, for K gradients and no records: what training and metrics use.
 

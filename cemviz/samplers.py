@@ -1,15 +1,17 @@
 """The samplers: an energy and the paper's numbers each.  `sample` runs any of them on any net that has the scores it needs."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from .draws import Generator
 from .dynamics import Dynamics, State, descend
 from .energies import Energy, Scored, against, conditional, crowding, joint, marginal, on, reinforced, repelled
+from .inputs import Scores, check_images, check_labels, check_mode, checked, row
 
 CEM_TABLE_5 = Dynamics(steps=20, step=1.0, noise=0.01, radius=6.0)
 """Supervised row of CEM Table 5 (CIFAR-10, ResNet-50): α 1, β 6, η 0.01, K 20."""
@@ -24,8 +26,14 @@ but of a box [-1, 1]: there they are steps a quarter as long."""
 CEM_TABLE_5_PAIRS = Dynamics(steps=10, step=7.0)
 """Unsupervised row of CEM Table 5 (CIFAR-10, ResNet-18): α 7, β inf, η 0, K 10; its ResNet-50 takes K 50."""
 
-Scores = nn.Module | Callable[[Tensor], Tensor]
-"""(B, C, H, W) -> scores: a net, or one reading of it."""
+CEM_MNIST = Dynamics(steps=20, step=0.5, noise=0.01, radius=6.0)
+"""Our choice for small images: α scaled by √(784/3072) ≈ .5; β 6 kept, it still reaches."""
+
+PAIRS_MNIST = Dynamics(steps=30, step=0.7)
+"""Our choice for small images: shorter steps, and more of them."""
+
+FULL = 32 * 32 * 3
+"""Numbers of a CIFAR-10 image, for which the papers' lengths are."""
 
 Given = Literal["label", "start", "references"]
 
@@ -41,6 +49,10 @@ class Sampler:
             nothing.
         defaults: the paper's numbers, for CIFAR-10.
         about: one sentence for the page.
+        small: its own numbers for smaller images; None scales the lengths of `defaults`, see `suited`.
+        climbs: of a classifier's, what it climbs as multiples of f_y and logsumexp f, the whole difference between TA, CS, RCS
+            and Langevin; None where it is no such sum.
+        together: the batch is one system, which needs at least two members.
     """
 
     title: str
@@ -50,6 +62,9 @@ class Sampler:
     defaults: Dynamics
     source: str
     about: str
+    small: Dynamics | None = None
+    climbs: tuple[float, float] | None = None
+    together: bool = False
 
     @property
     def conditional(self) -> bool:
@@ -67,7 +82,7 @@ class Sampler:
         Raises:
             ValueError: what the sampler needs was not given, or a single chain where the batch is one system.
         """
-        if self.energy in (crowding, repelled) and len(x0) < 2:
+        if self.together and len(x0) < 2:
             raise ValueError(f"the sampler {self.title!r} moves a whole batch; give at least 2 chains, not {len(x0)}")
         if self.given is None:
             return on(net, self.energy)
@@ -85,38 +100,47 @@ SAMPLERS: dict[str, Sampler] = {
     "rcs": Sampler(
         "Reinforced conditional sampling (RCS)", "classifier", reinforced, "label", CEM_TABLE_5, "CEM (15)",
         "Climbs the label's logit and log-sum-exp together: towards the class, and towards the data.",
+        CEM_MNIST, (1, 1),
     ),
     "cs": Sampler(
         "Conditional sampling (CS)", "classifier", joint, "label", CEM_TABLE_5, "CEM (14)",
         "Climbs the label's logit alone: Langevin dynamics on p(x | y).",
+        CEM_MNIST, (1, 0),
     ),
     "ta": Sampler(
         "Targeted attack (TA)", "classifier", conditional, "label", CEM_TABLE_5, "CEM (13)",
         "Climbs log p(y | x): the label's logit minus log-sum-exp, which pushes away from the data.",
+        CEM_MNIST, (1, -1),
     ),
     "langevin": Sampler(
         "Langevin on the marginal", "classifier", marginal, None, CEM_TABLE_5, "CEM (9)",
         "Climbs log-sum-exp alone: towards the data, whatever the class.",
+        CEM_MNIST, (0, 1),
     ),
     "jeat16": Sampler(
         "JEAT, cross-entropy (16)", "classifier", conditional, "label", JEAT_LANGEVIN, "JEAT (16)",
         "Langevin steps on E(x, y) - E(x), with the raw gradient.",
+        JEAT_LANGEVIN, (1, -1),
     ),
     "jeat17": Sampler(
         "JEAT, joint energy (17)", "classifier", joint, "label", JEAT_LANGEVIN, "JEAT (17)",
         "Langevin steps on E(x, y) alone, with the raw gradient.",
+        JEAT_LANGEVIN, (1, 0),
     ),
     "maxent": Sampler(
         "Maximum entropy (MaxEnt)", "encoder", crowding, None, CEM_TABLE_5_PAIRS, "CEM (24)",
         "Descends the crowding of the batch: all members move away from each other in feature space.",
+        PAIRS_MNIST, together=True,
     ),
     "pgd": Sampler(
         "PGD on InfoNCE", "encoder", repelled, "start", CEM_TABLE_5_PAIRS, "CEM (20); the batch form is our reading",
         "Climbs InfoNCE: each member leaves its own start and seeks the rest of the batch.",
+        PAIRS_MNIST, together=True,
     ),
     "langevin-pairs": Sampler(
         "Langevin against data", "encoder", against, "references", replace(CEM_TABLE_5_PAIRS, noise=0.01), "CEM (19)",
         "Climbs the log-sum-exp of similarities to real images, which it needs at hand.",
+        replace(PAIRS_MNIST, noise=0.01),
     ),
 }  # fmt: skip
 
@@ -133,60 +157,72 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     "cem": Setting("CEM Table 5 (CIFAR-10)", CEM_TABLE_5, "CEM Table 5"),
     "cem-mnist": Setting(
-        "CEM's protocol on MNIST", Dynamics(steps=20, step=0.5, noise=0.01, radius=6.0),
+        "CEM's protocol on MNIST", CEM_MNIST,
         "our choice: α scaled by √(784/3072) ≈ .5; β 6 kept, it still reaches",
     ),
     "pairs": Setting("CEM Table 5, unsupervised (CIFAR-10)", CEM_TABLE_5_PAIRS, "CEM Table 5"),
-    "pairs-mnist": Setting("MaxEnt on MNIST", Dynamics(steps=30, step=0.7), "our choice: shorter steps, and more of them"),
+    "pairs-mnist": Setting("MaxEnt on MNIST", PAIRS_MNIST, "our choice: shorter steps, and more of them"),
     "santurkar": Setting("Santurkar et al. (CIFAR-10)", SANTURKAR, "Santurkar et al. 2019"),
     "jeat": Setting("JEAT's Langevin form", JEAT_LANGEVIN, "our choice: JEAT gives no η"),
 }  # fmt: skip
 
 
-def suited(sampler: str, shape: tuple[int, ...]) -> Dynamics:
-    """The numbers to start from for images of this shape: the paper's for 32x32x3, our scaled ones for smaller boxes.
+def suited(sampler: str | Sampler, shape: tuple[int, ...]) -> Dynamics:
+    """The numbers to start from for images of this shape: the paper's for 32x32x3, and for smaller boxes the row's own.
+
+    Where a row has none for smaller boxes, its lengths shrink with the box's diagonal, by sqrt(d / 3072) for d numbers an
+    image: beta, and alpha where it is the length of a step.  Of a raw gradient alpha is a factor, and eta is of each
+    coordinate: they stay.
 
     Args:
-        sampler: key of SAMPLERS.
+        sampler: a row, or a key of SAMPLERS.
         shape: (C, H, W).
+    Raises:
+        KeyError: unknown sampler.
     """
-    defaults = SAMPLERS[sampler].defaults
-    if math.prod(shape) >= 32 * 32 * 3:
-        return defaults
-    if defaults is CEM_TABLE_5:
-        return SETTINGS["cem-mnist"].dynamics
-    if SAMPLERS[sampler].needs == "encoder":
-        return replace(SETTINGS["pairs-mnist"].dynamics, noise=defaults.noise)
-    return defaults
+    chosen = row(sampler, SAMPLERS, Sampler)
+    share = math.sqrt(math.prod(shape) / FULL)
+    if share >= 1:
+        return chosen.defaults
+    if chosen.small is not None:
+        return chosen.small
+    whole = chosen.defaults
+    return replace(whole, radius=share * whole.radius, step=whole.step * (1 if whole.gradient == "raw" else share))
 
 
 def sample(
-    name: str,
-    net: nn.Module,
+    name: str | Sampler,
+    net: Scores,
     x0: Tensor,
     y: Tensor | None = None,
     dyn: Dynamics | None = None,
     *,
     refs: Tensor | None = None,
-    generator: torch.Generator | None = None,
+    generator: Generator | None = None,
 ) -> Iterator[State]:
     """Run a sampler.
 
     Args:
-        name: key of SAMPLERS.
+        name: a row, or a key of SAMPLERS.
         net: in eval mode; maps (B, C, H, W) to what the sampler needs.
         x0: starts, (B, C, H, W) in [0, 1].
         y: asked classes, (B,) int64; required by the conditional samplers, ignored by the others.
         dyn: numbers of the chain; None takes those suited to the shape.
         refs: reference images, (N, C, H, W), for the samplers that need data.
-        generator: source of the noise.
+        generator: source of the noise; `draws.Each` makes a chain independent of the batch it lies in.
     Yields:
         K + 1 states; energy and gradient are those of the sampler's objective.
     Raises:
-        KeyError, ValueError: unknown sampler, or what it needs was not given.
+        KeyError, ValueError: unknown sampler, what it needs was not given, or images, labels or a net that are not as above.
         Diverged: the chain met NaN.
     """
-    if name not in SAMPLERS:
-        raise KeyError(f"no sampler {name!r}; choose one of {', '.join(SAMPLERS)}")
-    energy = SAMPLERS[name].of(net, x0, y, refs)
-    return descend(energy, x0, dyn or suited(name, tuple(x0.shape[1:])), generator=generator)
+    chosen = row(name, SAMPLERS, Sampler)
+    check_mode(net)
+    bounds = (chosen.defaults if dyn is None else dyn).bounds
+    check_images(x0, bounds)
+    if chosen.given == "references" and refs is not None:
+        check_images(refs, bounds)
+    if chosen.conditional and y is not None:
+        check_labels(y, x0)
+    energy = chosen.of(checked(net, y if chosen.conditional else None, flat=chosen.needs == "binary"), x0, y, refs)
+    return descend(energy, x0, suited(chosen, tuple(x0.shape[1:])) if dyn is None else dyn, generator=generator)

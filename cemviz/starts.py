@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .draws import rand, randn
+from .draws import Each, Generator, rand, randint, randn
 from .dynamics import Norm, box, length, per_sample
 
 JITTER = 1e-4  # added to the covariance's diagonal, as in Santurkar et al.'s published notebook
@@ -33,14 +33,17 @@ class Gaussians:
     factors: Tensor
     floors: Tensor
 
-    def draw(self, rows: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def draw(self, rows: Tensor, generator: Generator | None = None) -> Tensor:
         """Draw one point per row, not yet clamped: (B,) int64 -> (B, d)."""
-        u = torch.randn(len(rows), self.factors.shape[2], generator=generator, device=self.means.device)
-        v = torch.randn(len(rows), self.means.shape[1], generator=generator, device=self.means.device)
+        where = {"generator": generator, "device": self.means.device, "dtype": self.means.dtype}
+        u = randn((len(rows), self.factors.shape[2]), **where)
+        v = randn((len(rows), self.means.shape[1]), **where)
         x = self.means[rows] + self.floors[rows, None] * v
-        for row in rows.unique():  # one product a class: gathering the factors would copy (B, d, r) numbers
-            of_class = rows == row
-            x[of_class] += u[of_class] @ self.factors[row].T
+        # one product a class, since gathering the factors would copy (B, d, r) numbers; one a row where chains are drawn apart,
+        # since the last bit of a product depends on how many rows it has
+        groups = torch.arange(len(rows)).split(1) if isinstance(generator, Each) else [rows == row for row in rows.unique()]
+        for group in groups:
+            x[group] += u[group] @ self.factors[rows[group][0]].T
         return x
 
 
@@ -91,27 +94,27 @@ class Source:
     images: Tensor | None = None
 
 
-Draw = Callable[[Source, Tensor, torch.Generator | None], Tensor]
+Draw = Callable[[Source, Tensor, Generator | None], Tensor]
 
 
-def class_gaussian(source: Source, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def class_gaussian(source: Source, y: Tensor, generator: Generator | None = None) -> Tensor:
     """A blurred hint of the asked class.  Source: CEM section 6."""
     return _shaped(source, source.gaussians.draw(y, generator))
 
 
-def gaussian(source: Source, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def gaussian(source: Source, y: Tensor, generator: Generator | None = None) -> Tensor:
     """The Gaussian of all images: no hint of a class.  Source: CEM 5.3 ("a prior distribution, e.g., Gaussian")."""
     return _shaped(source, source.gaussians.draw(torch.full_like(y, len(source.gaussians.means) - 1), generator))
 
 
-def uniform(source: Source, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def uniform(source: Source, y: Tensor, generator: Generator | None = None) -> Tensor:
     """Uniform noise in the box.  Source: JEAT Algorithm 1."""
-    return torch.rand(len(y), *source.shape, generator=generator, device=y.device)
+    return rand((len(y), *source.shape), generator=generator, device=y.device, dtype=torch.float32)
 
 
-def data(source: Source, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def data(source: Source, y: Tensor, generator: Generator | None = None) -> Tensor:
     """Images of the data set, of any class."""
-    picks = torch.randint(len(source.images), (len(y),), generator=generator, device=y.device)
+    picks = randint(len(source.images), len(y), generator=generator, device=y.device)
     return source.images[picks].float() / 255
 
 
@@ -133,7 +136,7 @@ STARTS: dict[str, Start] = {
 }
 
 
-def draw(name: str, source: Source, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def draw(name: str, source: Source, y: Tensor, generator: Generator | None = None) -> Tensor:
     """Draw the starts of a run.
 
     Args:
@@ -164,7 +167,7 @@ def near(
     norm: Norm = "l2",
     bounds: tuple[float, float] | None = (0.0, 1.0),
     *,
-    generator: torch.Generator | None = None,
+    generator: Generator | None = None,
 ) -> Tensor:
     """A random start of an attack: uniform in the ball of finite radius around x, then clamped to the box: (B, *D) -> (B, *D).
 

@@ -1,21 +1,23 @@
 """Attacks: exact steps, threat models that hold, and Auto-PGD against a slow transcription of its paper."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from conftest import rand, randn, seeded, toy_classifier
 from torch.nn import functional as F
 
-from cemviz.attacks import ATTACKS, attack, auto_pgd, checkpoints, margin_ratio, perturb, threat
-from cemviz.dynamics import Diverged, Dynamics, descend, length, slope
+from cemviz.adaptive import adam_pgd, auto_pgd, checkpoints
+from cemviz.attacks import ATTACKS, Attack, attack, climb, margin_ratio, perturb, threat, worst_of
+from cemviz.dynamics import Diverged, Dynamics, State, descend, length, slope
 from cemviz.energies import conditional, joint, negated, on
 
 NORMS = ["l2", "linf"]
 N = 24
 X, Y = rand(N, 1, 4, 4, seed=1), torch.arange(N) % 4
-FIXED = [name for name, row in ATTACKS.items() if not row.adaptive]
-ADAPTIVE = [name for name, row in ATTACKS.items() if row.adaptive]
+FIXED = [name for name, row in ATTACKS.items() if row.run is not auto_pgd]
+ADAPTIVE = [name for name, row in ATTACKS.items() if row.run is auto_pgd]
 
 
 def loss(net, x, y=Y):
@@ -133,6 +135,7 @@ def test_pgd_equals_a_hand_written_loop_from_the_same_start(norm):
         ("pgd", lambda f: -F.cross_entropy(f, Y, reduction="none")),
         ("apgd", lambda f: -F.cross_entropy(f, Y, reduction="none")),
         ("energy", lambda f: f.gather(1, Y[:, None])[:, 0]),
+        ("adam", lambda f: -F.cross_entropy(f, Y, reduction="none")),
         ("targeted", lambda f: F.cross_entropy(f, Y, reduction="none")),
         ("apgd-dlr", lambda f: margin_ratio(f, Y)),
     ],
@@ -289,6 +292,129 @@ def test_auto_pgd_stops_with_diverged_on_a_gradient_of_nan():
 def test_negated_cross_entropy_is_what_untargeted_attacks_descend():
     f = randn(N, 4)
     assert torch.equal(negated(conditional)(f, Y), ATTACKS["pgd"].energy(f, Y))
+
+
+# any energy, any row ----------------------------------------------------------------------------------------------------
+
+
+def two_nets(x):
+    """A loss of two nets at once."""
+    return sum(conditional(toy_classifier(seed=seed)(x), Y) for seed in (0, 1))
+
+
+@pytest.mark.parametrize("run", [descend, auto_pgd, adam_pgd])
+@pytest.mark.parametrize("norm", NORMS)
+def test_climb_raises_an_energy_of_several_nets_within_the_ball(run, norm):
+    dyn = threat("pgd", norm, 0.2, 10)
+    states = list(climb(two_nets, X, dyn, run=run, generator=seeded(1)))
+    assert len(states) == 11 and not torch.equal(states[0].x, X)
+    for s in states:
+        assert (length(s.x - X, norm) <= 0.2 + 1e-9).all() and s.x.min() >= 0 and s.x.max() <= 1
+        torch.testing.assert_close(s.energy, -two_nets(s.x), rtol=0, atol=1e-12)  # the sign: a state holds what is descended
+    assert (two_nets(states[-1].x) > two_nets(X)).float().mean() > 0.9
+    first = next(climb(two_nets, X, dyn, run=run, start=X))
+    assert torch.equal(first.x, X)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_is_a_climb_of_its_negated_energy(name):
+    net, dyn, chosen = toy_classifier(), threat(name, "l2", 0.3, 4), ATTACKS[name]
+    *_, a = attack(name, net, X, Y, dyn, generator=seeded(5))
+    raised, start = on(net, negated(chosen.energy), Y), None if chosen.random_start else X
+    *_, b = climb(raised, X, dyn, run=chosen.run, start=start, generator=seeded(5))
+    assert torch.equal(a.x, b.x) and torch.equal(a.energy, b.energy)
+
+
+def test_the_worst_of_several_starts_is_image_by_image_the_highest_of_the_single_climbs():
+    dyn, g = threat("pgd", "linf", 0.1, 1, 0.02), seeded(3)
+    singles = [list(climb(rugged, X, dyn, generator=g))[-1] for _ in range(4)]
+    best = worst_of(4, rugged, X, dyn, generator=seeded(3))
+    winners = torch.stack([s.energy for s in singles]).argmin(0)
+    assert len(winners.unique()) > 2  # no single start wins everywhere
+    for i, k in enumerate(winners):
+        assert torch.equal(best.x[i], singles[k].x[i]) and best.energy[i] == singles[k].energy[i]
+        assert torch.equal(best.grad[i], singles[k].grad[i])
+    torch.testing.assert_close(best.energy, -rugged(best.x), rtol=0, atol=1e-12)
+    assert torch.equal(worst_of(1, rugged, X, dyn, generator=seeded(3)).x, singles[0].x)
+    with pytest.raises(ValueError, match="restarts is 0; give at least 1"):
+        worst_of(0, rugged, X, dyn)
+
+
+@pytest.mark.parametrize("run", [descend, auto_pgd, adam_pgd])
+def test_a_row_in_no_table_works_wherever_a_name_does(run):
+    mine = Attack("Mine", negated(joint), 6, 0.5, "our choice", run=run)
+    dyn = threat(mine, "linf", 0.2)
+    assert (dyn.steps, dyn.step) == (6, 0.1)
+    *_, last = attack(mine, toy_classifier(), X, Y, dyn, generator=seeded(1))
+    assert torch.equal(perturb(mine, toy_classifier(), X, Y, dyn, generator=seeded(1)), last.x)
+    twin = replace(ATTACKS["energy"], run=run)
+    assert torch.equal(perturb(twin, toy_classifier(), X, Y, dyn, generator=seeded(1)), last.x)
+
+
+def test_a_run_of_ones_own_takes_the_steps():
+    def jump(energy, x0, dyn, *, start=None, generator=None):
+        yield State(0, (x0 + dyn.radius).clamp(0, 1), *slope(energy, x0))
+
+    mine = Attack("Jump", negated(conditional), 1, 1.0, "our choice", run=jump)
+    assert torch.equal(perturb(mine, toy_classifier(), X, Y, threat(mine, "linf", 0.1)), (X + 0.1).clamp(0, 1))
+
+
+def test_noise_of_the_dynamics_comes_from_the_generator():
+    dyn = Dynamics(3, 0.05, 0.02, 0.2)
+    before = torch.get_rng_state()
+    a, b, c = (perturb("pgd", toy_classifier(), X, Y, dyn, generator=seeded(s)) for s in (1, 1, 2))
+    assert torch.equal(a, b) and not torch.equal(a, c) and torch.equal(before, torch.get_rng_state())
+
+
+# PGD with Adam -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("scale", [1.0, 1e-13, 1e9])
+def test_adam_pgd_is_torchs_adam_with_a_projection_after_every_step_at_any_scale_of_the_energy(norm, scale):
+    x0, radius, step = rand(6, 1, 3, 3, seed=3), 0.3 if norm == "linf" else 0.8, 0.02
+    start = (x0 + 0.05 * randn(6, 1, 3, 3, seed=4).clamp(-1, 1)).clamp(0, 1)
+    states = list(adam_pgd(lambda x: scale * rugged(x), x0, Dynamics(30, step, 0.0, radius, norm), start=start))
+    for i in range(6):
+        x = start[i : i + 1].clone().requires_grad_()
+        optimizer = torch.optim.Adam([x], lr=step, eps=1e-300)
+        for k in range(31):
+            torch.testing.assert_close(states[k].x[i], x[0].detach(), rtol=0, atol=1e-6)
+            optimizer.zero_grad()
+            rugged(x).sum().backward()
+            optimizer.step()
+            with torch.no_grad():
+                d = x - x0[i]
+                d = d.clamp(-radius, radius) if norm == "linf" else d * min(1.0, radius / d.norm().item())
+                x.copy_((x0[i] + d).clamp(0, 1))
+    assert [s.k for s in states] == list(range(31))
+
+
+def test_adam_pgd_stays_where_there_is_no_slope_and_stops_with_diverged_on_nan():
+    *_, last = adam_pgd(lambda x: 0 * x.flatten(1).sum(1), X, threat("adam", "l2", 0.5, 5))
+    assert torch.equal(last.x, X)
+    calls = []
+    broken = lambda x: calls.append(1) or x.flatten(1).sum(1) * (math.nan if len(calls) > 3 else 1.0)  # noqa: E731
+    with pytest.raises(Diverged, match="step 3 of 10 of PGD with Adam"):
+        list(adam_pgd(broken, X, threat("adam", "linf", 0.1, 10)))
+
+
+def test_the_row_of_adam_has_the_thesis_numbers_for_l_inf_point_3():
+    dyn = threat("adam", "linf", 0.3)
+    assert dyn.steps == 200 and dyn.step == pytest.approx(0.01) and not ATTACKS["adam"].targeted
+
+
+@pytest.mark.parametrize("run", [descend, auto_pgd, adam_pgd])
+def test_a_start_that_is_not_finite_is_named_and_no_step_blamed(run):
+    start = X.clone()
+    start[3, 0, 0, 0] = math.nan
+    with pytest.raises(Diverged, match="the start is not finite: 1 of 24 images") as seen:
+        list(run(rugged, X, threat("pgd", "linf", 0.1, 3), start=start))
+    with pytest.raises(
+        Diverged, match=r"not finite at the start, before any step, for 24 of 24 images.*half precision"
+    ) as other:
+        list(run(lambda x: rugged(x) / 0, X, threat("pgd", "linf", 0.1, 3)))
+    assert not any("α" in str(error.value) or "lower" in str(error.value) for error in (seen, other))
 
 
 def scripted(values):

@@ -60,18 +60,16 @@ def test_a_sampler_is_an_energy_and_a_row(monkeypatch):
     tempered = within(energies, files["cemviz/energies.py"])["tempered"]
     (name, made), *_ = row(samplers, files["cemviz/samplers.py"], tempered=tempered).items()
     monkeypatch.setitem(samplers.SAMPLERS, name, made)
-    ((energy, climbs),) = row(split, files["cemviz/backend/split.py"], tempered=tempered).items()
-    monkeypatch.setitem(split.CLIMBS, energy, climbs)
     x, y = rand(3, 1, 8, 8).float(), torch.tensor([0, 1, 2])
     dyn = samplers.replace(made.defaults, steps=2)
     *_, last = samplers.sample(name, net(), x, y, dyn, generator=torch.Generator().manual_seed(0))
     f = net()(last.x)
     torch.testing.assert_close(last.energy, -f.gather(1, y[:, None])[:, 0] - f.logsumexp(1) / 2)
-    watched = split.Split(net(), made.energy, y, x)
+    watched = split.Split(net(), made, y, x)
     x.requires_grad_()
     (grad,) = torch.autograd.grad(watched(x).sum(), x)
     label, lse = watched.parts(grad)
-    torch.testing.assert_close(grad, -(climbs[0] * label + climbs[1] * lse))
+    torch.testing.assert_close(grad, -(made.climbs[0] * label + made.climbs[1] * lse))
     assert "+0.5·logsumexp" in summarised(name)
 
 

@@ -18,6 +18,7 @@ from cemviz.backend.kinds import KINDS
 from cemviz.backend.requests import SampleRequest
 from cemviz.backend.sampling import Chains, offered, sample
 from cemviz.backend.studio import Studio
+from cemviz.draws import Each
 from cemviz.dynamics import Dynamics, descend, settle
 from cemviz.energies import against, crowding, joint, marginal, pair
 from cemviz.nets import build
@@ -114,9 +115,9 @@ def test_chains_are_those_of_the_energy_run_by_hand(studio, name, features):
     chains = run(studio, replace(REQUEST, sampler=name, features=features))
     net, of = studio.model("tiny")
     g = net if features == "projection" else net.of_trunk
-    x0 = draw("gaussian", studio.source(of), torch.zeros(6, dtype=torch.int64), seeded(3))
+    x0 = draw("gaussian", studio.source(of), torch.zeros(6, dtype=torch.int64), Each(3, range(6)))
     start = g(x0)
-    last = settle(lambda x: BY_HAND[name](g(x), start), x0, chains.dynamics, generator=seeded(4))
+    last = settle(lambda x: BY_HAND[name](g(x), start), x0, chains.dynamics, generator=Each(4, range(6)))
     np.testing.assert_allclose(chains.final, last, atol=1e-5)
     assert chains.dynamics == Dynamics(steps=5, step=0.5, noise=0.02) and chains.settings["features"] == features
     assert not np.array_equal(chains.pixels[0], chains.pixels[-1])
@@ -133,8 +134,8 @@ def test_langevin_against_data_needs_some_and_takes_it_for_references(studio, mo
     net, _ = studio.model("tiny")
     picks = torch.randperm(len(images), generator=seeded(5))[:REFERENCES]
     refs = net(images[picks].float() / 255)
-    x0 = draw("gaussian", Source(SHAPE, gaussians), torch.zeros(6, dtype=torch.int64), seeded(3))
-    last = settle(lambda x: against(net(x), refs), x0, chains.dynamics, generator=seeded(4))
+    x0 = draw("gaussian", Source(SHAPE, gaussians), torch.zeros(6, dtype=torch.int64), Each(3, range(6)))
+    last = settle(lambda x: against(net(x), refs), x0, chains.dynamics, generator=Each(4, range(6)))
     np.testing.assert_allclose(chains.final, last, atol=1e-5)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import batchnorm_net, rand, randn, seeded, toy_classifier
 
-from cemviz.dynamics import Diverged, Dynamics, ball, box, descend, kernel, length, pin, settle, slope, unit
+from cemviz.dynamics import Diverged, Dynamics, ball, box, descend, kernel, length, pin, settle, sign, slope, unit
 from cemviz.energies import conditional, on
 
 SHAPES = [(4, 2), (3, 1, 5, 5), (2, 3, 4, 4), (5, 7)]
@@ -275,3 +275,14 @@ def test_the_centre_of_a_ball_stays_where_it_is_in_every_precision():
     for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         centre = torch.full((2, 3), 0.5, dtype=dtype)
         assert torch.equal(ball(centre, centre, 0.0), centre) and torch.equal(ball(centre, centre, 1.0), centre)
+
+
+@pytest.mark.parametrize("gradient", ["raw", "unit", "sign"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_gradient_that_is_not_finite_leaves_no_finite_image_behind(gradient, bad):
+    """`settle` looks at nothing on the way: what it could not move must not come back as if it had withstood."""
+    x0 = rand(3, 1, 2, 2)
+    energy = lambda x: x.flatten(1).sum(1) * torch.tensor([1.0, bad, 1.0])  # noqa: E731
+    x = settle(energy, x0, Dynamics(2, 0.1, radius=0.3, gradient=gradient))
+    assert x[[0, 2]].isfinite().all() and not x[1].isfinite().any()
+    assert torch.equal(sign(torch.tensor([-2.0, -0.0, 0.0, 1e-30])), torch.tensor([-1.0, 0.0, 0.0, 1.0]))

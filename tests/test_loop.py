@@ -125,6 +125,17 @@ def test_a_bad_term_stops_the_run_and_leaves_weights_statistics_and_optimiser_fr
         assert torch.equal(after[key], before[key]), key
 
 
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_before_any_update_is_not_blamed_on_the_rate(bad):
+    net = linear()
+    objective = lambda net, batch, progress: {"gap": bad * plain(net, batch, progress)["ce"]}  # noqa: E731
+    with pytest.raises(
+        Diverged, match=r"diverged at step 1 of 10 \(gap .*\): the loss is not finite before any update"
+    ) as seen:
+        next(fit(net, objective, vectors(), 10, OPTIMIZERS["adamw"](net)))
+    assert "lower lr" not in str(seen.value)
+
+
 def test_a_term_just_below_the_limit_does_not_stop_a_run():
     net = linear()
     objective = lambda net, batch, progress: plain(net, batch, progress) | {"gap": torch.tensor(-999.0)}  # noqa: E731

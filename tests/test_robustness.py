@@ -7,8 +7,21 @@ import torch
 from conftest import rand, seeded, toy_classifier
 from torch import nn
 
-from cemviz.attacks import ATTACKS, perturb, threat
-from cemviz.metrics.robustness import accuracy, correct_under, curve, logits, preflight
+from cemviz.attacks import ATTACKS, Attack, perturb, threat
+from cemviz.energies import conditional, negated
+from cemviz.metrics.robustness import (
+    LOST,
+    RIGHT,
+    WRONG,
+    accuracy,
+    correct_under,
+    curve,
+    logits,
+    lost,
+    outcomes,
+    outcomes_under,
+    preflight,
+)
 
 N = 40
 X = rand(N, 1, 4, 4, seed=1)
@@ -128,12 +141,21 @@ class Then(nn.Module):
         return self.spoil(self.net(x))
 
 
+class Crowded(nn.Module):
+    """Logits less their mean over the batch, as a BatchNorm without running statistics gives them."""
+
+    def forward(self, x):
+        f = NET(x)
+        return f - f.mean(0)
+
+
 FAULTS = {
     "random": (lambda f: f + 0.01 * torch.randn_like(f), "two forward passes differ"),
     "probabilities": (lambda f: f.softmax(1), "the outputs are probabilities, not logits"),
     "saturated": (lambda f: f * 1e5, r"gradient is exactly zero for \d+ of 40 images"),
     "rounded": (lambda f: f.round(), "gradient is exactly zero for 40 of 40 images"),
     "cut": (lambda f: f.detach(), "gradient is exactly zero for 40 of 40 images"),
+    "log-probabilities": (lambda f: f.log_softmax(1), r"outputs are log-probabilities: E\(x\) = -logsumexp is 0 everywhere"),
     "nan gradients": (lambda f: f + 0 * (f - f).sqrt(), "not finite for 40 of 40 images"),
     "nan logits": (lambda f: f / 0 - f / 0, "not finite for 40 of 40 images"),
     "input ignored": (lambda f: torch.arange(4.0).expand(len(f), 4).requires_grad_(), "exactly zero for 40 of 40 images"),
@@ -143,7 +165,6 @@ FAULTS = {
 def test_a_sound_net_passes_before_flight():
     assert preflight(NET, X, Y) == []
     assert preflight(Then(lambda f: f - f.amin()).eval(), X, Y) == []  # no output below 0, and yet no probabilities
-    assert preflight(Then(lambda f: f.log_softmax(1)).eval(), X, Y) == []
     assert preflight(Then(lambda f: f - f.mean(1, keepdim=True) + 0.25).eval(), X, Y) == []  # rows of sum 1, some below 0
     blind = toy_classifier()
     with torch.no_grad():
@@ -159,6 +180,128 @@ def test_each_planted_fault_is_found_and_nothing_else(fault):
         (found,) = preflight(Then(spoil).eval(), X, Y)
     assert re.search(said, found)
     assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 9, 40])
+def test_answers_that_depend_on_the_batch_are_found_in_a_batch_of_any_size(count):
+    (found,) = (
+        preflight(Crowded().eval(), X[:count], Y[:count]) if count > 1 else preflight(Crowded().eval(), X[1:2], Y[1:2])[:1]
+    )
+    assert "answers depend on the rest of the batch" in found
+    assert preflight(NET, X[:count], Y[:count]) == []
+    layer = nn.Sequential(NET, nn.BatchNorm1d(4, track_running_stats=False)).double().eval()
+    assert count == 1 or "rest of the batch" in " ".join(preflight(layer, X[:count], Y[:count]))
+
+
+def test_advice_against_zero_gradients_fits_the_net():
+    sure = Then(lambda f: 1e5 * f).eval()
+    assert "attack with apgd-dlr" in preflight(sure, X, Y)[-1]
+    two = Then(lambda f: 1e5 * f[:, :2]).eval()
+    (found,) = preflight(two, X, Y % 2)
+    assert "exactly zero" in found and "dlr" not in found and "compute in float64" in found  # it wants three classes
+    for spoil in (lambda f: f.round(), lambda f: f.detach(), lambda f: f[:, :2].sign()):
+        (found,) = preflight(Then(spoil).eval(), X, Y % 2)
+        assert "dlr" not in found and "cuts the graph" in found  # its gradient is zero there too
+
+
+def test_the_advice_against_zero_gradients_works():
+    """Followed, it finds what cross-entropy does not."""
+    sure = Then(lambda f: 1e5 * f).eval()
+    y = sure(X).argmax(1)
+    kept = {name: torch.cat(list(correct_under(name, sure, X, y, threat(name, "linf", 0.2), generator=seeded())))
+            for name in ("apgd", "apgd-dlr")}  # fmt: skip
+    assert kept["apgd-dlr"].sum() < kept["apgd"].sum()
+
+
+def test_several_faults_are_told_at_once_and_what_is_not_finite_does_not_hide_the_rest():
+    spoil = lambda f: torch.cat([f[:3] / 0, (1e5 * f[3:]).softmax(1)])  # noqa: E731
+    found = preflight(Then(lambda f: spoil(f) if len(f) == 40 else (1e5 * f).softmax(1)).eval(), X, Y)
+    assert [bool(re.search(said, line)) for said, line in zip(
+        ("not finite for 3 of 40 images", "probabilities", "exactly zero"), found, strict=True)] == [True] * 3  # fmt: skip
+
+
+def test_a_net_that_fails_is_told_in_a_sentence():
+    (found,) = preflight(nn.Sequential(nn.Flatten(), nn.Linear(16, 4)).half().eval(), X.float(), Y)
+    assert "the net fails on images of shape (40, 1, 4, 4) and torch.float32" in found and "\n" not in found
+    (found,) = preflight(nn.Sequential(nn.Flatten(), nn.Linear(9, 4)).double().eval(), X, Y)
+    assert "the net fails" in found
+
+
+# what is not finite is never right ---------------------------------------------------------------------------------------
+
+SPOILS = {
+    "nan": lambda f: torch.full_like(f, torch.nan),
+    "one nan": lambda f: torch.cat([f[:, :3], f[:, 3:] * torch.nan], 1),
+    "inf for the label": lambda f: f.scatter(1, f.argmax(1, keepdim=True), torch.inf),
+    "-inf for another": lambda f: f.scatter(1, f.argmin(1, keepdim=True), -torch.inf),
+    "all inf": lambda f: f * 0 + torch.inf,
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS)
+@pytest.mark.parametrize("label", range(4))
+def test_an_answer_that_is_not_finite_is_never_right_whatever_the_label(spoil, label):
+    f = NET(X).detach()
+    y = torch.full((N,), label)
+    bad = torch.arange(N) % 3 == 0
+    f[bad] = spoil(f[bad])
+    seen = outcomes(f, y)
+    assert (seen[bad] == LOST).all()
+    assert torch.equal(seen[~bad] == RIGHT, f[~bad].argmax(1) == y[~bad]) and (seen[~bad] != LOST).all()
+    assert lost(seen, "pictures") == [
+        "the net's answers are not finite for 14 of 40 pictures (NaN or infinity), which count as wrong"
+    ]
+    assert lost(seen[~bad]) == []
+
+
+@pytest.mark.parametrize("name", UNTARGETED)
+def test_a_net_that_overflows_is_neither_right_nor_robust_under_any_attack(name):
+    """Of a bright image the logits overflow, as those of a net in half precision do."""
+    bright = X[:, 0, 0, 0] > 0.6
+
+    def overflowing(x):
+        f = NET(x)
+        return torch.where((x[:, 0, 0, 0] > 0.6)[:, None], f * 1e308 * 1e308, f)
+
+    y, dyn = NET(X).argmax(1), threat(name, "linf", 0.0, 2)
+    assert accuracy(overflowing, X, y) == pytest.approx(1 - bright.double().mean().item())
+    seen = torch.cat(list(outcomes_under(name, overflowing, X, y, dyn, size=7, generator=seeded())))
+    assert torch.equal(seen == LOST, bright) and torch.equal(seen == RIGHT, ~bright)
+    ((_, share),) = curve(name, overflowing, X, y, "linf", [0.0])
+    assert share == pytest.approx(1 - bright.double().mean().item())
+
+
+def test_half_precision_that_overflows_is_wrong_where_float32_is_right():
+    weights = torch.zeros(4, 16)
+    weights[torch.arange(4), torch.arange(4)] = 9e4  # above 65504, the largest half
+    net = nn.Sequential(nn.Flatten(), nn.Linear(16, 4, bias=False)).eval()
+    with torch.no_grad():
+        net[1].weight.copy_(weights)
+    x = X.float() * 0.5 + 0.5
+    y = net(x).argmax(1)
+    assert accuracy(net, x, y) == 1 and accuracy(net.half(), x.half(), y) == 0
+    assert sum(part.sum() for part in correct_under("fgsm", net, x.half(), y, threat("fgsm", "linf", 0.001))) == 0
+
+
+def test_an_image_whose_gradient_is_nan_is_not_robust():
+    spoiled = Then(lambda f: f + 0 * (f - f).sqrt()).eval()  # finite answers, NaN gradients
+    seen = torch.cat(list(outcomes_under("pgd", spoiled, X, Y, threat("pgd", "linf", 0.1, 2), generator=seeded())))
+    assert accuracy(spoiled, X, Y) == 0.75 and not (seen == RIGHT).any() and (seen == LOST).sum() == 30
+
+
+def test_correct_is_a_right_outcome_and_nothing_else():
+    dyn = threat("pgd", "linf", 0.05, 2)
+    seen = torch.cat(list(outcomes_under("pgd", NET, X, Y, dyn, size=9, generator=seeded())))
+    assert torch.equal(seen == RIGHT, counted("pgd", dyn, size=9)) and {RIGHT, WRONG} == set(seen.tolist())
+
+
+def test_a_targeted_row_in_no_table_is_refused_by_its_title():
+    mine = Attack("Mine", conditional, 1, 1.0, "our choice", targeted=True)
+    with pytest.raises(ValueError, match="attack 'Mine' is targeted"):
+        next(correct_under(mine, NET, X, Y, threat(mine, "l2", 0.5)))
+    own = Attack("Mine", negated(conditional), 1, 1.0, "our choice", random_start=False)
+    assert torch.equal(counted(own, threat(own, "linf", 0.1)), counted("fgsm", threat("fgsm", "linf", 0.1)))
+    assert list(curve(own, NET, X, Y, "linf", [0.1])) == list(curve("fgsm", NET, X, Y, "linf", [0.1]))
 
 
 @pytest.mark.parametrize("restarts", [0, -1])

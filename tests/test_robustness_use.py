@@ -9,15 +9,19 @@ import torch
 from rates import measured, save
 from stripes import elsewhere
 
+from cemviz.attacks import ATTACKS, Attack
 from cemviz.backend import robustness as rb
 from cemviz.backend import store
+from cemviz.backend.attacked import attacked
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.requests import RobustnessRequest
+from cemviz.backend.requests import AttackedRequest, RobustnessRequest
 from cemviz.backend.robustness import COLUMNS, Rates, groups, ready, robustness, shipped, within
 from cemviz.backend.store import BrokenCheckpoint
 from cemviz.backend.studio import Studio
 from cemviz.backend.use_case import Step
+from cemviz.energies import joint, negated
+from cemviz.ui import words_robustness
 
 FEW = ("none", "pgd")
 
@@ -96,6 +100,54 @@ def test_progress_counts_to_the_end(studio):
 def test_what_speaks_against_a_net_travels_with_its_rates(studio, monkeypatch):
     monkeypatch.setattr(rb, "preflight", lambda net, x, y: [f"{len(x)} images"])
     assert rows(studio, ask())[0].faults == ("20 images",)
+
+
+def test_columns_are_the_shown_untargeted_rows_with_the_headings_they_have_had():
+    kept = {"none": "No attack", "fgsm": "FGSM", "pgd": "PGD-20", "apgd": "Auto-PGD", "energy": "Energy attack"}
+    assert kept == COLUMNS and list(COLUMNS) == list(kept)
+    mine = Attack("Mine", negated(joint), 3, 0.5, "our choice")
+    rows = {
+        "mine": mine,
+        "short": replace(mine, column="M"),
+        "no": replace(mine, shown=False),
+        "aim": replace(mine, targeted=True),
+    }
+    assert rb.columns(rows) == {"none": "No attack", "mine": "Mine", "short": "M"}
+
+
+def test_a_new_row_of_the_table_is_measured_and_shown(studio, monkeypatch):
+    mine = Attack("Mine", negated(joint), 3, 0.5, "our choice")
+    monkeypatch.setitem(ATTACKS, "mine", mine)
+    monkeypatch.setitem(COLUMNS, "mine", "Mine")
+    (row,) = rows(studio, ask(radius=0.3, attacks=("mine",)))
+    assert row.rates["mine"] <= row.rates["none"]
+    one = next(one for one in attacked(studio, AttackedRequest("stripes-standard", "test", count=2)) if one.attack == "mine")
+    told = words_robustness.effects([one], "mine")
+    assert "Mine" in told and "climbs" not in told
+    monkeypatch.setitem(ATTACKS, "mine", replace(mine, climbs="the moon"))
+    assert "climbs the moon" in words_robustness.effects([one], "mine")
+
+
+class Overflowing(torch.nn.Module):
+    """Answers that overflow for bright images: the first of them, and those that an attack makes so."""
+
+    def __init__(self, net, limit):
+        super().__init__()
+        self.net, self.limit = net, limit
+
+    def forward(self, x):
+        f = self.net(x)
+        return torch.where((x.flatten(1).mean(1) > self.limit)[:, None], f * torch.inf, f)
+
+
+def test_answers_that_are_not_finite_count_as_wrong_and_how_many_stands_beside_the_rates(studio, monkeypatch):
+    net, card = studio.model("stripes-standard")
+    x = studio.test_images("stripes").first(20).floats()
+    limit = x.flatten(1).mean(1).sort().values[-3].item() - 1e-6  # three are above
+    monkeypatch.setattr(Studio, "model", lambda self, name: (Overflowing(net, limit).eval(), card))
+    (row,) = rows(studio, ask(radius=0.5, norm="linf"))
+    assert row.rates["none"] <= 17 / 20
+    assert any("not finite for 3 of 20 images" in fault for fault in row.faults)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,15 @@
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 import torch
-from conftest import rand, seeded, toy_classifier
+from conftest import rand, randn, seeded, toy_classifier
 
 from cemviz.dynamics import Dynamics
-from cemviz.energies import on
-from cemviz.samplers import CEM_TABLE_5, JEAT_LANGEVIN, SAMPLERS, SANTURKAR, SETTINGS, sample, suited
+from cemviz.energies import conditional, on
+from cemviz.samplers import CEM_TABLE_5, JEAT_LANGEVIN, SAMPLERS, SANTURKAR, SETTINGS, Sampler, sample, suited
 
 Y = torch.tensor([0, 1, 3])
 SHORT = Dynamics(6, 0.1, 0.0, 1.0)
@@ -77,6 +78,68 @@ def test_small_images_get_half_the_step_of_cems_samplers_and_jeats_numbers_stay(
     assert suited("rcs", (3, 32, 32)) is CEM_TABLE_5
     assert suited("rcs", (1, 28, 28)) == Dynamics(20, 0.5, 0.01, 6.0) == SETTINGS["cem-mnist"].dynamics
     assert suited("jeat17", (1, 28, 28)) is JEAT_LANGEVIN
+
+
+SMALL = {
+    "rcs": Dynamics(20, 0.5, 0.01, 6.0), "cs": Dynamics(20, 0.5, 0.01, 6.0), "ta": Dynamics(20, 0.5, 0.01, 6.0),
+    "langevin": Dynamics(20, 0.5, 0.01, 6.0), "jeat16": JEAT_LANGEVIN, "jeat17": JEAT_LANGEVIN,
+    "maxent": Dynamics(30, 0.7), "pgd": Dynamics(30, 0.7), "langevin-pairs": Dynamics(30, 0.7, 0.01),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_numbers_of_small_images_are_those_they_have_always_been(name):
+    assert suited(name, (1, 28, 28)) == suited(SAMPLERS[name], (1, 28, 28)) == SMALL[name]
+    assert suited(name, (3, 32, 32)) == suited(name, (3, 64, 64)) == SAMPLERS[name].defaults
+
+
+def own(dyn, **more):
+    return Sampler("Mine", "classifier", conditional, "label", dyn, "our choice", "Mine.", **more)
+
+
+@pytest.mark.parametrize(
+    ("shape", "share"), [((1, 28, 28), math.sqrt(784 / 3072)), ((3, 16, 16), 0.5), ((1, 4, 4), 1 / math.sqrt(192))]
+)
+def test_a_new_rows_lengths_shrink_with_the_box_unless_it_has_numbers_of_its_own(shape, share):
+    dyn = Dynamics(15, 2.0, 0.02, 8.0, "linf", "sign")
+    got = suited(own(dyn), shape)
+    assert (got.step, got.radius) == pytest.approx((2 * share, 8 * share))
+    assert replace(got, step=2.0, radius=8.0) == dyn  # K, η and the rest stay
+    assert suited(own(dyn), (3, 32, 32)) is dyn
+    raw = suited(own(replace(dyn, gradient="raw", radius=math.inf)), shape)  # α is a factor there, and no ball stays none
+    assert raw.step == 2 and raw.radius == math.inf
+    small = Dynamics(3, 0.1)
+    assert suited(own(dyn, small=small), shape) is small
+
+
+def test_a_row_in_no_table_samples_as_its_name_would():
+    net, x0 = toy_classifier(), rand(3, 1, 4, 4)
+    *_, a = sample(SAMPLERS["ta"], net, x0, Y, SHORT)
+    *_, b = sample("ta", net, x0, Y, SHORT)
+    *_, c = sample(own(SHORT), net, x0, Y, SHORT)
+    assert torch.equal(a.x, b.x) and torch.equal(c.x, b.x)
+    *_, d = sample(own(replace(SHORT, steps=2)), net, x0, Y)
+    assert d.k == 2
+
+
+def test_a_row_says_itself_that_its_batch_is_one_system():
+    net, x0 = toy_classifier(), rand(1, 1, 4, 4)
+    crowd = Sampler("Crowd", "encoder", lambda z: -(z @ z.mean(0)), None, SHORT, "our choice", "Mine.", together=True)
+    with pytest.raises(ValueError, match="'Crowd' moves a whole batch; give at least 2 chains, not 1"):
+        sample(crowd, net, x0)
+    assert len(list(sample(replace(crowd, together=False), net, x0))) == 7
+    assert {name for name, row in SAMPLERS.items() if row.together} == {"maxent", "pgd"}
+
+
+@classifiers
+def test_what_a_row_climbs_is_the_slope_of_its_energy(name):
+    """An energy that is a sum of f_y and logsumexp has their multiples in its row: checked on random logits."""
+    f = randn(3, 5).requires_grad_()
+    (grad,) = torch.autograd.grad(
+        on(lambda f: f, SAMPLERS[name].energy, *([Y] if SAMPLERS[name].conditional else []))(f).sum(), f
+    )
+    a, b = SAMPLERS[name].climbs
+    torch.testing.assert_close(-grad, a * torch.nn.functional.one_hot(Y, 5) + b * f.softmax(1).detach())
 
 
 def test_an_unknown_sampler_is_refused_with_the_known_ones():

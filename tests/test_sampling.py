@@ -12,15 +12,18 @@ from PIL import Image
 from cemviz.backend import export, store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
+from cemviz.backend.kinds import KINDS
 from cemviz.backend.requests import SampleRequest
-from cemviz.backend.sampling import Chains, reach, sample, to_pixels
-from cemviz.backend.split import CLIMBS, Split
+from cemviz.backend.sampling import Chains, prepared, reach, sample, to_pixels
+from cemviz.backend.split import Split
 from cemviz.backend.studio import Studio
-from cemviz.dynamics import descend, length
-from cemviz.energies import conditional, joint, marginal, on
+from cemviz.draws import Each
+from cemviz.dynamics import Dynamics, descend, length
+from cemviz.energies import conditional, joint, marginal, odds, on
 from cemviz.nets import build
-from cemviz.samplers import SAMPLERS
+from cemviz.samplers import SAMPLERS, Sampler
 from cemviz.starts import fit
+from cemviz.ui.sampling.words import summary
 
 SHAPE = (1, 8, 8)
 ARGS = {"mean": [0.5], "std": [0.5], "outputs": 3, "width": 4, "depth": 1, "norm": "none", "activation": "silu"}
@@ -55,15 +58,44 @@ def test_the_two_gradient_parts_are_those_of_separate_backward_passes(studio, na
     net, _ = studio.model("tiny")
     y = torch.tensor([0, 1, 2, 0])
     x = torch.rand(4, *SHAPE, generator=torch.Generator().manual_seed(5)).requires_grad_()
-    split = Split(net, SAMPLERS[name].energy, y, x.detach())
+    split = Split(net, SAMPLERS[name], y, x.detach())
     (grad,) = torch.autograd.grad(split(x).sum(), x)
     label, lse = split.parts(grad)
     (wanted_label,) = torch.autograd.grad(net(x)[torch.arange(4), y].sum(), x)
     (wanted_lse,) = torch.autograd.grad(net(x).logsumexp(1).sum(), x)
     torch.testing.assert_close(label, wanted_label, rtol=1e-4, atol=1e-6)
     torch.testing.assert_close(lse, wanted_lse, rtol=1e-4, atol=1e-6)
-    a, b = CLIMBS[SAMPLERS[name].energy]
+    a, b = SAMPLERS[name].climbs
     torch.testing.assert_close(-grad, a * wanted_label + b * wanted_lse, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("given", ["label", None, "start"])
+def test_a_sampler_that_names_no_multiples_has_both_parts_measured(studio, given):
+    net, _ = studio.model("tiny")
+    energies = {
+        "label": lambda f, y: odds(f, y),
+        None: lambda f: f.square().sum(1),
+        "start": lambda f, f0: (f - f0).square().sum(1),
+    }
+    row = Sampler("Mine", "classifier", energies[given], given, Dynamics(3, 0.1), "our choice", "Mine.")
+    y, x0 = torch.tensor([0, 1, 2, 0]), torch.rand(4, *SHAPE, generator=torch.Generator().manual_seed(5))
+    split = Split(net, row, y, x0)
+    *_, last = descend(split, x0, row.defaults)
+    x = last.x.requires_grad_()
+    (label,) = torch.autograd.grad(net(x)[torch.arange(4), y].sum(), x)
+    (lse,) = torch.autograd.grad(net(x).logsumexp(1).sum(), x)
+    for part, wanted in zip(split.parts(last.grad), (label, lse), strict=True):
+        torch.testing.assert_close(part, wanted, rtol=1e-4, atol=1e-6)
+    (own,) = torch.autograd.grad(row.of(net, x0, y)(x).sum(), x)
+    torch.testing.assert_close(last.grad, own, rtol=1e-4, atol=1e-6)
+    assert torch.equal(split.row(last)["label_slope"], split.parts(last.grad)[0].flatten(1).norm(dim=1))
+
+
+def test_a_new_row_without_multiples_runs_to_the_end_and_is_told_by_its_title(studio, monkeypatch):
+    mine = Sampler("Odds descent", "classifier", odds, "label", Dynamics(3, 0.1), "our choice", "Mine.")
+    monkeypatch.setitem(SAMPLERS, "mine", mine)
+    chains = run(studio, replace(REQUEST, sampler="mine"))
+    assert np.isfinite(chains.series["angle"]).all() and "Odds descent (our choice)" in summary(studio, [chains])
 
 
 def test_series_are_energies_and_distances_of_the_same_chain_run_by_hand(studio):
@@ -73,10 +105,10 @@ def test_series_are_energies_and_distances_of_the_same_chain_run_by_hand(studio)
     y = torch.from_numpy(chains.asked)
     from cemviz.starts import draw
 
-    start = draw("class-gaussian", studio.source(card), y, torch.Generator().manual_seed(3))
+    start = draw("class-gaussian", studio.source(card), y, Each(3, range(6)))
     assert (to_pixels(start) == x0.permute(0, 2, 3, 1).numpy()).all()
     energy = on(net, SAMPLERS["rcs"].energy, y)
-    states = list(descend(energy, start, chains.dynamics, generator=torch.Generator().manual_seed(4)))
+    states = list(descend(energy, start, chains.dynamics, generator=Each(4, range(6))))
     for k, state in enumerate(states):
         f = net(state.x)
         np.testing.assert_allclose(chains.series["joint"][k], joint(f, y), rtol=1e-4, atol=1e-5)
@@ -167,3 +199,15 @@ def test_sampling_leaves_the_net_and_the_global_random_state_alone(studio):
     run(studio, REQUEST)
     assert torch.equal(torch.get_rng_state(), before) and not net.training
     assert all(torch.equal(v, weights[k]) for k, v in net.state_dict().items())
+
+
+def test_a_chain_depends_on_seed_and_index_and_not_on_its_batch(studio, monkeypatch):
+    """Those that the page draws, 150 at once, are those that a metric draws, a chunk at a time: 150 of 150."""
+    request = replace(REQUEST, count=150, steps=3)
+    page = run(studio, request)
+    monkeypatch.setitem(KINDS, "classifier", replace(KINDS["classifier"], chunk=40))
+    metric = torch.cat(list(prepared(studio, request).last())).numpy()
+    np.testing.assert_allclose(page.final, metric, atol=1e-5)
+    few = run(studio, replace(request, count=7))
+    np.testing.assert_allclose(few.final, page.final[:7], atol=1e-5)
+    assert len({image.tobytes() for image in page.pixels[-1]}) == 150  # and no two chains are the same

@@ -74,7 +74,7 @@ def records(net: nn.Module, x0: Tensor, y: Tensor, generator: torch.Generator) -
 
 def split(net: nn.Module, x0: Tensor, y: Tensor, generator: torch.Generator) -> None:
     """Every state of a chain with both parts of its gradient."""
-    watched = Split(net, reinforced, y, x0)
+    watched = Split(net, SAMPLERS["rcs"], y, x0)
     for state in descend(watched, x0, DYN, generator=generator):
         watched.parts(state.grad)
 

@@ -12,8 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..attacks import threat
-from ..metrics.robustness import accuracy, correct_under, curve, preflight
+import torch
+
+from ..attacks import ATTACKS, Attack, threat
+from ..metrics.robustness import LOST, RIGHT, curve, logits, lost, outcomes, outcomes_under, preflight
 from . import kinds, store
 from .checks import BadInput, choice, threat_model
 from .requests import NORMS, RobustnessRequest
@@ -21,7 +23,14 @@ from .store import BrokenCheckpoint, Card
 from .studio import Studio
 from .use_case import Step
 
-COLUMNS = {"none": "No attack", "fgsm": "FGSM", "pgd": "PGD-20", "apgd": "Auto-PGD", "energy": "Energy attack"}
+
+def columns(attacks: dict[str, Attack]) -> dict[str, str]:
+    """What accuracy is measured under, with the headings: nothing, and every untargeted row that is shown."""
+    shown = {name: row for name, row in attacks.items() if row.shown and not row.targeted}
+    return {"none": "No attack"} | {name: row.column or row.title for name, row in shown.items()}
+
+
+COLUMNS = columns(ATTACKS)
 """What accuracy is measured under: nothing, and keys of ATTACKS."""
 
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
@@ -121,15 +130,20 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
         net, _ = studio.model(card.name)
         norm, radius = threat_model(card.name, (card.norm, card.radius), request.norm, request.radius)
         faults = preflight(net, x[:100], y[:100])
-        rates = {"none": round(accuracy(net, x, y), 6)}  # a mean in single precision
+        clean = outcomes(logits(net, x), y)
+        faults += lost(clean)
+        rates = {"none": int((clean == RIGHT).sum()) / len(held)}
         for name in attacks:
-            right = 0
+            ends = []
             source = studio.device.generator(request.seed)
-            for part in correct_under(name, net, x, y, threat(name, norm, radius), size=SIZE, generator=source):
-                right += int(part.sum())
+            for part in outcomes_under(name, net, x, y, threat(name, norm, radius), size=SIZE, generator=source):
+                ends.append(part)
                 done += 1
                 yield Step(done, of, f"{card.name}, {COLUMNS[name]}")
-            rates[name] = right / len(held)
+            end = torch.cat(ends)
+            rates[name] = int((end == RIGHT).sum()) / len(held)
+            if (end == LOST).sum() > (clean == LOST).sum():
+                faults += lost(end, f"images under {COLUMNS[name]}")
         points = []
         source = studio.device.generator(request.seed)
         if multiples:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..draws import Each
 from ..dynamics import Dynamics, descend, settle, slope
 from ..samplers import SAMPLERS, Sampler, suited
 from ..starts import STARTS, draw
@@ -154,25 +155,25 @@ class Run:
     asked: Tensor
     studio: Studio
 
-    def begin(self, begin: int = 0, end: int | None = None) -> tuple[Tensor, kinds.Record, torch.Generator]:
+    def begin(self, first: int = 0, end: int | None = None) -> tuple[Tensor, kinds.Record, Each]:
         """Starts of some of the chains, the record of their run, and the source of their noise.
 
         Args:
-            begin, end: which chains; a chain's draws depend on the seed and its own place alone.
+            first, end: which chains; what a chain draws depends on the seed and on its own place alone.
         """
-        asked, seed, device = self.asked[begin:end], self.request.seed, self.studio.device
-        source = self.studio.source(self.card)
-        x0 = draw(self.request.start, source, asked, device.generator(seed))
+        asked, seed, device = self.asked[first:end], self.request.seed, self.studio.device
+        places, source = range(first, first + len(asked)), self.studio.source(self.card)
+        x0 = draw(self.request.start, source, asked, Each(seed, places, device.torch))
         refs = references(source.images, self.card, device, seed + 2) if self.sampler.given == "references" else None
         record = kinds.of(self.card).begin(self.net, self.sampler, asked, x0, refs, self.request.features)
         # the noise has a source of its own: two samplers with one seed share their starts and their noise
-        return x0, record, device.generator(seed + 1)
+        return x0, record, Each(seed + 1, places, device.torch)
 
     def last(self) -> Iterator[Tensor]:
         """The last images, a chunk of chains at a time, (B, C, H, W)."""
         size = kinds.of(self.card).chunk
-        for begin in range(0, len(self.asked), size):
-            x0, record, noise = self.begin(begin, begin + size)
+        for first in range(0, len(self.asked), size):
+            x0, record, noise = self.begin(first, first + size)
             yield settle(record, x0, self.dynamics, generator=noise)
 
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ..dynamics import State, length
-from ..energies import Scored, conditional, joint, marginal, reinforced
+from ..energies import Energy, conditional, joint, marginal
+from ..inputs import Scores
 from ..samplers import SAMPLERS, Sampler
 from .store import Card
 
@@ -27,37 +28,45 @@ SERIES: dict[str, tuple[str, str]] = {
 }
 """Names and units of `Split.row`."""
 
-CLIMBS: dict[Scored, tuple[float, float]] = {joint: (1, 0), marginal: (0, 1), reinforced: (1, 1), conditional: (1, -1)}
-"""What a chain climbs, as multiples of f_y and logsumexp f: the whole difference between TA, CS, RCS and Langevin."""
-
 
 @dataclass(slots=True)
 class Split:
-    """A sampler's energy that keeps, of each step's single forward pass, the logits and one part of the gradient.
+    """A sampler's energy that keeps, of each step's single forward pass, the logits and what splits the gradient in two.
 
-    The chain itself takes the gradient of a f_y + b logsumexp; with one part known the other follows, so that a step costs
-    one forward and two backward passes.
+    Where the chain itself takes the gradient of a f_y + b logsumexp, one part is measured and the other follows from it, so
+    that a step costs one forward and two backward passes; where its energy is no such sum, both are measured, by three.
     """
 
-    net: nn.Module
-    energy: Scored
+    net: Scores
+    sampler: Sampler
     y: Tensor
     x0: Tensor
+    refs: Tensor | None = None
     logits: Tensor = field(init=False)
-    part: Tensor = field(init=False)
+    measured: list[Tensor | None] = field(init=False)  # gradients of f_y and of logsumexp, None where it follows
+    _energy: Energy = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._energy = self.sampler.of(self._watched, self.x0, self.y, self.refs)
 
     def __call__(self, x: Tensor) -> Tensor:
+        return self._energy(x)
+
+    def _watched(self, x: Tensor) -> Tensor:
         f = self.net(x)
-        a, _ = CLIMBS[self.energy]
-        wanted = -marginal(f) if a else -joint(f, self.y)  # the part that may be missing from the chain's own gradient
-        (self.part,) = torch.autograd.grad(wanted.sum(), x, retain_graph=True)
         self.logits = f.detach()
-        return self.energy(f, self.y) if a else self.energy(f)
+        if x.requires_grad:  # else it is the sampler that looks at its start or at references
+            a, b = self.sampler.climbs or (0, 0)
+            wanted = (None if a else -joint(f, self.y), None if b and not a else -marginal(f))
+            self.measured = [
+                None if part is None else torch.autograd.grad(part.sum(), x, retain_graph=True)[0] for part in wanted
+            ]
+        return f
 
     def parts(self, grad: Tensor) -> tuple[Tensor, Tensor]:
         """Gradients of f_y and of logsumexp, from the chain's own: grad = -(a grad f_y + b grad logsumexp)."""
-        a, b = CLIMBS[self.energy]
-        return (-(grad + b * self.part) / a, self.part) if a else (self.part, -grad / b)
+        (a, b), (label, lse) = self.sampler.climbs or (0, 0), self.measured
+        return -(grad + b * lse) / a if label is None else label, -grad / b if lse is None else lse
 
     def row(self, state: State) -> dict[str, Tensor]:
         """The numbers of a step, each (B,)."""
@@ -82,7 +91,7 @@ class Split:
 
 def begin(net: nn.Module, sampler: Sampler, asked: Tensor, x0: Tensor, refs: Tensor | None, features: str) -> Split:
     """The record of a run on a classifier."""
-    return Split(net, sampler.energy, asked, x0)
+    return Split(net, sampler, asked, x0, refs)
 
 
 def judged(f: Tensor) -> dict[str, np.ndarray]:
@@ -100,10 +109,7 @@ def hints(chains: "Chains") -> list[str]:
 def summary(chains: "Chains") -> str:
     """What the chains climbed, and where they ended."""
     sampler = SAMPLERS[chains.request.sampler]
-    a, b = CLIMBS[sampler.energy]
+    climbs = "climbs {:+g}·f_y {:+g}·logsumexp".format(*sampler.climbs) if sampler.climbs else sampler.title
     right = float((chains.predicted == chains.asked).mean())
     asked = f"{right:.0%} end in the asked class" if sampler.conditional else "no class asked"
-    return (
-        f"climbs {a:+g}·f_y {b:+g}·logsumexp ({sampler.source}): {asked}, mean confidence {np.mean(chains.confidence):.2f}, "
-        f"{chains.travel}."
-    )
+    return f"{climbs} ({sampler.source}): {asked}, mean confidence {np.mean(chains.confidence):.2f}, {chains.travel}."

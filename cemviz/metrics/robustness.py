@@ -1,80 +1,111 @@
-"""Accuracy, clean and under attack, batch by batch, so that a page can draw progress and stop it; and whether to believe it.
+"""Accuracy, clean and under attack, batch by batch, so that a page can draw progress and stop it.
 
-An attack that follows gradients says little about a net that hides them: `preflight` looks before the attack runs.
+What is not finite is never right: see `answers`.  Whether an attack's failure is to be believed: see `preflight`.
 """
 
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..attacks import ATTACKS, perturb, threat
+from ..attacks import ATTACKS, Attack, perturb, threat
+from ..draws import Generator, among
 from ..dynamics import Dynamics, Norm
-from ..energies import conditional
+from ..inputs import Scores, row
+from .answers import LOST, RIGHT, WRONG, entered, logits, lost, outcomes
+from .preflight import preflight
+
+__all__ = [
+    "LOST", "RIGHT", "WRONG", "accuracy", "correct_under", "curve", "logits", "lost", "outcomes", "outcomes_under", "preflight",
+]  # fmt: skip
 
 
-def logits(net: nn.Module, x: Tensor, size: int = 500) -> Tensor:
-    """Logits of many images without gradients, in chunks of `size`: (N, C, H, W) -> (N, classes)."""
-    with torch.no_grad():
-        return torch.cat([net(part) for part in x.split(size)])
-
-
-def accuracy(net: nn.Module, x: Tensor, y: Tensor) -> float:
-    """Share of images whose largest logit is their label's.
+def accuracy(net: Scores, x: Tensor, y: Tensor) -> float:
+    """Share of images whose largest logit is their label's; an answer that is not finite is never right.
 
     Args:
         net: classifier in eval mode.
         x: images in [0, 1], (N, C, H, W).
         y: labels, (N,) int64.
+    Raises:
+        ValueError: images, labels or a net that are not so.
     """
-    return (logits(net, x).argmax(1) == y).float().mean().item()
+    return (outcomes(logits(entered(net, x, y), x), y) == RIGHT).float().mean().item()
 
 
-def correct_under(
-    name: str,
-    net: nn.Module,
+def outcomes_under(
+    name: str | Attack,
+    net: Scores,
     x: Tensor,
     y: Tensor,
     dyn: Dynamics,
     *,
     size: int = 250,
     restarts: int = 1,
-    generator: torch.Generator | None = None,
+    generator: Generator | None = None,
 ) -> Iterator[Tensor]:
-    """Which images stay correct under an attack, clean and at every restart.
+    """Outcome of each image under an attack: the worst of the clean image and of every restart.
 
-    Only images that are still correct are attacked: the rest would spend gradients on what is lost already.
+    Only images that are still right are attacked: the rest would spend gradients on what is lost already.
 
     Args:
-        name: key of ATTACKS, untargeted.
+        name: a row or a key of ATTACKS, untargeted.
         net: classifier in eval mode.
         x, y: as in `accuracy`.
         dyn: from `attacks.threat`.
         size: images at a time.
         restarts: number of random starts, the worst counts.
     Yields:
-        (n,) bool for each chunk in turn; the mean over all is the robust accuracy.
+        (n,) int8 for each chunk in turn, see `outcomes`.
     Raises:
-        ValueError: a targeted attack, whose success is not a loss of accuracy; fewer than one restart.
+        ValueError: a targeted attack, whose success is not a loss of accuracy; fewer than one restart; images, labels or a net
+            that are not as they should be.
     """
-    if ATTACKS[name].targeted:
-        raise ValueError(f"attack {name!r} is targeted: robust accuracy wants an untargeted one")
+    chosen = row(name, ATTACKS, Attack)
+    if chosen.targeted:
+        title = name if isinstance(name, str) else chosen.title
+        raise ValueError(f"attack {title!r} is targeted: robust accuracy wants an untargeted one")
     if restarts < 1:
         raise ValueError(f"restarts is {restarts}; give at least 1")
-    for part, labels in zip(x.split(size), y.split(size), strict=True):
-        correct = logits(net, part).argmax(1) == labels
+    net = entered(net, x, y, dyn.bounds)
+    for first in range(0, len(x), size):
+        part, labels = x[first : first + size], y[first : first + size]
+        outcome = outcomes(logits(net, part), labels)
         for _ in range(restarts):
-            left = correct.nonzero().squeeze(1)
+            left = (outcome == RIGHT).nonzero().squeeze(1)
             if not len(left):
                 break
-            found = perturb(name, net, part[left], labels[left], dyn, generator=generator)
-            correct[left] = logits(net, found).argmax(1) == labels[left]
-        yield correct
+            draws = among(generator, first + left)
+            attacked = perturb(name, net, part[left], labels[left], dyn, generator=draws)
+            outcome[left] = outcomes(logits(net, attacked), labels[left])
+        yield outcome
+
+
+def correct_under(
+    name: str | Attack,
+    net: Scores,
+    x: Tensor,
+    y: Tensor,
+    dyn: Dynamics,
+    *,
+    size: int = 250,
+    restarts: int = 1,
+    generator: Generator | None = None,
+) -> Iterator[Tensor]:
+    """Which images stay correct under an attack, clean and at every restart.
+
+    Arguments and errors are those of `outcomes_under`, which also tells what is wrong from what is not finite.
+
+    Yields:
+        (n,) bool for each chunk in turn; the mean over all is the robust accuracy.
+    """
+    for outcome in outcomes_under(name, net, x, y, dyn, size=size, restarts=restarts, generator=generator):
+        yield outcome == RIGHT
 
 
 def curve(
-    name: str,
-    net: nn.Module,
+    name: str | Attack,
+    net: Scores,
     x: Tensor,
     y: Tensor,
     norm: Norm,
@@ -83,7 +114,7 @@ def curve(
     steps: int | None = None,
     size: int = 250,
     restarts: int = 1,
-    generator: torch.Generator | None = None,
+    generator: Generator | None = None,
 ) -> Iterator[tuple[float, float]]:
     """Robust accuracy over the radius.  An image broken at one radius stays broken at larger ones: those balls hold it too.
 
@@ -100,54 +131,10 @@ def curve(
     radii = list(radii)
     if not radii or radii != sorted(radii) or not radii[0] >= 0:
         raise ValueError(f"radii are {radii}; give at least one, ascending from 0 or above")
-    left = (logits(net, x).argmax(1) == y).nonzero().squeeze(1)
+    left = (outcomes(logits(entered(net, x, y), x), y) == RIGHT).nonzero().squeeze(1)
     for radius in radii:
-        if radius > 0:
-            dyn = threat(name, norm, radius, steps)
-            attacked = correct_under(name, net, x[left], y[left], dyn, size=size, restarts=restarts, generator=generator)
+        if radius > 0 and len(left):
+            dyn, draws = threat(name, norm, radius, steps), among(generator, left)
+            attacked = correct_under(name, net, x[left], y[left], dyn, size=size, restarts=restarts, generator=draws)
             left = left[torch.cat(list(attacked))]
         yield radius, len(left) / len(x)
-
-
-def preflight(net: nn.Module, x: Tensor, y: Tensor) -> list[str]:
-    """What speaks against believing a net's robust accuracy, found before it is attacked.
-
-    Looks for train mode, answers or gradients that are not finite, forward passes that differ, outputs that are probabilities,
-    and images whose cross-entropy has a gradient of exactly zero: there an attack has nowhere to go, and its failure is no
-    robustness.
-
-    Args:
-        net: as it will be attacked.
-        x, y: some of the images, (N, C, H, W) and (N,); 100 tell enough.
-    Returns:
-        one sentence for each fault; empty where all is well.  A net in train mode is not run, which would change its
-        BatchNorm statistics.
-    Source: Croce et al. 2020 (RobustBench, AutoAttack's checks); Athalye et al. 2018.
-    """
-    if any(module.training for module in net.modules()):
-        return ["the net is in train mode: its answers depend on the batch; call net.eval(), then check again"]
-    faults = []
-    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):  # a random net draws from the global state
-        first, second = logits(net, x), logits(net, x)
-        slopes = _loss_slopes(net, x, y).flatten(1)
-    lost = int((~(first.isfinite().all(1) & slopes.isfinite().all(1))).sum())
-    if lost:
-        return [f"logits or gradients are not finite for {lost} of {len(x)} images: no attack can move them; mend the net"]
-    zeros = int((slopes == 0).all(1).sum())
-    if (first - second).abs().amax() > 1e-4 * first.abs().amax():
-        faults.append("two forward passes differ: the net is random; average its gradient over draws, or fix the draws")
-    if first.amin() >= 0 and (first.sum(1) - 1).abs().amax() < 1e-4:
-        faults.append("the outputs are probabilities, not logits: cross-entropy on them has weak gradients; remove the softmax")
-    if zeros:
-        faults.append(f"the cross-entropy's gradient is exactly zero for {zeros} of {len(x)} images: try apgd-dlr")
-    return faults
-
-
-def _loss_slopes(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    """Gradient of the cross-entropy, zero too where the net cuts the graph: (N, *D) -> (N, *D)."""
-    with torch.enable_grad():
-        x = x.detach().requires_grad_()
-        loss = conditional(net(x), y).sum()
-        if not loss.requires_grad:
-            return torch.zeros_like(x)
-        return torch.autograd.grad(loss, x, materialize_grads=True)[0]

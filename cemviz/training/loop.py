@@ -181,6 +181,11 @@ def fit(
             for held, good in zip(net.buffers(), statistics, strict=True):
                 held.copy_(good)
             worst = ", ".join(f"{k} {v:.3g}" for k, v in told.items())
+            if done == 0 and not all(map(math.isfinite, told.values())):  # no rate had a say yet
+                raise Diverged(
+                    f"training diverged at step 1 of {steps} ({worst}): the loss is not finite before any update; look at the "
+                    f"images, at the net's first weights and at its precision"
+                )
             raise Diverged(
                 f"training diverged at step {done + 1} of {steps} ({worst}, gradient {told_norm:.3g}); "
                 f"lower lr ({peaks[0]:g}) or take another seed"

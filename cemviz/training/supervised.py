@@ -59,7 +59,7 @@ def adversarial(dyn: Dynamics, *, attack: str = "pgd", generator: torch.Generato
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         x, y = batch
         with evaluating(net):
-            x_adv = perturb(attack, net, x, y, dyn, generator=generator)
+            x_adv = perturb(attack, net, x, y, dyn, check=False, generator=generator)
         return {"adversarial cross-entropy": conditional(net(x_adv), y).mean()}
 
     return objective
@@ -82,7 +82,7 @@ def consistent(dyn: Dynamics, weight: float, *, attack: str = "pgd", generator: 
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         x, y = batch
         with evaluating(net):
-            x_adv = perturb(attack, net, x, y, dyn, generator=generator)
+            x_adv = perturb(attack, net, x, y, dyn, check=False, generator=generator)
         f_adv = net(x_adv)
         terms = {"adversarial cross-entropy": conditional(f_adv, y).mean()}
         if weight:  # a second pass would move BatchNorm's statistics

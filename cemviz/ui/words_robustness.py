@@ -28,8 +28,6 @@ way: on a standard net it rises far less than E(x, y), and with BatchNorm (`mnis
 image looks likelier to the net than the image itself. **The energy attack** climbs E(x, y) alone: the label becomes unlikely
 whether another class wins or not, and E(x) ends higher than under PGD. Compare ΔE(x) of the rows below, then image by image."""
 
-CLIMBS = {"fgsm": "E(x, y) − E(x)", "pgd": "E(x, y) − E(x)", "apgd": "E(x, y) − E(x)", "energy": "E(x, y)"}
-
 NO_MODELS = "No classifier is stored yet. Train one: `python -m cemviz train mnist-standard`."
 
 
@@ -87,8 +85,9 @@ def effects(done: list[Attacked], chosen: str) -> str:
         mark = ' class="cem-chosen"' if one.attack == chosen else ""
         changes = "".join(f"<td>{_nats(change, '+')}</td>" for change in (joint, marginal, joint - marginal))
         lost = f"{round(fooled * len(one.examples))} of {len(one.examples)}"
+        climbs = ATTACKS[one.attack].climbs
         body += (
-            f'<tr{mark}><th scope="row">{COLUMNS[one.attack]}<small>climbs {CLIMBS[one.attack]}</small></th>'
+            f'<tr{mark}><th scope="row">{COLUMNS[one.attack]}{f"<small>climbs {climbs}</small>" if climbs else ""}</th>'
             f"{changes}<td>{lost}</td></tr>"
         )
     heads = ("attack", "ΔE(x, y)", "ΔE(x)", "Δ[E(x, y) − E(x)]", "fooled")
