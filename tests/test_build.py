@@ -11,7 +11,8 @@ from gradio.state_holder import StateHolder
 from cemviz.backend.device import choose
 from cemviz.backend.presets import LANDSCAPE, PLAY, SAMPLE
 from cemviz.backend.studio import Studio
-from cemviz.ui.build import build, first_view, opened, read
+from cemviz.ui.address import read
+from cemviz.ui.build import build, first_view, opened
 from cemviz.ui.controls import Session
 
 NUMBER = gr.Number(0.5, minimum=0, maximum=10, render=False)

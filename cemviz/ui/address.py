@@ -1,0 +1,159 @@
+"""The address: every control that makes a picture has a name in it, and an address sets what it names.
+
+A link is a stranger's: what does not fit its control is left out, and said.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from .controls import Session, Tab
+
+LOST = "**This link asks for what is not on this machine:** {}. In its place stands what the page begins with."
+
+# keeps the address current without a request; a default is left out, so that links stay short, but not beside stories, which
+# have defaults of their own
+WRITE = """(value) => {{
+  const address = new URL(location);
+  const text = Array.isArray(value) ? value.join(',') : String(value);
+  if (text === {default}) address.searchParams.delete('{name}'); else address.searchParams.set('{name}', text);
+  history.replaceState(null, '', address);
+  return [];
+}}"""
+
+PLAIN = re.compile(r"[\w .,-]{0,80}")
+"""Text that may come from the address."""
+
+
+def read(component: gr.components.Component, text: str, choices: list[Any] | None = None) -> Any:
+    """A value from the address, made fit for its control, or `gr.skip()` where it is not one.
+
+    Numbers are clamped to the control's range, choices must be among its own, and text is a few plain words: the address is
+    a stranger's.
+
+    Args:
+        choices: of a menu by now; None takes those it was built with.
+    """
+    try:
+        if isinstance(component, gr.Slider | gr.Number):
+            value = float(text)
+            if value != value:
+                return gr.skip()
+            low = component.minimum if component.minimum is not None else -float("inf")
+            high = component.maximum if component.maximum is not None else float("inf")
+            value = float(min(max(value, low), high))
+            # a number's own step, 1 by default, is what its arrows add and no rule for its value
+            whole = component.step % 1 == 0 if isinstance(component, gr.Slider) else component.precision == 0
+            return int(value) if whole or value.is_integer() else value
+        if isinstance(component, gr.Checkbox):
+            return {"true": True, "false": False}[text]
+        if isinstance(component, gr.Dropdown | gr.Radio | gr.CheckboxGroup):
+            offered = component.choices if choices is None else [c if isinstance(c, tuple) else (c, c) for c in choices]
+            known = {str(value): value for _, value in offered}
+            if getattr(component, "multiselect", False) or isinstance(component, gr.CheckboxGroup):
+                if not text:
+                    return []
+                values = [known[part] for part in text.split(",") if part in known]
+                return values or gr.skip()
+            return known[text]
+        if isinstance(component, gr.Textbox):
+            return text if PLAIN.fullmatch(text) else gr.skip()
+        return gr.skip()
+    except (ValueError, KeyError, OverflowError):
+        return gr.skip()
+
+
+def unread(text: str, value: Any) -> list[str]:
+    """The parts of a text in the address that `read` made no use of."""
+    if isinstance(value, dict):  # a skip
+        return [text] if text else []
+    return [part for part in text.split(",") if part not in map(str, value)] if isinstance(value, list) and text else []
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What stands behind the names of an address.
+
+    Attributes:
+        tabs: by key, in reading order.
+        session, notice, chooser: the visitor's state, where to say what was asked in vain, and what opens a tab.
+    """
+
+    tabs: Mapping[str, Tab]
+    session: gr.State
+    notice: gr.Markdown
+    chooser: gr.Tabs
+
+    @property
+    def params(self) -> dict[str, gr.components.Component]:
+        """Name in the address -> control, of all tabs."""
+        return {name: component for tab in self.tabs.values() for name, component in tab.params.items()}
+
+    @property
+    def menus(self) -> dict[gr.components.Component, Callable[[], list[Any]]]:
+        """Controls whose choices depend on what is stored -> what lists them."""
+        return {component: choices for tab in self.tabs.values() for component, choices in tab.menus.items()}
+
+    @property
+    def outputs(self) -> list[Any]:
+        """All that an address may set."""
+        set_by_stories = [component for tab in self.tabs.values() if tab.stories for component in tab.stories.sets]
+        return [*dict.fromkeys([*self.params.values(), *self.menus, *set_by_stories]), self.session, self.notice, self.chooser]
+
+    def refresh(self) -> dict[Any, Any]:
+        """Menus with what is stored by now."""
+        return {component: gr.update(choices=choices()) for component, choices in self.menus.items()}
+
+    def restore(self, held: Session, request: gr.Request) -> dict[Any, Any]:
+        """Set what the address names: first all that its stories set, then what stands beside them."""
+        asked, changes = dict(request.query_params), self.refresh() | {self.session: held}
+        self._stories(asked, changes)
+        lost = [part for name in self.params if name in asked for part in self._value(name, asked[name], changes)]
+        known = asked.get("tab") in self.tabs
+        held.open = asked["tab"] if known else held.open or next(iter(self.tabs))
+        changes[self.notice] = gr.update(value=LOST.format(", ".join(lost)), visible=bool(lost))
+        return changes | ({self.chooser: gr.Tabs(selected=asked["tab"])} if known else {})
+
+    def _stories(self, asked: dict[str, str], changes: dict[Any, Any]) -> None:
+        names = {component: name for name, component in self.params.items()}
+        for stories in (tab.stories for tab in self.tabs.values() if tab.stories):
+            choices = changes.get(stories.menu, {}).get("choices")
+            key = read(stories.menu, asked.get(names[stories.menu], ""), choices)
+            if isinstance(key, str):
+                for component, value in stories.tell(key).items():
+                    _put(changes, component, value)
+
+    def _value(self, name: str, text: str, changes: dict[Any, Any]) -> list[str]:
+        """Set one control; returns the parts of the text that fit nothing, as they may be shown."""
+        component = self.params[name]
+        choices = changes.get(component, {}).get("choices")
+        if choices is not None and component not in self.menus:  # of the story: the address may ask for another model's
+            choices = [*choices, *(choice for choice in component.choices if choice not in choices)]
+            _put(changes, component, gr.update(choices=choices))
+        value = read(component, text, choices)
+        _put(changes, component, value)
+        return [f"`{name}={part if PLAIN.fullmatch(part) else '...'}`" for part in unread(text, value)]
+
+    def follow(self) -> None:
+        """Keep the address current while controls change."""
+        for tab in self.tabs.values():
+            for name, component in tab.params.items():
+                default = component.value
+                text = ",".join(map(str, default)) if isinstance(default, list) else _js(default)
+                left_out = "null" if tab.stories is not None else repr(text)
+                component.change(None, [component], None, js=WRITE.format(name=name, default=left_out))
+
+
+def _put(changes: dict[Any, Any], component: Any, value: Any) -> None:
+    change = value if isinstance(value, dict) else gr.update(value=value)
+    changes[component] = changes.get(component, {}) | change
+
+
+def _js(value: Any) -> str:
+    """How JavaScript's String() writes this value."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
