@@ -82,7 +82,7 @@ def evaluate(request: EvaluateRequest, device: Device) -> Iterator[dict[str, Any
 
     Yields:
         {done, count} and, where there is one, the value so far; the last one is the whole result: model, metric, value, spread
-        (standard error; of is, deviation over its splits; of fid, null), count, split, seed, extractor (null where none sees
+        (standard error; of is, deviation over its splits), count, split, seed, extractor (null where none sees
         the images), warnings (a list), data and the metric's own numbers.
     Raises:
         KeyError, BadInput, BrokenCheckpoint, DataMissing, LookupError, Diverged.
@@ -163,7 +163,9 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[dict[str, Any]]:
     other = on.test.first(2 * count).floats(slice(count, None))
     # what real images score with so few: the bias that a reader should have in mind
     floor = round(quality.frechet(real, extractor(other)), 4) if len(other) == count else None
-    yield numbers | {"value": round(quality.frechet(real, seen), 4), "spread": None, "floor": floor}
+    error = quality.frechet_error(real, seen)
+    spread = None if error is None else round(error, 4)
+    yield numbers | {"value": round(quality.frechet(real, seen), 4), "spread": spread, "floor": floor}
 
 
 def _drawn(request: EvaluateRequest, on: Subject, dyn: Dynamics, count: int) -> Iterator[Tensor]:
