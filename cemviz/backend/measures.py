@@ -82,7 +82,7 @@ def real_images(metric: str, count: int, extractor: str | None = None) -> Measur
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
         test = images.load(store.read_card(model).data, "test", data=data, device=device.torch)
         name = extractor or ("inception" if quality.inception_here() else f"judge-{test.name}-judge")
-        eye = _eye(name, device)
+        eye = _eye(name, test.name, device)
         if len(test) < count + 2:
             few = f"count is {count}, and {test.name} has {len(test)} test images: none are left to compare with"
             raise BadInput("count", f"{few}; give at most {len(test) // 2}")
@@ -100,11 +100,18 @@ def real_images(metric: str, count: int, extractor: str | None = None) -> Measur
     return Measure(f"{metric} of real images count={count}{f' extractor={extractor}' if extractor else ''}", measure)
 
 
-def _eye(name: str, device: Device) -> quality.Extractor:
-    """The extractor of this name; the models it sees were checked where their samples are measured."""
+def _eye(name: str, data: str, device: Device) -> quality.Extractor:
+    """The extractor of this name.
+
+    Raises:
+        BadInput: there is no such judge of the data set.
+    """
     if name == "inception":
         return quality.inception(device.torch)
     judge = name.removeprefix("judge-")
+    if judge not in store.judges(data):
+        make = f"python -m cemviz train {judge} --scale shipped"
+        raise BadInput("extractor", f"there is no judge {judge!r} to see the images of {data}; train it with: {make}")
     return quality.judge(judge, store.load(judge, device.torch)[0])
 
 

@@ -19,7 +19,7 @@ from . import states, store
 from .checks import BadInput, choice, number
 from .device import Device
 from .experiments import EXPERIMENTS, Cell, Experiment, Place, judge
-from .experiments.rows import UNMEASURED, kept, measured
+from .experiments.rows import completed, kept, measured
 from .provenance import TrainRequest
 from .states import AnotherRun
 from .train import train, with_metric
@@ -195,9 +195,10 @@ def _table(
     rows = [
         measured(place, it, values, _scale(it.cells[place], request))
         if values
-        else kept(place, it, before.get(place), lacking.get(place, UNMEASURED))
+        else kept(place, it, before.get(place), lacking.get(place))
         for place, values in found.items()
     ]
+    rows = completed(rows)
     command = f"python -m cemviz reproduce {request.target}"
     command += " --shipped" * request.shipped + f" --seeds {request.seeds}"
     command += (
@@ -227,5 +228,5 @@ def revised(target: str, table: dict[str, Any]) -> dict[str, Any]:
     Numbers, seeds and date stay, and spreads and verdicts are made anew; a place without a number has `ours` null and says so.
     """
     it, before = EXPERIMENTS[target], _by_place(table)
-    rows = [kept(place, it, before.get(place)) for place in it.cells]
+    rows = completed([kept(place, it, before.get(place)) for place in it.cells])
     return table | _head(target, it) | {"rows": rows, "orders": judge(it.orders, rows)}

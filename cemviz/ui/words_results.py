@@ -143,6 +143,7 @@ RESAMPLED: Final = {
     "splits": "over the splits of the samples",
     "jackknife": "jackknife over tenths of the images",
     "images": "over images",
+    "real images": "of as many real images, at least",
 }
 """How a row knows what other images would change -> in words."""
 

@@ -10,6 +10,7 @@ from .verdicts import Row, binomial, digits, joined
 UNMEASURED = "not measured yet"
 NO_NUMBER = "the paper gives no number here"
 FOREIGN = "is not the paper's extractor: do not compare the two numbers"
+BORROWED = "real images"
 EARLIER = "measured before seeds went into draws and attacks: all of them sampled and attacked with seed 0"
 
 
@@ -78,7 +79,7 @@ def _noted(row: Row, it: Experiment, *more: str) -> Row:
     foreign = row["extractor"] not in (None, "inception") and row["paper"] is not None
     cell = it.cells[row["name"], row["column"]]
     notes = [
-        *(part for part in row["note"].split("; ") if part not in (NO_NUMBER, UNMEASURED) and not part.endswith(FOREIGN)),
+        *(part for part in row["note"].split("; ") if part != NO_NUMBER and not part.endswith(FOREIGN)),
         *more,
         _failed(row) if row["ours"] is not None else "",
         *cell.note.split("; "),
@@ -88,13 +89,14 @@ def _noted(row: Row, it: Experiment, *more: str) -> Row:
     return row | {"note": "; ".join(dict.fromkeys(note for note in notes if note))}
 
 
-def kept(place: Place, it: Experiment, row: Row | None, reason: str = UNMEASURED) -> Row:
-    """The row of a place from a stored one, or one without a number."""
+def kept(place: Place, it: Experiment, row: Row | None, reason: str | None = None) -> Row:
+    """The row of a place from a stored one, or one without a number, for a reason."""
     cell = it.cells[place]
     if row is None or row["ours"] is None or row.get("measure", cell.key) != cell.key:
         nothing = dict.fromkeys(("ours", "spread", "deviation", "error", "resampled", "count", "values"))
-        rest = {"seeds": 0, "draws": 0, "split": None, "extractor": None, "scale": cell.scale, "measure": cell.key, "note": ""}
-        return _noted(_filled(place, it) | nothing | rest, it, reason)
+        rest = {"seeds": 0, "draws": 0, "split": None, "extractor": None, "scale": cell.scale, "measure": cell.key}
+        before = row["note"] if row is not None and row["ours"] is None else ""
+        return _noted(_filled(place, it) | nothing | rest | {"note": reason or before or UNMEASURED}, it)
     early = "draws" not in row  # of the time before seeds went into draws: its spread was the deviation alone
     number = _number(
         cell, row["ours"], row["spread" if early else "deviation"], row.get("error"), row.get("resampled"), row["count"]
@@ -104,3 +106,21 @@ def kept(place: Place, it: Experiment, row: Row | None, reason: str = UNMEASURED
     if early:
         rest["note"] = "; ".join(part for part in row["note"].split("; ") if "other test images score" not in part)
     return _noted(_filled(place, it) | number | rest, it, EARLIER if early and cell.measure.seeded else "")
+
+
+def completed(rows: list[Row]) -> list[Row]:
+    """Rows whose spread was the deviation over trainings alone, all drawn with one seed, joined with what draws would add.
+
+    That is at least the error of as many real images in the same column, seen by the same extractor.  A row that has no
+    deviation either gets none: a lower bound alone is no spread.
+    """
+    real = {row["column"]: row for row in rows if row["name"] == "real images" and row["error"]}
+
+    def complete(row: Row) -> Row:
+        like = real.get(row["column"])
+        alone = row["extractor"] is not None and row["deviation"] and row["resampled"] in (None, BORROWED)
+        if like is None or not alone or any(row[k] != like[k] for k in ("extractor", "count")):
+            return row
+        return row | {"spread": digits(joined(row["deviation"], like["error"])), "error": like["error"], "resampled": BORROWED}
+
+    return [complete(row) for row in rows]
