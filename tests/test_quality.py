@@ -6,7 +6,16 @@ from conftest import rand, randn, seeded, toy_classifier
 from torch import nn
 
 from cemviz.metrics import quality
-from cemviz.metrics.quality import Bytes, Extractor, frechet, inception_score, judge
+from cemviz.metrics.quality import (
+    Bytes,
+    Extractor,
+    frechet,
+    frechet_error,
+    inception_score,
+    judge,
+    kernel_distance,
+    precision_recall,
+)
 
 PLAIN = Extractor("judge-plain", nn.Identity(), nn.Linear(3, 3, bias=False).double())
 with torch.no_grad():
@@ -47,6 +56,90 @@ def test_the_distance_is_biased_upwards_with_few_images():
 def test_a_covariance_needs_two_images():
     with pytest.raises(ValueError, match="there are 1 real and 5 generated images; a covariance needs at least 2"):
         frechet(randn(1, 3), randn(5, 3))
+
+
+@pytest.mark.parametrize(("n", "m", "features"), [(60, 40, 8), (30, 50, 64), (100, 100, 3)])
+def test_the_error_s_distance_is_the_frechet_distance(n, m, features):
+    real, drawn = randn(n, features, seed=1), 1.3 * randn(m, features, seed=2) + 0.2
+    assert quality._distance(real, drawn).item() == pytest.approx(frechet(real, drawn), rel=1e-4, abs=1e-4)
+
+
+def test_the_error_is_the_jackknife_by_hand():
+    real, drawn = randn(43, 4, seed=3), 2 * randn(61, 4, seed=4)
+    parts = [[torch.tensor([j for j in range(len(x)) if j * 10 // len(x) != i]) for i in range(10)] for x in (real, drawn)]
+    left = [frechet(real[a], drawn[b]) for a, b in zip(*parts, strict=True)]
+    mean = sum(left) / 10
+    expected = (9 / 10 * sum((d - mean) ** 2 for d in left)) ** 0.5
+    assert frechet_error(real, drawn) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_error_is_the_deviation_over_new_draws():
+    found = [(randn(300, 4, seed=k), 1.5 * randn(300, 4, seed=1000 + k) + 0.3) for k in range(60)]
+    deviation = torch.tensor([frechet(*pair) for pair in found]).std().item()
+    errors = torch.tensor([frechet_error(*pair) for pair in found])
+    assert errors.mean().item() == pytest.approx(deviation, rel=0.3)
+
+
+def test_the_error_leaves_no_class_out_where_classes_come_in_turn():
+    turn = 5 * torch.eye(10).double().repeat(30, 1) + 0.01 * randn(300, 10, seed=5)
+    assert frechet_error(turn, turn + 0.01 * randn(300, 10, seed=6)) < 0.01
+
+
+def test_few_images_have_no_error():
+    assert frechet_error(randn(19, 3), randn(50, 3)) is frechet_error(randn(50, 3), randn(19, 3)) is None
+    assert frechet_error(randn(20, 3, seed=1), randn(20, 3, seed=2)) > 0
+
+
+def test_the_kernel_distance_is_that_by_hand_and_that_of_torchmetrics():
+    from torchmetrics.image.kid import poly_mmd
+
+    real, drawn = randn(9, 5, seed=1), randn(7, 5, seed=2) + 0.5
+
+    def mean(pairs):
+        return sum((sum(p * q for p, q in zip(a.tolist(), b.tolist(), strict=True)) / 5 + 1) ** 3 for a, b in pairs) / len(
+            pairs
+        )
+
+    expected = (
+        mean([(a, b) for i, a in enumerate(real) for j, b in enumerate(real) if i != j])
+        + mean([(a, b) for i, a in enumerate(drawn) for j, b in enumerate(drawn) if i != j])
+        - 2 * mean([(a, b) for a in real for b in drawn])
+    )
+    assert kernel_distance(real, drawn) == pytest.approx(expected)
+    assert kernel_distance(real[:7], drawn) == pytest.approx(poly_mmd(real[:7], drawn).item())
+
+
+def test_the_kernel_distance_is_not_raised_by_few_images():
+    pairs = [(randn(8, 4, seed=k), randn(8, 4, seed=500 + k)) for k in range(200)]
+    values = torch.tensor([kernel_distance(*pair) for pair in pairs])
+    assert abs(values.mean().item()) < 3 * values.std().item() / 200**0.5 and values.min() < 0
+    with pytest.raises(ValueError, match="1 real and 8 generated images; pairs need at least 2 of each"):
+        kernel_distance(randn(1, 4), randn(8, 4))
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_precision_and_recall_are_those_by_hand(k):
+    real, drawn = randn(25, 2, seed=3), 0.8 * randn(18, 2, seed=4) + 0.7
+
+    def share(points, members):
+        reach = [sorted((a - b).norm().item() for j, b in enumerate(members) if i != j)[k - 1] for i, a in enumerate(members)]
+        inside = [any((p - a).norm().item() <= r for a, r in zip(members, reach, strict=True)) for p in points]
+        return sum(inside) / len(inside)
+
+    assert precision_recall(real, drawn, k) == (pytest.approx(share(drawn, real)), pytest.approx(share(real, drawn)))
+
+
+def test_precision_falls_with_strays_and_recall_with_missing_classes():
+    far, one = 100 + randn(40, 3, seed=5), randn(40, 3, seed=6)
+    real = torch.cat([one, far])
+    assert precision_recall(real, torch.cat([one, -100 + randn(40, 3, seed=7)])) == (0.5, 0.5)
+    assert precision_recall(real, one + 1e-6) == (1.0, 0.5) and precision_recall(real, real) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("k", [0, 5, 9])
+def test_neighbours_that_a_set_has_not_are_refused(k):
+    with pytest.raises(ValueError, match=f"k is {k}; give a whole number from 1 to 4"):
+        precision_recall(randn(9, 2), randn(5, 2), k)
 
 
 def test_the_inception_score_is_1_without_classes_and_their_number_where_each_is_certain():

@@ -8,7 +8,16 @@ from cemviz.ui import words_results as say
 
 
 def row(name="AT", column="FID", **other):
-    told = {"name": name, "column": column, "paper": 60.9, "ours": 22.345, "spread": None, "seeds": 1, "count": 1000}
+    told = {
+        "name": name,
+        "column": column,
+        "paper": 60.9,
+        "ours": 22.345,
+        "spread": None,
+        "seeds": 1,
+        "count": 1000,
+        "draws": 1,
+    }
     return told | {"split": "test", "extractor": None, "scale": "evidence", "note": ""} | other
 
 
@@ -17,8 +26,8 @@ def table(rows, *orders):
     return told | {"rows": rows, "orders": list(orders)}
 
 
-def order(holds, by):
-    return {"claim": "a above b", "holds": holds, "by": by}
+def order(holds, by, spread=None):
+    return {"claim": "a above b", "holds": holds, "by": by, "spread": spread}
 
 
 def test_what_all_rows_rest_on_is_told_once_and_what_some_do_by_mark():
@@ -45,36 +54,62 @@ def test_columns_are_cards_and_a_model_is_one_where_columns_hold_one_number_each
     assert [(title, names) for title, names, _ in by_model] == [("AT", ["low", "high"])]
 
 
-def test_a_line_to_compare_with_is_no_result():
-    told = say.table_html(table([row(), row("zero", "energy", ours=0.0, count=None)]))
-    assert "AT" in told and "zero" not in told
+@pytest.mark.parametrize(
+    ("holds", "by", "spread", "words"),
+    [
+        (True, 0.021, 0.001, "by 2.1 points"),
+        (False, -0.178, 0.01, "17.8 points the other way"),
+        (None, 0.0, 0.01, "no difference, within twice 1.0"),
+        (None, 0.001, 0.02, "by 0.1 points, within twice 2.0"),
+        (None, -0.3, None, "30.0 points the other way, and no spread is known"),
+        (None, None, None, "not measured"),
+    ],
+)
+def test_a_claim_is_told_in_words_with_its_margin(holds, by, spread, words):
+    told = say.table_html(table([row(column="robust", ours=0.5)], order(holds, by, spread)))
+    verdict = {True: "holds", False: "does not hold", None: "undecided"}
+    assert f"({words})" in told and f"</span> {verdict[holds]}</b>" in told
+    assert sum(f"</span> {text}</b>" in told for text in verdict.values()) == 1
+
+
+def test_decided_claims_come_first_and_failures_stand_among_them():
+    told = say.table_html(table([row()], order(None, 0.5) | {"claim": "open"}, order(False, -1.0) | {"claim": "failed"}))
+    assert told.index("failed") < told.index("open")
+
+
+def test_a_table_without_any_spread_says_that_it_decides_nothing():
+    assert "No spread is known" in say.table_html(table([row()]))
+    assert "No spread is known" not in say.table_html(table([row(), row("JEM", spread=0.1, seeds=2)]))
+
+
+def test_a_claim_that_rests_on_one_training_says_so_where_other_numbers_have_more():
+    alone, more = order(True, 0.5) | {"seeds": 1}, order(True, 0.25) | {"seeds": 3}
+    told = say.table_html(table([row(), row("JEM", spread=0.1, seeds=3)], alone, more))
+    assert "(by 0.5, one training)" in told and "(by 0.25)" in told
+
+
+def test_a_number_says_what_it_rests_on_and_what_its_spread_joins():
+    rows = [
+        row(spread=0.2, deviation=0.1, error=0.1, resampled="jackknife", draws=3),
+        row("JEM", spread=0.2, error=0.2, resampled="binomial", seeds=3),
+    ]
+    told = say.table_html(table(rows))
+    assert "<td>1, drawn 3×</td>" in told and "<td>3</td>" in told
+    assert "±: deviation over seeds and standard error jackknife over tenths of the images" in told
+    assert "±: standard error binomial for that many images" in told
 
 
 @pytest.mark.parametrize(
-    ("holds", "by", "words"),
+    ("verdicts", "words"),
     [
-        (True, 0.021, "by 2.1 points"),
-        (True, 0.0, "no difference"),
-        (True, -0.001, "0.1 points the other way, which is within the margin"),
-        (False, 0.001, "by 0.1 points, which is within the spread"),
-        (False, -0.178, "17.8 points the other way"),
+        ([True, False, None, None], "1 of 2 decided claims hold; 2 undecided"),
+        ([True, True], "2 of 2 decided claims hold"),
+        ([None] * 3, "no claim is decided; 3 undecided"),
+        ([False], "0 of 1 decided claims hold"),
     ],
 )
-def test_a_claim_is_told_in_words_with_its_margin(holds, by, words):
-    told = say.table_html(table([row(column="robust", ours=0.5)], order(holds, by)))
-    assert f"({words})" in told and ("does not hold" in told) == (not holds)
-
-
-def test_one_seed_is_said_to_have_no_spread():
-    assert "no spread is known" in say.table_html(table([row()]))
-    assert "no spread is known" not in say.table_html(table([row(), row("JEM", spread=0.1, seeds=2)]))
-
-
-def test_a_claim_that_rests_on_one_seed_says_so_where_other_numbers_have_more():
-    alone, more = order(True, 0.5) | {"seeds": 1}, order(True, 0.25) | {"seeds": 3}
-    told = say.table_html(table([row(), row("JEM", spread=0.1, seeds=3)], alone, more))
-    assert "(by 0.5, one seed)" in told and "(by 0.25)" in told
-    assert "one seed)" not in say.table_html(table([row()], alone))  # said once, below the claims
+def test_only_decided_claims_are_counted(verdicts, words):
+    assert say.counted(verdicts) == words
 
 
 def test_what_is_not_made_yet_is_listed_with_its_command(places):
@@ -82,6 +117,7 @@ def test_what_is_not_made_yet_is_listed_with_its_command(places):
     assert say.total() == "No table is made yet." and say.overview().count("not made yet") == len(EXPERIMENTS)
     command = f"<span>reproduce</span> <span>{target}</span>"
     assert command in say.overview() and command in say.shown(target)
-    store.write_json(reproduce.results_path(target), table([row()], order(True, 1.0), order(False, -1.0)))
-    assert "1 of 2 claims hold here, 1 do not" in say.total() and "1 of 2 claims hold" in say.overview()
+    store.write_json(reproduce.results_path(target), table([row()], order(True, 1.0), order(False, -1.0), order(None, 1.0)))
+    assert "**1 of 2 decided claims hold; 1 undecided**" in say.total()
+    assert "1 of 2 decided claims hold; 1 undecided" in say.overview()
     assert say.overview().count("not made yet") == len(EXPERIMENTS) - 1 and "not made" not in say.shown(target)

@@ -64,7 +64,8 @@ def evaluate(studio: Studio, request: EvaluateRequest) -> Iterator[Step | dict[s
     """Measure, chunk by chunk.
 
     Yields:
-        steps, then the result: model, metric, unit, better, value, spread, count, split, seed, extractor (null where none sees
+        steps, then the result: model, metric, unit, better, value, spread
+        (standard error; of is, deviation over its splits), count, split, seed, extractor (null where none sees
         the images), warnings (a list), data and the metric's own numbers.
     Raises:
         KeyError, BadInput, BrokenCheckpoint, DataMissing, LookupError, Diverged.
@@ -145,7 +146,9 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str,
     other = on.test.first(2 * count).floats(slice(count, None))
     # what real images score with so few: the bias that a reader should have in mind
     floor = round(quality.frechet(real, extractor(other)), 4) if len(other) == count else None
-    yield numbers | {"value": round(quality.frechet(real, seen), 4), "spread": None, "floor": floor}
+    error = quality.frechet_error(real, seen)
+    spread = None if error is None else round(error, 4)
+    yield numbers | {"value": round(quality.frechet(real, seen), 4), "spread": spread, "floor": floor}
 
 
 def _extractor(request: EvaluateRequest, on: Subject) -> quality.Extractor:

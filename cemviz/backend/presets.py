@@ -100,24 +100,26 @@ SAMPLE: dict[str, SamplePreset] = {
     "eta": SamplePreset(
         "Too much noise",
         (SampleRequest("mnist-at", noise=0.1), SampleRequest("mnist-at", "ta", noise=0.1)),
-        "η is per pixel: .1 on 784 pixels is a random step of length 2.8, against a gradient step of .5.",
+        "η is per pixel: .1 on 784 pixels is a random step of length 2.8, against a gradient step of .5. The chains are at the "
+        "edge of the ball (β = 6) within ten steps, and grain stays on every picture.",
     ),
     "head": SamplePreset(
         "Another head: even standard training draws",
         (SampleRequest("mnist-at-flat"), SampleRequest("mnist-standard-flat")),
-        "The same nets, but for a last layer that sees where things are instead of a mean over the picture. Now even standard "
-        "training leaves a landscape that leads to digits, if rough ones: what a classifier can draw hangs on its architecture "
-        "as well as on its training.",
+        "The same nets, but for a last layer that sees where things are instead of a mean over the picture. Now the digits "
+        "survive even standard training, if rougher: a judge reads every one; without this head it misreads a third. What a "
+        "classifier can draw hangs on its architecture as well as on its training.",
     ),
     "jeat-noise": SamplePreset(
         "JEAT: from noise to digits",
         (
             SampleRequest("mnist-jeat", "jeat17", start="uniform", steps=40),
-            SampleRequest("mnist-at-linf", "jeat16", start="uniform", steps=40),
+            SampleRequest("mnist-at-linf", "jeat17", start="uniform", steps=40),
         ),
         "Uniform noise, no hint of a digit, no ball around it. JEAT was trained to lower E(x, y) at attacked images and to "
         "raise E(x) where its own chains go: its landscape leads from noise to the asked digit in forty steps. Adversarial "
-        "training alone, on the same net with JEAT's other generator, has no such path.",
+        "training alone, on the same net and with the same generator (17), has low energies near the noise itself: its chains "
+        "end there, sure of the class, and what they show is noise.",
     ),
     "jeat-16-17": SamplePreset(
         "JEAT (16) beside (17)",
@@ -130,7 +132,9 @@ SAMPLE: dict[str, SamplePreset] = {
         "Noise-trained nets (JEAT Fig. 5)",
         (SampleRequest("mnist-standard-linf", "jeat16"), SampleRequest("mnist-noise-40", "jeat16")),
         "Standard training on clean images beside the same on images with Gaussian noise (σ .4): one net, one sampler. "
-        "JEAT's point: noise flattens the landscape as attacks do, only less, so that chains draw a little better.",
+        "JEAT's point: noise flattens the landscape as attacks do. Here it does: at the same starts the label's energy is less "
+        "than half as steep. Chains of (16) hardly leave these starts on either net, and whether they draw better is undecided "
+        "([JEAT Fig. 5](?tab=results&r.table=jeat-fig-5)).",
     ),
     "maxent-pgd": SamplePreset(
         "Without labels: MaxEnt spreads, PGD collapses",
@@ -166,8 +170,9 @@ SAMPLE: dict[str, SamplePreset] = {
     "cifar10": SamplePreset(
         "CIFAR-10",
         (SampleRequest("cifar10-at"), SampleRequest("cifar10-standard")),
-        "Colour images at laptop scale: the robust net turns blurred starts into coarse shapes and colours of the class. "
-        "The paper's ResNet-50 is 140 times larger and was trained 350 epochs.",
+        "Colour images, a ResNet-18 of width 24: the robust net turns blurred starts into shapes and colours of the class, "
+        "which judges read in most of them; the other net's samples they read less often, and those are rougher. The paper's "
+        "ResNet-50 is 15 times larger and was trained 350 epochs.",
     ),
 }  # fmt: skip
 

@@ -1,7 +1,9 @@
 """Make a table of the papers: train what is missing, measure it, and compare orders.
 
-A cell is measured on models trained anew at scale `evidence`, over several seeds.  What is trained and what is measured stays
-on disk, so that a run goes on where it stopped.  Tables land in checkpoints/results/TARGET.json, which ships; models do not.
+A cell is measured on models trained anew at scale `evidence`, over several seeds, each of which also samples and attacks with
+its own seed; a stored model is one training, which samples and attacks with each seed.  What is trained and what is measured
+stays on disk, so that a run goes on where it stopped.  Tables land in checkpoints/results/TARGET.json, which ships; models do
+not.
 """
 
 import json
@@ -10,14 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 from ..training.recipes import recipe
 from . import states, store
-from .checks import choice, number
+from .checks import BadInput, choice, number
 from .device import Device
-from .experiments import EXPERIMENTS, Cell, Experiment, Order, Place
+from .experiments import EXPERIMENTS, Cell, Experiment, Place, judge
+from .experiments.rows import completed, kept, measured
 from .provenance import TrainRequest
 from .states import AnotherRun
 from .train import train, with_metric
@@ -29,10 +31,11 @@ class ReproduceRequest:
 
     Attributes:
         target: key of EXPERIMENTS.
-        seeds: number of seeds, 0 first.
+        seeds: number of seeds, 0 first; of a stored model, those of its draws and attacks.
         scale: of the models trained for it.
-        shipped: take the stored models instead of training any; one seed.
+        shipped: take the stored models instead of training any.
         present: train the first seed only; of the others take those whose models are there.
+        keep: train nothing: measure what rests on stored models, and keep the other rows of the table that is there.
     """
 
     target: str
@@ -41,6 +44,7 @@ class ReproduceRequest:
     shipped: bool = False
     data: str | None = None
     present: bool = False
+    keep: bool = False
 
 
 def reproduce(request: ReproduceRequest, device: Device) -> Iterator[dict[str, Any]]:
@@ -56,19 +60,29 @@ def reproduce(request: ReproduceRequest, device: Device) -> Iterator[dict[str, A
     seeds = number("seeds", request.seeds, 1, 20, whole=True)
     it = EXPERIMENTS[request.target]
     found: dict[Place, list[dict[str, Any]]] = {place: [] for place in it.cells}
-    work = [
-        (place, cell, seed)
-        for place, cell in it.cells.items()
-        for seed in range(1 if request.shipped or cell.scale == "shipped" else seeds)
-        if seed == 0 or not request.present or _there(_name(cell, request, seed))
-    ]
+    lacking: dict[Place, str] = {}
+    work = [(place, cell, seed) for place, cell in it.cells.items() for seed in range(seeds) if _wanted(cell, request, seed)]
     for done, (place, cell, seed) in enumerate(sorted(work, key=lambda job: job[2])):  # a whole table first, then more seeds
         yield {"doing": f"{place[0]}, {place[1]}, seed {seed}", "done": done, "of": len(work)}
-        model = yield from _model(cell, request, seed, device, done, len(work))
-        found[place].append(_measured(model, cell, device, request.data))
-    table = _table(request, it, found)
+        try:
+            model = yield from _model(cell, request, seed, device, done, len(work))
+            found[place].append(_measured(model, cell, device, request.data, seed))
+        except BadInput as error:  # a judge that is not here yet: the row says so
+            if error.field != "extractor":
+                raise
+            lacking[place] = str(error)
+    if work and not any(found.values()):
+        raise BadInput("target", f"no row of {request.target} could be measured: {next(iter(lacking.values()))}")
+    table = _table(request, it, found, lacking)
     store.write_json(results_path(request.target), table, indent=1)
     yield table
+
+
+def _wanted(cell: Cell, request: ReproduceRequest, seed: int) -> bool:
+    """Whether a cell is measured at a seed."""
+    if _scale(cell, request) == "shipped":
+        return seed == 0 or cell.measure.seeded
+    return not request.keep and (seed == 0 or not request.present or _there(_name(cell, request, seed)))
 
 
 def results_path(target: str) -> Path:
@@ -83,27 +97,39 @@ def results() -> dict[str, dict[str, Any]]:
 
 
 def as_text(table: dict[str, Any]) -> Iterator[str]:
-    """A table as lines for a terminal: what the paper says, what we measured, and which orders hold."""
+    """A table as lines for a terminal: what the paper says, what we measured, and how its claims stand, decided ones first."""
     yield f"{table['title']} ({table['source']})"
     yield table["about"]
     width = max(len(f"{row['name']}, {row['column']}") for row in table["rows"])
     for row in table["rows"]:
         paper = "-" if row["paper"] is None else f"{row['paper']:g}"
-        spread = "" if row["spread"] is None else f" ± {row['spread']:g}"
-        rest = [f"{row['seeds']} seed{'s' * (row['seeds'] > 1)}", row["extractor"] or "", row["note"]]
-        told = "; ".join(part for part in rest if part)
-        yield f"  {row['name'] + ', ' + row['column']:<{width}}  paper {paper:>7}  ours {row['ours']:g}{spread}  ({told})"
-    for order in table["orders"]:
-        yield f"  {'holds' if order['holds'] else 'DOES NOT HOLD'}: {order['claim']} (by {order['by']:g})"
+        ours = "-" if row["ours"] is None else f"{row['ours']:g}"
+        spread = "" if row["spread"] is None else f" ± {row['spread']:.2g}"
+        rest = "; ".join(part for part in (rests_on(row), row["extractor"] or "", row["note"]) if part)
+        yield f"  {row['name'] + ', ' + row['column']:<{width}}  paper {paper:>7}  ours {ours}{spread}  ({rest})"
+    for order in sorted(table["orders"], key=lambda order: order["holds"] is None):
+        by = "not measured" if order["by"] is None else f"by {order['by']:g}"
+        scatter = "no spread" if order["spread"] is None else f"± {order['spread']:.2g}"
+        yield f"  {STANDING[order['holds']]}: {order['claim']} ({by}, {scatter})"
+
+
+STANDING = {True: "holds", False: "DOES NOT HOLD", None: "undecided"}
+
+
+def rests_on(row: dict[str, Any]) -> str:
+    """How many trainings a number rests on and, where it is drawn, on how many seeds of draws and attacks."""
+    draws = row.get("draws") or 0
+    trained = f"{row['seeds']} training{'s' * (row['seeds'] != 1)}"
+    return f"{trained}, {draws} seeds of draws" if draws > 1 and row["seeds"] == 1 else trained
 
 
 def _model(cell: Cell, request: ReproduceRequest, seed: int, device: Device, done: int, of: int) -> Iterator[dict[str, Any]]:
     """The name of the model of a cell, trained first where it is missing."""
-    if request.shipped or cell.scale == "shipped":
+    if _scale(cell, request) == "shipped":
         return cell.recipe
     name, changes = _name(cell, request, seed), dict(cell.changes)
     if not _there(name):
-        scale = cell.scale or request.scale
+        scale = _scale(cell, request)
         encoder = recipe(cell.recipe, scale).encoder
         if encoder is not None:  # a linear probe: the encoder of the same seed comes first
             below = Cell(encoder, cell.measure, cell.scale, cell.encoder)
@@ -125,25 +151,30 @@ def _trained(asked: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
         yield from train(asked, device)
 
 
+def _scale(cell: Cell, request: ReproduceRequest) -> str:
+    """Of a cell's models; "shipped" is the stored model of its recipe's name."""
+    return "shipped" if request.shipped else cell.scale or request.scale
+
+
 def _there(name: str) -> bool:
     return (store.folder() / f"{name}.json").is_file()
 
 
 def _name(cell: Cell, request: ReproduceRequest, seed: int) -> str:
     """Of an evidence model: what tells it from the others."""
-    scale = cell.scale or request.scale
+    scale = _scale(cell, request)
     parts = [cell.recipe, *([] if scale == "evidence" else [scale]), str(seed)]
     parts += [re.sub(r"[^A-Za-z0-9.]", "", value) for _, value in (*cell.changes, *cell.encoder)]
     return "evidence/" + "-".join(parts)
 
 
-def _measured(model: str, cell: Cell, device: Device, data: str | None) -> dict[str, Any]:
-    """A cell's number on one model; kept on the card of an evidence model, which a new training replaces."""
-    key = cell.measure.key
+def _measured(model: str, cell: Cell, device: Device, data: str | None, seed: int) -> dict[str, Any]:
+    """A cell's number on one model at a seed; kept on the card of an evidence model, which a new training replaces."""
+    key = cell.measure.kept_under(seed)
     held = store.read_card(model).metrics.get(key)
     if held is not None and held.get("judge") == _judge(held):
         return held
-    value = cell.measure.run(model, device, data)
+    value = cell.measure.run(model, device, data, seed)
     value |= {"judge": _judge(value)}
     if model.startswith("evidence/"):
         with_metric(model, key, value)
@@ -156,54 +187,46 @@ def _judge(value: dict[str, Any]) -> str | None:
     return store.read_card(extractor.removeprefix("judge-")).sha256 if extractor.startswith("judge-") else None
 
 
-def _table(request: ReproduceRequest, it: Experiment, found: dict[Place, list[dict[str, Any]]]) -> dict[str, Any]:
-    rows = [_row(place, it, values, request) for place, values in found.items()]
-    by_place = {(row["name"], row["column"]): row for row in rows}
+def _table(
+    request: ReproduceRequest, it: Experiment, found: dict[Place, list[dict[str, Any]]], lacking: dict[Place, str]
+) -> dict[str, Any]:
+    stored = results().get(request.target)
+    before = _by_place(stored)
+    rows = [
+        measured(place, it, values, _scale(it.cells[place], request))
+        if values
+        else kept(place, it, before.get(place), lacking.get(place))
+        for place, values in found.items()
+    ]
+    rows = completed(rows)
     command = f"python -m cemviz reproduce {request.target}"
+    command += " --shipped" * request.shipped + f" --seeds {request.seeds}"
     command += (
-        " --shipped"
-        if request.shipped
-        else f" --seeds {request.seeds} --scale {request.scale}" + " --present" * request.present
+        "" if request.shipped else f" --scale {request.scale}" + " --present" * request.present + " --keep" * request.keep
     )
-    return {
-        "table": request.target,
-        "title": it.title,
-        "source": it.source,
+    if request.keep and stored:  # whose other rows stay
+        command = " && ".join(dict.fromkeys([*stored["command"].split(" && "), command]))
+    return _head(request.target, it) | {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "command": command,
-        "about": it.about,
         "rows": rows,
-        "orders": [verdict(order, by_place) for order in it.orders],
+        "orders": judge(it.orders, rows),
     }
 
 
-def _row(place: Place, it: Experiment, values: list[dict[str, Any]], request: ReproduceRequest) -> dict[str, Any]:
-    numbers, first = [v["value"] for v in values], values[0]
-    shipped = request.shipped or it.cells[place].scale == "shipped"
-    paper = it.paper.get(place)
-    notes = [first.get("note", ""), "" if paper is not None else "the paper gives no number here"]
-    extractor = first.get("extractor")
-    if extractor and extractor != "inception" and paper is not None:
-        notes.append(f"{extractor} is not the paper's extractor: do not compare the two numbers")
-    return {
-        "name": place[0],
-        "column": place[1],
-        "paper": paper,
-        "ours": round(mean(numbers), 4),
-        "spread": round(stdev(numbers), 4) if len(numbers) > 1 else None,
-        "seeds": len(numbers),
-        "count": first.get("count"),
-        "split": first.get("split"),
-        "extractor": extractor,
-        "scale": "shipped" if shipped else it.cells[place].scale or request.scale,
-        "note": "; ".join(note for note in notes if note),
-    }
+def _by_place(table: dict[str, Any] | None) -> dict[Place, dict[str, Any]]:
+    return {(row["name"], row["column"]): row for row in table["rows"]} if table else {}
 
 
-def verdict(order: Order, rows: dict[Place, dict[str, Any]]) -> dict[str, Any]:
-    """Whether a claim holds: differences are told with their sign, and count from the larger of both spreads on."""
-    over, under = rows[order.over], rows[order.under]
-    by = over["ours"] - under["ours"]
-    slack = order.within if order.within is not None else max(over["spread"] or 0.0, under["spread"] or 0.0)
-    holds = by > slack if order.relation == "above" else by >= -slack
-    return {"claim": order.claim, "holds": holds, "by": round(by, 4), "seeds": min(over["seeds"], under["seeds"])}
+def _head(target: str, it: Experiment) -> dict[str, Any]:
+    return {"table": target, "title": it.title, "source": it.source, "about": it.about}
+
+
+def revised(target: str, table: dict[str, Any]) -> dict[str, Any]:
+    """A stored table brought to what its experiment asks and claims now, without measuring anything.
+
+    Numbers, seeds and date stay, and spreads and verdicts are made anew; a place without a number has `ours` null and says so.
+    """
+    it, before = EXPERIMENTS[target], _by_place(table)
+    rows = completed([kept(place, it, before.get(place)) for place in it.cells])
+    return table | _head(target, it) | {"rows": rows, "orders": judge(it.orders, rows)}

@@ -216,13 +216,16 @@ def reproduce_command(
     seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 3,
     scale: Annotated[str, typer.Option(help="Of the models trained for it.")] = "evidence",
     present: Annotated[bool, typer.Option("--present", help="Train the first seed only, take more where they are.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Train nothing: measure what rests on stored models, keep the rest.")
+    ] = False,
     data: Data = None,
     device: DeviceName = None,
     as_json: Json = False,
 ) -> None:
     """Make a table of the papers: train what is missing, measure, and print the paper's number beside ours."""
     table: dict[str, Any] = {}
-    for table in reproduce(ReproduceRequest(target, seeds, scale, shipped, data, present), choose(device)):
+    for table in reproduce(ReproduceRequest(target, seeds, scale, shipped, data, present, keep), choose(device)):
         if "doing" in table:
             say(f"{table['done']}/{table['of']}  {table['doing']}", again=True)
     if as_json:

@@ -1,4 +1,4 @@
-"""Results: the papers' tables with their numbers and ours side by side, and which of their claims hold here."""
+"""Results: the papers' tables with their numbers and ours side by side, and which of their claims are decided here."""
 
 import gradio as gr
 

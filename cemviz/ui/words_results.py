@@ -11,10 +11,13 @@ Row = dict[str, Any]
 """A number with what it rests on, as in checkpoints/results/TARGET.json."""
 
 INTRO: Final = """The papers' numbers beside ours. **Compare orders, not numbers**: data, nets and budgets differ, and each
-table says how. ± is the standard deviation over seeds; a difference counts where it is larger. A claim that does not hold is
-shown like one that does."""
+table says how. ± is a standard deviation: over seeds, joined with what other images would change. A claim is decided where
+the gap exceeds two standard deviations of the difference, and undecided otherwise, whichever way it leans. All are shown."""
 
 MEANS: Final = {
+    "range": "highest minus lowest energy in the window; lower is flatter",
+    "depth": "the image's energy above the lowest in the window; lower is better",
+    "offset": "how far the lowest energy lies from the image, L2; lower is better",
     "natural": "right on test images as they are; higher is better",
     "robust": "right under attack; higher is better",
     "FGSM": "right under an attack of one step; higher is better",
@@ -45,8 +48,8 @@ def figure(value: float | None, column: str, digits: int = 4) -> str:
 
 def table_html(table: dict[str, Any]) -> str:
     """A table of results: what differs from the paper, its claims, a card a column, and the command that makes it."""
-    rows = [row for row in table["rows"] if not constant(row)]
-    one = "" if any(row["spread"] is not None for row in rows) else "<p>One seed: no spread is known.</p>"
+    rows = table["rows"]
+    one = "" if any(row["spread"] is not None for row in rows) else "<p>No spread is known, so nothing is decided.</p>"
     return (
         f'<div class="cem-results"><h3>{escape(table["source"])}: {escape(table["title"])}</h3>'
         f"<p>{escape(table['about'])}</p><h4>The paper's claims</h4>{claims(table, rows)}{one}"
@@ -55,36 +58,39 @@ def table_html(table: dict[str, Any]) -> str:
     )
 
 
-def constant(row: Row) -> bool:
-    """A line that a claim compares with, such as zero: no result."""
-    return row["ours"] is not None and row["count"] is None
+VERDICTS: Final = {True: ("holds", "✓", "holds"), False: ("fails", "✗", "does not hold"), None: ("open", "?", "undecided")}
+"""How a claim stands -> class, sign and words."""
 
 
 def claims(table: dict[str, Any], rows: list[Row]) -> str:
-    """Each claim and whether it holds here: in words and with a sign, never by colour alone."""
+    """Each claim and how it stands here, decided ones first: in words and with a sign, never by colour alone."""
     if not table["orders"]:
         return "<p>None that this table could test.</p>"
     points = all(row["column"].startswith(RATES) for row in rows)
-    several = any(row["spread"] is not None for row in rows)
+    several = any(row["seeds"] > 1 for row in rows)
     lines = []
-    for order in table["orders"]:
-        alone = ", one seed" if several and order.get("seeds") == 1 else ""
-        sign, verdict = ("✓", "holds") if order["holds"] else ("✗", "does not hold")
+    for order in sorted(table["orders"], key=lambda order: order["holds"] is None):
+        alone = ", one training" if several and order.get("seeds") == 1 else ""
+        name, sign, verdict = VERDICTS[order["holds"]]
         lines.append(
-            f'<li class="cem-{"holds" if order["holds"] else "fails"}"><b><span aria-hidden="true">{sign}</span> {verdict}</b>'
+            f'<li class="cem-{name}"><b><span aria-hidden="true">{sign}</span> {verdict}</b>'
             f"<span>{escape(order['claim'])} <small>({margin(order, points)}{alone})</small></span></li>"
         )
     return f'<ul class="cem-claims">{"".join(lines)}</ul>'
 
 
 def margin(order: dict[str, Any], points: bool) -> str:
-    """By how much a claim holds or fails."""
+    """By how much a claim holds or fails, and what keeps an undecided one from either."""
+    if order["by"] is None:
+        return "not measured"
     size = f"{100 * abs(order['by']):.1f} points" if points else f"{abs(order['by']):.3g}"
-    if order["by"] > 0:
-        return f"by {size}" if order["holds"] else f"by {size}, which is within the spread"
-    if order["by"] == 0:
-        return "no difference"
-    return f"{size} the other way" + (", which is within the margin" if order["holds"] else "")
+    leans = "no difference" if order["by"] == 0 else f"by {size}" if order["by"] > 0 else f"{size} the other way"
+    if order["holds"] is not None:
+        return leans
+    spread = order.get("spread")
+    if spread is None:
+        return f"{leans}, and no spread is known"
+    return f"{leans}, within twice {f'{100 * spread:.1f}' if points else f'{spread:.2g}'}"
 
 
 def cards(rows: list[Row]) -> list[tuple[str, list[str], list[Row]]]:
@@ -112,7 +118,7 @@ def card(title: str, names: list[str], rows: list[Row]) -> str:
         ours = "not run" if row["ours"] is None else f"<b>{figure(row['ours'], row['column'])}</b>{spread}"
         body += (
             f'<tr><th scope="row">{escape(name)}{f"<sup>{own}</sup>" if own else ""}</th>'
-            f"<td>{figure(row['paper'], row['column'])}</td><td>{ours}</td><td>{row['seeds'] or '–'}</td></tr>"
+            f"<td>{figure(row['paper'], row['column'])}</td><td>{ours}</td><td>{seeds(row)}</td></tr>"
         )
     head = "".join(f'<th scope="col">{text}</th>' for text in ("paper", "ours", "seeds"))
     means = next((words for start, words in MEANS.items() if title.startswith(start)), "")
@@ -124,6 +130,32 @@ def card(title: str, names: list[str], rows: list[Row]) -> str:
     )
 
 
+def seeds(row: Row) -> str:
+    """How many trainings a number rests on and, where one model drew several times, how many draws."""
+    if not row["seeds"]:
+        return "–"
+    draws = row.get("draws") or 1
+    return f"{row['seeds']}, drawn {draws}×" if draws > 1 and row["seeds"] == 1 else f"{row['seeds']}"
+
+
+RESAMPLED: Final = {
+    "binomial": "binomial for that many images",
+    "splits": "over the splits of the samples",
+    "jackknife": "jackknife over tenths of the images",
+    "images": "over images",
+    "real images": "of as many real images, at least",
+}
+"""How a row knows what other images would change -> in words."""
+
+
+def scatter(row: Row) -> str:
+    """What the ± of a number joins."""
+    parts = ["deviation over seeds"] if row.get("deviation") else []
+    if row.get("resampled"):
+        parts.append(f"standard error {RESAMPLED.get(row['resampled'], row['resampled'])}")
+    return f"±: {' and '.join(parts)}" if parts and row["spread"] is not None else ""
+
+
 def facts(row: Row) -> list[str]:
     """What a number rests on, and what there is to say about it."""
     counted = "probes of a run" if "Δ" in row["column"] else f"images of the {row['split']} split"
@@ -131,6 +163,7 @@ def facts(row: Row) -> list[str]:
         f"{row['count']:,} {counted}" if row["count"] else "",
         f"extractor {row['extractor']}" if row["extractor"] else "",
         f"models of scale {row['scale']}" if row["scale"] and row["ours"] is not None else "",
+        scatter(row),
         *row["note"].split("; "),
     ]
     return [fact for fact in told if fact]
@@ -163,15 +196,22 @@ def title(target: str) -> str:
 
 
 def total() -> str:
-    """How many of the papers' claims hold here."""
+    """How many of the papers' decided claims hold here, and how many are undecided."""
     made = results()
-    held = [order["holds"] for table in made.values() for order in table["orders"]]
     if not made:
         return "No table is made yet."
+    verdicts = [order["holds"] for table in made.values() for order in table["orders"]]
     return (
-        f"**{sum(held)} of {len(held)} claims hold here, {len(held) - sum(held)} do not**, in the {len(made)} of "
-        f"{len(EXPERIMENTS)} tables that are made so far. All are listed below."
+        f"**{counted(verdicts)}**, in the {len(made)} of {len(EXPERIMENTS)} tables that are made so far. All are listed below."
     )
+
+
+def counted(verdicts: list[bool | None]) -> str:
+    """How claims stand; only decided ones hold or fail."""
+    decided = [verdict for verdict in verdicts if verdict is not None]
+    undecided = len(verdicts) - len(decided)
+    rest = f"; {undecided} undecided" if undecided else ""
+    return f"{sum(decided)} of {len(decided)} decided claims hold{rest}" if decided else f"no claim is decided{rest}"
 
 
 def overview() -> str:
@@ -188,5 +228,5 @@ def standing(target: str, table: dict[str, Any] | None) -> str:
     """How a table stands."""
     if table is None:
         return f"not made yet: {command(f'python -m cemviz reproduce {target}')}"
-    held = [order["holds"] for order in table["orders"]]
-    return f"{sum(held)} of {len(held)} claims hold" if held else "made; no claim to test"
+    verdicts = [order["holds"] for order in table["orders"]]
+    return counted(verdicts) if verdicts else "made; no claim to test"

@@ -2,10 +2,12 @@
 
 from . import cem, jeat
 from .table import Cell, Experiment, Order, Place
+from .verdicts import judge
 
-__all__ = ["EXPERIMENTS", "Cell", "Experiment", "Order", "Place"]
+__all__ = ["EXPERIMENTS", "Cell", "Experiment", "Order", "Place", "judge"]
 
 EXPERIMENTS: dict[str, Experiment] = {
+    "draws": cem.DRAWS,
     "cem-2": cem.CEM_2,
     "cem-3": cem.CEM_3,
     "cem-4": cem.CEM_4,

@@ -1,7 +1,7 @@
 """What a table of a paper is made of: places, how the number there is made, and what the paper claims of two of them."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from .. import measures
 from ..measures import Measure
@@ -17,9 +17,10 @@ class Cell:
     Attributes:
         recipe: of the model.
         measure: of one stored model, see `measures`.
-        scale: of the model where it is not the table's; "shipped" takes the stored model of the recipe's name, one seed.
+        scale: of the model where it is not the table's; "shipped" takes the stored model of the recipe's name.
         changes: of the recipe's fields, as `--set` writes them.
         encoder: changes of the encoder's recipe, where the model is a linear probe.
+        note: what a reader of this number has to know.
     """
 
     recipe: str
@@ -27,22 +28,28 @@ class Cell:
     scale: str | None = None
     changes: tuple[tuple[str, str], ...] = ()
     encoder: tuple[tuple[str, str], ...] = ()
+    note: str = ""
+
+    @property
+    def key(self) -> str:
+        """What is measured on what, in words: two cells of one key have the same number."""
+        changes = [f"{k}={v}" for k, v in self.changes] + [f"encoder {k}={v}" for k, v in self.encoder]
+        return " ".join([self.recipe, *changes, f"({self.scale})" if self.scale else "", self.measure.key]).replace("  ", " ")
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A claim of the paper: the number at `over` is above that at `under`, or not below it.
+    """A claim of the paper, with the paper's own relation: the number at `over` is above that at `under`, or like it.
 
     Attributes:
-        relation: "above" by more than the spread, or "not below" by more than it.
-        within: takes the place of the spread.
+        over, under: places, one of which may be a number that is known exactly.
+        margin: the claim is that the two numbers are alike, and differ by less than this; None: that `over` is above.
     """
 
     claim: str
-    over: Place
-    under: Place
-    relation: Literal["above", "not below"] = "above"
-    within: float | None = None
+    over: Place | float
+    under: Place | float
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,11 @@ class Experiment:
 def grid(systems: dict[str, str], columns: dict[str, Measure], **given: Any) -> dict[Place, Cell]:
     """The cells of a table whose rows are systems and whose columns are measures; `given` are further fields of each cell."""
     return {(row, column): Cell(recipe, m, **given) for row, recipe in systems.items() for column, m in columns.items()}
+
+
+def real(model: str, metric: str, count: int, **given: Any) -> Cell:
+    """IS or FID of other real images of a stored model's data set: what no sampler can be asked to exceed."""
+    return Cell(model, measures.real_images(metric, count, **given), "shipped", note="real images: no model draws them")
 
 
 LINF = {"attack": "pgd", "norm": "linf", "radius": 0.2, "steps": 20}
