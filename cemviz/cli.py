@@ -19,6 +19,7 @@ from .backend.checks import BadInput, choice
 from .backend.device import choose
 from .backend.evaluate import METRICS, EvaluateRequest, evaluate, summary
 from .backend.experiments import EXPERIMENTS
+from .backend.interrupt import Interrupt
 from .backend.play import PlayRequest, play
 from .backend.presets import LANDSCAPE, PLAY, SAMPLE
 from .backend.provenance import TrainRequest
@@ -70,6 +71,8 @@ def list_command(as_json: Json = False) -> None:
         "experiments": titled(EXPERIMENTS),
         "metrics": titled(METRICS),
     }
+    for line in store.left_out():
+        say(f"cemviz: {line}")
     if as_json:
         print(json.dumps(names, ensure_ascii=False))
         return
@@ -105,10 +108,18 @@ def train_command(
     last: dict[str, Any] = {}
     if note := distributed.advice():
         say(f"cemviz: {note}")
-    for last in train(TrainRequest(recipe, scale, out, seed, asked, data, resume, retry, precision), chosen):
-        terms = ", ".join(f"{k} {v:.4f}" for k, v in last["terms"].items())
-        line = f"step {last['step']}/{last['steps']}  {terms}  lr {last['lr']:.2e}  {last['left'] / 60:.1f} min left"
-        say(line, again=last["step"] % 100 != 0 and last["step"] != last["steps"])
+    work = train(TrainRequest(recipe, scale, out, seed, asked, data, resume, retry, precision), chosen)
+    with Interrupt() as interrupt:
+        for last in work:
+            interrupt.armed = True
+            terms = ", ".join(f"{k} {v:.4f}" for k, v in last["terms"].items())
+            line = f"step {last['step']}/{last['steps']}  {terms}  lr {last['lr']:.2e}  {last['left'] / 60:.1f} min left"
+            say(line, again=last["step"] % 100 != 0 and last["step"] != last["steps"])
+            if last["unsaved"]:
+                say(f"cemviz: {last['unsaved']}")
+            if interrupt.asked:
+                work.close()  # saves the state
+                raise KeyboardInterrupt
     distributed.leave()
     if not distributed.leads():
         return
@@ -172,7 +183,7 @@ def sample_command(
 ) -> None:
     """Sample from a stored model and write a picture."""
     writers = {".png": export.save_png, ".gif": export.save_gif, ".npz": export.save_npz}
-    choice("out", out.suffix, writers)
+    suffix = choice("out", out.suffix.lower(), writers)
     asked = tuple(part for part in classes.split(",") if part.strip())
     given = {k: v for k, v in (("sampler", sampler), ("count", count), ("start", start)) if v is not None}
     usual = USUAL.get(store.read_card(model).kind, {}) | given
@@ -186,7 +197,7 @@ def sample_command(
         else:
             say(f"step {item['k']}/{item['steps']}", again=True)
     assert chains is not None  # the last item of a run that did not raise
-    writers[out.suffix](chains, out)
+    writers[suffix](chains, out)
     unknown = [None] * len(chains.asked)  # an encoder alone does not say what an image shows
     result = {
         "model": model,

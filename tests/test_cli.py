@@ -48,8 +48,8 @@ def test_train_prints_one_json_object_and_its_progress_elsewhere_and_measures_th
     status, out, err = call("train", *TINY, "--json")
     result = one_object(out)
     assert status == 0 and "step 3/3" in err and "measuring robust" in err
-    assert (result["model"], result["steps"]) == ("toy", 3) and result["path"].endswith("toy.safetensors")
     card = store.read_card("toy")
+    assert (result["model"], result["steps"], result["path"]) == ("toy", 3, str(store.weights_path(card)))
     assert card.metrics["accuracy"]["value"] == result["accuracy"] and card.metrics["robust"]["value"] == result["robust"]
     assert card.metrics["robust"] | {"attack": "apgd", "norm": "l2", "radius": 0.3, "steps": 100} == card.metrics["robust"]
     assert card.metrics["robust"]["count"] == 30 and result["robust"] <= result["accuracy"]
@@ -179,7 +179,7 @@ def test_a_run_that_diverges_is_one_line_and_exit_code_1(places, call):
 
 def test_broken_weights_are_one_line_and_exit_code_2(places, call):
     call("train", *TINY)
-    (places / "models" / "toy.safetensors").write_bytes(b"broken")
+    store.weights_path(store.read_card("toy")).write_bytes(b"broken")
     status, out, err = call("evaluate", "toy")
     assert status == 2 and out == "" and "does not match its card" in err and "Traceback" not in err
 

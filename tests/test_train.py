@@ -20,8 +20,9 @@ from cemviz.backend import curves, states, store
 from cemviz.backend import train as backend
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
+from cemviz.backend.prepared import statistics
 from cemviz.backend.provenance import TrainRequest, command
-from cemviz.backend.train import statistics, train, with_metric
+from cemviz.backend.train import train, with_metric
 from cemviz.data import images
 from cemviz.data.images import CIFAR10, DATASETS, DataMissing
 from cemviz.dynamics import Diverged
@@ -47,7 +48,8 @@ def test_a_run_tells_every_step_and_stores_a_model_with_its_card(places):
     told = run(request(seed=3))
     assert [t["step"] for t in told] == list(range(1, 13)) and {t["steps"] for t in told} == {12}
     assert all("adversarial cross-entropy" in t["terms"] and t["left"] >= 0 for t in told) and told[-1]["left"] == 0
-    assert told[-1]["model"] == "toy" and told[-1]["path"] == str(places / "models" / "toy.safetensors")
+    path = store.weights_path(store.read_card("toy"))
+    assert told[-1]["model"] == "toy" and told[-1]["path"] == str(path) and path.parent == places / "models"
     _, card = store.load("toy")
     assert (card.name, card.kind, card.net, card.data, card.shape) == (
         "toy",
@@ -59,7 +61,7 @@ def test_a_run_tells_every_step_and_stores_a_model_with_its_card(places):
     assert card.classes == CLASSES and (card.recipe, card.scale, card.seed, card.steps) == ("mnist-at", "laptop", 3, 12)
     assert (card.norm, card.radius) == ("l2", 0.3) and card.recipe_args["batch"] == 12 and card.device.startswith("CPU")
     assert card.net_args["width"] == 4 and card.net_args["outputs"] == 3 and len(card.net_args["mean"]) == 3
-    assert card.sha256 == store.digest(places / "models" / "toy.safetensors") and len(card.created) == 10
+    assert card.sha256 == store.digest(path) and len(card.created) == 10
     assert not states.path("toy").exists()
 
 

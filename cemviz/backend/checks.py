@@ -70,6 +70,7 @@ def threat_model(name: str, own: tuple[str, float], norm: str | None, radius: fl
 
 MAX_STEPS = 1000
 MAX_CHAINS = 256
+MAX_SEED = 2**31 - 1
 
 
 def chain(*, steps: float, step: float, noise: float, radius: float) -> dict[str, float]:

@@ -16,7 +16,7 @@ from ..dynamics import Dynamics
 from ..metrics import fisher, quality
 from ..metrics.robustness import accuracy, correct_under, preflight
 from . import sampling, store
-from .checks import BadInput, choice, number, threat_model
+from .checks import MAX_SEED, BadInput, choice, number, threat_model
 from .device import Device
 from .store import Card
 
@@ -90,6 +90,7 @@ def evaluate(request: EvaluateRequest, device: Device) -> Iterator[dict[str, Any
     choice("metric", request.metric, METRICS)
     if request.count is not None:
         number("count", request.count, 1, 1_000_000, whole=True)
+    number("seed", request.seed, 0, MAX_SEED, whole=True)
     net, card = store.load(request.model, device.torch)
     if request.sampler is None:
         request = replace(request, sampler="maxent" if card.kind == "encoder" else "rcs")
