@@ -241,8 +241,16 @@ def test_a_folder_of_data_that_is_none_is_named(places, call):
     assert status == 2 and "data is '/no/such/folder', which is no folder" in err
 
 
-@pytest.mark.parametrize("suffix", ["png", "gif", "npz"])
+@pytest.mark.parametrize("suffix", ["png", "gif", "npz", "PNG"])
 def test_samples_are_written_into_a_new_folder(places, call, suffix):
     call("train", *TINY)
     out = places / "new" / "folder" / f"x.{suffix}"
     assert call("sample", "toy", "--start", "uniform", "--count", "2", "--steps", "1", "--out", out)[0] == 0 and out.is_file()
+
+
+def test_a_card_that_cannot_be_read_is_said_beside_the_list(places, call):
+    (places / "models" / "dir.json").mkdir(parents=True)
+    (places / "models" / "odd.json").write_text("[" * 100_000)
+    status, out, err = call("list", "--json")
+    assert status == 0 and json.loads(out)["models"] == []
+    assert len(err.splitlines()) == 2 and "dir.json cannot be read (is a directory)" in err and "odd.json" in err
