@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import signal
 
+from cemviz.backend import training
 from cemviz.backend.device import choose
 from cemviz.backend.studio import Studio
 from cemviz.data.images import root
@@ -27,10 +29,13 @@ def main() -> None:
         parser.error(str(error))
     hosted = "SPACE_ID" in os.environ  # a hosted space sets its own address and has no browser
     server = {} if hosted else {"server_name": args.host, "server_port": args.port, "inbrowser": not args.no_browser}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the page as Ctrl-C does
     try:
         build(studio).launch(**LAUNCH, **server)
     except OSError as error:
         raise SystemExit(f"cemviz: the page could not be opened ({error}); is the port in use? Give another: --port 7900") from None
+    finally:
+        training.halt()  # every unfinished run is saved
 
 
 if __name__ == "__main__":

@@ -74,14 +74,19 @@ def test_make_says_what_it_skips(places):
         list(assets.make(studio, "stripes", only=("moons",)))
 
 
-@pytest.mark.parametrize("spoil", ["tensors", "words", "exchanged"])
+@pytest.mark.parametrize("spoil", ["tensors", "words", "fields", "missing", "exchanged"])
 def test_spoiled_assets_are_refused_with_the_cure(studio, spoil):
-    path = store.folder() / "grids" / "stripes.safetensors"
+    (path,) = (store.folder() / "grids").glob("*.safetensors")
     if spoil == "tensors":
         path.write_bytes(path.read_bytes()[:-7])
     elif spoil == "words":
-        path.with_suffix(".json").write_text("{")
+        (store.folder() / "grids" / "stripes.json").write_text("{")
+    elif spoil == "fields":
+        (store.folder() / "grids" / "stripes.json").write_text("{}")
+    elif spoil == "missing":
+        path.unlink()
     else:
-        path.write_bytes((store.folder() / "gallery" / "stripes.safetensors").read_bytes())
+        (other,) = (store.folder() / "gallery").glob("*.safetensors")
+        path.write_bytes(other.read_bytes())
     with pytest.raises(BrokenCheckpoint, match="python -m cemviz assets stripes"):
         assets.grids("stripes")

@@ -48,8 +48,8 @@ def test_train_prints_one_json_object_and_its_progress_elsewhere_and_measures_th
     status, out, err = call("train", *TINY, "--json")
     result = one_object(out)
     assert status == 0 and "step 3/3" in err and "measuring robust" in err
-    assert (result["model"], result["steps"]) == ("toy", 3) and result["path"].endswith("toy.safetensors")
     card = store.read_card("toy")
+    assert (result["model"], result["steps"], result["path"]) == ("toy", 3, str(store.weights_path(card)))
     assert card.metrics["accuracy"]["value"] == result["accuracy"] and card.metrics["robust"]["value"] == result["robust"]
     assert card.metrics["robust"] | {"attack": "apgd", "norm": "l2", "radius": 0.3, "steps": 100} == card.metrics["robust"]
     assert card.metrics["robust"]["count"] == 30 and result["robust"] <= result["accuracy"]
@@ -179,7 +179,7 @@ def test_a_run_that_diverges_is_one_line_and_exit_code_1(places, call):
 
 def test_broken_weights_are_one_line_and_exit_code_2(places, call):
     call("train", *TINY)
-    (places / "models" / "toy.safetensors").write_bytes(b"broken")
+    store.weights_path(store.read_card("toy")).write_bytes(b"broken")
     status, out, err = call("evaluate", "toy")
     assert status == 2 and out == "" and "does not match its card" in err and "Traceback" not in err
 
@@ -241,8 +241,16 @@ def test_a_folder_of_data_that_is_none_is_named(places, call):
     assert status == 2 and "data is '/no/such/folder', which is no folder" in err
 
 
-@pytest.mark.parametrize("suffix", ["png", "gif", "npz"])
+@pytest.mark.parametrize("suffix", ["png", "gif", "npz", "PNG"])
 def test_samples_are_written_into_a_new_folder(places, call, suffix):
     call("train", *TINY)
     out = places / "new" / "folder" / f"x.{suffix}"
     assert call("sample", "toy", "--start", "uniform", "--count", "2", "--steps", "1", "--out", out)[0] == 0 and out.is_file()
+
+
+def test_a_card_that_cannot_be_read_is_said_beside_the_list(places, call):
+    (places / "models" / "dir.json").mkdir(parents=True)
+    (places / "models" / "odd.json").write_text("[" * 100_000)
+    status, out, err = call("list", "--json")
+    assert status == 0 and json.loads(out)["models"] == []
+    assert len(err.splitlines()) == 2 and "dir.json cannot be read (is a directory)" in err and "odd.json" in err

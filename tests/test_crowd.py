@@ -148,7 +148,7 @@ def test_only_a_probe_of_this_encoder_says_what_the_samples_show(studio, tmp_pat
     plain = {k: v for k, v in ARGS.items() if k != "projection"} | {"outputs": 3}
     net = draw_weights(build("small-resnet", **plain), 2, 3.0)
     for of, found in (("another", None), ("tiny", "tiny-probe")):
-        probe = card("tiny-probe", "classifier", net="small-resnet", net_args=plain, recipe_args={"encoder": of})
+        probe = card("tiny-probe", "classifier", net="small-resnet", net_args=plain, recipe_args={"encoder": of}, role="probe")
         store.save(net, probe)
         assert run(Studio(choose("cpu"))).judge == found
     chains = run(Studio(choose("cpu")))

@@ -18,7 +18,7 @@ from conftest import randn, seeded, toy_classifier
 
 from cemviz import cli
 from cemviz.attacks import threat
-from cemviz.backend import curves, distributed, store
+from cemviz.backend import curves, distributed, prepared, store
 from cemviz.backend import train as backend
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
@@ -145,7 +145,8 @@ def test_accelerate_launches_two_processes_of_which_one_writes_and_speaks(places
     assert json.loads(done.stdout)["model"] == "two" and done.stderr.count(f"step {TINY['steps']}/{TINY['steps']}") == 1
     card, history = store.read_card("two"), json.loads(curves.path("two").read_text())
     assert card.metrics["accuracy"]["value"] == json.loads(done.stdout)["accuracy"]
-    assert {p.name for p in (places / "models").rglob("*") if p.is_file()} == {"two.json", "two.safetensors"}
+    weights = store.weights_path(card)
+    assert {p.name for p in (places / "models").rglob("*") if p.is_file()} == {"two.json", weights.name}
     list(train(TrainRequest("mnist-at-linf", out="one", changes=TINY), choose("cpu")))
     one = json.loads(curves.path("one").read_text())
     for name, curve in one["terms"].items():
@@ -256,8 +257,8 @@ def test_a_batch_that_does_not_fit_is_answered_with_what_to_set(places, monkeypa
     def goal(net, batch, progress):
         raise error
 
-    monkeypatch.setattr(backend, "objective", lambda row, shape, generator: goal)
-    monkeypatch.setattr(backend, "_probe", lambda *args: None)
+    monkeypatch.setattr(prepared, "objective", lambda row, shape, generator: goal)
+    monkeypatch.setattr(backend, "probe", lambda *args: None)
     words = r"batch is 12, .* memory of CPU.*: --set batch=6 --set lr=0.00707 --steps 10"
     with pytest.raises(OutOfMemory, match=words) as caught:
         next(train(asked("adversarial"), choose("cpu")))
@@ -268,8 +269,8 @@ def test_other_errors_stay_what_they_are(places, monkeypatch):
     def goal(net, batch, progress):
         raise RuntimeError("shapes cannot be multiplied")
 
-    monkeypatch.setattr(backend, "objective", lambda row, shape, generator: goal)
-    monkeypatch.setattr(backend, "_probe", lambda *args: None)
+    monkeypatch.setattr(prepared, "objective", lambda row, shape, generator: goal)
+    monkeypatch.setattr(backend, "probe", lambda *args: None)
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         next(train(asked("adversarial"), choose("cpu")))
 

@@ -9,7 +9,7 @@ from conftest import CLASSES
 
 from cemviz import starts
 from cemviz.backend import evaluate as module
-from cemviz.backend import sampling, store
+from cemviz.backend import kinds, sampling, store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.evaluate import METRICS, evaluate, summary
@@ -26,7 +26,7 @@ from cemviz.samplers import SAMPLERS
 FIELDS = {"model", "metric", "value", "spread", "count", "split", "seed", "extractor", "warnings", "data", "unit", "better"}
 
 
-def keep(name: str, seed: int, **net_args) -> None:
+def keep(name: str, seed: int, role: str = "model", **net_args) -> None:
     """Store a small classifier of the stripes, trained a little."""
     args = {"mean": (0.4,) * 3, "std": (0.2,) * 3, "outputs": 3, "width": 4, "depth": 1} | net_args
     net, held = build("small-resnet", seed=seed, **args).train(), images.load("stripes", "train")
@@ -36,7 +36,7 @@ def keep(name: str, seed: int, **net_args) -> None:
         torch.nn.functional.cross_entropy(net(held.floats()), held.labels).backward()
         optimizer.step()
     store.save(net, Card(name, name, "classifier", "small-resnet", args, "stripes", (3, 8, 8), CLASSES, "mnist-at", "laptop",
-                         {}, "l2", 0.3, seed, 30, 1.0, "cpu", "none", "today"))  # fmt: skip
+                         {}, "l2", 0.3, seed, 30, 1.0, "cpu", "none", "today", role=role))  # fmt: skip
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def stored(places, monkeypatch):
     """The models `toy` and `stripes-judge`, and the set's class Gaussians; no Inception, whatever the machine has."""
     monkeypatch.setattr(quality, "inception_here", lambda: False)
     keep("toy", 0)
-    keep("stripes-judge", 1)
+    keep("stripes-judge", 1, "judge")
     held = images.load("stripes", "train")
     store.save_gaussians("stripes", starts.fit(held.floats(), held.labels, 3, 8))
     return places
@@ -163,19 +163,19 @@ def test_the_judge_is_never_compared_under_any_name(stored):
     with pytest.raises(BadInput, match="model 'stripes-judge' is a judge of stripes: it is never one of the compared nets"):
         run("stripes-judge", "fid")
     net, card = store.load("stripes-judge")
-    store.save(net, replace(card, name="copy"))
+    store.save(net, replace(card, name="copy", role="model"))
     with pytest.raises(BadInput, match="model 'copy' is the judge 'stripes-judge' under another name"):
         run("copy", "is")
     assert run("stripes-judge", "jfs", count=5)[0]["value"] > 0  # it is measured where it does not judge
 
 
 def test_a_second_judge_sees_the_same_samples_in_its_own_way_and_is_no_more_compared_than_the_first(stored):
-    keep("stripes-judge-clean", 7)
+    keep("stripes-judge-clean", 7, "judge")
     first, second = run(metric="fid", **QUICK)[0], run(metric="fid", extractor="judge-stripes-judge-clean", **QUICK)[0]
     assert second["extractor"] == "judge-stripes-judge-clean" and second["value"] != first["value"]
-    assert store.judges("stripes") == ["stripes-judge", "stripes-judge-clean"] and store.judges("stripe") == []
-    assert [card.name for card in store.compared("stripes")] == ["toy"]
-    for judge in store.judges("stripes"):
+    assert kinds.judges("stripes") == ["stripes-judge", "stripes-judge-clean"] and kinds.judges("stripe") == []
+    assert [card.name for card in kinds.compared("stripes")] == ["toy"]
+    for judge in kinds.judges("stripes"):
         with pytest.raises(BadInput, match=f"'{judge}' is a judge of stripes"):
             run(judge, "fid", extractor="judge-stripes-judge")
 

@@ -5,31 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from cards import ARGS, card, net
 from conftest import rand, seeded
 
 from cemviz.backend import store
-from cemviz.backend.store import BrokenCheckpoint, Card
-from cemviz.nets import build
+from cemviz.backend.store import BrokenCheckpoint
 from cemviz.starts import Gaussians
-
-ARGS = {"mean": [0.5], "std": [0.25], "outputs": 3, "width": 8}
-
-
-def card(name="toy", **changes):
-    row = {
-        "name": name, "title": "Toy", "kind": "classifier", "net": "small-resnet", "net_args": ARGS, "data": "stripes",
-        "shape": (1, 8, 8), "classes": ("a", "b", "ü"), "recipe": "mnist-at", "scale": "laptop", "recipe_args": {"lr": 0.1},
-        "norm": "l2", "radius": 0.5, "seed": 3, "steps": 7, "seconds": 1.5, "device": "CPU",
-        "command": "python -m cemviz train",
-        "created": "2024-01-01", "metrics": {"accuracy": {"value": 0.5}}, "notes": "",
-    }  # fmt: skip
-    return Card(**row | changes)
-
-
-def net(seed=0):
-    made = build("small-resnet", seed=seed, **ARGS)
-    made(rand(8, 1, 8, 8, dtype=torch.float32))  # BatchNorm's statistics leave their initial values
-    return made
 
 
 @pytest.fixture
@@ -41,7 +22,8 @@ def folder(tmp_path, monkeypatch):
 def test_a_model_comes_back_with_its_card_its_weights_in_eval_mode_and_frozen(folder):
     path = store.save(net(), card())
     loaded, read = store.load("toy")
-    assert path == folder / "toy.safetensors" and read == replace(card(), sha256=store.digest(path))
+    sha256 = store.digest(path)
+    assert path == folder / f"toy@{sha256[:12]}.safetensors" and read == replace(card(), sha256=sha256)
     assert not any(m.training for m in loaded.modules()) and not any(p.requires_grad for p in loaded.parameters())
     for (key, a), b in zip(net().state_dict().items(), loaded.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-6, msg=key)  # half precision: 11 bits
@@ -97,7 +79,7 @@ def test_changed_weights_are_refused_by_their_hash(folder):
     held = bytearray(path.read_bytes())
     held[-1] ^= 1
     path.write_bytes(held)
-    with pytest.raises(BrokenCheckpoint, match=r"toy.safetensors does not match its card.*or run: python -m cemviz train"):
+    with pytest.raises(BrokenCheckpoint, match=r"toy@\w+.safetensors does not match its card.*or run: python -m cemviz train"):
         store.load("toy")
 
 
@@ -107,10 +89,9 @@ def test_truncated_weights_are_refused_even_with_a_matching_hash(folder):
     with pytest.raises(BrokenCheckpoint, match=r"changed or truncated"):
         store.load("toy")
     store.write_card(replace(store.read_card("toy"), sha256=store.digest(path)))
-    with pytest.raises(BrokenCheckpoint, match=r"does not fit the net small-resnet"):
+    path.rename(store.weights_path(store.read_card("toy")))
+    with pytest.raises(BrokenCheckpoint, match=r"toy.safetensors cannot be read .*or run: python -m cemviz train"):
         store.load("toy")
-    with pytest.raises(BrokenCheckpoint, match=r"cannot be read"):
-        store.read_tensors(path)
 
 
 def test_missing_weights_are_refused_with_the_command_that_makes_them(folder):
@@ -125,15 +106,6 @@ def test_weights_of_another_net_are_refused(folder):
     path = store.save(net(), card())
     store.write_card(card(net_args=ARGS | {"width": 4}, sha256=store.digest(path)))
     with pytest.raises(BrokenCheckpoint, match=r"does not fit the net small-resnet of its card"):
-        store.load("toy")
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"shape": 3, "classes": 4}', '{"shape": [1], "classes": [], "extra": 1}']
-)
-def test_an_unreadable_card_is_refused(folder, text):
-    (folder / "toy.json").write_text(text)
-    with pytest.raises(BrokenCheckpoint, match=r"the card toy.json cannot be read"):
         store.load("toy")
 
 
@@ -152,41 +124,6 @@ def test_a_name_that_is_not_safe_as_a_files_is_refused_for_reading_and_writing(f
     with pytest.raises(ValueError, match=r"use letters, digits"):
         store.save(net(), card(name))
     assert list(folder.iterdir()) == []
-
-
-# crashes -----------------------------------------------------------------------------------------------------------------
-
-
-def test_a_crash_while_the_weights_are_written_leaves_the_old_model(folder, monkeypatch):
-    store.save(net(), card())
-    old = store.load("toy")[0].state_dict()
-
-    def half_written(tensors, path):
-        path.write_bytes(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(store, "save_file", half_written)
-    with pytest.raises(OSError, match=r"disk full"):
-        store.save(net(1), card())
-    loaded, _ = store.load("toy")
-    assert all(torch.equal(v, old[k]) for k, v in loaded.state_dict().items())
-
-
-def test_a_crash_between_weights_and_card_is_noticed_and_never_loads_new_weights_under_the_old_card(folder, monkeypatch):
-    store.save(net(), card())
-    monkeypatch.setattr(store, "write_card", lambda _: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match=r"disk full"):
-        store.save(net(1), card())
-    with pytest.raises(BrokenCheckpoint, match=r"does not match its card"):
-        store.load("toy")
-
-
-def test_a_crash_while_the_card_is_written_leaves_the_old_card(folder, monkeypatch):
-    store.save(net(), card())
-    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match=r"disk full"):
-        store.write_card(card(notes="new"))
-    assert store.read_card("toy").notes == ""
 
 
 # seeds -------------------------------------------------------------------------------------------------------------------

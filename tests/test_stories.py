@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from cemviz.backend import assets, store
+from cemviz.backend import assets, kinds, store
 from cemviz.backend.attacked import attacked
 from cemviz.backend.device import choose
 from cemviz.backend.experiments.verdicts import decided
@@ -166,7 +166,7 @@ def test_on_cifar10_uat_draws_smooth_regions_and_simclr_speckle(studio):
 
 
 def test_on_cifar10_the_robust_net_s_classes_are_read_more_often(studio):
-    card, judges = store.read_card("cifar10-at"), store.judges("cifar10")
+    card, judges = store.read_card("cifar10-at"), kinds.judges("cifar10")
     if card.net != "resnet18" or not judges:
         pytest.skip("the ResNet-18s of CIFAR-10 and a judge of their samples are not stored yet")
     runs = [list(sample(studio, replace(request, count=40)))[-1] for request in SAMPLE["cifar10"].runs]

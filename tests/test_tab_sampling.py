@@ -33,7 +33,7 @@ CONTROLS = ["mnist-at", "rcs", "none", "rcs", "uniform", "3, 7", 4, 0.5, 0.01, "
 
 def chains(asked=(0, 1), predicted=(0, 0), radius=2.0) -> Chains:
     card = store.Card(
-        name="m", title="M", kind="classifier", net="small-resnet", net_args={}, data="nowhere", shape=(1, 2, 2),
+        name="m", title="M", kind="classifier", net="small-resnet", net_args={"outputs": 2}, data="nowhere", shape=(1, 2, 2),
         classes=("ant", "bee"), recipe="", scale="", recipe_args={}, norm="l2", radius=1.0, seed=0, steps=0, seconds=0.0,
         device="", command="", created="",
     )  # fmt: skip

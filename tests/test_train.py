@@ -1,5 +1,6 @@
 """Training end to end on tiny sets on disk: stored models, cards that make them again, runs that stop and go on."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import signal
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,12 +22,18 @@ from cemviz.backend import curves, states, store
 from cemviz.backend import train as backend
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.provenance import TrainRequest, command
-from cemviz.backend.train import statistics, train, with_metric
+from cemviz.backend.distributed import Team
+from cemviz.backend.interrupt import Interrupt
+from cemviz.backend.plan import plan
+from cemviz.backend.prepared import statistics
+from cemviz.backend.provenance import TrainRequest, card_of, command
+from cemviz.backend.store import Unwritable
+from cemviz.backend.train import train, with_metric
 from cemviz.data import images
 from cemviz.data.images import CIFAR10, DATASETS, DataMissing
 from cemviz.dynamics import Diverged
 from cemviz.metrics.robustness import accuracy
+from cemviz.nets import build
 from cemviz.training.recipes import recipe
 
 TINY = {
@@ -47,7 +55,8 @@ def test_a_run_tells_every_step_and_stores_a_model_with_its_card(places):
     told = run(request(seed=3))
     assert [t["step"] for t in told] == list(range(1, 13)) and {t["steps"] for t in told} == {12}
     assert all("adversarial cross-entropy" in t["terms"] and t["left"] >= 0 for t in told) and told[-1]["left"] == 0
-    assert told[-1]["model"] == "toy" and told[-1]["path"] == str(places / "models" / "toy.safetensors")
+    path = store.weights_path(store.read_card("toy"))
+    assert told[-1]["model"] == "toy" and told[-1]["path"] == str(path) and path.parent == places / "models"
     _, card = store.load("toy")
     assert (card.name, card.kind, card.net, card.data, card.shape) == (
         "toy",
@@ -59,7 +68,7 @@ def test_a_run_tells_every_step_and_stores_a_model_with_its_card(places):
     assert card.classes == CLASSES and (card.recipe, card.scale, card.seed, card.steps) == ("mnist-at", "laptop", 3, 12)
     assert (card.norm, card.radius) == ("l2", 0.3) and card.recipe_args["batch"] == 12 and card.device.startswith("CPU")
     assert card.net_args["width"] == 4 and card.net_args["outputs"] == 3 and len(card.net_args["mean"]) == 3
-    assert card.sha256 == store.digest(places / "models" / "toy.safetensors") and len(card.created) == 10
+    assert card.sha256 == store.digest(path) and len(card.created) == 10
     assert not states.path("toy").exists()
 
 
@@ -308,3 +317,207 @@ def test_a_retry_halves_the_rate_again_each_time_even_when_it_diverges_at_once(p
 def test_a_retry_without_a_saved_state_is_refused(places):
     with pytest.raises(ValueError, match="no saved state of 'toy'"):
         run(replace(request(), retry=True))
+
+
+# what is not replaced, and what is said -----------------------------------------------------------------------------------
+
+OURS = TINY | {"steps": "2"}
+
+
+def named(**changes):
+    """The same run without --out."""
+    how = {key: changes.pop(key) for key in ("seed", "scale", "precision", "out") if key in changes}
+    return TrainRequest("mnist-at", changes=OURS | changes, **how)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"steps": "3"}, "steps is 3, not 2"), ({"lr": "0.5"}, "lr is 0.5, not 0.004"), ({"seed": 4}, "seed is 4, not 0"),
+        ({"net_args": "width:8"}, "net_args is .*8.*, not .*4"), ({"precision": "bf16"}, "precision is bf16, not fp32"),
+        ({"objective": "standard"}, "objective is standard"),
+        ({"batch": "6", "average": "0"}, "batch is 6, not 12, average is 0"),
+    ],
+)  # fmt: skip
+def test_a_stored_model_is_not_replaced_unasked_by_another_run(places, change, said):
+    made = named()
+    store.save(build("small-resnet", width=4, outputs=3, mean=[0.5] * 3, std=[0.2] * 3), made_card(made))
+    before = store.read_card("mnist-at")
+    with pytest.raises(
+        BadInput, match=rf"a model 'mnist-at' of another run is stored \({said}.*--out my-mnist-at, or say --out"
+    ):
+        next(train(named(**change), choose("cpu")))
+    assert store.read_card("mnist-at") == before and store.load("mnist-at")
+
+
+def made_card(asked):
+    """The card that a run would leave."""
+    row = recipe(asked.recipe, asked.scale, **asked.changes)
+    held, team = images.load("stripes", "train"), Team(choose("cpu"))
+    args = {"width": 4, "outputs": 3, "mean": [0.5] * 3, "std": [0.2] * 3}
+    return card_of(asked, row, asked.out or asked.recipe, args, held, 1.0, team)
+
+
+def test_the_same_run_replaces_its_model_and_another_does_when_it_is_told_to(places):
+    run(named()), run(named(title="other words"))  # words change no number
+    run(named(out="mnist-at", seed=5))
+    assert store.read_card("mnist-at").seed == 5
+    (places / "models" / "mnist-at.json").write_text("{")
+    with pytest.raises(BadInput, match=r"a model 'mnist-at' is stored, and the card mnist-at.json cannot be read"):
+        run(named())
+
+
+def test_a_shipped_card_is_that_of_its_recipe_and_two_more_steps_are_not(monkeypatch):
+    monkeypatch.delenv("CEMVIZ_CHECKPOINTS", raising=False)
+    assert plan(TrainRequest("mnist-judge", "shipped")).row.role == "judge"
+    assert plan(TrainRequest("mnist-uat-probe", "shipped")).name == "mnist-uat-probe"
+    for asked in (TrainRequest("mnist-judge", "shipped", changes={"steps": 2}), TrainRequest("mnist-uat-probe", "laptop")):
+        with pytest.raises(BadInput, match="of another run is stored"):
+            plan(asked)
+
+
+def test_the_difference_of_a_state_is_named(places):
+    first = train(request(lr="0.1"), choose("cpu"))
+    next(first), first.close()
+    with pytest.raises(
+        states.AnotherRun, match=r"is of another run: lr is 0.2, not 0.1; give the same ones, or leave --resume"
+    ):
+        run(request(lr="0.2", resume=True))
+    state = store.read_tensors(states.path("toy"))
+    for key, value in (("run", torch.arange(32, dtype=torch.uint8)), ("run", None), ("history", None), ("step", None)):
+        kept = {k: v for k, v in state.items() if k != key} | ({} if value is None else {key: value})
+        store.write_tensors(states.path("toy"), kept)
+        with pytest.raises(states.AnotherRun, match="another version of cemviz wrote it"):
+            run(request(lr="0.1", resume=True))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 0.5])
+def test_a_seed_out_of_range_is_refused_before_the_work(places, seed):
+    with pytest.raises(BadInput, match="from 0 to 2147483647"):
+        next(train(request(seed=seed), choose("cpu")))
+
+
+# two at once, and full disks ------------------------------------------------------------------------------------------------
+
+
+def test_a_second_run_of_a_name_is_refused_and_the_name_is_free_afterwards(places):
+    first = train(request(), choose("cpu"))
+    next(first)
+    with pytest.raises(BadInput, match=r"a run 'toy' is going on; wait for it, pause it, or name yours: --out my-toy"):
+        next(train(request(), choose("cpu")))
+    other = train(request("other"), choose("cpu"))
+    next(other), other.close(), first.close()
+    assert run(request(resume=True))[0]["step"] == 2
+    assert not list((places / "models").rglob("*.lock"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="autograd's threads of a GPU do not survive a fork")
+def test_a_run_in_another_process_holds_the_name_until_it_dies(places):
+    process, said = child(request(steps="100000"))
+    said.recv()
+    with pytest.raises(BadInput, match=rf"a run 'toy' is going on \(process {process.pid}\)"):
+        next(train(request(), choose("cpu")))
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert (states.path("toy").with_suffix(".lock")).is_file() and run(request(steps="2"))  # what it left is taken over
+    assert not list((places / "models").rglob("*.lock"))
+
+
+def failing(patch, fault, where=""):
+    """A disk that takes no file whose path has these words."""
+    real = Path.open
+
+    def guarded(self, mode="r", *args, **kwargs):
+        if "w" in mode and where in str(self):
+            raise OSError(fault, os.strerror(fault), str(self))
+        return real(self, mode, *args, **kwargs)
+
+    patch.setattr(Path, "open", guarded)
+
+
+@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS])
+def test_a_periodic_save_that_fails_is_said_and_tried_again_and_the_run_goes_on(places, monkeypatch, fault):
+    monkeypatch.setattr(states, "SAVE_EVERY", -1.0)
+    going = train(request(), choose("cpu"))
+    assert next(going)["unsaved"] == ""
+    with monkeypatch.context() as patch:
+        failing(patch, fault, "runs")
+        told = next(going)
+        assert os.strerror(fault).lower() in told["unsaved"] and "is saved up to step 1" in told["unsaved"]
+        assert str(states.path("toy")) in told["unsaved"]
+    assert next(going)["unsaved"] == "" and int(store.read_tensors(states.path("toy"))["step"]) == 3
+    assert list(going)[-1]["model"] == "toy"
+
+
+@pytest.mark.parametrize("where", ["toy@", "toy.json", "history"])
+def test_a_model_that_cannot_be_stored_is_kept_as_a_state_and_stored_on_resuming(places, monkeypatch, where):
+    run(request("whole"))
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(Unwritable, match=r"no space left.*the run is saved: make room, and give"),
+    ):
+        failing(patch, errno.ENOSPC, where)
+        run(request())
+    monkeypatch.setattr("cemviz.training.loop.LIMIT", 0.0)  # no update would pass
+    told = run(request(resume=True))
+    assert [t["step"] for t in told] == [12] and told[0]["terms"] and told[0]["model"] == "toy"
+    assert store.read_card("toy").sha256 == store.read_card("whole").sha256 and not states.path("toy").exists()
+    kept = [json.loads(curves.path(name).read_text())["terms"] for name in ("toy", "whole")]
+    assert kept[0] == kept[1]
+
+
+def test_on_a_full_disk_the_last_state_that_was_saved_stands(places, monkeypatch):
+    monkeypatch.setattr(states, "SAVE_EVERY", -1.0)
+    going = train(request(), choose("cpu"))
+    next(going), next(going)
+    with monkeypatch.context() as patch:
+        failing(patch, errno.ENOSPC)
+        with pytest.raises(Unwritable, match=r"toy@.*no space left.*saved up to step 2: make room, and go on with --resume"):
+            list(going)
+    assert run(request(resume=True))[0]["step"] == 3
+
+
+def test_a_folder_that_may_not_be_written_is_refused_before_the_work(places, monkeypatch):
+    monkeypatch.setattr(
+        "cemviz.backend.stored.locks.os.open", lambda *_: (_ for _ in ()).throw(OSError(errno.EROFS, "Read-only"))
+    )
+    monkeypatch.setattr(backend, "prepare", lambda *_: pytest.fail("the images were loaded"))
+    with pytest.raises(Unwritable, match=r"models/runs cannot be written \(read-only\); nothing was begun"):
+        next(train(request(), choose("cpu")))
+
+
+# signals ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_command_after_an_update_whose_state_is_kept(places, monkeypatch, capsys, number):
+    run(request("whole", steps="6"))
+    real = backend.loop.fit
+
+    def struck(*args, **kwargs):
+        for progress in real(*args, **kwargs):
+            yield progress
+            if progress.step == 3:
+                os.kill(os.getpid(), number)  # while the next update is computed
+
+    words = ["train", "mnist-at", "--out", "toy"] + [f"--set={k}={v}" for k, v in (TINY | {"steps": "6"}).items()]
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as stopped:
+        patch.setattr(backend.loop, "fit", struck)
+        patch.setattr(sys, "argv", ["cemviz", *words])
+        cli.main()
+    assert stopped.value.code == 130 and "can be resumed with --resume" in capsys.readouterr().err
+    assert signal.getsignal(number) == before and int(store.read_tensors(states.path("toy"))["step"]) == 4
+    assert [t["step"] for t in run(request(steps="6", resume=True))] == [5, 6]
+    assert store.read_card("toy").sha256 == store.read_card("whole").sha256
+
+
+def test_a_second_signal_does_not_wait_and_one_before_the_first_update_neither():
+    with Interrupt() as interrupt:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        interrupt.armed = True
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interrupt.asked
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)

@@ -12,7 +12,8 @@ from cemviz.backend import curves, runs, states, store, training
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.runs import RunRequest, histories, read_history, unfinished
-from cemviz.backend.store import BrokenCheckpoint
+from cemviz.backend.store import BrokenCheckpoint, Unwritable
+from cemviz.backend.stored.locks import Lock
 from cemviz.backend.studio import Studio
 from cemviz.backend.training import Update, checked, discard, missing, proposed, run
 from cemviz.data.images import DataMissing
@@ -173,7 +174,7 @@ def test_missing_images_are_said_and_never_fetched_unasked(studio, monkeypatch, 
     monkeypatch.setenv("CEMVIZ_DATA", str(tmp_path / "empty"))
     monkeypatch.setattr("cemviz.data.images.CACHE", tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    monkeypatch.setattr("cemviz.backend.train.images.load", lambda *a, **k: pytest.fail("the images were loaded"))
+    monkeypatch.setattr("cemviz.backend.prepared.images.load", lambda *a, **k: pytest.fail("the images were loaded"))
     with pytest.raises(DataMissing, match=r"download MNIST \(11 MB\)"):
         next(run(studio, ASKED, threading.Event()))
     assert missing(studio, "mnist") and checked(studio, replace(ASKED, download=True))
@@ -211,5 +212,97 @@ def test_broken_files_are_named_or_left_out(studio):
 
 def test_where_training_is_switched_off_nothing_is_trained(studio, monkeypatch):
     monkeypatch.setattr(training, "OPEN", False)
-    with pytest.raises(BadInput, match="training is switched off on this page"):
-        next(run(studio, ASKED, threading.Event()))
+    for mode in ("start", "resume", "retry"):
+        with pytest.raises(BadInput, match="training is switched off on this page"):
+            next(run(studio, replace(ASKED, mode=mode), threading.Event()))
+
+
+def test_where_training_is_switched_off_nobody_discards_or_goes_on_with_what_is_there(studio, monkeypatch):
+    go(studio, ASKED, stop_at=2)
+    monkeypatch.setattr(training, "OPEN", False)
+    for act in (lambda: discard("my-run"), lambda: next(run(studio, replace(ASKED, mode="resume"), threading.Event()))):
+        with pytest.raises(BadInput, match="training is switched off on this page"):
+            act()
+    assert unfinished()["my-run"].step == 2
+
+
+# a page that closes, and other processes -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def closing(monkeypatch):
+    monkeypatch.setattr(training, "_closing", threading.Event())
+
+
+def test_a_page_that_closes_saves_the_runs_that_nobody_looks_at(studio, closing):
+    going = [run(studio, replace(ASKED, name=name), threading.Event()) for name in ("my-a", "my-b")]
+    for each in going:
+        next(each), next(each)
+    assert training.halt(5) == [] == training.going()
+    assert {name: kept.step for name, kept in unfinished().items()} == {"my-a": 2}  # the other one waited for the device
+    assert [u.state for u in going[0]] == ["paused"] and [u.state for u in going[1]][-1] == "paused"
+
+
+def test_a_page_that_closes_waits_for_the_update_that_is_computed(studio, closing, monkeypatch):
+    monkeypatch.setattr(training, "RATE", 1e9)
+    told, begun = [], threading.Event()
+
+    def look():
+        for update in run(studio, replace(ASKED, steps=100_000), threading.Event()):
+            told.append(update)
+            begun.set()
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    assert begun.wait(60) and training.halt(60) == []
+    looking.join(60)
+    assert (told[-1].state, told[-1].why) == ("paused", "because the page is closing")
+    assert unfinished()["my-run"].step == told[-1].step
+
+
+def test_a_run_of_another_process_is_neither_begun_nor_discarded_nor_renamed(studio):
+    go(studio, ASKED, stop_at=2)
+    kept = runs.beside("my-run").read_text()
+    other = Lock(states.path("my-run").with_suffix(".lock"))  # a lock of its own, as a process has
+    for act in (lambda: discard("my-run"), lambda: next(run(studio, replace(ASKED, mode="resume"), threading.Event()))):
+        with pytest.raises(BadInput, match="is going on"):
+            act()
+    assert runs.beside("my-run").read_text() == kept and unfinished()["my-run"].step == 2 and training.going() == []
+    other.release()
+    discard("my-run")
+    assert not unfinished()
+
+
+def test_a_save_that_fails_is_told_and_the_run_goes_on(studio, monkeypatch):
+    monkeypatch.setattr("cemviz.backend.states.SAVE_EVERY", -1.0)
+    monkeypatch.setattr(training, "RATE", 1e-6)
+    with monkeypatch.context() as patch:
+        patch.setattr("cemviz.backend.states.Saver.save", lambda *_: (_ for _ in ()).throw(Unwritable("disk full")))
+        going = run(studio, ASKED, threading.Event())
+        assert next(going).unsaved.startswith("disk full; the run goes on") and next(going).step == 2
+    assert list(going)[-1].state == "done"
+
+
+@pytest.mark.parametrize(
+    "spoil", ["{", "[]", '{"request": {"recipe": ["tiny"]}, "diverged": ""}', '{"request": 3}', "[" * 10**5]
+)
+def test_a_request_that_cannot_be_read_is_left_out(studio, spoil):
+    go(studio, ASKED, stop_at=2)
+    runs.beside("my-run").write_text(spoil)
+    assert not unfinished() and proposed("tiny") == "my-tiny"
+
+
+def test_a_request_of_a_later_version_can_go_on(studio):
+    go(studio, ASKED, stop_at=2)
+    held = json.loads(runs.beside("my-run").read_text())
+    held["request"]["later"] = 1
+    runs.beside("my-run").write_text(json.dumps(held))
+    assert unfinished()["my-run"].request == ASKED
+
+
+def test_the_name_of_a_model_whose_card_is_broken_is_taken(studio):
+    store.folder().mkdir(parents=True, exist_ok=True)
+    (store.folder() / "my-run.json").write_text("{")
+    (store.folder() / "my-tiny.json").write_text("{")
+    with pytest.raises(BadInput, match="is the name of another model; take 'my-tiny-2'"):
+        checked(studio, ASKED)

@@ -13,12 +13,10 @@ which a machine that holds the set finds them again.
 """
 
 import hashlib
-import json
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -28,11 +26,13 @@ from .. import starts
 from ..data import images
 from ..data.images import DataMissing, Images
 from ..metrics import landscape
-from . import robustness, store
+from . import kinds, robustness, store
 from .checks import choice
 from .requests import SampleRequest
 from .sampling import sample
 from .store import BrokenCheckpoint, Card
+from .stored import artefacts
+from .stored.artefacts import Artefact
 from .studio import Studio
 from .use_case import Step
 
@@ -46,6 +46,8 @@ RADIUS = {"mnist": 6.0, "cifar10": 3.0}
 """Half-width of a precomputed window, L2 in pixel units: about three times the radius that the nets were trained against."""
 
 SIDE, SEED, PER_CLASS, MOST = 41, 0, 4, 10
+
+Asset = TypeVar("Asset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Grids:
 
     def stale(self, cards: dict[str, Card]) -> list[str]:
         """Models that were trained anew since they were measured: run `python -m cemviz assets NAME`."""
-        return [name for name, sha256 in self.models.items() if name in cards and cards[name].sha256 != sha256]
+        return Artefact({"models": self.models}).stale(cards)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +115,26 @@ class Gallery:
 
 def grids(data: str) -> Grids | None:
     """The precomputed windows of a data set, or None where none ship.  Raises BrokenCheckpoint."""
-    held = _read("grids", data)
-    if held is None:
-        return None
-    about, tensors = held
-    lists = {k: tuple(about[k]) for k in ("classes", "labels", "indices", "pixels")}
-    return Grids(**about | lists, tensors=tensors)
+
+    def made(held: Artefact) -> Grids:
+        lists = {k: tuple(held.head[k]) for k in ("classes", "labels", "indices", "pixels")}
+        return Grids(**held.head | lists, tensors=held.tensors)
+
+    return _read("grids", data, made)
 
 
 def gallery(data: str) -> Gallery | None:
     """The shipped samples of a data set, or None where none ship.  Raises BrokenCheckpoint."""
-    held = _read("gallery", data)
-    if held is None:
-        return None
-    about, tensors = held
-    return Gallery(**about | {"classes": tuple(about["classes"])}, **tensors)
+    return _read("gallery", data, lambda held: Gallery(**held.head | {"classes": tuple(held.head["classes"])}, **held.tensors))
+
+
+def _read(kind: str, data: str, made: Callable[[Artefact], Asset]) -> Asset | None:
+    again = f"run: python -m cemviz assets {data}"
+    held = artefacts.read(kind, data, again)
+    try:
+        return None if held is None else made(held)
+    except (TypeError, KeyError) as error:
+        raise BrokenCheckpoint(f"{kind}/{data}.json cannot be read ({error}); restore it, or {again}") from error
 
 
 def fingerprint(pixels: Tensor) -> str:
@@ -181,7 +188,7 @@ def _make_grids(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     test = studio.test_images(data)
     if test is None:
         raise DataMissing(f"the test images of {data} are not on this machine, and grids are measured around them")
-    measured = store.compared(data)
+    measured = kinds.compared(data)
     if not measured:
         yield {"skipped": f"there is no classifier of {data} yet"}
         return
@@ -211,7 +218,7 @@ def _make_grids(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
         "pixels": [fingerprint(test.pixels[i]) for i in places],
         "models": {card.name: card.sha256 for card in measured},
     }
-    yield {"path": str(_write("grids", data, tensors, about))}
+    yield {"path": str(artefacts.write("grids", data, Artefact(about, tensors)))}
 
 
 def _make_gallery(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
@@ -234,31 +241,4 @@ def _make_gallery(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
         "classes": [card.classes[y] for y in item.asked],
         "settings": {"sampler": request.sampler, "seed": request.seed} | item.settings,
     }
-    yield {"path": str(_write("gallery", data, tensors, about))}
-
-
-def _write(kind: str, data: str, tensors: dict[str, Tensor], about: dict[str, Any]) -> Path:
-    """Tensors first, then their description with the tensors' hash: a reader never takes a mixture for whole."""
-    path = store.folder() / kind / f"{data}.safetensors"
-    store.write_tensors(path, tensors)
-    text = json.dumps(about | {"tensors": store.digest(path)}, indent=2, ensure_ascii=False)
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path.with_suffix(".json"))
-    return path
-
-
-def _read(kind: str, data: str) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-    path = store.folder() / kind / f"{data}.safetensors"
-    described = path.with_suffix(".json")
-    if not (path.is_file() and described.is_file()):
-        return None
-    again = f"restore it, or run: python -m cemviz assets {data}"
-    try:
-        about = json.loads(described.read_text(encoding="utf-8"))
-        expected = about.pop("tensors")
-    except (ValueError, KeyError) as error:
-        raise BrokenCheckpoint(f"{kind}/{described.name} cannot be read ({error}); {again}") from error
-    if store.digest(path) != expected:
-        raise BrokenCheckpoint(f"{kind}/{path.name} does not match {described.name}; {again}")
-    return about, store.read_tensors(path)
+    yield {"path": str(artefacts.write("gallery", data, Artefact(about, tensors)))}

@@ -29,7 +29,7 @@ def number(field: str, value: float | None, low: float, high: float, *, symbol: 
         BadInput
     """
     name = f"{symbol} ({field})" if symbol else field
-    wanted = f"give a {'whole ' if whole else ''}number from {low:g} to {high:g}"
+    wanted = f"give a {'whole ' if whole else ''}number from {low:.10g} to {high:.10g}"
     try:
         read = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):

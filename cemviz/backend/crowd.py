@@ -122,10 +122,9 @@ def begin(net: nn.Module, sampler: Sampler, asked: Tensor, x0: Tensor, refs: Ten
 
 
 def probe_of(card: Card) -> str | None:
-    """Name of a stored linear probe that reads this encoder, or None."""
-    name = f"{card.name}-probe"
-    held = store.cards().get(name)
-    return name if held is not None and held.recipe_args.get("encoder") == card.name else None
+    """Name of a stored linear probe that reads this encoder, or None; of several, the one that is called after it first."""
+    reads = [c.name for c in store.cards().values() if c.role == "probe" and c.recipe_args.get("encoder") == card.name]
+    return min(reads, key=lambda name: (name != f"{card.name}-probe", name), default=None)
 
 
 def hints(chains: "Chains") -> list[str]:

@@ -1,13 +1,11 @@
 """The curves of a run: losses, learning rates and probes, kept while it trains and beside the model afterwards."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..training import loop
-from . import store
+from .stored import artefacts
+from .stored.artefacts import Artefact
 
 PROBES, CURVE = 24, 200
 """Probes and points of the loss curve that a run keeps."""
@@ -15,14 +13,17 @@ PROBES, CURVE = 24, 200
 
 def path(name: str) -> Path:
     """Where the curves of a finished run lie."""
-    return store.folder() / "history" / f"{store.checked(name)}.json"
+    return artefacts.path("history", name)
 
 
-def begun(resume: dict[str, torch.Tensor] | None, kind: str) -> dict[str, Any]:
-    """The curves of a run of this kind of net so far: those in its saved state, or empty ones."""
-    if resume is None:
-        return {"kind": kind, "steps": [], "lr": [], "terms": {}, "probes": []}
-    return json.loads(bytes(resume["history"].tolist()))
+def write(name: str, history: dict[str, Any], sha256: str) -> None:
+    """Keep the curves of a finished run beside its model, whose weights have this hash.  Raises Unwritable."""
+    artefacts.write("history", name, Artefact(history | {"model": name, "sha256": sha256}), indent=None)
+
+
+def begun(kind: str) -> dict[str, Any]:
+    """The curves of a run of this kind of net that has not begun."""
+    return {"kind": kind, "steps": [], "lr": [], "terms": {}, "probes": []}
 
 
 def note(history: dict[str, Any], progress: loop.Progress) -> None:

@@ -153,7 +153,7 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str,
 
 def _extractor(request: EvaluateRequest, on: Subject) -> quality.Extractor:
     """The one asked for, else Inception where it is, else the data set's judge; a judge never judges itself or another."""
-    usual, judges = f"{on.card.data}-judge", store.judges(on.card.data)
+    usual, judges = f"{on.card.data}-judge", kinds.judges(on.card.data)
     asked = request.extractor or ("inception" if quality.inception_here() else f"judge-{usual}")
     choice("extractor", asked, ["inception", *dict.fromkeys(f"judge-{name}" for name in (usual, *judges))])
     if on.card.name in judges:

@@ -2,13 +2,17 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from .sampling import Chains
+from .stored import files
 
 SCALE = 3
 """Screen pixels for an image pixel: 28 and 32 pixel images are too small to see."""
@@ -29,27 +33,30 @@ def tile(images: np.ndarray, scale: int = SCALE, gap: int = 2) -> Image.Image:
 
 def save_png(chains: Chains, path: Path) -> Path:
     """The last images as a grid."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tile(chains.pixels[-1]).save(path, "PNG")
-    return path
+    return _written(path, lambda file: tile(chains.pixels[-1]).save(file, "PNG"))
 
 
 def save_gif(chains: Chains, path: Path, seconds: float = 0.15) -> Path:
     """All steps as an animation, the last one held longer."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     frames = [tile(step).convert("P") for step in chains.pixels]
     durations = [round(1000 * seconds)] * (len(frames) - 1) + [1500]
-    frames[0].save(path, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    return path
+    later = {"save_all": True, "append_images": frames[1:], "duration": durations, "loop": 0}
+    return _written(path, lambda file: frames[0].save(file, "GIF", **later))
 
 
 def save_npz(chains: Chains, path: Path) -> Path:
     """Images, series and request; load with numpy.load(path, allow_pickle=False).  What a run lacks is left out."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     run = json.dumps(
         asdict(chains.request) | {"settings": chains.settings, "sha256": chains.card.sha256, "judge": chains.judge}
     )
     names = ("asked", "pixels", "final", "predicted", "confidence", "plane", "landmarks")
     held = {name: getattr(chains, name) for name in names if getattr(chains, name) is not None}
-    np.savez_compressed(path, run=np.array(run), **held, **chains.series)
+    return _written(path, lambda file: np.savez_compressed(file, run=np.array(run), **held, **chains.series))
+
+
+def _written(path: Path, write: Callable[[BinaryIO], None]) -> Path:
+    """Write a file in one piece: a full disk leaves none, or the one that stood there.  Raises Unwritable."""
+    content = BytesIO()
+    write(content)
+    files.write(path, content.getvalue())
     return path

@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ..dynamics import State
+from ..data.images import Images
+from ..dynamics import Dynamics, State
 from ..nets.instances import Instances
 from ..samplers import Sampler
-from . import crowd, split
+from ..training.loop import Objective
+from ..training.pair_probe import PairProbe
+from ..training.probes import Probe
+from ..training.recipe import Recipe
+from . import crowd, split, store, watching
 from .checks import BadInput, article
 from .store import Card
 
@@ -90,8 +95,10 @@ class Kind:
         whole: series that hold one number for the whole batch.
         summary: finished chains -> their outcome in a sentence.
         hints: finished chains -> how each of them began, in words.
+        watch: what a training run of it shows while it goes, see `watching`.
         contrast: recipes that stand for training without attacks and with them.
         asks: fields of a `SampleRequest` that count for this kind alone.
+        shared: several processes may train it, each on its part of every batch.
         classifies: its scores are logits of its card's classes: it has an accuracy, attacks and Fisher scores.
         instead: where it does not, what to do instead; {name} and {recipe} are the model's.
         view: how a landscape looks at it, or None where there is none.
@@ -105,7 +112,9 @@ class Kind:
     whole: tuple[str, ...]
     summary: Callable[["Chains"], str]
     hints: Callable[["Chains"], list[str]]
+    watch: Callable[[Recipe, Dynamics, Objective, Images, Images, torch.Generator], Probe | PairProbe]
     contrast: tuple[str, str]
+    shared: bool
     classifies: bool
     asks: tuple[str, ...] = ()
     instead: str = ""
@@ -131,7 +140,9 @@ KINDS: dict[str, Kind] = {
         (),
         split.summary,
         split.hints,
+        watching.of_labels,
         ("standard", "at"),
+        shared=True,
         classifies=True,
         view=View(
             {"joint": "E(x, y)", "marginal": "E(x)"}, "p(y | x)", "sees", 1,
@@ -146,7 +157,9 @@ KINDS: dict[str, Kind] = {
         ("entropy",),
         crowd.summary,
         crowd.hints,
+        watching.of_pairs,
         ("simclr", "uat"),
+        shared=False,  # every view is a reference of the others
         classifies=False,
         asks=("features",),
         instead="evaluate its linear probe, {name}-probe, or train one with: "
@@ -186,6 +199,22 @@ def classifier(card: Card, wanted: str, name: str = "model") -> Card:
         instead = f": {kind.instead.format(name=card.name, recipe=card.recipe)}" if kind.instead else ""
         raise BadInput(name, f"model {card.name!r} is {article(kind.title)}; {wanted} wants a classifier{instead}")
     return card
+
+
+def compared(data: str) -> list[Card]:
+    """The classifiers of a data set that tables and grids compare: all but its judges, which are trained apart."""
+    return [card for card in _classifiers(data) if card.role != "judge"]
+
+
+def judges(data: str) -> list[str]:
+    """The stored classifiers that see samples for IS and FID, those that are called like their recipes first."""
+    trained = [card for card in _classifiers(data) if card.role == "judge"]
+    return [card.name for card in sorted(trained, key=lambda card: (card.name != card.recipe, len(card.name), card.name))]
+
+
+def _classifiers(data: str) -> list[Card]:
+    cards = (card for card in store.cards().values() if card.data == data)
+    return [card for card in cards if card.kind in KINDS and KINDS[card.kind].classifies]
 
 
 def alike(cards: Iterable[Card]) -> list[Card]:

@@ -12,7 +12,7 @@ from ..data import images
 from ..metrics import quality
 from ..metrics.landscape import around, energies, shape
 from ..metrics.landscape import window as axis_of
-from . import curves, store
+from . import curves, kinds, store
 from .checks import BadInput
 from .device import Device
 from .evaluate import SPLITS, evaluate
@@ -111,7 +111,7 @@ def _eye(name: str, data: str, device: Device) -> quality.Extractor:
     if name == "inception":
         return quality.inception(device.torch)
     judge = name.removeprefix("judge-")
-    if judge not in store.judges(data):
+    if judge not in kinds.judges(data):
         make = f"python -m cemviz train {judge} --scale shipped"
         raise BadInput("extractor", f"there is no judge {judge!r} to see the images of {data}; train it with: {make}")
     return quality.judge(judge, store.load(judge, device.torch)[0])

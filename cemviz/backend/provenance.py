@@ -1,17 +1,13 @@
 """How a model came about: what was asked, and the card and the command line that say so."""
 
-import hashlib
 import json
 import math
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-import torch
-
 from ..data import images
-from ..training import loop
 from ..training.recipe import Recipe
 from . import store
 from .distributed import Team
@@ -43,11 +39,47 @@ class TrainRequest:
     precision: str = "fp32"
 
 
-def fingerprint(row: Recipe, request: TrainRequest) -> torch.Tensor:
-    """What tells this run from every other: bytes, (32,) uint8."""
-    lower = [] if request.precision == "fp32" else [request.precision]
-    told = json.dumps([asdict(row), request.seed, *lower], sort_keys=True)
-    return torch.tensor(list(hashlib.sha256(told.encode()).digest()), dtype=torch.uint8)
+WORDS = ("title", "source", "role")
+"""Fields of a row that say something and change no number."""
+
+
+def identity(request: TrainRequest, row: Recipe) -> dict[str, Any]:
+    """What tells a run from every other, as JSON has it: recipe, scale, seed, precision and the numbers of the row.
+
+    Args:
+        row: with the changes that were asked for.
+    """
+    given = {"recipe": request.recipe, "scale": request.scale, "seed": request.seed, "precision": request.precision}
+    return _numbers(given | asdict(row))
+
+
+def identity_of(card: store.Card) -> dict[str, Any]:
+    """The same of the run that made a stored model; a field that is younger than its card has its usual value."""
+    usual = {f.name: f.default for f in fields(Recipe) if f.default is not MISSING}
+    usual |= {f.name: f.default_factory() for f in fields(Recipe) if f.default_factory is not MISSING}
+    given = {"recipe": card.recipe, "scale": card.scale, "seed": card.seed}
+    return _numbers(usual | {"precision": "fp32"} | card.recipe_args | given)
+
+
+def differences(run: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """What one identity has and another has not, in words, at most four of them."""
+    apart = [key for key in dict.fromkeys([*run, *other]) if run.get(key, MISSING) != other.get(key, MISSING)]
+    words = [f"{key} is {run.get(key, 'not known here')}, not {other.get(key, 'known there')}" for key in apart]
+    return words[:4] + ([f"and {len(words) - 4} more"] if len(words) > 4 else [])
+
+
+def _numbers(told: dict[str, Any]) -> dict[str, Any]:
+    # a linear probe's net is that of its encoder, which the row names
+    words = (*WORDS, "net", "net_args") if told.get("encoder") else WORDS
+    kept = {k: "inf" if v == math.inf else v for k, v in told.items() if k not in words}
+    return json.loads(json.dumps(kept))
+
+
+def role_of(name: str, row: Recipe) -> str:
+    """Role of the model that a run makes: its recipe's, but for linear probes and for evidence, in the tables' own folder."""
+    if name.startswith("evidence/"):
+        return "evidence"
+    return "probe" if row.encoder else row.role
 
 
 def card_of(
@@ -56,12 +88,12 @@ def card_of(
     name: str,
     net_args: dict[str, Any],
     held: images.Images,
-    progress: loop.Progress,
-    before: float,
+    seconds: float,
     team: Team,
+    notes: str = "",
 ) -> store.Card:
     """The card of a finished run."""
-    args = {k: v for k, v in asdict(row).items() if k != "encoder" or v is not None}
+    args = {k: v for k, v in asdict(row).items() if (k != "encoder" or v is not None) and k != "role"}
     args |= {} if request.precision == "fp32" else {"precision": request.precision}
     return store.Card(
         name=name,
@@ -79,10 +111,12 @@ def card_of(
         radius=row.radius,
         seed=request.seed,
         steps=row.steps,
-        seconds=round(before + progress.seconds, 1),
+        seconds=round(seconds, 1),
         device=team.device.title,
         command=command(request, team.world),
         created=datetime.now(UTC).strftime("%Y-%m-%d"),
+        notes=notes,
+        role=role_of(name, row),
     )
 
 

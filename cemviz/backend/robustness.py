@@ -212,7 +212,7 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
         BadInput: the test images are not on this machine.
         BrokenCheckpoint.
     """
-    cards = store.compared(data)
+    cards = kinds.compared(data)
     if not cards:
         yield {"skipped": f"there is no classifier of {data} yet"}
         return

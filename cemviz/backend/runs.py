@@ -4,15 +4,15 @@ Beside the saved state `runs/NAME.safetensors` of a run that the page began lies
 list the run and to go on with it after a restart.
 """
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from . import curves, states, store
 from .store import BrokenCheckpoint
+from .stored import artefacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,12 @@ class RunRequest:
     steps: int | None = None
     download: bool = False
     mode: Literal["start", "resume", "retry"] = "start"
+
+
+TYPES: dict[str, Any] = {
+    "recipe": str, "scale": str, "seed": int, "name": str, "steps": int | None, "download": bool, "mode": str,
+}  # fmt: skip
+"""What a request on the disk may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +72,12 @@ def unfinished() -> dict[str, Unfinished]:
     found = {}
     for path in sorted((store.folder() / "runs").glob("*.json")):
         try:
-            held = json.loads(path.read_text(encoding="utf-8"))
-            with safe_open(states.path(path.stem), "pt") as state:
-                step = int(state.get_tensor("step"))
-            found[path.stem] = Unfinished(RunRequest(**held["request"]), step, held["diverged"])
-        except (OSError, ValueError, TypeError, KeyError, SafetensorError):
+            held = store.read_json(path)
+            asked = {k: v for k, v in held["request"].items() if k in TYPES}  # a later version may ask for more
+            if not all(isinstance(v, TYPES[k]) for k, v in asked.items()) or not isinstance(held["diverged"], str):
+                continue
+            found[path.stem] = Unfinished(RunRequest(**asked), states.stopped_at(path.stem), held["diverged"])
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, BrokenCheckpoint, SafetensorError):
             continue
     return found
 
@@ -88,15 +95,11 @@ def read_history(name: str) -> dict[str, Any] | None:
     Raises:
         BrokenCheckpoint: the file cannot be read, or is not a history.
     """
-    path, state = curves.path(name), states.path(name)
+    kept = artefacts.read("history", name, "train the model again")
     try:
-        if path.is_file():
-            held = json.loads(path.read_text(encoding="utf-8"))
-        elif state.is_file():
-            with safe_open(state, "pt") as tensors:
-                held = json.loads(bytes(tensors.get_tensor("history").tolist()))
-        else:
+        if kept is None and not states.path(name).is_file():
             return None
+        held = states.curves_of(name) if kept is None else kept.head
         lengths = {len(held["steps"]), len(held["lr"]), *map(len, held["terms"].values())}
         if len(lengths) != 1 or any("step" not in probe for probe in held["probes"]):
             raise ValueError("its curves differ in length")

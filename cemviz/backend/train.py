@@ -1,236 +1,173 @@
-"""Train any recipe: resumable, guarded, and stored with a card that says how to make the model again."""
+"""Train any recipe: resumable, guarded, and stored with a card that says how to make the model again.
 
-import time
+`plan` says what is to be trained, `prepared` with what, `states` what is saved of it and when.
+"""
+
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import torch
+from torch import Tensor
 
-from ..attacks import threat
-from ..data import images
-from ..data.images import DATASETS, Dataset
-from ..data.views import CONTRASTIVE
-from ..nets import build
-from ..nets.encoder import Encoder, probed, trunk_of
+from ..dynamics import Diverged
 from ..training import loop
-from ..training.pair_probe import PairProbe
-from ..training.precision import PRECISIONS, Mixed
-from ..training.probes import SHOWN, Probe
-from ..training.recipe import SCHEDULES, Recipe, objective
-from ..training.recipes import recipe
+from ..training.recipe import SCHEDULES
 from . import curves, states, store
-from .checks import BadInput, choice
 from .device import Device
 from .distributed import Team, join, separate
 from .memory import OutOfMemory, full, smaller
-from .provenance import TrainRequest, card_of, fingerprint
+from .plan import Plan, plan
+from .prepared import Prepared, prepare, probe
+from .provenance import TrainRequest, card_of
+from .states import Saver, Start
+from .store import Unwritable
+from .stored import files, models
+from .stored.cards import with_metric
 
-HELD, BANK = 100, 1000
-"""Test images of a probe's accuracies; labelled training images among which an encoder's probe looks for neighbours."""
+__all__ = ["train", "with_metric"]
 
 
 def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
     """Train a model and store it, and its curves beside it; of several processes (see `distributed`) the first one stores.
 
+    Closing the iteration at an item keeps the full state, from which `resume` goes on bit-equal.
+
     Yields:
-        {step, steps, terms, lr, seconds, left, probe, history} after every update; `left` is the estimated number of seconds to
-        go, `probe` what `training.probes.Probe` told of this update, or None, `history` the curves so far, the same dict each
-        time.  The last one also has {model, path}, in the process that stored it.
+        {step, steps, terms, lr, seconds, left, probe, history, unsaved} after every update; `left` is the estimated number of
+        seconds to go, `probe` what `training.probes.Probe` told of this update, or None, `history` the curves so far, the same
+        dict each time, `unsaved` why the state could not be saved just now, or "".  The last one also has {model, path}, in the
+        process that stored it.
     Raises:
-        KeyError, ValueError: bad request; a model of that name, which was not asked for, is of another run.
+        KeyError, ValueError: bad request; a model of that name, which was not asked for, is of another run; somebody else
+            trains a model of that name.
         DataMissing: the training images are not here.
         AnotherRun: the state to resume from belongs to another one.
         Diverged: the run stopped; its last good state is kept for --resume and --retry.
         OutOfMemory: the batch does not fit.
+        Unwritable: a full disk, or a folder that may not be written; what was saved before still stands.
     """
-    changes = request.changes or {}
-    row = recipe(request.recipe, request.scale, **changes)
-    name, dtype = request.out or request.recipe, PRECISIONS[choice("precision", request.precision, PRECISIONS)]
-    saved = states.path(name)  # refuses a bad name before the work, not after it
-    _unlike(request, name)
-    known, team = DATASETS.get(row.data), join(device, row.batch)
-    device = team.device
-    with team.in_turn():
-        held = images.load(row.data, "train", data=request.data, device=device.torch, download=known is not None)
-    if row.images is not None:
-        held = held.first(row.images)
-    trained = None
-    if row.encoder is not None:
-        trained, row = _encoder(row, device)
-    net_args = row.net_args | statistics(known, held)
-    if row.kind == "encoder":
-        _whole(team)
-        del net_args["outputs"]  # of an encoder the projection head decides
-    net = device.place(build(row.net, seed=request.seed, **net_args)).train()
-    if trained is not None:
-        probed(trained, net)
-    apart = team.world > 1 and separate(net)
-    if apart and team.leads:
-        warnings.warn("BatchNorm's statistics are those of each process's part of the batch, not of the whole", stacklevel=2)
-    if team.leads:
-        store.sweep(saved), store.sweep(store.folder() / f"{name}.safetensors")
-    wanted = (request.resume or request.retry) and saved.is_file()
-    run_id = fingerprint(row, request)
-    resume = states.reread(saved, run_id) if wanted else None
-    if request.retry and resume is None:
-        raise ValueError(f"there is no saved state of {name!r} to try again from; train it first, without --retry")
-    done = int(resume["step"]) if resume else 0
-    team.agree(done)
-    retries = (int(resume["retries"]) if resume else 0) + request.retry
-    tried, seed = replace(row, lr=row.lr / 2**retries), request.seed + retries
-    draws, views = team.generator(seed + 1), device.generator(seed + 2)  # views are of whole batches
-    generators = {"draws": draws, "views": views, "probe": device.generator(seed + 3)}
-    if request.retry:  # draws of its own, instead of those that led to the divergence
-        resume |= {f"generator.{k}": g.get_state() for k, g in generators.items()}
-    batches = images.batches(
-        held, row.batch, seed=seed, start=done, view=known.views if known else images.views.none, generator=views
-    )
-    goal = objective(row, tuple(held.pixels.shape[1:]), draws)
-    if dtype is not None:
-        goal = Mixed(goal, dtype)
-    probe = _probe(row, held, goal, request.data, generators["probe"]) if team.leads else None
-    run = loop.fit(
-        net, goal, team.part(batches), row.steps, tried.optimizer_for(net),
-        schedule=SCHEDULES[row.schedule], average=row.average, clip=row.clip, generators=generators, resume=resume,
-        probe=probe, probe_every=max(1, row.steps // curves.PROBES), reduce=team.mean,
-    )  # fmt: skip
-    last_save, before = time.monotonic(), resume["seconds"].item() if resume else 0.0
-    history = curves.begun(resume, row.kind)
-    progress = None
-
-    def keep() -> None:
-        if not team.leads:
-            return
-        if progress is not None:
-            states.keep(saved, progress, history, before, retries, run_id)
-        elif resume is not None:  # diverged at once: the next retry must not draw the same again
-            store.write_tensors(saved, resume | {"retries": torch.tensor(retries)})
-
+    asked = plan(request)
+    team = join(device, asked.row.batch)
+    lock = asked.lock() if team.leads else None
     try:
-        for progress in run:
-            curves.note(history, progress)
-            if progress.step < row.steps:  # the last step's state is the model: resumed from, it would have nothing left to do
-                if time.monotonic() - last_save > states.SAVE_EVERY:
-                    keep()
-                    last_save = time.monotonic()
-                yield _told(progress, done, before, history)
-    except loop.Diverged:
-        keep()
-        raise
-    except (GeneratorExit, KeyboardInterrupt):
-        if progress is not None and progress.step < row.steps:
-            keep()
+        yield from _train(asked, team)
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _train(asked: Plan, team: Team) -> Iterator[dict[str, Any]]:
+    request, steps = asked.request, asked.row.steps
+    if team.leads:
+        models.sweep(asked.name), files.sweep(states.path(asked.name))
+    start = asked.start()
+    team.agree(start.done)
+    work = prepare(asked, team)
+    notes = _notes(work, start.retries + request.retry, team)
+    saver = Saver(states.path(asked.name), asked.identity, start, start.retries + request.retry)
+    progress = None
+    try:
+        for progress in _updates(asked, work, start, team):
+            curves.note(start.history, progress)
+            if progress.step == steps:  # this state is the model
+                break
+            unsaved = saver.now_and_then(progress) if team.leads else ""
+            try:
+                yield _item(progress, start, unsaved)
+            except BaseException:  # closed, or interrupted, between two updates: the state is whole
+                _save(saver, progress, team)
+                raise
+    except Diverged as error:
+        try:
+            _save(saver, progress, team)
+        except Unwritable as unwritable:
+            raise Diverged(f"{error}; {unwritable}") from error
         raise
     except RuntimeError as error:
         if not full(error):
             raise
-        raise OutOfMemory(smaller(row, device.title, team.world)) from error
-    if progress is None:
-        raise ValueError(f"the saved run of {name!r} has done {done} of {row.steps} steps: nothing is left to train")
-    if not team.leads:
-        yield _told(progress, done, before, history)
-        return
+        raise OutOfMemory(smaller(work.row, team.device.title, team.world)) from error
+    end = _last(start) if progress is None else _item(progress, start)
+    if team.leads:
+        state = start.state if progress is None else progress.state()
+        card = card_of(request, work.row, asked.name, work.net_args, work.images, end["seconds"], team, notes)
+        end |= {"model": asked.name, "path": _store(card, state, start, saver, progress)}
+    yield end
+
+
+def _updates(asked: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
+    """The updates from where the run begins, by this process's part of every batch."""
+    row, retries = work.row, start.retries + asked.request.retry
+    seed = asked.request.seed + retries
+    draws, views = team.generator(seed + 1), team.device.generator(seed + 2)  # views are of whole batches
+    generators = {"draws": draws, "views": views, "probe": team.device.generator(seed + 3)}
+    state = start.state
+    if asked.request.retry:  # draws of its own, instead of those that led to the divergence
+        state = state | {f"generator.{k}": g.get_state() for k, g in generators.items()}
+    goal = work.objective(draws, asked.dtype)
+    optimizer = replace(row, lr=row.lr / 2**retries).optimizer_for(work.net)
+    return loop.fit(
+        work.net, goal, team.part(work.batches(seed, start.done, views)), row.steps, optimizer,
+        schedule=SCHEDULES[row.schedule], average=row.average, clip=row.clip, generators=generators, resume=state,
+        probe=probe(work, goal, asked.request.data, generators["probe"]) if team.leads else None,
+        probe_every=max(1, row.steps // curves.PROBES), reduce=team.mean,
+    )  # fmt: skip
+
+
+def _notes(work: Prepared, retries: int, team: Team) -> str:
+    """What the card says beside its fields."""
     notes = [f"diverged and went on {retries} times, each with half the learning rate and draws of its own"] if retries else []
-    if trained is not None:
-        notes.append(f"reads {row.encoder} ({store.read_card(row.encoder).sha256[:12]})")
-    if apart:
+    if work.encoder:
+        notes.append(f"reads {work.row.encoder} ({work.encoder[:12]})")
+    if team.world > 1 and separate(work.net):
         notes.append(f"BatchNorm's statistics are of one process's 1/{team.world} of each batch")
-    told = card_of(request, row, name, net_args, held, progress, before, team)
-    path = store.save(loop.averaged(progress.state()), replace(told, notes="; ".join(notes)))
-    store.write_json(curves.path(name), history | {"model": name, "sha256": store.digest(path)})
-    saved.unlink(missing_ok=True)
-    yield _told(progress, done, before, history) | {"model": name, "path": str(path)}
+        if team.leads:
+            warnings.warn(
+                "BatchNorm's statistics are those of each process's part of the batch, not of the whole", stacklevel=4
+            )
+    return "; ".join(notes)
 
 
-def _unlike(request: TrainRequest, name: str) -> None:
-    """Refuse to replace, unasked, a stored model that another command line made: one that ships would be gone."""
-    stored = store.cards().get(name)
-    if (
-        request.out is None
-        and stored is not None
-        and (stored.recipe, stored.scale, stored.seed)
-        != (
-            request.recipe,
-            request.scale,
-            request.seed,
-        )
-    ):
-        raise BadInput(
-            "out",
-            f"a model {name!r} of another run is stored ({stored.command}); name yours, such as --out my-{name}, or say "
-            f"--out {name} to replace it",
-        )
+def _save(saver: Saver, progress: loop.Progress | None, team: Team) -> None:
+    if team.leads:
+        saver.save(progress)
 
 
-def statistics(known: Dataset | None, held: images.Images) -> dict[str, Any]:
-    """Arguments of a net that come from its data: channel means, deviations, number of classes."""
-    if known is not None:
-        mean, std = known.mean, known.std
-    else:
-        x = held.floats()
-        mean, std = x.mean((0, 2, 3)).tolist(), x.std((0, 2, 3)).tolist()
-    return {"mean": list(mean), "std": list(std), "outputs": len(held.classes)}
-
-
-def _encoder(row: Recipe, device: Device) -> tuple[Encoder, Recipe]:
-    """The stored encoder that a linear probe reads, and the probe's row with that encoder's trunk for its net."""
+def _store(card: store.Card, state: dict[str, Tensor], start: Start, saver: Saver, progress: loop.Progress | None) -> str:
+    """Store the model and its curves; where that fails, keep the state, so that --resume stores them without any training."""
     try:
-        net, card = store.load(row.encoder, device.torch)
-    except KeyError as error:
-        raise BadInput(
-            "encoder", f"there is no encoder {row.encoder!r} to probe; train it, or name another: --set encoder=NAME"
-        ) from error
-    if card.kind != "encoder" or card.data != row.data:
-        raise BadInput("encoder", f"encoder is {row.encoder!r}, a {card.kind} of {card.data}; give an encoder of {row.data}")
-    trunk, args = trunk_of(card.net_args)
-    return net, replace(row, net=trunk, net_args=args)
+        path = store.save(loop.averaged(state), card)
+        curves.write(card.name, start.history, store.digest(path))
+    except Unwritable as error:
+        try:
+            saver.save(progress)
+        except Unwritable:
+            raise Unwritable(
+                f"{error}; the run is saved up to step {saver.step}: make room, and go on with --resume"
+            ) from error
+        raise Unwritable(f"{error}; the run is saved: make room, and give --resume to store the model") from error
+    saver.forget()
+    return str(path)
 
 
-def _whole(team: Team) -> None:
-    """Refuse to share a batch in which every view is a reference of the others."""
-    if team.world > 1:
-        raise BadInput(
-            "recipe",
-            f"{team.world} processes would see 1/{team.world} of the references each, which is another loss; "
-            "contrastive recipes run in one process",
-        )
-
-
-def _probe(
-    row: Recipe, held: images.Images, goal: loop.Objective, data: str | None, generator: torch.Generator
-) -> Probe | PairProbe:
-    """The probe of a run: its own attack, or one of ten steps where training has none, on images that training does not see."""
-    dyn = row.threat() if row.attack_steps else threat("pgd", row.norm, row.radius, 10)
-    known = row.data in DATASETS
-    split = "test" if images.available(row.data, "test", data=data) else "train"
-    seen = images.load(row.data, split, data=data, device=generator.device, download=known).first(HELD)
-    if row.kind == "encoder":
-        bank, views = held.first(BANK), CONTRASTIVE[row.objective_args["views"]]
-        return PairProbe(dyn, views, (seen.floats(), seen.labels), (bank.floats(), bank.labels), generator)
-    starts = torch.rand(SHOWN, *held.pixels.shape[1:], generator=generator, device=generator.device)
-    chains = getattr(goal, "tensors", {}).get("chains")
-    return Probe(row.attack, dyn, (seen.floats(), seen.labels), starts, generator, chains)
-
-
-def _told(progress: loop.Progress, done: int, before: float, history: dict[str, Any]) -> dict[str, Any]:
-    pace = progress.seconds / (progress.step - done)
+def _item(progress: loop.Progress, start: Start, unsaved: str = "") -> dict[str, Any]:
+    pace = progress.seconds / (progress.step - start.done)
     return {
         "step": progress.step,
         "steps": progress.steps,
         "terms": progress.terms,
         "lr": progress.lr,
-        "seconds": before + progress.seconds,
+        "seconds": start.seconds + progress.seconds,
         "left": pace * (progress.steps - progress.step),
         "probe": progress.probe,
-        "history": history,
+        "history": start.history,
+        "unsaved": unsaved,
     }
 
 
-def with_metric(name: str, metric: str, value: dict[str, Any]) -> store.Card:
-    """Put a measured number on a model's card."""
-    card = store.read_card(name)
-    card = replace(card, metrics=card.metrics | {metric: value})
-    store.write_card(card)
-    return card
+def _last(start: Start) -> dict[str, Any]:
+    """The item of a run whose last update was done before it could be stored."""
+    terms = {name: values[-1] for name, values in start.history["terms"].items()}
+    item = {"step": start.done, "steps": start.done, "terms": terms, "lr": start.history["lr"][-1], "seconds": start.seconds}
+    return item | {"left": 0.0, "probe": None, "history": start.history, "unsaved": ""}

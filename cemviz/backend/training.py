@@ -1,4 +1,4 @@
-"""Train on the page: checked requests, and a run that shares the device and never loses its state.
+"""Train on the page: runs that share the device and never lose their state; what may be asked for is checked in `asked`.
 
 A visitor's run takes the device for a few seconds at a time, so that others sample in between.
 """
@@ -8,23 +8,24 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ..data import images
-from ..data.images import DATASETS, DataMissing
 from ..dynamics import Diverged
-from ..training.recipe import Recipe
-from ..training.recipes import RECIPES, recipe
-from . import states, store
-from .checks import BadInput, choice, number
+from . import states
+from .asked import MAX_STEPS, SIZES, checked, missing, proposed, row
+from .checks import MAX_SEED, BadInput
 from .jobs import Waiting
-from .provenance import TrainRequest
 from .runs import RunRequest, beside, remember, unfinished
+from .store import Unwritable
+from .stored import files
+from .stored.locks import Lock, Taken
 from .studio import Studio
 from .train import train
+
+__all__ = ["MAX_SEED", "MAX_STEPS", "SIZES", "checked", "missing", "proposed", "row", "run"]
 
 RATE = 3.0
 """Updates a second, at most; one that carries a probe, and the last one, always come."""
@@ -37,11 +38,6 @@ LIMIT = 600.0 if "SPACE_ID" in os.environ else math.inf
 
 OPEN = os.environ.get("CEMVIZ_TRAINING") != "off"
 """Whether visitors may train: they share the device, the names of models, and each other's unfinished runs."""
-
-MAX_STEPS, MAX_SEED = 100_000, 999_999
-
-SIZES = {"mnist": 11, "fashionmnist": 30, "cifar10": 163, "cifar100": 161, "svhn": 237}
-"""Megabytes of a download."""
 
 State = Literal["waiting", "running", "paused", "done"]
 
@@ -57,6 +53,7 @@ class Update:
         history: the curves so far, as `read_history` returns them.
         waiting: jobs before this one.
         why: of a pause that was not asked for.
+        unsaved: why the state could not be saved just now, or "".
     """
 
     name: str
@@ -68,88 +65,49 @@ class Update:
     history: dict[str, Any] | None = None
     waiting: int = 0
     why: str = ""
+    unsaved: str = ""
 
 
-def proposed(key: str) -> str:
-    """A free name for a model of this recipe: my-RECIPE, my-RECIPE-2, ..."""
-    taken = set(store.cards()) | set(unfinished())
-    names = (f"my-{key}" + (f"-{i}" if i > 1 else "") for i in range(1, 10_000))
-    return next(name for name in names if name not in taken)
-
-
-def row(request: RunRequest) -> Recipe:
-    """The recipe's row with the asked number of updates.
-
-    Raises:
-        BadInput: unknown recipe or scale, or a number out of range.
-    """
-    choice("recipe", request.recipe, RECIPES)
-    choice("scale", request.scale, RECIPES[request.recipe])
-    number("seed", request.seed, 0, MAX_SEED, whole=True)
-    return recipe(request.recipe, request.scale, **_changes(request))
-
-
-def missing(studio: Studio, data: str) -> str:
-    """What to say where the training images of a set are not on this machine, or ""."""
-    if images.available(data, "train", data=studio.data):
-        return ""
-    title = DATASETS[data].title
-    return (
-        f"{title} is not on this machine. Tick “download {title} ({SIZES[data]} MB)”, or set CEMVIZ_DATA to a folder that "
-        f"holds {data}/train/CLASS/*.png, and start the page again."
-    )
-
-
-def checked(studio: Studio, request: RunRequest) -> TrainRequest:
-    """The request as the trainer takes it.
-
-    Raises:
-        BadInput: a value out of range, a name that is taken, a row that this device cannot train.
-        DataMissing: the images are not here, and not to be downloaded.
-    """
-    asked, name = row(request), (request.name or "").strip()
-    if "/" in name:
-        raise BadInput("name", f"name is {name!r}; leave the slash out")
-    try:
-        store.checked(name)
-    except ValueError as error:
-        raise BadInput("name", str(error)) from None
-    if request.scale == "paper" and studio.device.torch.type == "cpu":
-        raise BadInput(
-            "scale",
-            f"the paper's setting ({asked.steps:,} updates of {asked.net}) wants an accelerator, and this page computes on a "
-            "CPU; choose evidence, laptop or shipped",
-        )
-    if request.mode == "start":
-        if name in RECIPES or name in store.cards():
-            raise BadInput("name", f"{name!r} is the name of another model; take {proposed(request.recipe)!r}, for example")
-        if states.path(name).is_file():
-            raise BadInput("name", f"a run {name!r} is unfinished; resume it, discard it, or take another name")
-    elif name not in unfinished():
-        raise BadInput("name", f"there is no unfinished run {name!r} to go on with")
-    if told := "" if request.download else missing(studio, asked.data):
-        raise DataMissing(told)
-    return TrainRequest(
-        request.recipe, request.scale, name, int(request.seed), _changes(request) or None, studio.data,
-        resume=request.mode == "resume", retry=request.mode == "retry",
-    )  # fmt: skip
-
-
-def _changes(request: RunRequest) -> dict[str, Any]:
-    if request.steps is None:
-        return {}
-    steps = number("updates", request.steps, 1, MAX_STEPS, whole=True)
-    return {} if steps == RECIPES[request.recipe][request.scale].steps else {"steps": steps}
-
-
-_going: set[Path] = set()
+_going: dict[Path, Iterator[dict[str, Any]]] = {}
 _lock = threading.Lock()
+_closing = threading.Event()
 
 
 def going() -> list[str]:
     """Names of the runs that are training now, of all visitors."""
     with _lock:
         return sorted(path.stem for path in _going)
+
+
+def permit() -> None:
+    """Refuse where visitors may not train: they neither begin a run, nor go on with one, nor discard one.  Raises BadInput."""
+    if not OPEN:
+        raise BadInput("start", "training is switched off on this page (CEMVIZ_TRAINING=off)")
+
+
+def halt(patience: float = 20.0) -> list[str]:
+    """Save every run and stop it, for a page that closes; the page begins no other.
+
+    Args:
+        patience: seconds to wait for an update that is being computed.
+    Returns:
+        names of the runs that were still computing then: they lose what they did since their last periodic save.
+    """
+    _closing.set()
+    until = time.monotonic() + patience
+    while going():
+        with _lock:
+            works = list(_going.values())
+        for work in works:
+            with suppress(ValueError, Unwritable):  # it is computing, and sees `_closing` after the update; or the disk is full
+                work.close()
+        with _lock:
+            for path in [path for path, work in _going.items() if work.gi_frame is None]:
+                del _going[path]
+        if time.monotonic() > until:
+            break
+        time.sleep(0.05)
+    return going()
 
 
 def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[Update]:
@@ -162,32 +120,36 @@ def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[
     Yields:
         at most RATE updates a second, and as the last one "paused" or "done".
     Raises:
-        BadInput, DataMissing: see `checked`; training is switched off here.
+        BadInput, DataMissing: see `checked`; training is switched off here; somebody trains a model of that name.
         Diverged: the guard stopped the run; its last good state is kept for mode "retry".
+        Unwritable: the disk is full, or the folder may not be written.
     """
-    if not OPEN:
-        raise BadInput("start", "training is switched off on this page (CEMVIZ_TRAINING=off)")
+    permit()
     asked = checked(studio, request)
     name, state = str(asked.out), states.path(str(asked.out))
+    work = train(asked, studio.device)
     with _lock:
         if state in _going:
             raise BadInput("name", f"a run {name!r} is going on; wait for it, or take another name")
-        _going.add(state)
-    work = train(asked, studio.device)
+        _going[state] = work
+    told, ours = replace(request, name=name), False
     try:
-        told = replace(request, name=name)
-        remember(told)
-        try:
-            yield from _steps(studio, name, work, stop)
-        except Diverged as error:
-            remember(told, str(error))
-            raise
+        for update in _steps(studio, name, work, stop):
+            if update.step and not ours:  # the run holds the name from its first update on
+                remember(told)
+                ours = True
+            yield update
+    except Diverged as error:
+        remember(told, str(error))
+        raise
     finally:
-        work.close()  # keeps the state
-        if not state.is_file():
-            beside(name).unlink(missing_ok=True)
-        with _lock:
-            _going.discard(state)
+        try:
+            work.close()  # keeps the state
+        finally:
+            if ours and not state.is_file():
+                beside(name).unlink(missing_ok=True)
+            with _lock:
+                _going.pop(state, None)
 
 
 def _steps(studio: Studio, name: str, work: Iterator[dict[str, Any]], stop: threading.Event) -> Iterator[Update]:
@@ -199,15 +161,21 @@ def _steps(studio: Studio, name: str, work: Iterator[dict[str, Any]], stop: thre
                     yield replace(last, state="waiting", waiting=item.before)
                     continue
                 last, over = _update(name, item), time.monotonic() - began > LIMIT
-                if last.state == "done" or item["probe"] or time.monotonic() - shown >= 1 / RATE:
+                if last.state == "done" or item["probe"] or item["unsaved"] or time.monotonic() - shown >= 1 / RATE:
                     yield last
                     shown = time.monotonic()
-                if over:
+                if over or _closing.is_set():
                     break
-        if last.state != "done" and (stop.is_set() or over):
+        if last.state != "done" and (stop.is_set() or over or _closing.is_set()):
             work.close()
-            yield replace(last, state="paused", why=f"after {LIMIT / 60:.0f} minutes, the limit of this page" if over else "")
+            yield replace(last, state="paused", why=_why(over))
             return
+
+
+def _why(over: bool) -> str:
+    if _closing.is_set():
+        return "because the page is closing"
+    return f"after {LIMIT / 60:.0f} minutes, the limit of this page" if over else ""
 
 
 def _turn(work: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -224,19 +192,26 @@ def _update(name: str, item: dict[str, Any]) -> Update:
     held = item["history"]  # the trainer goes on to change it, and a visitor may look at this one from another thread
     history = {key: list(held[key]) for key in ("steps", "lr", "probes")}
     history["terms"] = {key: list(values) for key, values in held["terms"].items()}
-    return Update(name, state, item["step"], item["steps"], item["seconds"], item["left"], history)
+    return Update(name, state, item["step"], item["steps"], item["seconds"], item["left"], history, unsaved=item["unsaved"])
 
 
 def discard(name: str) -> None:
     """Delete the state of an unfinished run.
 
     Raises:
-        BadInput: there is none, or it is going on.
+        BadInput: there is none, or it is going on, here or in another process; training is switched off here.
     """
+    permit()
     if name not in unfinished():
         raise BadInput("run", f"there is no unfinished run {name!r}")
-    with _lock:
-        if states.path(name) in _going:
-            raise BadInput("run", f"the run {name!r} is going on; pause it first")
-        states.path(name).unlink(missing_ok=True)
+    at = states.path(name)
+    try:
+        lock = Lock(at.with_suffix(".lock"))
+    except Taken:
+        raise BadInput("run", f"the run {name!r} is going on; pause it first") from None
+    try:
+        at.unlink(missing_ok=True)
         beside(name).unlink(missing_ok=True)
+        files.sweep(at)
+    finally:
+        lock.release()

@@ -20,6 +20,7 @@ from ..backend.checks import BadInput, choice
 from ..backend.device import choose
 from ..backend.evaluate import METRICS, evaluate, summary
 from ..backend.experiments import EXPERIMENTS
+from ..backend.interrupt import Interrupt
 from ..backend.kinds import of
 from ..backend.play import play
 from ..backend.presets import LANDSCAPE, PLAY, SAMPLE
@@ -75,6 +76,8 @@ def list_command(as_json: Json = False) -> None:
         "experiments": titled(EXPERIMENTS),
         "metrics": titled(METRICS),
     }
+    for line in store.left_out():
+        say(f"cemviz: {line}")
     if as_json:
         print(json.dumps(names, ensure_ascii=False))
         return
@@ -110,10 +113,18 @@ def train_command(
     done: dict[str, Any] = {}
     if note := distributed.advice():
         say(f"cemviz: {note}")
-    for done in train(TrainRequest(recipe, scale, out, seed, asked, data, resume, retry, precision), chosen):
-        terms = ", ".join(f"{k} {v:.4f}" for k, v in done["terms"].items())
-        line = f"step {done['step']}/{done['steps']}  {terms}  lr {done['lr']:.2e}  {done['left'] / 60:.1f} min left"
-        say(line, again=done["step"] % 100 != 0 and done["step"] != done["steps"])
+    work = train(TrainRequest(recipe, scale, out, seed, asked, data, resume, retry, precision), chosen)
+    with Interrupt() as interrupt:
+        for done in work:
+            interrupt.armed = True
+            terms = ", ".join(f"{k} {v:.4f}" for k, v in done["terms"].items())
+            line = f"step {done['step']}/{done['steps']}  {terms}  lr {done['lr']:.2e}  {done['left'] / 60:.1f} min left"
+            say(line, again=done["step"] % 100 != 0 and done["step"] != done["steps"])
+            if done["unsaved"]:
+                say(f"cemviz: {done['unsaved']}")
+            if interrupt.asked:
+                work.close()  # saves the state
+                raise KeyboardInterrupt
     distributed.leave()
     if not distributed.leads():
         return

@@ -37,6 +37,7 @@ class Recipe:
         attack_radius: of the training attack where it reaches farther than the threat model.
         attack, attack_steps, attack_step: of training.
         encoder: name of the stored encoder whose frozen trunk a linear probe reads; the probe's net is that trunk's.
+        role: of the model, on its card: a judge of samples stands apart from the nets that are compared.
     """
 
     title: str
@@ -63,11 +64,14 @@ class Recipe:
     attack_step: float = 0.0
     attack_radius: float | None = None
     encoder: str | None = None
+    role: Literal["model", "judge"] = "model"
 
     def __post_init__(self) -> None:
         for key, known in (("objective", OBJECTIVES), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, key) not in known:
                 raise ValueError(f"{key} is {getattr(self, key)!r}; choose one of {', '.join(known)}")
+        if self.role not in ("model", "judge"):
+            raise ValueError(f"role is {self.role!r}; choose one of model, judge")
         for key in ("steps", "batch"):
             if getattr(self, key) < 1:
                 raise ValueError(f"{key} is {getattr(self, key)}; give at least 1")

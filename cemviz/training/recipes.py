@@ -198,11 +198,14 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     # trained apart, and on noise: a standard net takes the speckle that chains leave for the picture.  A second judge, trained
     # on clean images, stands beside it: to it speckle is most of the distance
     "mnist-judge": scales(
-        replace(with_noise(0.3), title="MNIST, judge of samples", net_args={"width": 24}, lr=4e-3, norm="l2", radius=2.0),
+        replace(
+            with_noise(0.3), title="MNIST, judge of samples", net_args={"width": 24}, lr=4e-3, norm="l2", radius=2.0,
+            role="judge",
+        ),
         evidence=312, shipped=938, average=0.995,
     ),
     "mnist-judge-clean": scales(
-        replace(MNIST_STANDARD, title="MNIST, judge of samples that minds speckle", net_args={"width": 24}),
+        replace(MNIST_STANDARD, title="MNIST, judge of samples that minds speckle", net_args={"width": 24}, role="judge"),
         evidence=312, shipped=938, average=0.995,
     ),
     "cifar10-standard": scales(
@@ -215,12 +218,13 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "cifar10-judge": scales(
         replace(
             CIFAR_STANDARD, title="CIFAR-10, judge of samples", objective="noisy", objective_args={"sigma": 0.1},
-            source=OURS + "JEAT 3.2",
+            source=OURS + "JEAT 3.2", role="judge",
         ),
         evidence=468, **ACCELERATED | JUDGE,
     ),
     "cifar10-judge-clean": scales(
-        replace(CIFAR_STANDARD, title="CIFAR-10, judge of samples that minds speckle"), evidence=468, **ACCELERATED | JUDGE
+        replace(CIFAR_STANDARD, title="CIFAR-10, judge of samples that minds speckle", role="judge"),
+        evidence=468, **ACCELERATED | JUDGE,
     ),
     "cifar10-at-linf": scales(CIFAR_LINF_AT, evidence=468, paper=PAPER_A1, **QUARTER),
     "cifar10-standard-linf": scales(CIFAR_LINF, evidence=468, **QUARTER),

@@ -12,12 +12,12 @@ from ..backend.checks import BadInput
 from ..backend.jobs import TimedOut
 from ..backend.memory import OutOfMemory
 from ..backend.play import Playground
-from ..backend.store import BrokenCheckpoint
+from ..backend.store import BrokenCheckpoint, Unwritable
 from ..dynamics import Diverged
 
 T = TypeVar("T")
 
-EXPECTED = (BadInput, KeyError, LookupError, ValueError, Diverged, BrokenCheckpoint, TimedOut, OutOfMemory)
+EXPECTED = (BadInput, KeyError, LookupError, ValueError, Diverged, BrokenCheckpoint, Unwritable, TimedOut, OutOfMemory)
 """Errors that a visitor can mend: shown as they are.  Anything else is a defect and goes to the log."""
 
 STOPPED = "Stopped. What was done before is shown."

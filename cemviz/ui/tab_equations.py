@@ -29,7 +29,7 @@ equalities stay, the numbers change. Under each card stands the code of the func
 
 LATEX: Final = [{"left": "$$", "right": "$$", "display": True}]
 
-LARGEST: Final = 999_999  # seed: what is easily read and typed
+LARGEST: Final = checks.MAX_SEED
 
 
 @lru_cache(maxsize=32)

@@ -111,7 +111,9 @@ def standing(update: Update) -> str:
             f"**{update.name} is trained:** {update.steps} updates in {duration(update.seconds)}. It stands in the menus of "
             "the other tabs under this name."
         )
-    return f"**{update.name}** trains: {where}, {duration(update.seconds)} so far, about {duration(update.left)} to go."
+    unsaved = f" **Not saved:** {update.unsaved}." if update.unsaved else ""
+    times = f"{duration(update.seconds)} so far, about {duration(update.left)} to go"
+    return f"**{update.name}** trains: {where}, {times}.{unsaved}"
 
 
 def diverged(message: str) -> str:

@@ -1,0 +1,84 @@
+"""Artefacts: numbers that rest on models, with the hash of each, so that what a model trained anew made stale is known.
+
+An artefact is tensors and their JSON head, one whole pair at every moment, or the JSON alone.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from . import files
+from .cards import Card, checked, folder
+from .files import BrokenCheckpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """Numbers, and what they rest on.
+
+    Attributes:
+        head: what the JSON says: the request, what describes the tensors, and the hash of every model: {models: {name: hash}},
+            or {model: name, sha256: hash} where there is one.
+        tensors: by name; none where the JSON holds all.
+    """
+
+    head: dict[str, Any]
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def models(self) -> dict[str, str]:
+        """SHA-256 of the weights that the numbers rest on, by name of the model."""
+        one = {self.head["model"]: self.head["sha256"]} if {"model", "sha256"} <= self.head.keys() else {}
+        return self.head.get("models", one)
+
+    def stale(self, cards: dict[str, Card]) -> list[str]:
+        """Models that were trained anew since; the numbers of one that is not stored stay."""
+        return [name for name, sha256 in self.models.items() if name in cards and cards[name].sha256 != sha256]
+
+
+def path(kind: str, name: str) -> Path:
+    """Where the JSON of an artefact lies: KIND/NAME.json among the models."""
+    return folder() / kind / f"{checked(name)}.json"
+
+
+def write(kind: str, name: str, artefact: Artefact, indent: int | None = 2) -> Path:
+    """Write an artefact; until its JSON is written the old one is whole.
+
+    Returns:
+        path of the tensors, or of the JSON where there are none.
+    Raises:
+        Unwritable
+    """
+    described = path(kind, name)
+    if artefact.tensors:
+        return files.write_pair(described, artefact.tensors, lambda sha256: artefact.head | {"tensors": sha256}, indent)
+    files.write_json(described, artefact.head, indent)
+    return described
+
+
+def read(kind: str, name: str, again: str) -> Artefact | None:
+    """An artefact, or None where there is none.
+
+    Args:
+        again: how to make it anew, for errors: "run: COMMAND".
+    Raises:
+        BrokenCheckpoint: it cannot be read, or its two files do not match.
+    """
+    described = path(kind, name)
+    try:
+        head = files.read_json(described)
+    except FileNotFoundError:
+        return None
+    except BrokenCheckpoint as fault:
+        raise BrokenCheckpoint(f"{kind}/{described.name} cannot be read ({fault}); restore it, or {again}") from fault
+    if "tensors" not in head:
+        return Artefact(head)
+    sha256 = head.pop("tensors")
+    try:
+        return Artefact(head, files.read_tensors(files.tensors_path(described, str(sha256)), sha256))
+    except BrokenCheckpoint as fault:
+        if described.is_file() and files.read_json(described).get("tensors") != sha256:  # made anew between two readings
+            return read(kind, name, again)
+        raise BrokenCheckpoint(f"{kind}/{fault}; restore it, or {again}") from fault

@@ -1,0 +1,190 @@
+"""Cards: what a stored model is and where it comes from, checked before anything is built from it.
+
+A card that cannot be used is left out of lists, with one line that says why (`left_out`), and refused where it is asked for.
+"""
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from . import files
+from .fields import checked_fields
+from .files import BrokenCheckpoint, reason
+
+REPOSITORY = Path(__file__).parents[3] / "checkpoints"
+
+LARGEST = 2**20
+"""Bytes of a card, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a model is and where it comes from: enough to make it again.
+
+    Attributes:
+        kind: classifier, encoder, binary or one-vs-rest.
+        net, net_args: key of NETS and its arguments.
+        shape: of an input, (C, H, W).
+        classes: names in label order.
+        recipe, scale, recipe_args: the row it was trained by and the fields that were changed.
+        norm, radius: its threat model.
+        steps, seconds: updates done, and the time they took on `device`.
+        metrics: name -> {value, count, split, seed, ...}.
+        command: what makes it again.
+        sha256: of the weights file, which is named by it.
+        role: model, judge, probe or evidence: what lists and tables take it for.
+        origin: recipe, or foreign where it was trained elsewhere.
+        unknown: fields that this version does not know; they are written back.
+    """
+
+    name: str
+    title: str
+    kind: str
+    net: str
+    net_args: dict[str, Any]
+    data: str
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    recipe: str
+    scale: str
+    recipe_args: dict[str, Any]
+    norm: str
+    radius: float
+    seed: int
+    steps: int
+    seconds: float
+    device: str
+    command: str
+    created: str
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sha256: str = ""
+    notes: str = ""
+    role: str = "model"
+    origin: str = "recipe"
+    unknown: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """What its file holds."""
+        held = asdict(self)
+        return held | held.pop("unknown")
+
+
+KNOWN = [f.name for f in fields(Card) if f.name != "unknown"]
+
+
+def folder() -> Path:
+    """Where models lie: CEMVIZ_CHECKPOINTS, else the repository's checkpoints/, else ./checkpoints of an installed package."""
+    given = os.environ.get("CEMVIZ_CHECKPOINTS")
+    if given:
+        return Path(given).expanduser()
+    return REPOSITORY if REPOSITORY.is_dir() else Path.cwd() / "checkpoints"
+
+
+def checked(name: str) -> str:
+    """A name that is safe as a file's: ValueError where it is not.  Models of the tables' seeds lie in a folder "evidence/"."""
+    if not re.fullmatch(r"(evidence/)?[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise ValueError(f"model name is {name!r}; use letters, digits, dot, dash and underscore, at most 64")
+    return name
+
+
+def path(name: str) -> Path:
+    """Where the card of a model lies.  ValueError for a name that no model has."""
+    return folder() / f"{checked(name)}.json"
+
+
+def usual_role(name: str, recipe: str, recipe_args: dict[str, Any]) -> str:
+    """Role of a model whose card is older than the field: told by its recipe, and for the tables' seeds by their folder."""
+    if name.startswith("evidence/"):
+        return "evidence"
+    if re.search(r"-judge(-|$)", recipe):
+        return "judge"
+    return "probe" if recipe_args.get("encoder") else "model"
+
+
+def parsed(name: str, held: dict[str, Any]) -> Card:
+    """The card of a model out of its JSON.
+
+    Raises:
+        BrokenCheckpoint: a field is missing or cannot be right; the message names it, its value and what is allowed.
+    """
+    known = {k: v for k, v in held.items() if k in KNOWN} | {"name": name}  # a file that was renamed is the model it is called
+    recipe, args = known.get("recipe"), known.get("recipe_args")
+    if "role" not in known and isinstance(recipe, str) and isinstance(args, dict):
+        known["role"] = usual_role(name, recipe, args)
+    missing = [f.name for f in fields(Card)[:19] if f.name not in known]
+    if missing:
+        raise BrokenCheckpoint(f"it has no field {missing[0]}")
+    return Card(**checked_fields(known), unknown={k: v for k, v in held.items() if k not in KNOWN})
+
+
+def read_card(name: str) -> Card:
+    """The card of one model.
+
+    Raises:
+        KeyError: no such model.
+        BrokenCheckpoint: the card cannot be read, or a field of it cannot be right.
+    """
+    at = path(name)
+    try:
+        return parsed(name, files.read_json(at, LARGEST))
+    except FileNotFoundError:
+        known = ", ".join(p.stem for p in sorted(folder().glob("*.json"))) or "none yet: train one"
+        raise KeyError(f"no model {name!r} in {folder()}; there are {known}") from None
+    except BrokenCheckpoint as fault:
+        raise BrokenCheckpoint(f"the card {at.name} cannot be read ({fault}); restore it, or train the model again") from fault
+
+
+def check(card: Card) -> None:
+    """Refuse a card that could not be read again.  Raises BrokenCheckpoint."""
+    try:
+        parsed(card.name, json.loads(json.dumps(card.as_json())))
+    except BrokenCheckpoint as fault:
+        raise BrokenCheckpoint(f"the card of {card.name!r} cannot be written: {fault}") from fault
+
+
+def write_card(card: Card) -> None:
+    """Write the card alone, in one piece: after its metrics were measured.  Raises Unwritable."""
+    at = path(card.name)
+    check(card)
+    files.write_json(at, card.as_json(), indent=2)
+
+
+def with_metric(name: str, metric: str, value: dict[str, Any]) -> Card:
+    """Put a measured number on a model's card."""
+    card = read_card(name)
+    card = replace(card, metrics=card.metrics | {metric: value})
+    write_card(card)
+    return card
+
+
+def survey() -> tuple[dict[str, Card], dict[str, str]]:
+    """The cards of all stored models, by name, and of the files that are none why they are left out, by file name."""
+    read, faults = {}, {}
+    try:
+        names = sorted(entry for entry in os.listdir(folder()) if entry.endswith(".json") and not entry.startswith("."))
+    except FileNotFoundError:
+        return {}, {}
+    except OSError as error:
+        return {}, {str(folder()): f"the folder {folder()} cannot be read ({reason(error)})"}
+    for entry in names:
+        try:
+            name = entry.removesuffix(".json")
+            read[name] = read_card(name)
+        except KeyError:  # removed since the folder was listed
+            continue
+        except (BrokenCheckpoint, ValueError) as fault:  # or a file with a name that no model has: "mnist-at (1)"
+            faults[entry] = str(fault) if isinstance(fault, BrokenCheckpoint) else f"{entry} is no card: {fault}"
+    return read, faults
+
+
+def cards() -> dict[str, Card]:
+    """The cards of all stored models, by name; what is left out `left_out` says, and `load` refuses."""
+    return survey()[0]
+
+
+def left_out() -> list[str]:
+    """A line for each file among the cards that cannot be used, with the reason."""
+    return list(survey()[1].values())

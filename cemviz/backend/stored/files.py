@@ -1,0 +1,212 @@
+"""Files that a kill cannot halve: each is written beside its place under another name, then moved there in one step.
+
+A model or an artefact is two files, tensors and the JSON that describes them.  The tensors are named by their hash, which the
+JSON holds, so that the step that replaces the JSON replaces both: before it the old pair is whole, after it the new one.
+Files get the permissions that the umask gives.  Nothing is ever pickled.
+"""
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+LARGEST, DEEPEST = 64 * 2**20, 32
+"""Bytes and levels of nesting of a JSON file, at most."""
+
+ABANDONED = 3600.0
+"""Seconds after which a partial file of an unknown writer counts as left by a kill."""
+
+_writes = count()
+
+
+class BrokenCheckpoint(RuntimeError):
+    """A file that cannot be read, or does not belong to the file beside it; the message says what to do."""
+
+
+class Unwritable(OSError):
+    """A file that cannot be written: the message names it and why.  What stood in its place is still there."""
+
+
+def reason(error: OSError) -> str:
+    """Words of the operating system, without number and path: "permission denied"."""
+    return (error.strerror or str(error)).lower()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file in one piece: a reader finds the old one or the new one, never half of one.
+
+    Raises:
+        Unwritable: no space left, a folder that may not be written, and the like.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}-{next(_writes)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # on the disk before the name points at it
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise Unwritable(f"{path} cannot be written ({reason(error)}); nothing was replaced") from error
+
+
+def write_json(path: Path, value: dict[str, Any], indent: int | None = None) -> None:
+    """Write a JSON file in one piece.  Raises Unwritable."""
+    write(path, (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode())
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Write a flat dict of tensors in one piece.  Raises Unwritable."""
+    write(path, packed(tensors))
+
+
+def packed(tensors: dict[str, Tensor]) -> bytes:
+    """Bytes of a safetensors file with these tensors; the same tensors give the same bytes."""
+    return safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
+
+
+def read_json(path: Path, largest: int = LARGEST) -> dict[str, Any]:
+    """Read a JSON object whose size and nesting are sane.
+
+    Raises:
+        FileNotFoundError: there is none.
+        BrokenCheckpoint: it cannot be read; the message is the fault alone, such as "permission denied".
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(largest + 1)
+        if len(text) > largest:
+            raise BrokenCheckpoint(f"it is larger than {largest:,} bytes")
+        value = json.loads(text.decode("utf-8"))
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair would fail where it is shown
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise BrokenCheckpoint(f"it is a link to {os.readlink(path)}, which is not there") from error
+        raise
+    except OSError as error:
+        raise BrokenCheckpoint(reason(error)) from error
+    except RecursionError as error:
+        raise BrokenCheckpoint(f"it is nested more than {DEEPEST} levels deep") from error
+    except ValueError as error:
+        raise BrokenCheckpoint(str(error)) from error
+    if not isinstance(value, dict):
+        raise BrokenCheckpoint(f"it holds a {type(value).__name__}, not an object")
+    if _depth(value) > DEEPEST:
+        raise BrokenCheckpoint(f"it is nested more than {DEEPEST} levels deep")
+    return value
+
+
+def _depth(value: Any) -> int:
+    """Levels of nesting, without recursion."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        nested = (v.values() if isinstance(v, dict) else v for v in level if isinstance(v, dict | list))
+        level = [v for values in nested for v in values]
+    return depth
+
+
+def read_tensors(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
+    """Read a flat dict of tensors.
+
+    Args:
+        sha256: of the file, where it is known.
+    Raises:
+        BrokenCheckpoint: the file is missing, may not be read, is changed, truncated, or no safetensors file.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise BrokenCheckpoint(f"{path.name} is missing beside its card") from error
+    except OSError as error:
+        raise BrokenCheckpoint(f"{path.name} cannot be read ({reason(error)})") from error
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise BrokenCheckpoint(f"{path.name} does not match its card (changed or truncated)")
+    try:
+        return safetensors.torch.load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise BrokenCheckpoint(f"{path.name} cannot be read ({error})") from error
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# a pair: NAME.json and its tensors ----------------------------------------------------------------------------------------
+
+
+def tensors_path(described: Path, sha256: str) -> Path:
+    """The tensors of the pair that a JSON file describes: NAME@HASH12.safetensors, or NAME.safetensors as what ships."""
+    named = described.with_name(f"{described.stem}@{sha256[:12]}.safetensors")
+    return named if named.is_file() else described.with_suffix(".safetensors")
+
+
+def write_pair(described: Path, tensors: dict[str, Tensor], describe: Callable[[str], dict[str, Any]], indent: int = 2) -> Path:
+    """Write tensors, then the JSON that describes them, then remove the tensors of the pair that stood there.
+
+    Args:
+        described: NAME.json.
+        describe: SHA-256 of the tensors' file -> what the JSON holds; the hash is part of it.
+    Returns:
+        path of the tensors.
+    Raises:
+        Unwritable: the old pair is still whole.
+    """
+    content = packed(tensors)
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = described.with_name(f"{described.stem}@{sha256[:12]}.safetensors")
+    write(path, content)
+    write_json(described, describe(sha256), indent)
+    _remove([old for old in _tensors_of(described) if old != path])
+    return path
+
+
+def sweep(described: Path) -> None:
+    """Remove what writers of a pair left half written when they were killed; for who is alone in writing it."""
+    ours = re.compile(rf"{re.escape(described.stem)}(@[0-9a-f]{{12}})?(\.json|\.safetensors)?\.\d+(-\d+)?\.part")
+    with suppress(OSError):
+        around = list(described.parent.iterdir())
+        strays = [path for path in around if re.fullmatch(r"\.tmp\w+", path.name)]  # of safetensors' own writer
+        _remove([path for path in around if ours.fullmatch(path.name)])
+        _remove([path for path in strays if time.time() - path.stat().st_mtime > ABANDONED])
+
+
+def sweep_pair(described: Path, sha256: str | None) -> None:
+    """Remove what killed writers of a pair left behind, tensors that no JSON names among it.
+
+    Args:
+        described: NAME.json.
+        sha256: the hash in it, None where it cannot be read.
+    """
+    sweep(described)
+    if sha256 is not None:
+        kept = tensors_path(described, sha256)
+        _remove([path for path in _tensors_of(described) if path != kept])
+    elif not os.path.lexists(described):
+        _remove([path for path in _tensors_of(described) if "@" in path.name])
+
+
+def _tensors_of(described: Path) -> list[Path]:
+    """Files that hold or held the tensors of a pair."""
+    named = re.compile(rf"{re.escape(described.stem)}(@[0-9a-f]{{12}})?\.safetensors")
+    return [path for path in described.parent.glob("*.safetensors") if named.fullmatch(path.name)]
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()
