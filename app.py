@@ -33,7 +33,8 @@ def main() -> None:
     try:
         build(studio).launch(**LAUNCH, **server)
     except OSError as error:
-        raise SystemExit(f"cemviz: the page could not be opened ({error}); is the port in use? Give another: --port 7900") from None
+        message = f"cemviz: the page could not be opened ({error}); is the port in use? Give another: --port 7900"
+        raise SystemExit(message) from None
     finally:
         training.halt()  # every unfinished run is saved
 
