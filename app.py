@@ -21,7 +21,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         studio = Studio(choose(args.device), args.data)
-    except ValueError as error:
+    except (ValueError, LookupError) as error:
         parser.error(str(error))
     hosted = "SPACE_ID" in os.environ  # a hosted space sets its own address and has no browser
     server = {} if hosted else {"server_name": args.host, "server_port": args.port, "inbrowser": not args.no_browser}

@@ -26,7 +26,7 @@ from .backend.reproduce import ReproduceRequest, as_text, reproduce
 from .backend.sampling import USUAL, Chains, SampleRequest, sample
 from .backend.studio import Studio
 from .backend.train import train, with_metric
-from .data.images import DATASETS, DataMissing
+from .data.images import DATASETS, DataMissing, root
 from .dynamics import Diverged
 from .samplers import SAMPLERS
 from .training.precision import PRECISIONS
@@ -55,6 +55,7 @@ def answer(result: dict[str, Any], as_json: bool) -> None:
 @app.command("list")
 def list_command(as_json: Json = False) -> None:
     """Everything there is a name for: models, samplers, attacks, recipes, data sets, presets, experiments, metrics."""
+    root()  # a mistyped CEMVIZ_DATA is refused by every command
 
     def titled(table: dict[str, Any]) -> list[dict[str, str]]:
         return [{"name": name, "title": row if isinstance(row, str) else row.title} for name, row in table.items()]
@@ -118,7 +119,11 @@ def train_command(
         return answer(result, as_json)
     for metric in ("accuracy", "robust"):
         say(f"measuring {metric} ...")
-        measured = _last(evaluate(EvaluateRequest(last["model"], metric, seed=seed, data=data), chosen))
+        try:
+            measured = _last(evaluate(EvaluateRequest(last["model"], metric, seed=seed, data=data), chosen))
+        except DataMissing as error:  # it was said before the training, which is done
+            say(f"not measured: {error}")
+            break
         with_metric(last["model"], metric, summary(measured))
         result[metric] = measured["value"]
     answer(result, as_json)
@@ -212,6 +217,7 @@ def play_command(
     as_json: Json = False,
 ) -> None:
     """Play a 2D game of the playground without a page."""
+    root()
     result: dict[str, Any] = {}
     for result in play(PlayRequest(preset, seconds, steps, seed)):
         say(f"turn {result['steps']}: U {result['U']:.4f}, spurious {result['spurious']:.3f}", again=True)
@@ -251,6 +257,7 @@ def reproduce_command(
     as_json: Json = False,
 ) -> None:
     """Make a table of the papers: train what is missing, measure, and print the paper's number beside ours."""
+    root(data)
     table: dict[str, Any] = {}
     for table in reproduce(ReproduceRequest(target, seeds, scale, shipped, data, present), choose(device)):
         if "doing" in table:
@@ -268,6 +275,7 @@ def bench_command(
     as_json: Json = False,
 ) -> None:
     """Measure what the library adds to bare passes of the same net, as ratios."""
+    root()
     result = bench([choice("name", name, BENCHES)] if name else list(BENCHES), choose(device))
     if as_json:
         print(json.dumps(result))

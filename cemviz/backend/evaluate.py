@@ -99,15 +99,17 @@ def evaluate(request: EvaluateRequest, device: Device) -> Iterator[dict[str, Any
             f"model {card.name!r} is an {card.kind}; {request.metric} wants a classifier: evaluate its linear probe, "
             f"{card.name}-probe, or train one with: python -m cemviz train {card.recipe}-probe --set encoder={card.name}",
         )
-    known = card.data in images.DATASETS
-    test = images.load(card.data, "test", data=request.data, device=device.torch, download=known)
+    test = images.load(card.data, "test", classes=card.classes, data=request.data, device=device.torch)
+    if tuple(test.pixels.shape[1:]) != card.shape:
+        sizes = [" x ".join(map(str, shape)) for shape in (test.pixels.shape[1:], card.shape)]
+        raise BadInput("data", f"images of {card.data} are {sizes[0]} here, and {card.name!r} takes {sizes[1]}: resize them")
     result = {
         "model": card.name,
         "metric": request.metric,
         "split": "test",
         "seed": request.seed,
         "extractor": None,
-        "warnings": [],
+        "warnings": list(test.warnings),
         "data": card.data,
     }
     for item in MEASURES[request.metric](request, Subject(net, card, test, device)):
@@ -116,7 +118,7 @@ def evaluate(request: EvaluateRequest, device: Device) -> Iterator[dict[str, Any
 
 def _accuracy(request: EvaluateRequest, on: Subject) -> Iterator[dict[str, Any]]:
     held = on.test.first(request.count or COUNT)
-    yield _share(accuracy(on.net, held.floats(), held.labels), len(held))
+    yield {"warnings": held.cautions()} | _share(accuracy(on.net, held.floats(), held.labels), len(held))
 
 
 def _robust(request: EvaluateRequest, on: Subject) -> Iterator[dict[str, Any]]:
@@ -127,7 +129,7 @@ def _robust(request: EvaluateRequest, on: Subject) -> Iterator[dict[str, Any]]:
     radius = number("radius", radius, 0, 100, symbol="ε")
     steps = None if request.steps is None else number("steps", request.steps, 1, 10_000, symbol="K", whole=True)
     dyn = threat(request.attack, norm, radius, steps)
-    warnings = preflight(on.net, x[:100], y[:100])
+    warnings = [*held.cautions(), *preflight(on.net, x[:100], y[:100])]
     correct = torch.zeros(0, dtype=torch.bool, device=x.device)
     for part in correct_under(request.attack, on.net, x, y, dyn, generator=on.device.generator(request.seed)):
         correct = torch.cat([correct, part])

@@ -43,7 +43,7 @@ def reading(studio: Studio, model: str, it: Subject, anchor: str = ITSELF) -> Re
     net, card = studio.model(model)
     if card.kind == "classifier":
         return Reading(net, torch.tensor(it.label, device=it.x.device), card.classes)
-    other = it if anchor == ITSELF else subject(studio, card.data, anchor)
+    other = it if anchor == ITSELF else subject(studio, card.data, anchor, card.classes)
     if other.x is None:
         raise BadInput("anchor", f"{other.lacking} Choose the image itself for an anchor, or an image of the gallery.")
     images, names = other.x[None], (f"the anchor, {words(other.name)}",)

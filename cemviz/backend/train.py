@@ -10,7 +10,7 @@ import torch
 
 from ..attacks import threat
 from ..data import images
-from ..data.images import DATASETS, Dataset
+from ..data.datasets import Dataset, dataset
 from ..data.views import CONTRASTIVE
 from ..nets import build
 from ..nets.encoder import Encoder, probed, trunk_of
@@ -50,12 +50,17 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
     name, dtype = request.out or request.recipe, PRECISIONS[choice("precision", request.precision, PRECISIONS)]
     saved = states.path(name)  # refuses a bad name before the work, not after it
     _unlike(request, name)
-    known, team = DATASETS.get(row.data), join(device, row.batch)
+    known, team = dataset(row.data), join(device, row.batch)
     device = team.device
     with team.in_turn():
-        held = images.load(row.data, "train", data=request.data, device=device.torch, download=known is not None)
+        where: dict[str, Any] = {"data": request.data, "device": device.torch, "download": request.download}
+        held = images.load(row.data, "train", **where)
+        test = _unseen(held, where)
     if row.images is not None:
         held = held.first(row.images)
+    if team.leads:
+        for caution in held.cautions():
+            warnings.warn(caution, stacklevel=2)
     trained = None
     if row.encoder is not None:
         trained, row = _encoder(row, device)
@@ -84,13 +89,11 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
     generators = {"draws": draws, "views": views, "probe": device.generator(seed + 3)}
     if request.retry:  # draws of its own, instead of those that led to the divergence
         resume |= {f"generator.{k}": g.get_state() for k, g in generators.items()}
-    batches = images.batches(
-        held, row.batch, seed=seed, start=done, view=known.views if known else images.views.none, generator=views
-    )
+    batches = images.batches(held, row.batch, seed=seed, start=done, view=known.views, generator=views)
     goal = objective(row, tuple(held.pixels.shape[1:]), draws)
     if dtype is not None:
         goal = Mixed(goal, dtype)
-    probe = _probe(row, held, goal, request.data, generators["probe"]) if team.leads else None
+    probe = _probe(row, held, test.first(HELD), goal, generators["probe"]) if team.leads else None
     run = loop.fit(
         net, goal, team.part(batches), row.steps, tried.optimizer_for(net),
         schedule=SCHEDULES[row.schedule], average=row.average, clip=row.clip, generators=generators, resume=resume,
@@ -133,6 +136,7 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
         yield _told(progress, done, before, history)
         return
     notes = [f"diverged and went on {retries} times, each with half the learning rate and draws of its own"] if retries else []
+    notes += held.cautions()
     if trained is not None:
         notes.append(f"reads {row.encoder} ({store.read_card(row.encoder).sha256[:12]})")
     if apart:
@@ -164,9 +168,20 @@ def _unlike(request: TrainRequest, name: str) -> None:
         )
 
 
-def statistics(known: Dataset | None, held: images.Images) -> dict[str, Any]:
+def _unseen(held: images.Images, where: dict[str, Any]) -> images.Images:
+    """The test images; where they are missing it is said before the work, not after it."""
+    if dataset(held.name).torchvision and not images.available(held.name, "test", data=where["data"]):
+        warnings.warn(
+            f"{held.name} has no test split on this machine: probes look at training images, and nothing is measured",
+            stacklevel=3,
+        )
+        return held
+    return images.load(held.name, "test", classes=held.classes, **where)
+
+
+def statistics(known: Dataset, held: images.Images) -> dict[str, Any]:
     """Arguments of a net that come from its data: channel means, deviations, number of classes."""
-    if known is not None:
+    if known.mean:
         mean, std = known.mean, known.std
     else:
         x = held.floats()
@@ -199,19 +214,16 @@ def _whole(team: Team) -> None:
 
 
 def _probe(
-    row: Recipe, held: images.Images, goal: loop.Objective, data: str | None, generator: torch.Generator
+    row: Recipe, held: images.Images, test: images.Images, goal: loop.Objective, generator: torch.Generator
 ) -> Probe | PairProbe:
     """The probe of a run: its own attack, or one of ten steps where training has none, on images that training does not see."""
     dyn = row.threat() if row.attack_steps else threat("pgd", row.norm, row.radius, 10)
-    known = row.data in DATASETS
-    split = "test" if images.available(row.data, "test", data=data) else "train"
-    seen = images.load(row.data, split, data=data, device=generator.device, download=known).first(HELD)
     if row.kind == "encoder":
         bank, views = held.first(BANK), CONTRASTIVE[row.objective_args["views"]]
-        return PairProbe(dyn, views, (seen.floats(), seen.labels), (bank.floats(), bank.labels), generator)
+        return PairProbe(dyn, views, (test.floats(), test.labels), (bank.floats(), bank.labels), generator)
     starts = torch.rand(SHOWN, *held.pixels.shape[1:], generator=generator, device=generator.device)
     chains = getattr(goal, "tensors", {}).get("chains")
-    return Probe(row.attack, dyn, (seen.floats(), seen.labels), starts, generator, chains)
+    return Probe(row.attack, dyn, (test.floats(), test.labels), starts, generator, chains)
 
 
 def _told(progress: loop.Progress, done: int, before: float, history: dict[str, Any]) -> dict[str, Any]:
