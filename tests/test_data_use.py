@@ -19,6 +19,7 @@ from cemviz.backend.evaluate import EvaluateRequest, evaluate
 from cemviz.backend.measures import window
 from cemviz.backend.provenance import TrainRequest
 from cemviz.backend.robustness import Rates, RobustnessRequest, robustness
+from cemviz.backend.runs import RunRequest
 from cemviz.backend.studio import Studio
 from cemviz.backend.subjects import subject
 from cemviz.backend.train import train
@@ -179,6 +180,21 @@ def test_every_command_refuses_an_environment_that_names_no_folder(oracle, call,
     status, out, err = call(*COMMANDS[command])
     assert (status, out) == (2, "")
     assert err == "cemviz: CEMVIZ_DATA is '/no/such/folder', which is no folder; give one that holds NAME/SPLIT/CLASS/*.png\n"
+
+
+def test_a_studio_and_so_the_page_refuses_a_mistyped_folder_at_once(places, monkeypatch):
+    with pytest.raises(DataMissing, match="data is '/no/such'"):
+        Studio(choose("cpu"), "/no/such")
+    monkeypatch.setenv("CEMVIZ_DATA", "/no/such")
+    with pytest.raises(DataMissing, match="CEMVIZ_DATA is '/no/such'"):
+        Studio(choose("cpu"))
+
+
+@pytest.mark.parametrize("tick", [False, True])
+def test_a_visitor_s_training_downloads_by_the_tick_box_alone(places, monkeypatch, tick):
+    monkeypatch.setattr(training, "missing", lambda *a: "")
+    asked = training.checked(Studio(choose("cpu")), RunRequest("mnist-at", name="my-run", download=tick))
+    assert asked.download is tick and TrainRequest("mnist-at").download
 
 
 def test_only_training_downloads(oracle, monkeypatch, tmp_path):

@@ -38,6 +38,8 @@ def test_sixteen_bits_are_scaled_to_eight(kind):
     x = decode(file(Image.fromarray(RAMP), kind), GREY)
     assert x.dtype == torch.uint8 and x.shape == GREY
     assert np.array_equal(x[0].numpy(), np.rint(RAMP / 257))
+    edges = np.array([[128, 129, 32767, 65406, 65407]], np.uint16)  # half a step of 257 below and above
+    assert decode(file(Image.fromarray(edges), kind), (1, 1, 5)).flatten().tolist() == [0, 1, 127, 254, 255]
     assert decode(file(Image.fromarray(np.full((4, 4), 32639, np.uint16)), kind), COLOUR).unique().tolist() == [127]
 
 
@@ -182,6 +184,12 @@ def test_whatever_the_bytes_are_there_is_an_image_or_a_bad_image(kind):
             assert decode(bytes(data), COLOUR).shape == COLOUR
         except BadImage as error:
             assert str(error).startswith("the image: ")
+
+
+@pytest.mark.parametrize("kind", ["PCX", "TGA", "PPM", "EPS"])
+def test_formats_that_no_set_comes_in_are_not_opened(kind):
+    with pytest.raises(BadImage, match="is no image of PNG, WEBP, JPEG"):
+        decode(file(Image.new("RGB", (4, 4)), kind))
 
 
 @pytest.mark.parametrize("text", [b"", b"GIF89a", b"<svg/>", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"\0" * 99])
