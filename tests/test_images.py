@@ -6,10 +6,9 @@ import pytest
 import torch
 from conftest import CLASSES, rand, seeded, write_images
 from PIL import Image
-from safetensors.torch import load_file
 
-from cemviz.data import images, views
-from cemviz.data.images import DATASETS, DataMissing, available, batches, load
+from cemviz.data import images, originals, views
+from cemviz.data.images import DATASETS, BadData, DataMissing, available, batches, load, root
 
 
 def take(iterator, n):
@@ -64,56 +63,6 @@ def test_a_known_set_keeps_its_label_order_its_channels_and_its_size(places):
     assert stripes.argmax(1).tolist() == held.labels.tolist() == list(range(10))
 
 
-@pytest.mark.parametrize("name", DATASETS)
-def test_a_row_of_datasets_has_one_mean_and_deviation_a_channel_inside_0_1(name):
-    row = DATASETS[name]
-    assert len(row.mean) == len(row.std) == row.shape[0] and all(0 < v < 1 for v in row.mean + row.std)
-
-
-# cache -------------------------------------------------------------------------------------------------------------------
-
-
-def test_a_second_load_reads_the_cache_and_not_the_images(places, monkeypatch):
-    once = load("stripes", "train")
-    monkeypatch.setattr(images, "_decode", lambda *_: pytest.fail("decoded again"))
-    again = load("stripes", "train")
-    assert torch.equal(once.pixels, again.pixels) and torch.equal(once.labels, again.labels) and once.classes == again.classes
-
-
-def test_a_changed_number_of_files_makes_the_cache_stale(places):
-    load("stripes", "train")
-    (places / "data" / "stripes" / "train" / "left" / "000.png").unlink()
-    held = load("stripes", "train")
-    assert len(held) == 59 and (held.labels == 0).sum() == 19
-
-
-def test_a_moved_folder_does_not_trust_the_old_cache(places):
-    load("stripes", "train")
-    (places / "data" / "stripes").rename(places / "data" / "bars")
-    write_images(places / "data" / "bars" / "train", 20, seed=9)
-    assert not torch.equal(load("bars", "train").pixels, load_file(places / "data/bars/.train.safetensors")["pixels"] + 1)
-    assert load("bars", "train").pixels[0, 0, 0, 0] == first_pixel(places / "data/bars/train/left/000.png")
-
-
-def first_pixel(path):
-    with Image.open(path) as image:
-        return image.getpixel((0, 0))[0]
-
-
-def test_where_the_folder_is_read_only_the_cache_goes_to_the_users_folder(places, monkeypatch):
-    real = images.save_file
-
-    def refuse(tensors, path, **kw):
-        if "cache" not in str(path):
-            raise PermissionError(path)
-        real(tensors, path, **kw)
-
-    monkeypatch.setattr(images, "save_file", refuse)
-    load("stripes", "train")
-    assert (places / "cache" / "decoded" / "stripes-train.safetensors").is_file()
-    assert not (places / "data" / "stripes" / ".train.safetensors").exists()
-
-
 # what is missing ---------------------------------------------------------------------------------------------------------
 
 
@@ -123,7 +72,9 @@ def test_an_unknown_set_says_what_is_known_and_where_a_folder_would_go(places):
 
 
 def test_a_known_set_that_is_not_here_says_what_to_do_and_is_not_downloaded(places):
-    with pytest.raises(DataMissing, match=r"MNIST \(test\) is not on this machine: allow the download, or set CEMVIZ_DATA"):
+    with pytest.raises(
+        DataMissing, match=r"MNIST \(test\) is not on this machine: set CEMVIZ_DATA or --data .*train a recipe .*11 MB"
+    ):
         load("mnist", "test")
 
 
@@ -134,12 +85,125 @@ def test_a_folder_without_images_says_what_was_expected(places):
 
 
 def test_available_is_true_where_load_succeeds_without_a_download(places):
-    assert available("stripes", "test") and not available("stripes", "validation") and not available("mnist")
+    splits = {"train": True, "test": True, "validation": True, "train-rest": True, "held-out": False, "other": False}
+    assert {split: available("stripes", split) for split in splits} == splits and not available("mnist")
+    for split in (split for split, there in splits.items() if there):
+        assert len(load("stripes", split))
 
 
 def test_the_argument_beats_the_environment_for_the_root(places, tmp_path):
     write_images(tmp_path / "other" / "stripes" / "test", 2, seed=5)
     assert len(load("stripes", "test", data=tmp_path / "other")) == 6 and len(load("stripes", "test")) == 30
+
+
+@pytest.mark.parametrize("split", ["validation", "held-out", "tset", "TEST"])
+def test_a_split_that_torchvision_lacks_is_no_other_one(places, split, monkeypatch):
+    stored = pytest.importorskip("torchvision").datasets
+    monkeypatch.setattr(
+        stored, "CIFAR10", lambda *a, train, **k: pytest.fail("a split was taken for another") if not train else _cifar()
+    )
+    if split == "validation":
+        held = load("cifar10", split)
+        assert len(held) == 20 and held.pixels.flatten(1).float().mean(1).tolist() == [18, 19] * 10
+        return
+    with pytest.raises(DataMissing, match=f"CIFAR-10 has no {split} split"):
+        load("cifar10", split)
+
+
+def _cifar():
+    """CIFAR-10 as torchvision has it: 20 images a class, class by class, image i of a class all i."""
+    from types import SimpleNamespace
+
+    import numpy as np
+
+    data = np.tile(np.arange(20, dtype=np.uint8), 10)[:, None, None, None] * np.ones((1, 32, 32, 3), np.uint8)
+    return SimpleNamespace(data=data, targets=[k // 20 for k in range(200)], classes=DATASETS["cifar10"].classes)
+
+
+def test_labels_of_an_original_follow_the_names_that_are_asked(places, monkeypatch):
+    stored = pytest.importorskip("torchvision").datasets
+    monkeypatch.setattr(stored, "CIFAR10", lambda *a, **k: _cifar())
+    turned = ("truck", "ship", "horse", "frog", "dog", "deer", "cat", "bird", "car", "plane")
+    assert load("cifar10", "test", classes=turned).labels.tolist() == [9 - k // 20 for k in range(200)]
+    with pytest.raises(BadData, match=r"CIFAR-10 has 'automobile', .* and 'truck', which are no classes|'truck'"):
+        load("cifar10", "test", classes=("plane", "bird"))
+
+
+# where the data is -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["absent", "file", "blank", "long", "stranger"])
+def test_an_environment_that_names_no_folder_is_refused_as_the_argument_is(places, monkeypatch, kind):
+    (places / "file").write_text("")
+    wrong = {"absent": "/no/such", "file": str(places / "file"), "blank": " ", "long": "a" * 5000, "stranger": "~nobody-here/x"}
+    monkeypatch.setattr(originals, "read", lambda *a: pytest.fail("a download was tried"))
+    monkeypatch.setenv("CEMVIZ_DATA", wrong[kind])
+    for ask in (root, lambda: available("mnist"), lambda: load("mnist", "test", download=True)):
+        with pytest.raises(
+            DataMissing, match=r"^CEMVIZ_DATA is '.*', which is no folder; give one that holds NAME/SPLIT/CLASS"
+        ):
+            ask()
+    with pytest.raises(DataMissing, match=r"^data is "):
+        load("stripes", data=wrong[kind])
+    assert root(places / "data") == places / "data"  # the argument is looked at first
+
+
+def test_an_empty_environment_or_argument_is_none(places, monkeypatch):
+    monkeypatch.setenv("CEMVIZ_DATA", "")
+    assert root() is None and root("") is None
+    (images.CACHE / "data").mkdir(parents=True)
+    assert root() == images.CACHE / "data"
+
+
+@pytest.mark.parametrize("name", ["../data/stripes", "/etc", "", ".", "..", "a/b", "a\\b", "a\0b"])
+def test_the_name_of_a_set_or_split_stays_below_the_root(places, name):
+    for asked in ((name, "train"), ("stripes", name)):
+        assert not available(*asked)
+        with pytest.raises(DataMissing, match="names of folders"):
+            load(*asked)
+
+
+# parts of a split --------------------------------------------------------------------------------------------------------
+
+
+def test_validation_is_the_last_tenth_of_every_class_and_the_rest_is_the_rest(places):
+    write_images(places / "data" / "uneven" / "train", 30, seed=3)
+    write_images(places / "data" / "uneven" / "train", 50, seed=4, classes=("left",))
+    whole, last, rest = (load("uneven", split) for split in ("train", "validation", "train-rest"))
+    assert last.labels.bincount().tolist() == [5, 3, 3] and rest.labels.bincount().tolist() == [45, 27, 27]
+    assert (last.split, rest.split) == ("validation", "train-rest") and len(whole) == 110
+    for label in range(3):
+        of_class = [part.pixels[part.labels == label] for part in (rest, last)]
+        assert torch.equal(torch.cat(of_class), whole.pixels[whole.labels == label])
+    assert torch.equal(load("uneven", "validation").pixels, last.pixels)
+
+
+def test_a_folder_named_validation_is_the_validation_split_and_training_keeps_all(places):
+    write_images(places / "data" / "stripes" / "validation", 2, seed=8)
+    assert len(load("stripes", "validation")) == 6 and len(load("stripes", "train-rest")) == 60
+    assert load("stripes", "train-rest").split == "train-rest"
+
+
+def test_a_set_too_small_to_divide_says_so(places):
+    write_images(places / "data" / "few" / "train", 3, seed=8)
+    with pytest.raises(DataMissing, match="few has too few images for a validation split; give at least 10"):
+        load("few", "validation")
+
+
+def test_half_of_fashionmnist_s_test_split_is_held_out(places):
+    write_images(places / "data" / "fashionmnist" / "test", 6, 0, DATASETS["fashionmnist"].classes, side=30)
+    whole, unseen, rest = (load("fashionmnist", split) for split in ("test", "held-out", "test-rest"))
+    assert len(whole) == 60 and torch.equal(unseen.pixels, whole.pixels[30:]) and torch.equal(rest.pixels, whole.pixels[:30])
+    assert available("fashionmnist", "held-out") and not available("fashionmnist", "train")
+
+
+def test_no_training_split_of_tinyimagenet32_holds_what_is_held_out(places):
+    write_images(places / "data" / "tinyimagenet32" / "train", 125, 0, ("n1", "n2"), side=4)
+    splits = ("train", "held-out", "validation", "train-rest")
+    held = {split: {x.numpy().tobytes() for x in load("tinyimagenet32", split).pixels} for split in splits}
+    assert len(held["train"]) == 220 and len(held["held-out"]) == 30  # the last 3,000 of 25,000
+    assert not held["held-out"] & (held["train"] | held["validation"] | held["train-rest"])
+    assert held["train"] == held["validation"] | held["train-rest"] and not held["validation"] & held["train-rest"]
 
 
 @pytest.mark.data

@@ -18,6 +18,7 @@ from cemviz.backend.presets import LANDSCAPE, SAMPLE, lacking, models, playable
 from cemviz.backend.requests import NORMS, RobustnessRequest
 from cemviz.backend.robustness import COLUMNS, Rates
 from cemviz.backend.studio import Studio
+from cemviz.data.datasets import DATASETS
 from cemviz.ui import tab_landscape, tab_robustness, words_robustness
 from cemviz.ui.controls import Session
 from cemviz.ui.plots_robustness import curves, styles
@@ -245,4 +246,4 @@ def test_menus_leave_out_stories_whose_models_are_not_stored(places, module, nam
 def test_jeat_fig_2_is_four_ways_to_train_one_net():
     preset = LANDSCAPE["jeat-fig-2"]
     assert preset.request.models == ("mnist-standard-linf", "mnist-at-linf", "mnist-prejeat", "mnist-jeat")
-    assert preset.request.radius == assets.RADIUS["mnist"] and preset.request.side == assets.SIDE  # precomputed: no images
+    assert preset.request.radius == DATASETS["mnist"].radius and preset.request.side == assets.SIDE  # precomputed: no images

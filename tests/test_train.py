@@ -30,7 +30,7 @@ from cemviz.backend.provenance import TrainRequest, card_of, command
 from cemviz.backend.store import Unwritable
 from cemviz.backend.train import train, with_metric
 from cemviz.data import images
-from cemviz.data.images import CIFAR10, DATASETS, DataMissing
+from cemviz.data.datasets import CIFAR10, DATASETS, DataMissing, dataset
 from cemviz.dynamics import Diverged
 from cemviz.metrics.robustness import accuracy
 from cemviz.nets import build
@@ -234,7 +234,7 @@ def test_images_limits_the_set_to_its_first(places):
 
 def test_a_folder_of_its_own_gets_its_own_normalisation_and_a_known_set_the_published_one(places):
     held = images.load("stripes", "train")
-    x, args = held.floats(), statistics(None, held)
+    x, args = held.floats(), statistics(dataset("stripes"), held)
     assert args["mean"] == pytest.approx([x[:, c].mean().item() for c in range(3)]) and args["outputs"] == 3
     assert args["std"] == pytest.approx([x[:, c].std().item() for c in range(3)])
     known = statistics(DATASETS["cifar10"], held)

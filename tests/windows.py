@@ -11,6 +11,7 @@ from cemviz.backend.device import choose
 from cemviz.backend.landscape import Panel, landscape
 from cemviz.backend.requests import LandscapeRequest
 from cemviz.backend.studio import Studio
+from cemviz.data.datasets import DATASETS, dataset
 from cemviz.nets import build
 
 SMALL = {"radius": 2.0, "side": 7}
@@ -25,7 +26,7 @@ def save(name: str, seed: int, **kwargs) -> None:
 def equipped(patch: pytest.MonkeyPatch) -> Studio:
     """Two classifiers and their assets: small windows, two samples a class; `told` is what making them told."""
     patch.setattr(assets, "SIDE", SMALL["side"])
-    patch.setitem(assets.RADIUS, "stripes", SMALL["radius"])
+    patch.setitem(DATASETS, "stripes", replace(dataset("stripes"), radius=SMALL["radius"]))
     patch.setattr(assets, "PER_CLASS", 2)
     save("stripes-standard", 1)
     save("stripes-at", 2)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..data import images
-from ..data.images import DATASETS, DataMissing
+from ..data.datasets import DataMissing, dataset
 from ..training.recipe import Recipe
 from ..training.recipes import RECIPES, recipe
 from . import states, store
@@ -13,9 +13,6 @@ from .runs import RunRequest, unfinished
 from .studio import Studio
 
 MAX_STEPS = 100_000
-
-SIZES = {"mnist": 11, "fashionmnist": 30, "cifar10": 163, "cifar100": 161, "svhn": 237}
-"""Megabytes of a download."""
 
 
 def proposed(key: str) -> str:
@@ -38,13 +35,16 @@ def row(request: RunRequest) -> Recipe:
 
 
 def missing(studio: Studio, data: str) -> str:
-    """What to say where the training images of a set are not on this machine, or ""."""
-    if images.available(data, "train", data=studio.data):
+    """What to say where the images of a set are not on this machine, or ""; a known set may lack those of the test split."""
+    row = dataset(data)
+    needed = ("train",) if row.torchvision else ("train", "test")
+    absent = [split for split in needed if not images.available(data, split, data=studio.data)]
+    if not absent:
         return ""
-    title = DATASETS[data].title
+    tick = f"Tick “download {row.title} ({row.megabytes} MB)”, or set" if row.torchvision else "Set"
     return (
-        f"{title} is not on this machine. Tick “download {title} ({SIZES[data]} MB)”, or set CEMVIZ_DATA to a folder that "
-        f"holds {data}/train/CLASS/*.png, and start the page again."
+        f"{row.title} is not on this machine. {tick} CEMVIZ_DATA to a folder that holds "
+        f"{' and '.join(f'{data}/{split}/CLASS/*.png' for split in absent)}, and start the page again."
     )
 
 
@@ -79,7 +79,7 @@ def checked(studio: Studio, request: RunRequest) -> TrainRequest:
         raise DataMissing(told)
     return TrainRequest(
         request.recipe, request.scale, name, int(request.seed), _changes(request) or None, studio.data,
-        resume=request.mode == "resume", retry=request.mode == "retry",
+        resume=request.mode == "resume", retry=request.mode == "retry", download=request.download,
     )  # fmt: skip
 
 

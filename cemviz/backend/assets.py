@@ -24,6 +24,7 @@ from torch import Tensor
 
 from .. import starts
 from ..data import images
+from ..data.datasets import dataset
 from ..data.images import DataMissing, Images
 from ..metrics import landscape
 from . import kinds, robustness, store
@@ -38,12 +39,6 @@ from .use_case import Step
 
 DIRECTIONS = ("random", "adversarial")
 """Both pairs of directions, see `metrics.landscape.directions`."""
-
-RANK = {"mnist": 32, "cifar10": 24}
-"""Directions kept of a class Gaussian: what fits the budget."""
-
-RADIUS = {"mnist": 6.0, "cifar10": 3.0}
-"""Half-width of a precomputed window, L2 in pixel units: about three times the radius that the nets were trained against."""
 
 SIDE, SEED, PER_CLASS, MOST = 41, 0, 4, 10
 
@@ -143,8 +138,8 @@ def fingerprint(pixels: Tensor) -> str:
 
 
 def one_a_class(test: Images) -> list[int]:
-    """Places of the first image of each of the first ten classes: the same images in every order that keeps a class's own."""
-    return [int((test.labels == label).nonzero()[0]) for label in range(min(MOST, len(test.classes)))]
+    """Places of the first image of each of the first ten classes there are: the same wherever a class keeps its order."""
+    return [int((test.labels == label).nonzero()[0]) for label in test.labels.unique()[:MOST]]
 
 
 def make(
@@ -177,22 +172,27 @@ def make(
                 yield {"asset": name} | item | ({"bytes": Path(item["path"]).stat().st_size} if "path" in item else {})
 
 
+def _classes(data: str) -> tuple[str, ...] | None:
+    """Class names of the stored models of a set; None where there are none yet."""
+    return next((card.classes for card in store.cards().values() if card.data == data), None)
+
+
 def _make_seeds(studio: Studio, data: str, root: str | None) -> Iterator[Step | dict[str, Any]]:
     yield Step(0, 1)
-    train = images.load(data, "train", data=root, device=studio.device.torch)
-    fitted = starts.fit(train.floats(), train.labels, len(train.classes), RANK.get(data, 24))
+    train = images.load(data, "train", classes=_classes(data), data=root, device=studio.device.torch)
+    fitted = starts.fit(train.floats(), train.labels, len(train.classes), dataset(data).rank)
     yield {"path": str(store.save_gaussians(data, fitted))}
 
 
 def _make_grids(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
-    test = studio.test_images(data)
+    test = studio.test_images(data, _classes(data))
     if test is None:
         raise DataMissing(f"the test images of {data} are not on this machine, and grids are measured around them")
     measured = kinds.compared(data)
     if not measured:
         yield {"skipped": f"there is no classifier of {data} yet"}
         return
-    places, radius = one_a_class(test), RADIUS.get(data, 3.0)
+    places, radius = one_a_class(test), dataset(data).radius
     tensors: dict[str, Tensor] = {}
     for m, card in enumerate(measured):
         net, _ = studio.model(card.name)
@@ -221,8 +221,8 @@ def _make_grids(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     yield {"path": str(artefacts.write("grids", data, Artefact(about, tensors)))}
 
 
-def _make_gallery(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
-    name = f"{data}-at"
+def _make_gallery(studio: Studio, data: str) -> Iterator[dict[str, Any]]:
+    name = dataset(data).gallery
     if name not in studio.cards():
         yield {"skipped": f"there is no model {name} yet; train it with: python -m cemviz train {name} --scale shipped"}
         return

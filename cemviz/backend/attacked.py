@@ -135,7 +135,7 @@ def _seen(net: nn.Module, card: Card, x: Tensor, y: Tensor) -> list[Seen]:
 def _images(studio: Studio, request: AttackedRequest, card: Card) -> tuple[Tensor, Tensor, str]:
     """Pixels, labels and origin of the images: of the asked class from `first` on, or the classes in turn."""
     if request.source == "test":
-        test = studio.test_images(card.data)
+        test = studio.test_images(card.data, card.classes)
         if test is None:
             raise BadInput(
                 "source",
@@ -156,5 +156,7 @@ def _images(studio: Studio, request: AttackedRequest, card: Card) -> tuple[Tenso
     places = [of[label][n] for label, n in turns if n < len(of[label])]
     if not places:
         most = max(len(found) for found in of.values())
+        if not most:
+            raise BadInput("label", f"there are no {origin} of {', '.join(card.classes[label] for label in asked)}")
         raise BadInput("first", f"first is {request.first}; give a whole number from 0 to {most - 1}")
     return pixels[places], labels[places], origin

@@ -75,8 +75,10 @@ def evaluate(studio: Studio, request: EvaluateRequest) -> Iterator[Step | dict[s
     metric = METRICS[request.metric]
     if not metric.drawn:
         kinds.classifier(card, request.metric)
-    known = card.data in images.DATASETS
-    test = images.load(card.data, "test", data=studio.data, device=studio.device.torch, download=known)
+    test = images.load(card.data, "test", classes=card.classes, data=studio.data, device=studio.device.torch)
+    if tuple(test.pixels.shape[1:]) != card.shape:
+        sizes = [" x ".join(map(str, shape)) for shape in (test.pixels.shape[1:], card.shape)]
+        raise BadInput("data", f"images of {card.data} are {sizes[0]} here, and {card.name!r} takes {sizes[1]}: resize them")
     result = {
         "model": card.name,
         "metric": request.metric,
@@ -85,7 +87,7 @@ def evaluate(studio: Studio, request: EvaluateRequest) -> Iterator[Step | dict[s
         "split": "test",
         "seed": request.seed,
         "extractor": None,
-        "warnings": [],
+        "warnings": list(test.warnings),
         "data": card.data,
     }
     for item in metric.measure(request, Subject(net, card, test, studio)):
@@ -94,7 +96,7 @@ def evaluate(studio: Studio, request: EvaluateRequest) -> Iterator[Step | dict[s
 
 def _accuracy(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
     held = on.test.first(request.count or COUNT)
-    yield _share(accuracy(on.net, held.floats(), held.labels), len(held))
+    yield {"warnings": held.cautions()} | _share(accuracy(on.net, held.floats(), held.labels), len(held))
 
 
 def _robust(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
@@ -104,7 +106,7 @@ def _robust(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, 
     if request.steps == 0:
         raise BadInput("steps", "K (steps) is 0; give a whole number from 1 to 10000")
     dyn = threat(request.attack, norm, number("radius", radius, 0, 100, symbol="ε"), request.steps)
-    warnings = preflight(on.net, x[:100], y[:100])
+    warnings = [*held.cautions(), *preflight(on.net, x[:100], y[:100])]
     correct = torch.zeros(0, dtype=torch.bool, device=x.device)
     for part in correct_under(request.attack, on.net, x, y, dyn, generator=on.studio.device.generator(request.seed)):
         correct = torch.cat([correct, part])

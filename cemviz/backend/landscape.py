@@ -124,7 +124,7 @@ def precomputed(studio: Studio, request: LandscapeRequest) -> dict[str, Panel]:
     Raises: as `viewed` and `subject`.
     """
     cards = viewed(studio, request)
-    it = subject(studio, cards[0].data, request.image, pixels=False)
+    it = subject(studio, cards[0].data, request.image, cards[0].classes, pixels=False)
     held = None if it.window is None else assets.grids(cards[0].data)
     if held is None or (request.radius, request.side, request.seed) != (held.radius, held.side, held.seed):
         return {}
@@ -144,7 +144,7 @@ def landscape(studio: Studio, request: LandscapeRequest) -> Iterator[Step | Pane
     cards = viewed(studio, request)
     ready = precomputed(studio, request)
     # where all is ready no image is looked for: opening the page must not read a data set
-    it = subject(studio, cards[0].data, request.image, pixels=len(ready) < len(cards))
+    it = subject(studio, cards[0].data, request.image, cards[0].classes, pixels=len(ready) < len(cards))
     if it.x is None and not ready:
         raise BadInput("image", _cannot(cards[0], it))
     for card in cards:
@@ -175,7 +175,7 @@ def point(studio: Studio, request: LandscapeRequest, a: float, b: float, model: 
     """
     cards = viewed(studio, request)
     of = choice("model", model or request.models[0], request.models)
-    it = subject(studio, cards[0].data, request.image)
+    it = subject(studio, cards[0].data, request.image, cards[0].classes)
     a, b = (float(number(name, v, -request.radius, request.radius)) for name, v in (("a", a), ("b", b)))
     if it.x is None:
         panels = precomputed(studio, request)

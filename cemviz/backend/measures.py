@@ -122,7 +122,7 @@ def window(what: str, *, count: int = 100, radius: float = 6.0, side: int = 21) 
 
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
         net, card = store.load(model, device.torch)
-        held = images.load(card.data, "test", data=data, device=device.torch).first(count)
+        held = images.load(card.data, "test", classes=card.classes, data=data, device=device.torch).first(count)
         found = []
         for i in range(len(held)):
             y = held.labels[i]

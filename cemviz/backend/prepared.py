@@ -1,5 +1,6 @@
 """What a run trains with: images, the net, the objective and the probe that looks at both."""
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +9,7 @@ from torch import nn
 
 from ..attacks import threat
 from ..data import images
-from ..data.images import DATASETS, Dataset
+from ..data.datasets import Dataset, dataset
 from ..nets import build
 from ..nets.encoder import Encoder, probed, trunk_of
 from ..training import loop
@@ -34,6 +35,7 @@ class Prepared:
         row: of the recipe; of a linear probe, with its encoder's trunk for the net.
         net, net_args: in train mode, and what made it.
         images: of the training split.
+        unseen: a few images that training does not see.
         encoder: hash of the weights of the encoder that a linear probe reads, or "".
     """
 
@@ -41,6 +43,7 @@ class Prepared:
     net: nn.Module
     net_args: dict[str, Any]
     images: images.Images
+    unseen: images.Images
     encoder: str = ""
 
     def objective(self, draws: torch.Generator, dtype: torch.dtype | None) -> loop.Objective:
@@ -50,8 +53,7 @@ class Prepared:
 
     def batches(self, seed: int, start: int, views: torch.Generator) -> Any:
         """Endless batches from this update on, of the whole team."""
-        known = DATASETS.get(self.row.data)
-        view = known.views if known else images.views.none
+        view = dataset(self.row.data).views
         return images.batches(self.images, self.row.batch, seed=seed, start=start, view=view, generator=views)
 
 
@@ -62,11 +64,18 @@ def prepare(asked: Plan, team: Team) -> Prepared:
         DataMissing: the training images are not here.
         BadInput: an encoder that is none, or a loss that several processes cannot share.
     """
-    row, known = asked.row, DATASETS.get(asked.row.data)
+    row, known = asked.row, dataset(asked.row.data)
     with team.in_turn():
-        held = images.load(row.data, "train", data=asked.request.data, device=team.device.torch, download=known is not None)
+        where: dict[str, Any] = {
+            "data": asked.request.data, "device": team.device.torch, "download": asked.request.download,
+        }  # fmt: skip
+        held = images.load(row.data, "train", **where)
+        test = _unseen(held, where)
     if row.images is not None:
         held = held.first(row.images)
+    if team.leads:
+        for caution in held.cautions():
+            warnings.warn(caution, stacklevel=2)
     trained, sha256 = None, ""
     if row.encoder is not None:
         trained, row, sha256 = _encoder(row, team.device)
@@ -79,12 +88,23 @@ def prepare(asked: Plan, team: Team) -> Prepared:
     net = team.device.place(build(row.net, seed=asked.request.seed, **net_args)).train()
     if trained is not None:
         probed(trained, net)
-    return Prepared(row, net, net_args, held, sha256)
+    return Prepared(row, net, net_args, held, test.first(HELD), sha256)
 
 
-def statistics(known: Dataset | None, held: images.Images) -> dict[str, Any]:
+def _unseen(held: images.Images, where: dict[str, Any]) -> images.Images:
+    """The test images; where they are missing it is said before the work, not after it."""
+    if dataset(held.name).torchvision and not images.available(held.name, "test", data=where["data"]):
+        warnings.warn(
+            f"{held.name} has no test split on this machine: probes look at training images, and nothing is measured",
+            stacklevel=3,
+        )
+        return held
+    return images.load(held.name, "test", classes=held.classes, **where)
+
+
+def statistics(known: Dataset, held: images.Images) -> dict[str, Any]:
     """Arguments of a net that come from its data: channel means, deviations, number of classes."""
-    if known is not None:
+    if known.mean:
         mean, std = known.mean, known.std
     else:
         x = held.floats()
@@ -118,11 +138,8 @@ def _whole(team: Team) -> None:
         )
 
 
-def probe(work: Prepared, goal: loop.Objective, data: str | None, generator: torch.Generator) -> Probe | PairProbe:
+def probe(work: Prepared, goal: loop.Objective, generator: torch.Generator) -> Probe | PairProbe:
     """The probe of a run: its own attack, or one of ten steps where training has none, on images that training does not see."""
-    row, held = work.row, work.images
+    row = work.row
     dyn = row.threat() if row.attack_steps else threat("pgd", row.norm, row.radius, 10)
-    known = row.data in DATASETS
-    split = "test" if images.available(row.data, "test", data=data) else "train"
-    seen = images.load(row.data, split, data=data, device=generator.device, download=known).first(HELD)
-    return kinds.KINDS[row.kind].watch(row, dyn, goal, held, seen, generator)
+    return kinds.KINDS[row.kind].watch(row, dyn, goal, work.images, work.unseen, generator)

@@ -26,6 +26,7 @@ class TrainRequest:
         resume: go on from the saved state, if there is one.
         retry: go on from the last good state of a run that diverged, with half the learning rate and the next seed's draws.
         precision: key of PRECISIONS, of the passes through the net.
+        download: fetch the images of a known set where they are not here.
     """
 
     recipe: str
@@ -37,6 +38,7 @@ class TrainRequest:
     resume: bool = False
     retry: bool = False
     precision: str = "fp32"
+    download: bool = True
 
 
 WORDS = ("title", "source", "role")

@@ -22,7 +22,7 @@ def reading(studio: Studio, model: str, centre: Subject, anchor: str = SELF) -> 
     view = kinds.of(card).view
     images = [(centre.name, centre.x)]
     if view.paired:
-        other = centre if anchor == SELF else subject(studio, card.data, anchor)
+        other = centre if anchor == SELF else subject(studio, card.data, anchor, card.classes)
         if other.x is None:
             raise BadInput("anchor", f"{other.lacking} Choose the image itself for an anchor, or an image of the gallery.")
         images = [(f"the anchor, {words(other.name)}", other.x)]

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from ..attacks import ATTACKS
+from ..data.datasets import DATASETS
 from ..samplers import SAMPLERS
 from ..starts import STARTS
 from .checks import MAX_CHAINS, MAX_SEED, MAX_STEPS, BadInput
@@ -92,7 +93,7 @@ class LandscapeRequest:
     image: Annotated[str, Field("image", "grid:I, test:I or gallery:I")] = "grid:7"
     energy: Annotated[str, Choice("energy", "joint or marginal", table=lambda: ("joint", "marginal"))] = "joint"
     directions: Annotated[str, Choice("directions", "of the plane", table=lambda: ("random", "adversarial"))] = "random"
-    radius: Annotated[float, Number("radius of the window", "L2, pixel units", low=0.01, high=50)] = 6.0
+    radius: Annotated[float, Number("radius of the window", "L2, pixel units", low=0.01, high=50)] = DATASETS["mnist"].radius
     side: Annotated[int, Number("side", "points along an edge, an odd number", low=3, high=101, whole=True)] = 41
     seed: Seed = 0
     anchor: Annotated[str, Field("anchor x′", "of encoders: what x is paired with")] = SELF

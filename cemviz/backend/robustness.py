@@ -118,18 +118,20 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
         BrokenCheckpoint, Diverged.
     """
     cards = measured(studio, request)
-    test = studio.test_images(cards[0].data)
+    test = studio.test_images(cards[0].data, cards[0].classes)
     if test is None:
         raise BadInput("models", absent(cards[0].data))
     held = test.first(request.count)
-    x, y = held.floats(), held.labels
+    x = held.floats()
     attacks = [name for name in COLUMNS if name != "none" and name in request.attacks]
     multiples = RADII if request.curve else ()
     done, of = 0, len(cards) * (len(attacks) * math.ceil(len(held) / SIZE) + len(multiples))
     for card in cards:
         net, _ = studio.model(card.name)
+        y = studio.test_images(card.data, card.classes).first(request.count).labels  # by this card's own order of the classes
         norm, radius = threat_model(card.name, (card.norm, card.radius), request.norm, request.radius)
-        faults = preflight(net, x[:100], y[:100])
+        y = studio.test_images(card.data, card.classes).first(request.count).labels  # by this card's own order of the classes
+        faults = [*held.cautions(), *preflight(net, x[:100], y[:100])]
         clean = outcomes(logits(net, x), y)
         faults += lost(clean)
         rates = {"none": int((clean == RIGHT).sum()) / len(held)}
@@ -162,7 +164,7 @@ def absent(data: str) -> str:
     """What to say, and to do, where the test images are missing."""
     return (
         f"the test images of {data} are not on this machine, and accuracy is measured on them: put the set where CEMVIZ_DATA "
-        f"points, or run any `python -m cemviz evaluate` of its models, which downloads it; the shipped rates need no images"
+        f"points, or train one of its recipes, which downloads it if it can be had; the shipped rates need no images"
     )
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from torch import nn
 
 from ..data import images
+from ..data.datasets import dataset
 from ..data.images import DataMissing, Images
 from ..starts import Source
 from . import store
@@ -25,16 +26,19 @@ class Studio:
         device: where nets and images live.
         jobs: the device's queue.
         data: root of local image folders, or None.
+    Raises:
+        DataMissing: `data`, or else CEMVIZ_DATA, names no folder.
     """
 
     def __init__(self, device: Device | None = None, data: str | None = None) -> None:
         self.device = device or choose()
         self.jobs = Jobs()
         self.data = data
+        images.root(data)  # refuses a mistyped folder before the work, not within it
         self._lock = threading.Lock()  # two visitors may ask for one model at once
         self._model = lru_cache(maxsize=16)(lambda name, sha256: store.load(name, self.device.torch))
         self._gaussians = lru_cache(maxsize=8)(lambda data: store.load_gaussians(data, self.device.torch))
-        self._images: dict[str, Images] = {}
+        self._images: list[Images] = []
 
     def cards(self) -> dict[str, Card]:
         """The stored models, by name; read anew, so that a model trained meanwhile appears."""
@@ -50,19 +54,29 @@ class Studio:
         with self._lock:
             return self._model(name, card.sha256)
 
-    def test_images(self, data: str) -> Images | None:
-        """The test split of a data set, or None where it is not on this machine; nothing is downloaded."""
+    def test_images(self, data: str, classes: tuple[str, ...] | None = None) -> Images | None:
+        """The test split of a data set, or None where it is not on this machine; nothing is downloaded.
+
+        Args:
+            classes: names in label order, a model's own; None takes the set's.
+        Raises:
+            BadData: see `images.load`.
+        """
+        wanted = classes or dataset(data).classes
         with self._lock:
-            if data not in self._images:
-                if not images.available(data, "test", data=self.data):
-                    return None
-                try:
-                    self._images[data] = images.load(data, "test", data=self.data, device=self.device.torch)
-                except DataMissing:
-                    return None
-            return self._images[data]
+            for test in self._images:
+                if test.name == data and wanted in (None, test.classes):
+                    return test
+            if not images.available(data, "test", data=self.data):
+                return None
+            try:
+                test = images.load(data, "test", classes=classes, data=self.data, device=self.device.torch)
+            except DataMissing:
+                return None
+            self._images.append(test)
+            return test
 
     def source(self, card: Card) -> Source:
         """What chains of this model may start from on this machine."""
-        held = self.test_images(card.data)
+        held = self.test_images(card.data, card.classes)
         return Source(card.shape, self._gaussians(card.data), None if held is None else held.pixels)

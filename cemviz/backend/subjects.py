@@ -37,11 +37,12 @@ class Subject:
     lacking: str = ""
 
 
-def subject(studio: Studio, data: str, image: str, *, pixels: bool = True) -> Subject:
+def subject(studio: Studio, data: str, image: str, classes: tuple[str, ...] | None = None, *, pixels: bool = True) -> Subject:
     """The image that a request names.
 
     Args:
         image: as in the table above.
+        classes: of the model that looks at it, in label order; None takes the set's.
         pixels: whether to look for those of a grid:I; without, it opens no data set.
     Raises:
         BadInput: not the name of an image, or none of this machine.
@@ -49,7 +50,7 @@ def subject(studio: Studio, data: str, image: str, *, pixels: bool = True) -> Su
     origin, _, text = str(image).partition(":")
     choice("image", origin, ("grid", "test", "gallery"))
     if origin == "test":
-        return _of_test(studio.test_images(data), data, text)
+        return _of_test(studio.test_images(data, classes), data, text)
     held = assets.grids(data) if origin == "grid" else assets.gallery(data)
     if held is None:
         what = "windows are precomputed" if origin == "grid" else "gallery ships"
@@ -59,7 +60,7 @@ def subject(studio: Studio, data: str, image: str, *, pixels: bool = True) -> Su
     if origin == "gallery":
         x = held.images[i].to(studio.device.torch).float() / 255
         return Subject(x, label, name, f"{words(name)}, drawn by {held.model} (not a real image)")
-    test = studio.test_images(data) if pixels else None
+    test = studio.test_images(data, classes) if pixels else None
     found = None if test is None else _same(test, label, held.pixels[i])
     lacking = (
         "" if found is not None else f"The test images of {data} are not on this machine: here are energies, and no pixels."

@@ -110,7 +110,7 @@ def _updates(asked: Plan, work: Prepared, start: Start, team: Team) -> Iterator[
     return loop.fit(
         work.net, goal, team.part(work.batches(seed, start.done, views)), row.steps, optimizer,
         schedule=SCHEDULES[row.schedule], average=row.average, clip=row.clip, generators=generators, resume=state,
-        probe=probe(work, goal, asked.request.data, generators["probe"]) if team.leads else None,
+        probe=probe(work, goal, generators["probe"]) if team.leads else None,
         probe_every=max(1, row.steps // curves.PROBES), reduce=team.mean,
     )  # fmt: skip
 
@@ -118,6 +118,7 @@ def _updates(asked: Plan, work: Prepared, start: Start, team: Team) -> Iterator[
 def _notes(work: Prepared, retries: int, team: Team) -> str:
     """What the card says beside its fields."""
     notes = [f"diverged and went on {retries} times, each with half the learning rate and draws of its own"] if retries else []
+    notes += work.images.cautions()
     if work.encoder:
         notes.append(f"reads {work.row.encoder} ({work.encoder[:12]})")
     if team.world > 1 and separate(work.net):

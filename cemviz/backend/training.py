@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from ..dynamics import Diverged
 from . import states
-from .asked import MAX_STEPS, SIZES, checked, missing, proposed, row
+from .asked import MAX_STEPS, checked, missing, proposed, row
 from .checks import MAX_SEED, BadInput
 from .jobs import Waiting
 from .runs import RunRequest, beside, remember, unfinished
@@ -25,7 +25,7 @@ from .stored.locks import Lock, Taken
 from .studio import Studio
 from .train import train
 
-__all__ = ["MAX_SEED", "MAX_STEPS", "SIZES", "checked", "missing", "proposed", "row", "run"]
+__all__ = ["MAX_SEED", "MAX_STEPS", "checked", "missing", "proposed", "row", "run"]
 
 RATE = 3.0
 """Updates a second, at most; one that carries a probe, and the last one, always come."""

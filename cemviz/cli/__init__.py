@@ -31,7 +31,7 @@ from ..backend.sampling import Chains, sample
 from ..backend.studio import Studio
 from ..backend.train import train, with_metric
 from ..backend.use_case import Step, follow
-from ..data.images import DATASETS, DataMissing
+from ..data.images import DATASETS, DataMissing, root
 from ..dynamics import Diverged
 from ..samplers import SAMPLERS
 from ..training.precision import PRECISIONS
@@ -61,6 +61,7 @@ def answer(result: dict[str, Any], as_json: bool) -> None:
 @app.command("list")
 def list_command(as_json: Json = False) -> None:
     """Everything there is a name for: models, samplers, attacks, recipes, data sets, presets, experiments, metrics."""
+    root()  # a mistyped CEMVIZ_DATA is refused by every command
 
     def titled(table: dict[str, Any]) -> list[dict[str, str]]:
         return [{"name": name, "title": row if isinstance(row, str) else row.title} for name, row in table.items()]
@@ -135,7 +136,11 @@ def train_command(
         return answer(result, as_json)
     for metric in ("accuracy", "robust"):
         say(f"measuring {metric} ...")
-        measured = last(evaluate(Studio(chosen, data), EvaluateRequest(done["model"], metric, seed=seed)))
+        try:
+            measured = last(evaluate(Studio(chosen, data), EvaluateRequest(done["model"], metric, seed=seed)))
+        except DataMissing as error:  # it was said before the training, which is done
+            say(f"not measured: {error}")
+            break
         with_metric(done["model"], metric, summary(measured))
         result[metric] = measured["value"]
     answer(result, as_json)
@@ -190,6 +195,7 @@ def sample_command(
 @asks(PlayRequest, "preset")
 def play_command(request: PlayRequest, *, as_json: Json = False) -> None:
     """Play a 2D game of the playground without a page."""
+    root()
     answer(last(play(None, request)), as_json)
 
 
@@ -235,6 +241,7 @@ def reproduce_command(
     as_json: Json = False,
 ) -> None:
     """Make a table of the papers: train what is missing, measure, and print the paper's number beside ours."""
+    root(data)
     table: dict[str, Any] = {}
     for table in reproduce(ReproduceRequest(target, seeds, scale, shipped, data, present, keep), choose(device)):
         if "doing" in table:
@@ -252,6 +259,7 @@ def bench_command(
     as_json: Json = False,
 ) -> None:
     """Measure what the library adds to bare passes of the same net, as ratios."""
+    root()
     result = bench([choice("name", name, BENCHES)] if name else list(BENCHES), choose(device))
     if as_json:
         print(json.dumps(result))

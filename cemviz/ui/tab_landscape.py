@@ -11,6 +11,7 @@ from ..backend.landscape import MOST_MODELS, point
 from ..backend.presets import LANDSCAPE, lacking, playable
 from ..backend.requests import SELF, LandscapeRequest
 from ..backend.studio import Studio
+from ..data.datasets import dataset
 from . import words_landscape as say
 from .controls import HEAVY, LIGHT, STOPPED, Changes, Session, Stories, Tab, guarded, guarded_stream
 from .drawing import draw, drawn, follow
@@ -73,7 +74,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
             directions = gr.Radio(_named(DIRECTIONS), value="random", label="directions", interactive=True, elem_id="land-dirs")
             levels = gr.Radio(_named(LEVELS), value="relative", label="levels", interactive=True, elem_id="land-levels")
             radius = gr.Slider(
-                0.5, 12, assets.RADIUS.get(data, 3.0), step=0.5, label="radius of the window", info="L2, pixel units",
+                0.5, 12, dataset(data).radius, step=0.5, label="radius of the window", info="L2, pixel units",
                 interactive=True, elem_id="land-radius",
             )  # fmt: skip
             seed = gr.Number(
@@ -201,7 +202,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
         return changes | {
             image: gr.Dropdown(choices=offered, value=offered[0][1]),
             anchor: gr.Dropdown(choices=say.anchors(now), value=SELF),
-            radius: assets.RADIUS.get(now, 3.0),
+            radius: dataset(now).radius,
         }
 
     def tell(key: str) -> Changes:

@@ -10,7 +10,7 @@ from ..backend import runs, training
 from ..backend.checks import BadInput
 from ..backend.runs import RunRequest
 from ..backend.studio import Studio
-from ..data.images import DATASETS
+from ..data.datasets import dataset
 from ..dynamics import Diverged
 from ..training.recipes import RECIPES
 from . import words_training as say
@@ -165,9 +165,9 @@ def build(session: gr.State, studio: Studio) -> Tab:
 
     def explain(key: str, size: str, number: float | None) -> Changes:
         row = training.row(RunRequest(key, size, steps=number))
-        data = DATASETS[row.data]
+        data = dataset(row.data)
         absent = bool(training.missing(studio, row.data))
-        box = gr.update(visible=absent, label=f"download {data.title} ({training.SIZES[row.data]} MB)")
+        box = gr.update(visible=absent and bool(data.torchvision), label=f"download {data.title} ({data.megabytes} MB)")
         return {told: say.recipe(row, size), download: box}
 
     def go(held: Session, request: RunRequest) -> Iterator[Changes]:
