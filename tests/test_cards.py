@@ -39,7 +39,7 @@ def rewritten(folder: Path, change) -> None:
 
 
 WRONG = [
-    ("kind", "wizard", "choose one of classifier, encoder"), ("kind", ["classifier"], r"kind is \['classifier'\]"),
+    ("kind", "Wizard 3", "give a word of small letters"), ("kind", ["classifier"], r"kind is \['classifier'\]"),
     ("role", "king", "choose one of model, judge, probe, evidence"), ("origin", 1, "choose one of recipe, foreign"),
     ("norm", "l3", "choose one of l2, linf"), ("net", "alexnet", "choose one of mlp, small-resnet"), ("net", None, "text"),
     ("data", None, "name of a data set"), ("data", ["mnist"], "name of a data set"), ("data", "", "name of a data set"),

@@ -43,6 +43,7 @@ def card(name: str, kind: str = "encoder", **changes) -> store.Card:
 @pytest.fixture
 def studio(tmp_path, monkeypatch):
     monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(tmp_path))
+    (tmp_path / "no-data").mkdir()
     monkeypatch.setenv("CEMVIZ_DATA", str(tmp_path / "no-data"))
     store.save(draw_weights(build("encoder", **ARGS), 1, 2.0), card("tiny"))
     store.save_gaussians("toyset", fit(torch.rand(90, *SHAPE, generator=seeded()), torch.arange(90) % 3, 3, rank=4))

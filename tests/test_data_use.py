@@ -12,13 +12,14 @@ from torch import nn
 
 from cemviz import cli
 from cemviz.backend import assets, store, training
-from cemviz.backend.attacked import AttackedRequest, attacked
+from cemviz.backend.attacked import attacked
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.evaluate import EvaluateRequest, evaluate
+from cemviz.backend.evaluate import evaluate
 from cemviz.backend.measures import window
 from cemviz.backend.provenance import TrainRequest
-from cemviz.backend.robustness import Rates, RobustnessRequest, robustness
+from cemviz.backend.requests import AttackedRequest, EvaluateRequest, RobustnessRequest
+from cemviz.backend.robustness import Rates, robustness
 from cemviz.backend.runs import RunRequest
 from cemviz.backend.studio import Studio
 from cemviz.backend.subjects import subject
@@ -67,7 +68,7 @@ def vars_of(one: store.Card) -> dict:
 
 
 def measured(model: str, metric: str = "accuracy", **how):
-    *_, last = evaluate(EvaluateRequest(model, metric, **how), choose("cpu"))
+    *_, last = evaluate(Studio(choose("cpu")), EvaluateRequest(model, metric, **how))
     return last
 
 

@@ -194,7 +194,7 @@ def test_a_number_is_kept_under_its_seed(toy):
 def test_the_seed_goes_into_draws_and_attacks_and_the_error_into_the_number(monkeypatch, metric, last, error, seed):
     asked = []
 
-    def evaluated(request, device):
+    def evaluated(studio, request):
         asked.append(request)
         yield {"value": 0.5, "count": 9, "split": "test", "extractor": None, "seed": request.seed, "warnings": ["w"]} | last
 
@@ -206,8 +206,8 @@ def test_the_seed_goes_into_draws_and_attacks_and_the_error_into_the_number(monk
 
 def test_the_error_of_a_score_at_equal_norm_is_its_own(monkeypatch):
     last = {"value": 8.0, "spread": 1.0, "equal_norm": 0.25, "equal_norm_spread": 0.01, "warnings": []}
-    monkeypatch.setattr(measures, "evaluate", lambda request, device: iter([last]))
-    found = measures.evaluated("jfs", equal_norm=True).run("m", None, None, 0)
+    monkeypatch.setattr(measures, "evaluate", lambda studio, request: iter([last]))
+    found = measures.evaluated("jfs", equal_norm=True).run("m", choose("cpu"), None, 0)
     assert (found["value"], found["error"]) == (0.25, 0.01)
 
 

@@ -32,6 +32,7 @@ ARGS = {"mean": [0.5], "std": [0.5], "outputs": 3, "width": 4, "depth": 1, "norm
 @pytest.fixture
 def studio(tmp_path, monkeypatch):
     monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(tmp_path))
+    (tmp_path / "no-data").mkdir()
     monkeypatch.setenv("CEMVIZ_DATA", str(tmp_path / "no-data"))
     card = store.Card(
         name="tiny", title="Tiny", kind="classifier", net="small-resnet", net_args=ARGS, data="toyset", shape=SHAPE,

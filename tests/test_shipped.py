@@ -49,13 +49,14 @@ def test_a_card_belongs_to_its_weights_and_names_a_row_that_gives_them(name):
     row = recipe(card.recipe, card.scale)
     assert (row.net, row.steps, row.objective) == (card.net, card.steps, card.recipe_args["objective"])
     assert {k: card.net_args[k] for k in row.net_args} == row.net_args
-    assert card.command == f"python -m cemviz train {name} --scale {card.scale} --seed {card.seed}"
+    lower = " --precision bf16" if card.recipe_args.get("precision") == "bf16" else ""
+    assert card.command == f"python -m cemviz train {name} --scale {card.scale} --seed {card.seed}{lower}"
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_a_classifier_s_card_tells_its_accuracy_clean_and_under_attack(name):
     card = store.read_card(name)
-    assert card.metrics["accuracy"]["count"] == card.metrics["robust"]["count"] == 1000
+    assert card.metrics["accuracy"]["count"] in (1000, 10_000) and card.metrics["robust"]["count"] in (200, 1000)
     assert card.metrics["robust"]["attack"] == "apgd" and card.metrics["robust"]["radius"] == card.radius
     assert not card.metrics["robust"].get("warnings")  # the attack had gradients to follow
 
@@ -82,7 +83,9 @@ def test_a_card_s_accuracy_is_measured_again(name):
     if not images.available(card.data):
         pytest.skip(f"{card.data} is not on this machine (CEMVIZ_DATA)")
     *_, result = evaluate(Studio(choose("cpu")), EvaluateRequest(name))
-    assert result["value"] == pytest.approx(card.metrics["accuracy"]["value"], abs=0.002)
+    known = card.metrics["accuracy"]
+    part = 0.002 if known["count"] == result["count"] else 4 * result["spread"]  # of more images than are looked at here
+    assert result["value"] == pytest.approx(known["value"], abs=part)
 
 
 @pytest.mark.parametrize("data", ["mnist", "cifar10"])

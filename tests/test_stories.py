@@ -63,7 +63,7 @@ def test_cs_obeys_and_langevin_takes_what_is_near(studio):
 
 def test_the_joint_energy_takes_the_marginal_along_and_the_cross_entropy_does_not(studio):
     cross_entropy, joint = told(studio, "jeat-16-17")
-    assert abs(moved(cross_entropy)) < 1.5 and moved(joint) == pytest.approx(-8, abs=1)
+    assert abs(moved(cross_entropy)) < 1.5 and moved(joint) == pytest.approx(-9, abs=1.5)
 
 
 def judged(chains: Chains, judge: str = "mnist-judge") -> np.ndarray:
@@ -186,7 +186,7 @@ def test_pgd_lifts_the_marginal_less_than_the_label_s_energy_and_the_energy_atta
         assert (marginal < 0) == (name == "mnist-standard")
 
 
-@pytest.mark.parametrize("directions", assets.KINDS)
+@pytest.mark.parametrize("directions", assets.DIRECTIONS)
 def test_adversarial_training_flattens_the_window_and_leaves_less_below_the_image(directions):
     held, cards = assets.grids("mnist"), store.cards()
     for standard, robust in (("mnist-standard", "mnist-at"), ("mnist-standard-linf", "mnist-at-linf")):

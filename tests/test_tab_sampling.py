@@ -226,7 +226,7 @@ def test_what_this_machine_lacks_stays_on_the_page(tab):
     assert said[-1].startswith("**Nothing was sampled:**") and "images of nowhere, which are not on this machine" in said[-1]
 
 
-@pytest.mark.parametrize(("key", "steps", "other"), [("maxent-pgd", 30, "pgd"), ("jeat-noise", 40, "jeat16")])
+@pytest.mark.parametrize(("key", "steps", "other"), [("maxent-pgd", 30, "pgd"), ("jeat-noise", 40, "jeat17")])
 def test_a_story_sets_every_number_of_its_runs(tab, key, steps, other):
     run = SAMPLE[key].runs[0]
     asked = handlers.tell(tab[1], Session(), story=key)

@@ -103,7 +103,8 @@ def test_the_seed_decides_the_weights(places):
 
 @pytest.mark.parametrize("stop", [1, 5, 11])
 def test_a_run_that_is_closed_and_resumed_ends_bit_equal_to_one_that_was_not(places, stop):
-    write_images(places / "data" / "cifar10" / "train", 3, 0, CIFAR10, side=32)  # its views draw from a generator too
+    for split in ("train", "test"):  # its views draw from a generator too
+        write_images(places / "data" / "cifar10" / split, 3, 0, CIFAR10, side=32)
     asked = {"data": "cifar10", "batch": "10", "optimizer": "sgd" if stop == 5 else "adamw", "lr": "0.01"}
     run(request("whole", **asked))
     first = train(request("parts", **asked), choose("cpu"))
