@@ -11,17 +11,19 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 
 from ..backend.studio import Studio
-from . import tab_equations, tab_landscape, tab_playground, tab_results, tab_robustness, tab_training
+from . import tab_equations, tab_landscape, tab_results, tab_training
 from .controls import LIGHT, Session, Tab
+from .playground import tab as playground_tab
+from .robustness import tab as robustness_tab
 from .sampling import tab as sampling_tab
 from .theme import CSS, HEAD, THEME
 
 TABS: dict[str, tuple[str, Any]] = {
-    "playground": ("Playground", tab_playground),
+    "playground": ("Playground", playground_tab),
     "landscape": ("Landscape", tab_landscape),
     "sampling": ("Sampling", sampling_tab),
     "training": ("Training", tab_training),
-    "robustness": ("Robustness", tab_robustness),
+    "robustness": ("Robustness", robustness_tab),
     "results": ("Results", tab_results),
     "equations": ("Equations", tab_equations),
 }

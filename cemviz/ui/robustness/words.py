@@ -3,12 +3,12 @@
 import html
 from typing import Any
 
-from ..attacks import ATTACKS
-from ..backend.attacked import Attacked, Example, amplified
-from ..backend.robustness import COLUMNS, NORMS, SHIPPED, Rates, groups, within
-from .numbers import minus
-from .plots_robustness import DASHES, Style
-from .views import sprite
+from ...attacks import ATTACKS
+from ...backend.attacked import Attacked, Example, amplified
+from ...backend.robustness import COLUMNS, NORMS, SHIPPED, Rates, groups, within
+from ..numbers import minus
+from ..views import sprite
+from .plots import DASHES, Style
 
 STORY = """**What to look for.** A **standard** net is right on almost every test image and wrong on almost every attacked one;
 **adversarial training** keeps most of them. Read along a row: the strongest attack decides, and an accuracy that only FGSM
@@ -29,8 +29,23 @@ image looks likelier to the net than the image itself. **The energy attack** cli
 whether another class wins or not, and E(x) ends higher than under PGD. Compare ΔE(x) of the rows below, then image by image."""
 
 CLIMBS = {"fgsm": "E(x, y) − E(x)", "pgd": "E(x, y) − E(x)", "apgd": "E(x, y) − E(x)", "energy": "E(x, y)"}
+"""What an attack raises, in symbols; a row that is not here goes without."""
+
+DONE = "Models that were done are shown."
+PRESS = "Press Measure: this takes minutes for several models."
+CHOOSE = "Choose at least one model."
+
+ORIGINS = {"shipped": f"shipped ({SHIPPED} images)", "here": "measured here"}
+
+CARD = "card"
+THREATS = {CARD: "as the card says"} | NORMS
 
 NO_MODELS = "No classifier is stored yet. Train one: `python -m cemviz train mnist-standard`."
+
+
+def attacks() -> dict[str, str]:
+    """The attacks on offer, with their titles."""
+    return {name: title for name, title in COLUMNS.items() if name in ATTACKS}
 
 
 def pair(known: dict[str, Any], data: str) -> list[str]:
@@ -87,10 +102,8 @@ def effects(done: list[Attacked], chosen: str) -> str:
         mark = ' class="cem-chosen"' if one.attack == chosen else ""
         changes = "".join(f"<td>{_nats(change, '+')}</td>" for change in (joint, marginal, joint - marginal))
         lost = f"{round(fooled * len(one.examples))} of {len(one.examples)}"
-        body += (
-            f'<tr{mark}><th scope="row">{COLUMNS[one.attack]}<small>climbs {CLIMBS[one.attack]}</small></th>'
-            f"{changes}<td>{lost}</td></tr>"
-        )
+        climbs = f"<small>climbs {CLIMBS[one.attack]}</small>" if one.attack in CLIMBS else ""
+        body += f'<tr{mark}><th scope="row">{COLUMNS[one.attack]}{climbs}</th>{changes}<td>{lost}</td></tr>'
     heads = ("attack", "ΔE(x, y)", "ΔE(x)", "Δ[E(x, y) − E(x)]", "fooled")
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     return _scrolled("Changes of the energies, mean over the images shown [nats]", head, body)
@@ -178,7 +191,3 @@ def _swatch(look: Style) -> str:
 
 def _join(values: list[int]) -> str:
     return " and ".join(map(str, values))
-
-
-KINDS = {"shipped": f"shipped ({SHIPPED} images)", "here": "measured here"}
-THREATS = {"card": "as the card says"} | NORMS
