@@ -273,7 +273,8 @@ def test_the_first_view_is_a_begun_game_and_the_same_for_the_same_link():
     assert do.opening(PLAY["minimax"].rules) < do.OPENING  # about as long, with more updates a turn
 
 
-def test_a_preset_sets_its_numbers_and_starts_anew():
+def test_a_preset_sets_its_numbers_and_starts_anew(monkeypatch):
+    monkeypatch.setitem(PLAY, "rings", replace(PLAY["rings"], seed=5))
     held = Session()
     held.playground.both(2)
     told, rules = do.choose(None, held, preset="rings"), PLAY["rings"].rules
@@ -282,7 +283,7 @@ def test_a_preset_sets_its_numbers_and_starts_anew():
     }  # fmt: skip
     assert (told["steps"]["value"], told["steps"]["interactive"], told["seed"]) == (rules.steps, True, PLAY["rings"].seed)
     assert told["story"] == PLAY["rings"].story and "fresh net" in told["status"]
-    assert held.playground.game.turn == 0 and held.playground.game.rules == rules
+    assert held.playground.game.turn == 0 and held.playground.game.rules == rules and held.playground.seed == 5
 
 
 def test_the_other_rule_brings_numbers_that_suit_it():

@@ -131,7 +131,9 @@ def _stage() -> dict[str, Any]:
     layers = [(title, key) for key, title in LAYERS.items()]
     parts["layers"] = gr.CheckboxGroup(layers, value=list(LAYERS), label="show", interactive=True, elem_id="play-layers")
     with gr.Accordion("The Python of this game", open=False):
-        parts["script"] = gr.Code(language="python", interactive=False, show_label=False, elem_id="play-script")
+        parts["script"] = gr.Code(
+            language="python", interactive=False, wrap_lines=True, show_label=False, elem_id="play-script"
+        )
     return parts
 
 

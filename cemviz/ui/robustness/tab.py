@@ -148,7 +148,7 @@ def _images_stage() -> dict[str, Any]:
 
 def _script(elem_id: str) -> gr.Code:
     with gr.Accordion("The Python of this picture", open=False):
-        return gr.Code(language="python", interactive=False, show_label=False, elem_id=elem_id)
+        return gr.Code(language="python", interactive=False, wrap_lines=True, show_label=False, elem_id=elem_id)
 
 
 def _threat(kind: type, prefix: str, radius: float) -> tuple[gr.Radio, gr.components.Component]:
