@@ -130,10 +130,13 @@ def opened(key: str) -> Callable[[Session], None]:
 
 
 def first_view(key: str, function: Callable[..., Any], outputs: list[Any]) -> Callable[..., Iterator[Any]]:
-    """A tab's first view, made once and only while it is open: a visitor pays for what is looked at."""
+    """A tab's first view, made once and only while it is open: a visitor pays for what is looked at.
 
-    def handler(held: Session, *values: Any) -> Iterator[Any]:
-        if held.open != key or key in held.drawn:
+    Its first value is whether the others came after the address was read: an event of the page's opening may be older.
+    """
+
+    def handler(held: Session, restored: bool, *values: Any) -> Iterator[Any]:
+        if not restored or held.open != key or key in held.drawn:
             yield {outputs[0]: gr.skip()}
             return
         held.drawn.add(key)
@@ -157,6 +160,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         session = gr.State(Session(), delete_callback=Session.leave)  # an hour after its visitor has gone
         gr.Markdown(INTRO, elem_id="intro")
         notice = gr.Markdown(visible=False, elem_id="notice")
+        restored = gr.Checkbox(False, visible=False)  # sent as true by a browser that has what the address asks for
         built: dict[str, Tab] = {}
         leaves: dict[str, gr.Tab] = {}
         with gr.Tabs(elem_id="tabs") as tabs:
@@ -199,17 +203,19 @@ def build(studio: Studio | None = None) -> gr.Blocks:
                     lost += [f"`{name}={part if PLAIN.fullmatch(part) else '...'}`" for part in unread(asked[name], value)]
             held.open = asked["tab"] if asked.get("tab") in TABS else held.open or next(iter(TABS))
             changes[notice] = gr.update(value=LOST.format(", ".join(lost)), visible=bool(lost))
+            changes[restored] = True
             return changes | ({tabs: gr.Tabs(selected=asked["tab"])} if asked.get("tab") in TABS else {})
 
         set_by_stories = [component for stories in told for component in stories.sets]
         loaded = page.load(
-            restore, session, [*dict.fromkeys([*params.values(), *menus, *set_by_stories]), session, notice, tabs], **LIGHT
-        )
+            restore, session,
+            [*dict.fromkeys([*params.values(), *menus, *set_by_stories]), session, notice, restored, tabs], **LIGHT,
+        )  # fmt: skip
         how: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
         for key, tab in built.items():
             if tab.draw is not None:
                 function, inputs, outputs = tab.draw
-                view = first_view(key, function, outputs), [session, *inputs], outputs
+                view = first_view(key, function, outputs), [session, restored, *inputs], outputs
                 # an address that names a tab selects it: a second event would send what the first one has changed already
                 leaves[key].select(opened(key), session, None, **LIGHT).then(*view, **how)
                 if key == next(iter(TABS)):
