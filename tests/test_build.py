@@ -137,13 +137,14 @@ def test_a_first_view_is_made_once_and_only_of_the_open_tab(made):
     draw = first_view("landscape", lambda x: calls.append(x) or made(x), ["out"])
     note = opened("landscape")
     note(held)
-    assert held.open is None and "value" not in next(draw(held, 7))["out"]  # the address was not read yet
+    assert held.open is None and "value" not in next(draw(held, True, 7))["out"]  # the address was not read yet
     held.open = "playground"
-    list(draw(held, 7))
-    assert not calls
+    list(draw(held, True, 7))
     note(held)
-    assert next(step["out"] for step in draw(held, 7)) == 7 and calls == [7]
-    assert "value" not in next(draw(held, 7))["out"] and calls == [7]
+    assert "value" not in next(draw(held, False, 6))["out"]  # sent before the browser had what the address asks for
+    assert not calls
+    assert next(step["out"] for step in draw(held, True, 7)) == 7 and calls == [7]
+    assert "value" not in next(draw(held, True, 7))["out"] and calls == [7]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from pages import MARKS, SLOW, calm, drawn, open_tab, served, violations
 
-from cemviz.backend.presets import LANDSCAPE, SAMPLE
+from cemviz.backend.presets import LANDSCAPE, PLAY, SAMPLE
 
 pytestmark = MARKS
 TABS = ("Playground", "Landscape", "Sampling", "Training", "Results", "Equations")
@@ -70,6 +70,14 @@ def test_pause_stops_the_game_and_keeps_the_same_plot(visit):
     page.wait_for_timeout(2000)
     assert turns(page) == stopped > before
     assert page.locator("#play-plane .js-plotly-plot[data-kept=yes]").count() == 1
+
+
+def test_an_address_of_a_game_opens_that_game_however_fast_the_page_loads(visit):
+    for _ in range(3):
+        page = visit("?tab=playground&p.preset=minimax-corner&p.inner=40")
+        page.wait_for_function("() => document.querySelector('#play-status')?.innerText.includes('turns were played')")
+        assert text_of(page, "#play-story").startswith(PLAY["minimax-corner"].story[:40])
+        assert turns(page) == 13 and page.locator("#play-K input[type=number]").is_disabled()
 
 
 def test_another_tab_stops_the_game(visit):

@@ -52,7 +52,12 @@ def test_a_bad_number_gets_a_message_and_the_page_goes_on(visit):
 def test_axe_finds_no_violation_of_wcag_aa(visit, theme):
     page = visit(f"?__theme={theme}&tab=robustness")
     shown(page)
+    page.locator("#rob-effects tbody tr").nth(3).wait_for(timeout=SLOW)
+    for listing in page.locator("#rob-stage, #rob-look").get_by_text("The Python of this picture").all():
+        listing.click()
     page.wait_for_timeout(1500)
+    assert "RobustnessRequest(models=" in page.locator("#rob-script").inner_text()
+    assert "AttackedRequest(model=" in page.locator("#rob-look-script").inner_text()
     assert not (found := violations(page)), found
 
 

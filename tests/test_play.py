@@ -10,18 +10,22 @@ import numpy as np
 import pytest
 import torch
 
+from cemviz.backend import script
 from cemviz.backend.checks import BadInput
+from cemviz.backend.fields import fields_of
 from cemviz.backend.play import HISTORY, TRAIL, Playground, changed_rules, play, rules
 from cemviz.backend.presets import PLAY
-from cemviz.backend.requests import PlayRequest
+from cemviz.backend.requests import PlayRequest, RulesRequest
 from cemviz.metrics.game import LOG4
+from cemviz.training.binary import Game, Rules
 
 gr = pytest.importorskip("gradio")
-from cemviz.ui import playing  # noqa: E402
-from cemviz.ui import plots_playground as plots  # noqa: E402
 from cemviz.ui.controls import Session  # noqa: E402
+from cemviz.ui.playground import handlers as do  # noqa: E402
+from cemviz.ui.playground import plots, tab  # noqa: E402
 
-MAXIMIN = ("maximin", "gaussian", "uniform", "maximin", 20, 0.2, 1, 2e-3, 0)
+NUMBERS = {"steps": 20, "step": 0.2, "inner": 1, "lr": 2e-3}
+MAXIMIN = {"preset": "maximin", "data": "gaussian", "p0": "uniform", "rule": "maximin", **NUMBERS, "seed": 0}
 LAYERS = list(plots.LAYERS)
 
 
@@ -206,87 +210,152 @@ def test_arrows_are_drawn_along_the_gradient_and_lines_stay_apart():
 # ------------------------------------------------------------------------------------------------------------- handlers
 
 
+def test_no_net_is_built_before_the_game_is_asked_for(monkeypatch):
+    built = []
+    monkeypatch.setattr("cemviz.backend.play.Game", lambda *args: built.append(args) or Game(*args))
+    held = Session()
+    copy.deepcopy(held).playground.reset(PLAY["rings"].rules, 3)
+    with gr.Blocks():
+        tab.build(gr.State(held), None)
+    assert not built
+    held.playground.reset(PLAY["rings"].rules, 3)
+    held.playground.attack()
+    assert held.playground.game.turn == 1 and built == [(PLAY["rings"].rules, 3)]
+
+
+@pytest.mark.parametrize("preset", PLAY)
+def test_the_numbers_of_every_preset_fit_the_controls(preset):
+    rules = PLAY[preset].rules
+    assert changed_rules(rules) == rules and isinstance(changed_rules(rules), Rules)
+    with gr.Blocks():
+        built = tab.build(gr.State(Session()), None)
+    assert built.params.keys() == tab.NAMES.keys()
+    told = {component.elem_id: value for component, value in built.stories.tell(preset).items()}
+    assert (told["play-K"], told["play-p0"], told["play-seed"]) == (rules.steps, rules.p0, PLAY[preset].seed)
+    for name in do.NUMBERS:
+        control, about = (
+            built.params[next(key for key, part in tab.NAMES.items() if part == name)],
+            fields_of(RulesRequest)[name],
+        )
+        assert (control.minimum, control.maximum, control.info) == (about.low, about.high, about.help)
+        assert about.low <= told[control.elem_id] <= about.high
+
+
 @pytest.mark.parametrize("preset", PLAY)
 def test_a_frame_is_a_valid_figure_of_at_most_100_kilobytes(preset):
     go = pytest.importorskip("plotly.graph_objects")
     held = Session()
-    playing.choose(held, preset)
+    do.choose(None, held, preset=preset)
     held.playground.change(steps=60, inner=1)
-    frame = playing.move(held, preset, "turn")
-    assert sum(len(part.encode()) for part in frame) <= 100_000
-    for figure in (frame[0], frame[2]):
-        go.Figure(json.loads(figure))
-    assert ("Jensen-Shannon" in frame[1]) == (PLAY[preset].rules.rule == "minimax")
+    frame = do.move(None, held, preset=preset, which="turn")
+    assert frame.keys() == set(do.FRAME) and sum(len(part.encode()) for part in frame.values()) <= 100_000
+    for name in ("plane", "history"):
+        go.Figure(json.loads(frame[name]))
+    assert ("Jensen-Shannon" in frame["numbers"]) == (PLAY[preset].rules.rule == "minimax")
 
 
 def test_layers_can_be_left_out():
     held = Session()
-    playing.first(held, ["data"], *MAXIMIN)
-    traces = json.loads(playing.show(held, "maximin", ["data"]))["data"]
-    assert [trace["name"] for trace in traces] == ["p_data"]
-    assert len(json.loads(playing.show(held, "maximin", LAYERS))["data"]) == len(LAYERS) + 1  # the contour is two
+    shown = do.first(None, held, layers=["data"], **MAXIMIN)
+    for plane in (shown["plane"], do.show(None, held, preset="maximin", layers=["data"])["plane"]):
+        assert [trace["name"] for trace in json.loads(plane)["data"]] == ["p_data"]
+    every = do.show(None, held, preset="maximin", layers=LAYERS)["plane"]
+    assert len(json.loads(every)["data"]) == len(LAYERS) + 1  # the contour is two
 
 
 def test_the_first_view_is_a_begun_game_and_the_same_for_the_same_link():
     a, b = Session(), Session()
-    one, two = (playing.first(held, LAYERS, "maximin", "moons", *MAXIMIN[2:]) for held in (a, b))
-    assert a.playground.game.turn == playing.OPENING and str(playing.OPENING) in one[-1]
-    assert one[2] == two[2]
-    assert "Changed since" in one[0] and "Two moons" in one[0]
-    assert playing.opening(PLAY["minimax"].rules) < playing.OPENING  # about as long, with more updates a turn
+    one, two = (do.first(None, held, layers=LAYERS, **MAXIMIN | {"data": "moons"}) for held in (a, b))
+    assert a.playground.game.turn == do.OPENING and str(do.OPENING) in one["status"]
+    assert one["plane"] == two["plane"]
+    assert [row[0] for row in a.playground.view().history][:3] == [0, 4, 8]
+    assert "Changed since" in one["story"] and "Two moons" in one["story"]
+    assert do.opening(PLAY["minimax"].rules) < do.OPENING  # about as long, with more updates a turn
 
 
-def test_a_preset_sets_its_numbers_and_starts_anew():
+def test_a_preset_sets_its_numbers_and_starts_anew(monkeypatch):
+    monkeypatch.setitem(PLAY, "rings", replace(PLAY["rings"], seed=5))
     held = Session()
     held.playground.both(2)
-    *values, told, _, _, _, _ = playing.choose(held, "rings")
-    assert values[0] == "rings" and values[-1] == PLAY["rings"].seed and told == PLAY["rings"].story
-    assert held.playground.game.turn == 0 and held.playground.game.rules == PLAY["rings"].rules
+    told, rules = do.choose(None, held, preset="rings"), PLAY["rings"].rules
+    assert {name: told[name] for name in ("data", "p0", "rule", "step", "inner", "lr")} == {
+        "data": "rings", "p0": rules.p0, "rule": "maximin", "step": rules.step, "inner": rules.inner, "lr": rules.lr,
+    }  # fmt: skip
+    assert (told["steps"]["value"], told["steps"]["interactive"], told["seed"]) == (rules.steps, True, PLAY["rings"].seed)
+    assert told["story"] == PLAY["rings"].story and "fresh net" in told["status"]
+    assert held.playground.game.turn == 0 and held.playground.game.rules == rules and held.playground.seed == 5
 
 
 def test_the_other_rule_brings_numbers_that_suit_it():
-    held = Session()
-    out = playing.change_rule(held, "maximin", "gaussian", "uniform", "minimax", 0)
-    assert held.playground.game.rules == PLAY["minimax"].rules and out[0]["interactive"] is False
+    held, suited = Session(), PLAY["minimax"].rules
+    asked = {"preset": "maximin", "data": "gaussian", "p0": "uniform", "seed": 0}
+    told = do.change_rule(None, held, rule="minimax", **asked)
+    assert held.playground.game.rules == suited
+    assert (told["steps"]["value"], told["steps"]["interactive"]) == (suited.steps, False)
+    assert (told["step"], told["inner"], told["lr"]) == (suited.step, suited.inner, suited.lr)
+    assert do.change_rule(None, held, rule="maximin", **asked)["steps"]["interactive"] is True
 
 
 def test_a_number_changes_without_a_reset_and_a_bad_control_keeps_the_game():
     held = Session()
     held.playground.both(2)
-    told, status = playing.change(held, "maximin", 5, 0.2, 1, 2e-3)
-    assert held.playground.game.turn == 2 and "K 5" in told and "K = 5" in status
+    told = do.change(None, held, preset="maximin", **NUMBERS | {"steps": 5})
+    assert held.playground.game.turn == 2 and "K 5" in told["story"] and "K = 5" in told["status"]
     with pytest.raises(BadInput):
-        playing.restart(held, *MAXIMIN[:-1], 1.5)
+        do.restart(None, held, **MAXIMIN | {"seed": 1.5})
     with pytest.raises(BadInput):
-        playing.change(held, "maximin", 10**6, 0.2, 1, 2e-3)
+        do.change(None, held, preset="maximin", **NUMBERS | {"steps": 10**6})
     assert held.playground.game.turn == 2
-    assert all(part == gr.skip() for part in playing.reseed(held, *MAXIMIN[:-1], None))
+    assert do.reseed(None, held, **MAXIMIN | {"seed": None}) == {"status": gr.skip()} and held.playground.game.turn == 2
+    assert "fresh net" in do.reseed(None, held, **MAXIMIN | {"seed": 4})["status"] and held.playground.seed == 4
+
+
+def test_the_python_of_a_game_plays_its_preset_and_names_what_was_changed():
+    held = Session()
+    told = do.restart(None, held, **MAXIMIN | {"seed": 7})["script"]
+    assert script.shown(PlayRequest("maximin", seed=7)) == told and "#   python -m cemviz play maximin --seed 7" in told
+    changed = do.change(None, held, preset="maximin", **NUMBERS | {"step": 0.1})["script"]
+    assert changed.startswith(told) and changed.splitlines()[-1] == "# not in it, changed on the page: λ 0.1"
 
 
 def test_each_move_says_who_moved():
     held = Session()
-    assert "p_T attacked" in playing.move(held, "maximin", "attack")[3]
-    assert "D answered" in playing.move(held, "maximin", "learn")[3]
-    both = playing.move(held, "maximin", "turn")[3]
-    assert both.index("p_T attacked") < both.index("D answered")
+    said = {which: do.move(None, held, preset="maximin", which=which)["status"] for which in ("attack", "learn", "turn")}
+    assert "p_T attacked" in said["attack"] and "D answered" not in said["attack"]
+    assert "D answered" in said["learn"] and "p_T attacked" not in said["learn"]
+    assert said["turn"].index("p_T attacked") < said["turn"].index("D answered")
     assert (held.playground.game.turn, held.playground.game.updates) == (2, 2)
 
 
 def test_play_goes_on_until_paused_and_sets_the_flag():
     held = Session()
-    run = playing.play(held, "maximin", 2)
-    next(run)
-    next(run)
+    run = do.play(None, held, preset="maximin", speed=2)
+    assert "history" in next(run) and "history" not in next(run)  # one frame of CALM redraws it
     assert held.playground.game.turn == 4 and not held.stops["playground"].is_set()
-    assert "Paused" in playing.pause(held, "maximin")[3]
+    assert "Paused" in do.pause(None, held, preset="maximin")["status"]
     assert list(run) == [] and held.playground.game.turn == 4 and held.stops["playground"].is_set()
+
+
+def test_the_speed_changes_from_the_next_frame_on():
+    held = Session()
+    run = do.play(None, held, preset="maximin", speed=1)
+    next(run)
+    do.set_speed(None, held, speed=5)
+    next(run)
+    assert held.playground.game.turn == 6
+
+
+def test_a_forgotten_game_stops_by_itself(monkeypatch):
+    monkeypatch.setattr(do, "LIMIT", 4)
+    *_, last = do.play(None, held := Session(), preset="maximin", speed=2)
+    assert "Stopped after 4 turns" in last["status"] and held.playground.game.turn == 4 and held.stops["playground"].is_set()
 
 
 def test_a_newer_run_ends_the_older_and_keeps_its_own_flag():
     held = Session()
-    older = playing.play(held, "maximin", 1)
+    older = do.play(None, held, preset="maximin", speed=1)
     next(older)
-    newer = playing.play(held, "maximin", 1)
+    newer = do.play(None, held, preset="maximin", speed=1)
     next(newer)
     assert list(older) == [] and not held.stops["playground"].is_set()
     newer.close()
@@ -294,30 +363,30 @@ def test_a_newer_run_ends_the_older_and_keeps_its_own_flag():
 
 
 def test_play_waits_for_a_browser_that_lags(monkeypatch):
-    monkeypatch.setattr(playing, "PATIENCE", 60.0)
+    monkeypatch.setattr(do, "PATIENCE", 60.0)
     held = Session()
-    playing.taken(held)
+    do.taken(None, held)
     polls = []
 
     def wait(seconds):
         if seconds == 0.01:  # the third look finds the frame taken
             polls.append(seconds)
             if len(polls) % 3 == 0:
-                playing.taken(held)
+                do.taken(None, held)
         return False
 
     monkeypatch.setattr(held.stops["playground"], "wait", wait)
-    run = playing.play(held, "maximin", 1)
+    run = do.play(None, held, preset="maximin", speed=1)
     for _ in range(4):
         next(run)
     assert len(polls) == 6  # the first frame may lie ahead, the second and third wait
 
 
 def test_slow_motion_shows_one_move_at_a_time(monkeypatch):
-    monkeypatch.setattr(playing, "SLOW", 0.0)
+    monkeypatch.setattr(do, "SLOW", 0.0)
     held = Session()
-    run = playing.play(held, "maximin", 0)
-    assert ["p_T" in next(run)[3], "D answered" in next(run)[3]] == [True, True]
+    run = do.play(None, held, preset="maximin", speed=0)
+    assert ["p_T" in next(run)["status"], "D answered" in next(run)["status"]] == [True, True]
     assert (held.playground.game.turn, held.playground.game.updates) == (1, 1)
 
 

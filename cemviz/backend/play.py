@@ -4,20 +4,20 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from ..data.toys import BOX, P0S, TOYS
+from ..data.toys import BOX
 from ..dynamics import Diverged, slope, unit
 from ..energies import binary, on
 from ..metrics.game import LOG4, Standing, grid
 from ..training.binary import Game, Rules
-from .checks import choice, number
+from .checks import MAX_SEED, choice, number
 from .presets import PLAY
-from .requests import PlayRequest
+from .requests import PlayRequest, RulesRequest
 from .studio import Studio
 from .use_case import Step
 
@@ -90,32 +90,16 @@ def changed_rules(base: Rules, **changes: Any) -> Rules:
     Raises:
         BadInput
     """
-    changed = {k: v for k, v in changes.items() if v is not None}
-    choice("data", changed.get("data", base.data), TOYS)
-    choice("p0", changed.get("p0", base.p0), P0S)
-    choice("rule", changed.get("rule", base.rule), ["maximin", "minimax"])
-    limits = {
-        "steps": ("K", 1, 200, True),
-        "step": ("λ", 0, 3, False),
-        "shrink": ("", 0.5, 1, False),
-        "inner": ("", 1, 1000, True),
-        "count": ("m", 8, 2000, True),
-        "lr": ("", 1e-6, 1, False),
-        "width": ("", 4, 256, True),
-        "gain": ("", 0.1, 5, False),
-    }
-    for name, (symbol, low, high, whole) in limits.items():
-        if name in changed:
-            changed[name] = number(name, changed[name], low, high, symbol=symbol, whole=whole)
-    return replace(base, **changed)
+    given = {name: value for name, value in changes.items() if value is not None}
+    return Rules(**asdict(RulesRequest(**asdict(base) | given)))
 
 
 class Playground:
-    """A visitor's game.  Moves take a lock, since a page may send two at once.
+    """A visitor's game, built when it is first asked for.  Moves take a lock, since a page may send two at once.
 
     Attributes:
-        game: the game in progress.
-        seconds: spent in its moves.
+        seed: of net and draws.
+        seconds: spent in the moves of the game in progress.
     """
 
     def __init__(self, rules: Rules | None = None, seed: int = 0) -> None:
@@ -128,13 +112,21 @@ class Playground:
         Raises:
             BadInput: the seed; the game in progress stays.
         """
-        seed = int(number("seed", seed, 0, 2**31 - 1, whole=True))
+        seed = int(number("seed", seed, 0, MAX_SEED, whole=True))
         with self._lock:
-            self.game = Game(rules, seed)
-            self.seconds = 0.0
-            self._start = self.game.moved
-            self._trail = [self._start[:PATHS]]
-            self._history: list[tuple[float, ...]] = []
+            self._rules, self.seed, self.seconds = rules, seed, 0.0
+            self._game: Game | None = None
+
+    @property
+    def game(self) -> Game:
+        """The game in progress: its net, its points, its rules."""
+        with self._lock:
+            if self._game is None:
+                self._game = Game(self._rules, self.seed)
+                self._start = self._game.moved
+                self._trail = [self._start[:PATHS]]
+                self._history: list[tuple[float, ...]] = []
+            return self._game
 
     def change(self, **numbers: Any) -> None:
         """Other numbers from the next move on; net, points and turn stay.

@@ -4,8 +4,10 @@ from typing import Annotated
 
 from ..attacks import ATTACKS
 from ..data.datasets import DATASETS
+from ..data.toys import P0S, TOYS
 from ..samplers import SAMPLERS
 from ..starts import STARTS
+from ..training.binary import Rules
 from .checks import MAX_CHAINS, MAX_SEED, MAX_STEPS, BadInput
 from .fields import Choice, Field, Number, request
 
@@ -166,6 +168,29 @@ class PlayRequest:
         int | None, Number("steps", "stop after so many turns (default: the preset's)", low=1, high=1_000_000, whole=True)
     ] = None
     seed: Seed = 0
+
+
+ALGORITHMS = {"maximin": "Algorithm 1: maximin", "minimax": "Algorithm 2: minimax"}
+OURS = Rules()
+
+
+@request
+class RulesRequest:
+    """Set the rules of a game: the values are those of `training.binary.Rules`, which tells what each of them does."""
+
+    rule: Annotated[str, Choice("who moves first", table=ALGORITHMS)] = OURS.rule
+    data: Annotated[str, Choice("p_data", table=TOYS)] = OURS.data
+    p0: Annotated[str, Choice("p₀", table=P0S)] = OURS.p0
+    steps: Annotated[int, Number("steps of an attack", "Algorithm 2 takes one", "K", 1, 60, whole=True)] = OURS.steps
+    step: Annotated[float, Number("length of a step", "the box is 6 wide", "λ", high=0.6)] = OURS.step
+    shrink: Annotated[float, Number("shrink", "λ's factor per attack of Algorithm 2", low=0.5, high=1)] = OURS.shrink
+    inner: Annotated[int, Number("inner: updates of D per turn", "Algorithm 1 makes one", low=1, high=300, whole=True)] = (
+        OURS.inner
+    )
+    count: Annotated[int, Number("points", "of either kind", "m", 8, 2000, whole=True)] = OURS.count
+    lr: Annotated[float, Number("learning rate of D", "Adam", low=2e-4, high=0.02)] = OURS.lr
+    width: Annotated[int, Number("width", "of each hidden layer", low=4, high=256, whole=True)] = OURS.width
+    gain: Annotated[float, Number("gain", "factor of D's initial weights", low=0.1, high=5)] = OURS.gain
 
 
 def _metrics() -> list[str]:

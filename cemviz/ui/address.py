@@ -79,12 +79,15 @@ class Address:
 
     Attributes:
         tabs: by key, in reading order.
-        session, notice, chooser: the visitor's state, where to say what was asked in vain, and what opens a tab.
+        session, notice: the visitor's state, and where to say what was asked in vain.
+        restored: becomes true once the browser has what the address asks for.
+        chooser: opens a tab.
     """
 
     tabs: Mapping[str, Tab]
     session: gr.State
     notice: gr.Markdown
+    restored: gr.Checkbox
     chooser: gr.Tabs
 
     @property
@@ -101,7 +104,8 @@ class Address:
     def outputs(self) -> list[Any]:
         """All that an address may set."""
         set_by_stories = [component for tab in self.tabs.values() if tab.stories for component in tab.stories.sets]
-        return [*dict.fromkeys([*self.params.values(), *self.menus, *set_by_stories]), self.session, self.notice, self.chooser]
+        own = [self.session, self.notice, self.restored, self.chooser]
+        return [*dict.fromkeys([*self.params.values(), *self.menus, *set_by_stories]), *own]
 
     def refresh(self) -> dict[Any, Any]:
         """Menus with what is stored by now."""
@@ -114,6 +118,7 @@ class Address:
         lost = [part for name in self.params if name in asked for part in self._value(name, asked[name], changes)]
         known = asked.get("tab") in self.tabs
         held.open = asked["tab"] if known else held.open or next(iter(self.tabs))
+        changes[self.restored] = True
         changes[self.notice] = gr.update(value=LOST.format(", ".join(lost)), visible=bool(lost))
         return changes | ({self.chooser: gr.Tabs(selected=asked["tab"])} if known else {})
 

@@ -12,18 +12,20 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from ..backend.studio import Studio
-from . import tab_equations, tab_landscape, tab_playground, tab_results, tab_robustness, tab_training
+from . import tab_equations, tab_landscape, tab_results, tab_training
 from .address import Address
 from .controls import LIGHT, Session, Tab
+from .playground import tab as playground_tab
+from .robustness import tab as robustness_tab
 from .sampling import tab as sampling_tab
 from .theme import CSS, HEAD, THEME
 
 TABS: dict[str, tuple[str, Any]] = {
-    "playground": ("Playground", tab_playground),
+    "playground": ("Playground", playground_tab),
     "landscape": ("Landscape", tab_landscape),
     "sampling": ("Sampling", sampling_tab),
     "training": ("Training", tab_training),
-    "robustness": ("Robustness", tab_robustness),
+    "robustness": ("Robustness", robustness_tab),
     "results": ("Results", tab_results),
     "equations": ("Equations", tab_equations),
 }
@@ -70,10 +72,13 @@ def opened(key: str) -> Callable[[Session], None]:
 
 
 def first_view(key: str, function: Callable[..., Any], outputs: list[Any]) -> Callable[..., Iterator[Any]]:
-    """A tab's first view, made once and only while it is open: a visitor pays for what is looked at."""
+    """A tab's first view, made once and only while it is open: a visitor pays for what is looked at.
 
-    def handler(held: Session, *values: Any) -> Iterator[Any]:
-        if held.open != key or key in held.drawn:
+    Its first value is whether the others came after the address was read: an event of the page's opening may be older.
+    """
+
+    def handler(held: Session, restored: bool, *values: Any) -> Iterator[Any]:
+        if not restored or held.open != key or key in held.drawn:
             yield {outputs[0]: gr.skip()}
             return
         held.drawn.add(key)
@@ -97,6 +102,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         session = gr.State(Session(), delete_callback=Session.leave)  # an hour after its visitor has gone
         gr.Markdown(INTRO, elem_id="intro")
         notice = gr.Markdown(visible=False, elem_id="notice")
+        restored = gr.Checkbox(False, visible=False)  # sent as true by a browser that has what the address asks for
         built: dict[str, Tab] = {}
         leaves: dict[str, gr.Tab] = {}
         with gr.Tabs(elem_id="tabs") as tabs:
@@ -104,9 +110,9 @@ def build(studio: Studio | None = None) -> gr.Blocks:
                 with gr.Tab(title, id=key, elem_id=f"tab-{key}") as leaves[key]:
                     built[key] = module.build(session, studio)
         gr.Markdown(f"Computed on **{studio.device.title}**. Every picture is in the address: share the link, seed included.")
-        address = Address(built, session, notice, tabs)
+        address = Address(built, session, notice, restored, tabs)
         loaded = page.load(address.restore, session, address.outputs, **LIGHT)
-        _first_views(built, leaves, session, loaded)
+        _first_views(built, leaves, address, loaded)
         address.follow()
         running = [event for tab in built.values() for event in tab.running]
         # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
@@ -117,14 +123,14 @@ def build(studio: Studio | None = None) -> gr.Blocks:
     return page
 
 
-def _first_views(built: dict[str, Tab], leaves: dict[str, gr.Tab], session: gr.State, loaded: Any) -> None:
+def _first_views(built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Address, loaded: Any) -> None:
     """Draw each tab when it is first open, and the first one when the address was read."""
     how: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
     for key, tab in built.items():
         if tab.draw is not None:
             function, inputs, outputs = tab.draw
-            view = first_view(key, function, outputs), [session, *inputs], outputs
+            view = first_view(key, function, outputs), [address.session, address.restored, *inputs], outputs
             # an address that names a tab selects it: a second event would send what the first one has changed already
-            leaves[key].select(opened(key), session, None, **LIGHT).then(*view, **how)
+            leaves[key].select(opened(key), address.session, None, **LIGHT).then(*view, **how)
             if key == next(iter(built)):
                 loaded.then(*view, **how)

@@ -5,6 +5,7 @@ from typing import Any, get_args, get_type_hints
 
 import gradio as gr
 
+from ..backend.checks import BadInput
 from ..backend.fields import Choice, Field, Number, fields_of
 
 
@@ -43,6 +44,25 @@ def radio(kind: type, name: str, value: Any = None, **layout: Any) -> gr.Radio:
     default = next(f.default for f in fields(kind) if f.name == name)
     given = {"value": default if value is None else value, "label": about.label, "interactive": True}
     return gr.Radio(**given | {"choices": titled(about)} | layout)
+
+
+def ends(kind: type, name: str) -> str:
+    """The range of a number in words: 1 to 12."""
+    about = fields_of(kind)[name]
+    return f"{about.low:g} to {about.high:g}"
+
+
+def filled(kind: type, **values: float | None) -> dict[str, float]:
+    """Numbers of a request as its controls hold them.
+
+    Raises:
+        BadInput: a visitor emptied one of them.
+    """
+    for name, value in values.items():
+        if value is None:
+            word = fields_of(kind)[name].symbol or fields_of(kind)[name].title
+            raise BadInput(name, f"{word} is empty; give a number")
+    return values
 
 
 def titled(about: Field) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .plots_playground import typed
+from .numbers import typed
 from .theme import INK, MUTED
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..backend.kinds import KINDS
 from ..backend.landscape import Panel
-from .plots_playground import typed
+from .numbers import typed
 
 LEVELS = {"relative": "relative to the image", "raw": "raw"}
 

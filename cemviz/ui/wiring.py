@@ -3,10 +3,12 @@
     wire = Wiring(session, studio, {"model": dropdown, "status": markdown, ...})
     wire(run.click, handlers.draw, ["model"], ["status", "figure"], **HEAVY)
 
-A handler is `f(studio, session, **values) -> changes`, or a generator of them; changes are {name: new value or gr.update}.
+A handler is `f(studio, session, **values) -> changes`, or a generator of them; changes are {name: new value or gr.update}, or
+None where nothing is to be seen.
 """
 
 import inspect
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -19,7 +21,7 @@ from ..backend.use_case import Step
 from .controls import STOPPED, Session, guarded, guarded_stream
 
 Changes = Mapping[str, Any]
-Handler = Callable[..., Changes | Iterator[Changes]]
+Handler = Callable[..., Changes | Iterator[Changes] | None]
 
 
 class Wiring:
@@ -39,8 +41,8 @@ class Wiring:
     def bound(self, handler: Handler, inputs: Sequence[str]) -> Callable[..., Any]:
         """The handler as gradio calls it: (session, *values) -> changes by component."""
 
-        def placed(changes: Changes) -> dict[Any, Any]:
-            return {self.parts[name]: value for name, value in changes.items()}
+        def placed(changes: Changes | None) -> dict[Any, Any] | None:
+            return None if changes is None else {self.parts[name]: value for name, value in changes.items()}
 
         def given(values: tuple[Any, ...]) -> dict[str, Any]:
             return dict(zip(inputs, values, strict=True))
@@ -65,13 +67,15 @@ class Wiring:
 
 
 def run(studio: Studio, held: Session, tab: str, work: Iterator[Any], *, title: str, limit: float) -> Iterator[Any]:
-    """Follow a use-case on the page: when the device is free, until it ends or the visitor presses Stop.
+    """Follow a use-case on the page: when the device is free, until it ends, the visitor presses Stop or a newer run begins.
 
+    Args:
+        tab: what the run is of; another run of the same ends it.
     Yields:
-        what to say meanwhile, as str; every result as it is.
+        what to say meanwhile, as str, STOPPED at the end of a run that was; every result as it is.
     """
-    stop = held.stops[tab]
-    stop.clear()
+    held.stops[tab].set()
+    stop = held.stops[tab] = threading.Event()  # of its own: one that ends does not end the next
     try:
         with closing(studio.jobs.run(work, title=title, limit=limit, stop=stop)) as items:
             for item in items:

@@ -118,7 +118,9 @@ def _stage() -> dict[str, Any]:
         for name, title in (("png", "PNG of the last step"), ("gif", "GIF of all steps"), ("npz", "npz of all numbers")):
             parts[name] = gr.DownloadButton(title, elem_id=f"samp-{name}", min_width=150)
     with gr.Accordion("The Python of this picture", open=False):
-        parts["script"] = gr.Code(language="python", interactive=False, show_label=False, elem_id="samp-script")
+        parts["script"] = gr.Code(
+            language="python", interactive=False, wrap_lines=True, show_label=False, elem_id="samp-script"
+        )
     return parts
 
 

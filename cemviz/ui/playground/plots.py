@@ -1,28 +1,23 @@
 """The playground's figures, written straight as Plotly's JSON.
 
 `plotly.graph_objects` checks every property and takes 20 ms a figure; a live game has 30.  The tests build the same figures
-with it once, so that a wrong property is noticed.  Arrays travel as typed arrays of 4-byte floats.
+with it once, so that a wrong property is noticed.
 """
 
-import base64
 import json
 from typing import Any
 
 import numpy as np
 
-from ..backend.play import View
-from ..data.toys import BOX
-from ..metrics.game import LOG4, SPURIOUS
-from .theme import DATA, INK, MUTED
+from ...backend.play import View
+from ...data.toys import BOX
+from ...metrics.game import LOG4, SPURIOUS
+from ..numbers import typed
+from ..theme import DATA, INK, MUTED
 
 LAYERS: dict[str, str] = {
-    "contour": "contour of D",
-    "arrows": "arrows ∇f",
-    "data": "p_data",
-    "p0": "p₀",
-    "paths": "paths",
-    "moved": "p_T",
-}
+    "contour": "contour of D", "arrows": "arrows ∇f", "data": "p_data", "p0": "p₀", "paths": "paths", "moved": "p_T",
+}  # fmt: skip
 """What can be shown or left out."""
 
 DOTS = 300  # drawn of either kind: the browser takes 10 ms or more for each kind
@@ -33,19 +28,8 @@ PAPER, LINE = "rgb(250,250,250)", "rgb(24,24,27)"
 BLUE, RED = "rgb(0,94,160)", "rgb(200,60,0)"
 # Purple to green, white at 1/2: safe with any colour-vision deficiency, and neither end takes blue or red from the points.
 SCALE = [
-    [0.0, "rgb(133,92,158)"],
-    [0.25, "rgb(190,165,208)"],
-    [0.5, "rgb(250,250,250)"],
-    [0.75, "rgb(166,213,160)"],
-    [1.0, "rgb(74,155,88)"],
-]
-
-
-def typed(values: np.ndarray) -> dict[str, str]:
-    """An array as Plotly reads it without parsing numbers: base64 of 4-byte floats; NaN breaks a line."""
-    values = np.ascontiguousarray(values, dtype="<f4")
-    spec = {"dtype": "f4", "bdata": base64.b64encode(values.tobytes()).decode("ascii")}
-    return spec if values.ndim == 1 else {**spec, "shape": ", ".join(map(str, values.shape))}
+    [0.0, "rgb(133,92,158)"], [0.25, "rgb(190,165,208)"], [0.5, PAPER], [0.75, "rgb(166,213,160)"], [1.0, "rgb(74,155,88)"],
+]  # fmt: skip
 
 
 def broken(lines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -64,17 +48,12 @@ def arrow_lines(tails: np.ndarray, heads: np.ndarray, length: float = 0.3) -> np
     return np.stack([foot, tip, barb + side, tip, barb - side], 1)
 
 
-def _dots(points: np.ndarray, name: str, what: str, **marker: Any) -> dict[str, Any]:
+def _dots(points: np.ndarray, name: str, **marker: Any) -> dict[str, Any]:
     points = points[:DOTS]
     return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": typed(points[:, 0]),
-        "y": typed(points[:, 1]),
-        "name": name,
-        "marker": marker,
-        "hovertemplate": f"{what} at %{{x:.2f}}, %{{y:.2f}}<extra></extra>",
-    }
+        "type": "scatter", "mode": "markers", "x": typed(points[:, 0]), "y": typed(points[:, 1]), "name": name,
+        "marker": marker, "hovertemplate": f"{name} at %{{x:.2f}}, %{{y:.2f}}<extra></extra>",
+    }  # fmt: skip
 
 
 def _lines(lines: np.ndarray, name: str, colour: str, width: float) -> dict[str, Any]:
@@ -109,27 +88,19 @@ def game(view: View, layers: list[str], revision: str) -> str:
     if "paths" in layers and len(view.path) > 1:
         traces.append(_lines(view.path.transpose(1, 0, 2), "path p₀ → p_T", "rgba(200,60,0,0.35)", 1))
     if "p0" in layers:
-        traces.append(_dots(view.start, "p₀", "p₀", symbol="x-thin", size=5, line={"color": RED, "width": 1.5}))
+        traces.append(_dots(view.start, "p₀", symbol="x-thin", size=5, line={"color": RED, "width": 1.5}))
     if "data" in layers:
-        traces.append(
-            _dots(view.data, "p_data", "p_data", symbol="circle", size=5, color=BLUE, line={"color": PAPER, "width": 0.5})
-        )
+        traces.append(_dots(view.data, "p_data", symbol="circle", size=5, color=BLUE, line={"color": PAPER, "width": 0.5}))
     if "moved" in layers and len(view.path) > 1:
         edge = {"color": PAPER, "width": 0.75}
-        traces.append(_dots(view.moved, "p_T", "p_T", symbol="diamond", size=7, color=RED, line=edge))
+        traces.append(_dots(view.moved, "p_T", symbol="diamond", size=7, color=RED, line=edge))
     layout = {
-        "uirevision": revision,
-        "plot_bgcolor": PAPER,
-        "paper_bgcolor": PAPER,
-        "font": {"color": LINE},
+        "uirevision": revision, "plot_bgcolor": PAPER, "paper_bgcolor": PAPER, "font": {"color": LINE},
         "margin": {"l": 28, "r": 8, "t": 8, "b": 8},
-        "xaxis": ticks,
-        "yaxis": {**ticks, "scaleanchor": "x", "constraintoward": "top"},
+        "xaxis": ticks, "yaxis": {**ticks, "scaleanchor": "x", "constraintoward": "top"},
         "legend": {"orientation": "h", "y": 1.01, "yanchor": "bottom", "x": 0, "itemclick": False, "itemdoubleclick": False},
-        "showlegend": True,
-        "hovermode": "closest",
-        "dragmode": "pan",
-    }
+        "showlegend": True, "hovermode": "closest", "dragmode": "pan",
+    }  # fmt: skip
     return json.dumps({"data": traces, "layout": layout}, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -139,14 +110,9 @@ def history(view: View, revision: str) -> str:
     rows = [
         (view.history[:, 1], "U, nats", -LOG4, "−log 4", {}),
         (view.history[:, 2], "mean D on the support", 0.5, "½", {"range": [0, 1]}),
-        (
-            view.history[:, 3],
-            f"spurious: outside area with D > {SPURIOUS}",
-            0.0,
-            "0",
-            {"tickformat": ".0%", "rangemode": "tozero"},
-        ),
-    ]
+        (view.history[:, 3], f"spurious: outside area with D > {SPURIOUS}", 0.0, "0",
+         {"tickformat": ".0%", "rangemode": "tozero"}),
+    ]  # fmt: skip
     end = max(float(turns[-1]), 1.0)
     traces, notes = [], []
     layout: dict[str, Any] = {
@@ -161,13 +127,9 @@ def history(view: View, revision: str) -> str:
         mode = "lines+markers" if len(turns) == 1 else "lines"
         aim = {"mode": "lines", "line": {"color": MUTED, "width": 1.5, "dash": "dash"}, "hoverinfo": "skip"}
         traces.append({**here, **aim, "x": [0, end], "y": [goal, goal]})
-        line = {
-            "mode": mode,
-            "line": {"color": DATA, "width": 2},
-            "marker": {"size": 7},
-            "hovertemplate": "%{y:.3f}<extra></extra>",
-        }
-        traces.append({**here, **line, "x": typed(turns), "y": typed(values)})
+        line = {"mode": mode, "line": {"color": DATA, "width": 2}, "marker": {"size": 7}}
+        hover = "%{y:.3f}<extra></extra>"
+        traces.append({**here, **line, "x": typed(turns), "y": typed(values), "hovertemplate": hover})
         beside = {"showarrow": False, "xref": "paper", "font": {"size": 12, "color": INK}}
         notes.append({**beside, "yref": "paper", "x": 0, "y": top, "xanchor": "left", "yanchor": "bottom", "text": title})
         notes.append({**beside, "yref": f"y{name}", "x": 1.01, "y": goal, "xanchor": "left", "text": label})

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..backend.robustness import NORMS, Rates
-from .theme import INK, MUTED, PALETTE
+from ...backend.robustness import NORMS, Rates
+from ..theme import INK, MUTED, PALETTE
 
 COLOURS = ("data", "p0", "third", "fourth")
 DASHES = {"solid": "", "dash": "7 4", "dot": "2 3"}

@@ -3,12 +3,12 @@
 import html
 from typing import Any
 
-from ..attacks import ATTACKS
-from ..backend.attacked import Attacked, Example, amplified
-from ..backend.robustness import COLUMNS, NORMS, SHIPPED, Rates, groups, within
-from .numbers import minus
-from .plots_robustness import DASHES, Style
-from .views import sprite
+from ...attacks import ATTACKS
+from ...backend.attacked import Attacked, Example, amplified
+from ...backend.robustness import COLUMNS, NORMS, SHIPPED, Rates, groups, within
+from ..numbers import minus
+from ..views import sprite
+from .plots import DASHES, Style
 
 STORY = """**What to look for.** A **standard** net is right on almost every test image and wrong on almost every attacked one;
 **adversarial training** keeps most of them. Read along a row: the strongest attack decides, and an accuracy that only FGSM
@@ -28,7 +28,21 @@ way: on a standard net it rises far less than E(x, y), and with BatchNorm (`mnis
 image looks likelier to the net than the image itself. **The energy attack** climbs E(x, y) alone: the label becomes unlikely
 whether another class wins or not, and E(x) ends higher than under PGD. Compare ΔE(x) of the rows below, then image by image."""
 
+DONE = "Models that were done are shown."
+PRESS = "Press Measure: this takes minutes for several models."
+CHOOSE = "Choose at least one model."
+
+ORIGINS = {"shipped": f"shipped ({SHIPPED} images)", "here": "measured here"}
+
+CARD = "card"
+THREATS = {CARD: "as the card says"} | NORMS
+
 NO_MODELS = "No classifier is stored yet. Train one: `python -m cemviz train mnist-standard`."
+
+
+def attacks() -> dict[str, str]:
+    """The attacks on offer, with their titles."""
+    return {name: title for name, title in COLUMNS.items() if name in ATTACKS}
 
 
 def pair(known: dict[str, Any], data: str) -> list[str]:
@@ -177,7 +191,3 @@ def _swatch(look: Style) -> str:
 
 def _join(values: list[int]) -> str:
     return " and ".join(map(str, values))
-
-
-KINDS = {"shipped": f"shipped ({SHIPPED} images)", "here": "measured here"}
-THREATS = {"card": "as the card says"} | NORMS

@@ -1,0 +1,232 @@
+"""What the playground does: plain functions of the controls' values, by name.
+
+Plane, numbers, history and status change together: they are the frame that every move ends in.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from ...backend.play import changed_rules
+from ...backend.presets import PLAY
+from ...backend.studio import Studio
+from ...training.binary import Rules
+from ..controls import Session
+from ..wiring import Changes
+from . import plots, words
+
+RATE = 20  # frames a second at most
+CALM = 3  # the history is redrawn in one frame of so many
+AHEAD = 1  # frames on their way that the browser has not taken up yet: more would pile up and outlast a press on Pause
+PATIENCE = 5.0  # seconds to wait for it
+SLOW = 1.2  # seconds between two moves of the slow motion, time to read what was done
+LIMIT = 2000  # turns of one press on Play: a forgotten page must not compute for ever
+OPENING = 60  # turns played before the first view
+
+NUMBERS = ("steps", "step", "inner", "lr")
+"""Controls whose change leaves the game as it stands."""
+
+GAME = ("preset", "data", "p0", "rule", *NUMBERS, "seed")
+"""Controls that a game is begun with."""
+
+FRAME = ("plane", "numbers", "history", "status")
+
+BEGUN = ("story", "script", "steps", *FRAME)
+"""What the beginning of a game changes."""
+
+
+def read(preset: str, rule: str, **values: Any) -> Rules:
+    """The controls as rules; what has no control (points, width, gain, λ's decay) comes from the preset, or from the rule's own
+    preset where they differ in rule.
+
+    Raises:
+        BadInput
+    """
+    return changed_rules(_suited(preset, rule), rule=rule, **values)
+
+
+def _suited(preset: str, rule: str) -> Rules:
+    known = PLAY[preset].rules
+    return known if known.rule == rule else PLAY[rule].rules
+
+
+def opening(rules: Rules) -> int:
+    """Turns to play before the first view, about a second's worth: the same for a link wherever it is opened."""
+    return max(1, min(OPENING, 1320 // (rules.steps + 2 * rules.inner)))
+
+
+def draw(held: Session, preset: str, status: str | None = None) -> Changes:
+    """The game as it stands; the status may follow from the view (None: D just answered)."""
+    ground = held.playground
+    view, rules = ground.view(), ground.game.rules
+    return {
+        "plane": plots.game(view, held.held.get("play.layers", list(plots.LAYERS)), preset),
+        "numbers": words.figures(view, rules.rule),
+        "history": plots.history(view, preset),
+        "status": words.answered(rules, view) if status is None else status,
+    }
+
+
+def prose(held: Session, preset: str) -> Changes:
+    """The words of a preset, as its numbers are by now."""
+    rules, seed = held.playground.game.rules, held.playground.seed
+    return {"story": words.story(preset, rules), "script": words.listing(preset, rules, seed)}
+
+
+def begin(held: Session, preset: str, seed: float, **rules: Any) -> Changes:
+    """Begin anew with the controls' values, and tell.
+
+    Raises:
+        BadInput: the game in progress stays.
+    """
+    asked = read(preset, **rules)
+    held.stops["playground"].set()
+    held.playground.reset(asked, seed)
+    return prose(held, preset) | {"steps": gr.update(interactive=asked.rule == "maximin")}  # K is a number of Algorithm 1 alone
+
+
+def restart(studio: Studio, held: Session, *, preset: str, **values: Any) -> Changes:
+    """Begin anew, and show the fresh net."""
+    return begin(held, preset, **values) | draw(held, preset, words.FRESH)
+
+
+def reseed(studio: Studio, held: Session, *, seed: float | None, **values: Any) -> Changes | None:
+    """The same for another seed; a field just emptied, to type the next one, is no seed yet."""
+    return {"status": gr.skip()} if seed is None else restart(studio, held, seed=seed, **values)
+
+
+def first(studio: Studio, held: Session, *, layers: list[str], preset: str, **values: Any) -> Changes:
+    """The first view of a page: a game that has begun already."""
+    held.held["play.layers"] = layers
+    begun, ground = begin(held, preset, **values), held.playground
+    turns = opening(ground.game.rules)
+    ground.record()
+    for _ in range(turns):
+        ground.both()
+        if ground.game.turn % 4 == 0:
+            ground.record()
+    return begun | draw(held, preset, words.OPENED.format(turns))
+
+
+def tell(studio: Studio, held: Session | None, *, preset: str) -> dict[str, Any]:
+    """The controls as a preset has them: its rules, and the seed."""
+    chosen = PLAY[preset]
+    return {name: getattr(chosen.rules, name) for name in GAME[1:-1]} | {"seed": chosen.seed}
+
+
+def choose(studio: Studio, held: Session, *, preset: str) -> Changes:
+    """Begin a preset's game."""
+    values = tell(studio, held, preset=preset)
+    return _with(values, restart(studio, held, preset=preset, **values))
+
+
+def change_rule(studio: Studio, held: Session, *, preset: str, rule: str, **values: Any) -> Changes:
+    """Begin with the other algorithm, and with numbers that suit it."""
+    numbers = {name: getattr(_suited(preset, rule), name) for name in NUMBERS}
+    return _with(numbers, restart(studio, held, preset=preset, rule=rule, **values, **numbers))
+
+
+def _with(values: dict[str, Any], begun: Changes) -> Changes:
+    """A new game's changes, and the numbers that it brings for its controls."""
+    return values | begun | {"steps": begun["steps"] | {"value": values["steps"]}}
+
+
+def change(studio: Studio, held: Session, *, preset: str, **numbers: float) -> Changes:
+    """Other numbers from the next move on."""
+    held.playground.change(**numbers)
+    return prose(held, preset) | {"status": words.from_now(held.playground.game.rules)}
+
+
+def move(studio: Studio, held: Session, *, preset: str, which: str) -> Changes:
+    """One move of one player, `attack` or `learn`, or a `turn` of both."""
+    held.stops["playground"].set()
+    return _moved(held, preset, which)
+
+
+def _moved(held: Session, preset: str, which: str) -> Changes:
+    ground = held.playground
+    if which != "learn":
+        ground.attack()
+    if which != "attack":
+        ground.learn()
+    said = words.attacked(ground.game.rules, ground.game.turn)
+    if which == "attack":
+        return draw(held, preset, said)
+    frame = draw(held, preset)
+    return frame if which == "learn" else frame | {"status": f"{said} {frame['status']}"}
+
+
+def play(studio: Studio, held: Session, *, preset: str, speed: int) -> Iterator[Changes]:
+    """Play until paused, at most LIMIT turns."""
+    run = held.held["play.run"] = object()
+    held.held["play.speed"] = speed
+    stop, ground = held.stops["playground"], held.playground
+    stop.clear()
+    began, frames = ground.game.turn, 0
+    ahead = held.held.get("play.taken")
+
+    def going() -> bool:
+        return not stop.is_set() and held.held["play.run"] is run
+
+    try:
+        while going() and ground.game.turn - began < LIMIT:
+            at = time.perf_counter()
+            turns = held.held["play.speed"]
+            if turns == 0:
+                for which in ("attack", "learn"):
+                    yield _moved(held, preset, which)
+                    if stop.wait(SLOW) or not going():
+                        return
+                continue
+            for _ in range(turns):
+                if not going():
+                    return
+                ground.both()
+            frame = draw(held, preset, words.each_turn(ground.game.rules))
+            yield {name: part for name, part in frame.items() if name != "history" or frames % CALM == 0}
+            frames += 1
+            ahead = _wait(held, ahead)
+            stop.wait(max(0.0, 1 / RATE - (time.perf_counter() - at)))
+        if going():
+            yield draw(held, preset, words.ENOUGH.format(LIMIT))
+    finally:
+        if held.held.get("play.run") is run:  # a newer run has the flag to itself
+            stop.set()
+
+
+def taken(studio: Studio, held: Session) -> None:
+    """Note that the browser took up a frame."""
+    held.held["play.taken"] = held.held.get("play.taken", 0) + 1
+
+
+def _wait(held: Session, sent: int | None) -> int | None:
+    """After a frame, until the browser keeps pace; a visitor without a browser (None) is never waited for."""
+    if sent is None:
+        return None
+    sent += 1
+    began = time.perf_counter()
+    stop = held.stops["playground"]
+    while sent - held.held["play.taken"] > AHEAD and time.perf_counter() - began < PATIENCE and not stop.wait(0.01):
+        pass
+    stop.wait(min(1.0, time.perf_counter() - began))  # as long again: it has clicks to attend to as well
+    return min(sent, held.held["play.taken"] + AHEAD)
+
+
+def pause(studio: Studio, held: Session, *, preset: str) -> Changes:
+    """Stop before the next turn, and show where."""
+    held.stops["playground"].set()
+    frame = draw(held, preset, "")  # waits for the turn that is being played
+    return frame | {"status": words.PAUSED.format(held.playground.game.turn)}
+
+
+def set_speed(studio: Studio, held: Session, *, speed: int) -> None:
+    """Play so many turns a frame from the next frame on; 0 is the slow motion."""
+    held.held["play.speed"] = speed
+
+
+def show(studio: Studio, held: Session, *, preset: str, layers: list[str]) -> Changes:
+    """Draw other layers from now on; the game is not touched."""
+    held.held["play.layers"] = layers
+    return {"plane": plots.game(held.playground.view(), layers, preset)}

@@ -1,0 +1,148 @@
+"""The playground: controls, the plane with its transport bar, numbers and history, and which event calls which handler."""
+
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from ...backend.checks import MAX_SEED
+from ...backend.fields import fields_of
+from ...backend.presets import PLAY
+from ...backend.requests import PlayRequest, RulesRequest
+from ...backend.studio import Studio
+from ..controls import LIGHT, Stories, Tab
+from ..fields import control, radio, slider
+from ..views import live_plot
+from ..wiring import Wiring
+from . import handlers as do
+from .plots import LAYERS
+from .words import FIGURES_CSS, HOW
+
+PLAYING: dict[str, Any] = {
+    "concurrency_id": "play",
+    "concurrency_limit": 4,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
+"""A game is light and keeps out of the device's queue; four at a time leave the server responsive."""
+
+MOVES = {**PLAYING, "concurrency_id": "play-moves"}
+"""Single moves do not wait for those who play."""
+
+SPEEDS: list[tuple[str, int]] = [
+    ("slow motion: one move at a time", 0), ("1 turn a frame", 1), ("2 turns a frame", 2), ("5 turns a frame", 5),
+    ("20 turns a frame", 20),
+]  # fmt: skip
+
+NAMES = {
+    "p.preset": "preset", "p.data": "data", "p.p0": "p0", "p.rule": "rule", "p.K": "steps", "p.lambda": "step",
+    "p.inner": "inner", "p.lr": "lr", "p.seed": "seed", "p.show": "layers",
+}  # fmt: skip
+"""Name in the address -> control."""
+
+FIRST = "maximin"
+
+
+def build(session: gr.State, studio: Studio) -> Tab:
+    """Lay the tab out and wire it."""
+    with gr.Row():
+        with gr.Column(scale=3, min_width=280, elem_id="play-controls"):
+            parts = _controls()
+        with gr.Column(scale=6, min_width=320, elem_id="play-stage"):
+            parts |= _stage()
+        with gr.Column(scale=4, min_width=290, elem_id="play-standing"):
+            parts |= _standing()
+    gr.Markdown(HOW, latex_delimiters=[])
+    wire = Wiring(session, studio, parts)
+    playing = wire(parts["play"].click, do.play, ["preset", "speed"], do.FRAME, trigger_mode="once", **PLAYING)
+    still: dict[str, Any] = {**MOVES, "cancels": [playing]}
+    wire(parts["pause"].click, do.pause, ["preset"], do.FRAME, cancels=[playing], **LIGHT)
+    for which in ("attack", "learn", "turn"):
+        wire(parts[which].click, partial(do.move, which=which), ["preset"], do.FRAME, **still)
+    wire(parts["reset"].click, do.restart, do.GAME, do.BEGUN, **still)
+    # .input and not .change: a value restored from the address or set by a preset must not start another game
+    last = {"trigger_mode": "always_last"}
+    for name in ("data", "p0"):
+        wire(parts[name].input, do.restart, do.GAME, do.BEGUN, **last, **still)
+    wire(parts["seed"].input, do.reseed, do.GAME, do.BEGUN, **last, **still)
+    wire(parts["preset"].input, do.choose, ["preset"], [*do.GAME[1:], "story", "script", *do.FRAME], **still)
+    suited = [*do.NUMBERS, "story", "script", *do.FRAME]
+    wire(parts["rule"].input, do.change_rule, ["preset", "data", "p0", "rule", "seed"], suited, **still)
+    for name in do.NUMBERS:
+        wire(parts[name].input, do.change, ["preset", *do.NUMBERS], ["story", "script", "status"], **last, **LIGHT)
+    wire(parts["plane"].change, do.taken, [], [], trigger_mode="multiple", **LIGHT)
+    wire(parts["speed"].input, do.set_speed, ["speed"], [], **LIGHT)
+    wire(parts["layers"].input, do.show, ["preset", "layers"], ["plane"], **last, **LIGHT)
+
+    def tell(preset: str) -> dict[Any, Any]:
+        return {parts[name]: value for name, value in do.tell(studio, None, preset=preset).items()}
+
+    return Tab(
+        {name: parts[part] for name, part in NAMES.items()},
+        wire.first(do.first, ["layers", *do.GAME], do.BEGUN),
+        [playing],
+        stories=Stories(parts["preset"], tell, wire[do.GAME[1:]]),
+    )
+
+
+def _controls() -> dict[str, Any]:
+    """The story, and the rules of the game."""
+    chosen = PLAY[FIRST]
+    titles = [(preset.title, key) for key, preset in PLAY.items()]
+
+    def number(name: str, step: float, elem_id: str) -> gr.Slider:
+        about, value = fields_of(RulesRequest)[name], getattr(chosen.rules, name)
+        label = f"{about.symbol}: {about.title}" if about.symbol else about.title
+        return slider(RulesRequest, name, value, step=step, label=label, info=about.help, elem_id=elem_id)
+
+    def menu(name: str, title: str) -> gr.components.Component:
+        return control(RulesRequest, name, getattr(chosen.rules, name), label=title, elem_id=f"play-{name}")
+
+    return {
+        "preset": gr.Dropdown(titles, value=FIRST, label="story", interactive=True, elem_id="play-preset"),
+        "story": gr.Markdown(chosen.story, elem_id="play-story"),
+        "rule": radio(RulesRequest, "rule", chosen.rules.rule, elem_id="play-rule"),
+        "data": menu("data", "p_data: blue dots"),
+        "p0": menu("p0", "p₀: red crosses"),
+        "steps": number("steps", 1, "play-K"),
+        "step": number("step", 0.01, "play-lambda"),
+        "inner": number("inner", 1, "play-inner"),
+        "lr": number("lr", 0.0002, "play-lr"),
+        "seed": control(
+            PlayRequest, "seed", chosen.seed, label="seed", info="of net and draws; a new one starts a new game", minimum=0,
+            maximum=MAX_SEED, elem_id="play-seed",
+        ),
+    }  # fmt: skip
+
+
+def _stage() -> dict[str, Any]:
+    """The transport bar, the plane, and what of it to show."""
+    parts: dict[str, Any] = {}
+    with gr.Row():
+        parts["play"] = gr.Button("Play", variant="primary", size="md", min_width=80, elem_id="play-run")
+        parts["pause"] = gr.Button("Pause", size="md", min_width=80, elem_id="play-pause", elem_classes="pause-when-hidden")
+        parts["reset"] = gr.Button("Reset", size="md", min_width=80, elem_id="play-reset")
+    with gr.Row():
+        for name, title in (("attack", "Attack (max)"), ("learn", "Model (min)"), ("turn", "Turn (both)")):
+            parts[name] = gr.Button(title, size="md", min_width=80, elem_id=f"play-{name}")
+    parts["status"] = gr.Markdown("", elem_id="play-status")
+    label = "The plane: contour of D, its normalised gradient field, points of p_data, p0 and p_T, with paths"
+    parts["plane"] = live_plot(height=600, square=True, elem_id="play-plane", label=label)
+    layers = [(title, key) for key, title in LAYERS.items()]
+    parts["layers"] = gr.CheckboxGroup(layers, value=list(LAYERS), label="show", interactive=True, elem_id="play-layers")
+    with gr.Accordion("The Python of this game", open=False):
+        parts["script"] = gr.Code(
+            language="python", interactive=False, wrap_lines=True, show_label=False, elem_id="play-script"
+        )
+    return parts
+
+
+def _standing() -> dict[str, Any]:
+    """How the game stands, now and over turns."""
+    return {
+        "speed": gr.Dropdown(SPEEDS, value=2, label="speed", interactive=True, elem_id="play-speed"),
+        "numbers": gr.HTML("", css_template=FIGURES_CSS, elem_id="play-numbers"),
+        "history": live_plot(
+            height=400, label="Payoff, D on the support and spurious share over turns", elem_id="play-history"
+        ),
+    }

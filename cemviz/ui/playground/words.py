@@ -1,0 +1,125 @@
+"""What the playground says: explanations, what moved, the numbers beside the plane, and the Python of a game."""
+
+from typing import Any
+
+from ...backend import script
+from ...backend.play import View
+from ...backend.presets import PLAY
+from ...backend.requests import ALGORITHMS, PlayRequest
+from ...data.toys import P0S, TOYS
+from ...metrics.game import LOG4
+from ...training.binary import Rules
+from ..numbers import minus
+
+FRESH = "**A fresh net:** no move yet. Play, or make the first attack."
+OPENED = "**{} turns were played to start with.** Play goes on from here; Reset shows the fresh net."
+ENOUGH = "**Stopped after {} turns.** Press Play to go on."
+PAUSED = "**Paused** at turn {}."
+
+CHANGED = {
+    "data": "p_data", "p0": "p₀", "rule": "rule", "steps": "K", "step": "λ", "inner": "inner updates", "lr": "learning rate",
+}  # fmt: skip
+"""Rules that have a control -> how a change of one is told."""
+
+TITLES: dict[str, Any] = {"data": TOYS, "p0": P0S, "rule": ALGORITHMS}
+
+FIGURES_CSS = """
+dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(132px, 1fr)); gap: 8px; margin: 0 }
+div { padding: 8px 10px; border: 1px solid var(--cem-border); border-radius: 8px; background: var(--cem-surface) }
+dt { color: var(--cem-muted); font-size: 12px; line-height: 1.3 }
+dd { margin: 2px 0 0; color: var(--cem-ink); font-size: 12px; line-height: 1.3 }
+dd b { display: block; font-size: 18px; font-weight: 700; font-variant-numeric: tabular-nums }
+"""
+
+HOW = """**How to read it.** Two players share one payoff, U = E log D(x) over p_data + E log(1 − D(x)) over p_T. The points of
+p₀ (crosses) climb f, the logit of D = sigmoid(f), and become p_T (diamonds): that lowers U. The net then raises U: D up on
+p_data (dots), down on p_T. *Max* and *min* are the words of adversarial training: the attack maximises the net's loss.
+
+* **Algorithm 1, maximin** (thesis 2.4.2). Each turn: fresh draws of p₀, K steps of length λ, one update of D. A false maximum
+that an attack finds is pushed down; one that no p₀ point reaches survives: it is *spurious*. At the solution D is ½ on the
+support of p_data and at most ½ outside, and U = −log 4.
+* **Algorithm 2, minimax** (thesis 2.4.4; a GAN without a generator net). D converges first, then every kept point takes one
+step: p_T ends at p_data. With D optimal, (U + log 4)/2 is the Jensen-Shannon divergence of p_T and p_data, from 0 to
+log 2 = .693. Where neither of the two is, D means nothing.
+
+Points move along ∇f: the thesis writes ∇D, which has the same direction but underflows where D is near 0 or 1. **All numbers
+are our choice** (net, K, λ, updates, learning rate, points, scales): the thesis gives none for its figures 2.1 and 2.2. The
+support is the level set that holds 99 % of p_data; U is measured on the points in play, the energy distance against fresh
+draws. At most 300 points of a kind and 64 paths are drawn."""
+
+
+def changes(preset: str, rules: Rules) -> str:
+    """What the visitor has changed since the preset was chosen; empty where that is nothing."""
+    own = PLAY[preset].rules
+    return ", ".join(
+        f"{name} {_plain(key, rules)}" for key, name in CHANGED.items() if getattr(rules, key) != getattr(own, key)
+    )
+
+
+def _plain(key: str, rules: Rules) -> str:
+    value = getattr(rules, key)
+    if key not in TITLES:
+        return f"{value:g}"
+    row = TITLES[key][value]
+    return row if isinstance(row, str) else row.title
+
+
+def story(preset: str, rules: Rules) -> str:
+    """What to look for, and what was changed."""
+    changed = changes(preset, rules)
+    return PLAY[preset].story + (f"\n\n*Changed since:* {changed}." if changed else "")
+
+
+def listing(preset: str, rules: Rules, seed: int) -> str:
+    """The Python and the command line that play the preset, and what the page has changed of it."""
+    changed = changes(preset, rules)
+    return script.shown(PlayRequest(preset, seed=seed)) + (
+        f"\n\n# not in it, changed on the page: {changed}" if changed else ""
+    )
+
+
+def figures(view: View, rule: str) -> str:
+    """The numbers beside the contour, with units."""
+    js = view.jensen_shannon
+    if rule == "minimax":
+        payoff = ("Jensen-Shannon, (U + log 4)/2", minus(f"{js:.3f}"), "nats; 0 to .693, if D is optimal")
+    else:
+        payoff = ("(U + log 4)/2", minus(f"{js:.3f}"), "nats; 0 at the solution")
+    tiles = [
+        ("turn", f"{view.turn}", f"{view.updates} updates of D"),
+        ("payoff U(D, p_T)", minus(f"{view.U:.3f}"), f"nats; −log 4 = {minus(f'{-LOG4:.3f}')}"),
+        payoff,
+        ("mean D on the support", f"{view.D_support:.3f}", "½ at the solution"),
+        ("spurious maxima", f"{view.spurious:.1%}", "of the outside area, D > .51"),
+        ("energy distance, p_T to p_data", f"{view.distance:.3f}", "0 for equal laws"),
+    ]
+    return f"<dl>{''.join(f'<div><dt>{name}</dt><dd><b>{value}</b>{unit}</dd></div>' for name, value, unit in tiles)}</dl>"
+
+
+def attacked(rules: Rules, turn: int) -> str:
+    """What p_T's move just was."""
+    if rules.rule == "minimax":
+        return f"**p_T attacked:** {rules.count} kept points climbed f by one step of {rules.dynamics(turn - 1).step:.3g}."
+    return f"**p_T attacked:** {rules.count} fresh points of p₀ climbed f by {rules.steps} steps of {rules.step:g}."
+
+
+def answered(rules: Rules, view: View) -> str:
+    """What D's move just was."""
+    return f"**D answered:** {_updates(rules)}, U = {minus(f'{view.U:.3f}')}."
+
+
+def each_turn(rules: Rules) -> str:
+    """What both players do again and again."""
+    climb = "one step" if rules.rule == "minimax" else f"{rules.steps} steps of {rules.step:g}"
+    who = "kept points" if rules.rule == "minimax" else "fresh points of p₀"
+    return f"**Each turn:** {rules.count} {who} climb f by {climb}, then D answers with {_updates(rules)}."
+
+
+def from_now(rules: Rules) -> str:
+    """What a change of numbers in the middle of a game means."""
+    attack = f"one step of λ = {rules.step:g}" if rules.rule == "minimax" else f"K = {rules.steps}, λ = {rules.step:g}"
+    return f"**From the next move on:** {attack}, {rules.inner} updates of D, learning rate {rules.lr:g}. The game goes on."
+
+
+def _updates(rules: Rules) -> str:
+    return "1 update" if rules.inner == 1 else f"{rules.inner} updates"

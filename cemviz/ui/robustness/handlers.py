@@ -1,0 +1,209 @@
+"""What the robustness tab does: plain functions of the controls' values, by name.  Its halves are rates and single images."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from ...backend import script
+from ...backend.attacked import Attacked, attacked, fitting
+from ...backend.checks import BadInput
+from ...backend.kinds import KINDS
+from ...backend.requests import NORMS, AttackedRequest, RobustnessRequest
+from ...backend.robustness import MOST_MODELS, Rates, ready, robustness
+from ...backend.store import Card
+from ...backend.studio import Studio
+from ...backend.use_case import Step
+from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..fields import filled
+from ..wiring import Changes, run, stop
+from . import words
+from .plots import curves, styles
+
+LIMIT = 600.0
+"""Seconds a measurement may take on the page."""
+
+ALL = "all in turn"
+
+RATES = ("models", "attacks", "norm", "radius", "count", "seed", "curve")
+"""Controls that a measurement depends on."""
+
+IMAGES = ("attack", "factor", "model", "source", "label", "first", "shown", "ball", "eps", "starts")
+"""Controls that the images depend on."""
+
+RADIUS = {"norm": "radius", "ball": "eps"}
+"""Choice of a threat model -> its radius."""
+
+PLOTS = {norm: (f"column-{norm}", f"plot-{norm}") for norm in NORMS}
+
+MEASURED = ("status", "rates", "caption", "script", "numbers", "origin", *(part for pair in PLOTS.values() for part in pair))
+"""What a measurement changes."""
+
+LOOKED = ("effects", "reading", "grid", "look-script")
+"""What attacks on single images change."""
+
+
+def classifying(studio: Studio) -> dict[str, Card]:
+    """The stored models that have an accuracy."""
+    return {name: card for name, card in studio.cards().items() if card.kind in KINDS and KINDS[card.kind].classifies}
+
+
+def follow(studio: Studio, chosen: list[str]) -> list[str]:
+    """Models of one data set: the last chosen decides.  Where that is a new one, those it opens with come along."""
+    cards = studio.cards()
+    if not chosen or cards[chosen[0]].data == cards[chosen[-1]].data:
+        return chosen
+    now = cards[chosen[-1]].data
+    kept = [name for name in chosen if cards[name].data == now]
+    others = words.pair(classifying(studio), now)
+    return [*kept, *(name for name in others if name not in kept)][:MOST_MODELS]
+
+
+def first(studio: Studio, held: Session, *, origin: str, **values: Any) -> Iterator[Changes]:
+    """The first view; the images also where the rates cannot be shown, and the other way round."""
+    if origin == "shipped":
+        yield stored(studio, values["models"])
+    try:
+        yield from look(studio, held, **{name: values[name] for name in IMAGES})
+    except EXPECTED as error:
+        yield {"reading": words_of(error)}
+    if origin == "here":
+        yield from measure(studio, held, **{name: values[name] for name in RATES})
+
+
+# ------------------------------------------------------------------------------------------------------------ rates
+
+
+def choose(studio: Studio, held: Session, *, origin: str, models: list[str]) -> Changes:
+    """Other models or another origin: what ships at once, what is measured here when asked for."""
+    kept = follow(studio, models)
+    if origin == "shipped":
+        return stored(studio, kept) | {"models": kept}
+    return {"models": kept, "numbers": gr.update(visible=True), "status": words.PRESS}
+
+
+def stored(studio: Studio, models: list[str]) -> Changes:
+    """The rates that ship."""
+    if not models:
+        return {"status": words.CHOOSE if classifying(studio) else words.NO_MODELS}
+    rows, notes = ready(studio, tuple(models))
+    told = {"status": "  \n".join(notes), "script": script.shown(RobustnessRequest(tuple(models)))}
+    return seen(studio, rows, models) | told | {"numbers": gr.update(visible=False)}
+
+
+def measure(
+    studio: Studio, held: Session, *, models: list[str], attacks: list[str], norm: str, radius: float | None,
+    count: float | None, seed: float | None, curve: bool,
+) -> Iterator[Changes]:  # fmt: skip
+    """Measure model by model; what is done stays when the visitor says stop."""
+    if not models:
+        raise BadInput("models", words.CHOOSE if classifying(studio) else words.NO_MODELS)
+    within, numbers = _threat(RobustnessRequest, norm, radius), filled(RobustnessRequest, count=count, seed=seed)
+    request = RobustnessRequest(tuple(models), tuple(attacks), **within, **numbers, curve=curve)
+    yield {"status": "starting ...", "numbers": gr.update(visible=True), "origin": "here", "script": script.shown(request)}
+    rows: list[Rates] = []
+    parts = ""
+
+    def work() -> Iterator[str | Rates]:
+        nonlocal parts
+        for item in robustness(studio, request):
+            if isinstance(item, Step):
+                parts = f" after {item.done} of {item.of} parts"
+            yield f"{item} parts" if isinstance(item, Step) else item
+
+    item: str | Rates = ""
+    for item in run(studio, held, "robustness", work(), title="Robustness", limit=LIMIT):
+        if isinstance(item, Rates):
+            rows.append(item)
+            yield seen(studio, rows, models)
+        elif item != STOPPED:
+            yield {"status": item}
+    yield {"status": f"Stopped{parts}. {words.DONE}" if item == STOPPED else ""}
+
+
+def halt(studio: Studio, held: Session) -> Changes:
+    """End the measurement."""
+    return {"status": f"Stopped. {words.DONE}" if stop(held, "robustness") else gr.skip()}
+
+
+def seen(studio: Studio, rows: list[Rates], models: list[str]) -> Changes:
+    """Table, caption and curves of these rows; styles go by the models chosen, so that a line keeps its look."""
+    changes: dict[str, Any] = {"rates": "", "caption": ""} | {column: gr.update(visible=False) for column, _ in PLOTS.values()}
+    if not rows:
+        return changes
+    looks = styles(models)
+    caption = words.caption(rows, studio.cards()[models[0]].data, studio.device.title)
+    changes |= {"rates": words.table(rows, looks), "caption": caption}
+    for norm, (column, plot) in PLOTS.items():
+        if mine := [row for row in rows if row.norm == norm and row.curve]:
+            changes |= {column: gr.update(visible=True), plot: curves(mine, looks)}
+    return changes
+
+
+# ----------------------------------------------------------------------------------------------------------- images
+
+
+def look(
+    studio: Studio, held: Session, *, attack: str, factor: float, model: str | None, source: str, label: str | None,
+    first: float | None, shown: float | None, ball: str, eps: float | None, starts: float | None,
+) -> Iterator[Changes]:  # fmt: skip
+    """Attack the images in every way; the chosen attack is drawn at once, the others' rows when they are done."""
+    if not model:
+        yield {"reading": words.NO_MODELS}
+        return
+    numbers = filled(AttackedRequest, first=first, count=shown) | _threat(AttackedRequest, ball, eps)
+    numbers |= filled(AttackedRequest, seed=starts)
+    request = AttackedRequest(model, source, None if label in (ALL, None) else label, **numbers)
+    done: list[Attacked] = []
+    held.held["attack shown"] = attack, factor  # a visitor may choose another one while the attacks still run
+    for item in run(studio, held, "attacked", attacked(studio, request), title="Attacks", limit=LIMIT):
+        if item == STOPPED:  # a newer run has the place
+            return
+        if isinstance(item, str):
+            yield {"reading": item}
+            continue
+        done.append(item)
+        held.held["attacked"] = done
+        if item.attack == held.held["attack shown"][0]:
+            yield drawn(held)
+    yield drawn(held) | {"look-script": script.shown(request)}
+
+
+def drawn(held: Session) -> Changes:
+    """The chosen attack's images, and every attack's changes of the energies."""
+    done: list[Attacked] = held.held["attacked"]
+    name, factor = held.held["attack shown"]
+    current = next((one for one in done if one.attack == name), done[-1])
+    by = factor or fitting(current)
+    return {
+        "effects": words.effects(done, name),
+        "reading": words.reading(current, by, by <= fitting(current)),
+        "grid": words.grid(current, by),
+    }
+
+
+def redraw(studio: Studio, held: Session, *, attack: str, factor: float) -> Changes:
+    """Another attack, or differences amplified otherwise: nothing is computed."""
+    if not held.held.get("attacked"):
+        raise BadInput("images", "nothing was attacked yet; press Attack first")
+    held.held["attack shown"] = attack, factor
+    return drawn(held)
+
+
+def classes(studio: Studio, held: Session, *, model: str, label: str) -> Changes:
+    """The classes of another model."""
+    names = studio.cards()[model].classes
+    return {"label": gr.update(choices=[ALL, *names], value=label if label in names else ALL)}
+
+
+# ------------------------------------------------------------------------------------------------------------- both
+
+
+def radii(studio: Studio, held: Session, **norm: str) -> Changes:
+    """A radius of one's own beside a norm of one's own."""
+    return {RADIUS[name]: gr.update(visible=value != words.CARD) for name, value in norm.items()}
+
+
+def _threat(kind: type, norm: str, radius: float | None) -> dict[str, Any]:
+    """The fields of a request that name a threat model; none where it is the card's."""
+    return {} if norm == words.CARD else {"norm": norm} | filled(kind, radius=radius)
