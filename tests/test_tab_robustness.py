@@ -18,8 +18,9 @@ from cemviz.backend.presets import LANDSCAPE, SAMPLE, lacking, models, playable
 from cemviz.backend.requests import NORMS, RobustnessRequest
 from cemviz.backend.robustness import COLUMNS, Rates
 from cemviz.backend.studio import Studio
-from cemviz.ui import tab_landscape, tab_robustness, words_robustness
+from cemviz.ui import tab_robustness, words_robustness
 from cemviz.ui.controls import Session
+from cemviz.ui.landscape import tab as tab_landscape
 from cemviz.ui.plots_robustness import curves, styles
 from cemviz.ui.sampling import tab as tab_sampling
 

@@ -93,6 +93,7 @@ class Kind:
         contrast: recipes that stand for training without attacks and with them.
         asks: fields of a `SampleRequest` that count for this kind alone.
         classifies: its scores are logits of its card's classes: it has an accuracy, attacks and Fisher scores.
+        rates: names of the accuracies that a training's probes measure, without an attack and under one.
         instead: where it does not, what to do instead; {name} and {recipe} are the model's.
         view: how a landscape looks at it, or None where there is none.
         chunk: chains at a time where samples are measured; where a batch moves as one it decides what is drawn.
@@ -107,6 +108,7 @@ class Kind:
     hints: Callable[["Chains"], list[str]]
     contrast: tuple[str, str]
     classifies: bool
+    rates: tuple[str, str] = ("clean", "under PGD")
     asks: tuple[str, ...] = ()
     instead: str = ""
     view: View | None = None
@@ -148,6 +150,7 @@ KINDS: dict[str, Kind] = {
         crowd.hints,
         ("simclr", "uat"),
         classifies=False,
+        rates=("nearest neighbour", "after an attack on InfoNCE"),
         asks=("features",),
         instead="evaluate its linear probe, {name}-probe, or train one with: "
         "python -m cemviz train {recipe}-probe --set encoder={name}",

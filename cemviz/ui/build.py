@@ -11,16 +11,18 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 
 from ..backend.studio import Studio
-from . import tab_equations, tab_landscape, tab_playground, tab_results, tab_robustness, tab_training
+from . import tab_equations, tab_playground, tab_results, tab_robustness
 from .controls import LIGHT, Session, Tab
+from .landscape import tab as landscape_tab
 from .sampling import tab as sampling_tab
 from .theme import CSS, HEAD, THEME
+from .training import tab as training_tab
 
 TABS: dict[str, tuple[str, Any]] = {
     "playground": ("Playground", tab_playground),
-    "landscape": ("Landscape", tab_landscape),
+    "landscape": ("Landscape", landscape_tab),
     "sampling": ("Sampling", sampling_tab),
-    "training": ("Training", tab_training),
+    "training": ("Training", training_tab),
     "robustness": ("Robustness", tab_robustness),
     "results": ("Results", tab_results),
     "equations": ("Equations", tab_equations),
