@@ -114,6 +114,22 @@ def test_a_live_picture_shows_each_panel_as_it_comes(studio):
     assert [steps[-2][f"column{k}"]["visible"] for k in range(4)] == [True, True, False, False]
 
 
+def test_precomputed_windows_wait_for_nobody_and_the_others_for_their_turn(studio):
+    before = studio.jobs.submit(iter([]), title="somebody else's")
+    assert "precomputed" in draw(studio)[-2]["caption1"]
+    waiting = drawing(studio, seed=1)
+    assert [next(waiting), next(waiting)][-1] == {"status": "waiting: 1 before you"}
+    studio.jobs.leave(before)
+    assert "precomputed" not in list(waiting)[-2]["caption1"]
+
+
+@pytest.mark.parametrize(("plane", "kept"), [(None, "stripes-standard"), ("gone", "stripes-standard"), ("stripes-at",) * 2])
+def test_the_plane_looked_at_is_that_of_a_model_on_screen(studio, plane, kept):
+    first, *_ = draw(studio, directions="adversarial", plane=plane, a=1.0)
+    assert first["plane"]["value"] == kept and first["plane"]["visible"] is True
+    assert draw(studio, plane=plane)[0]["plane"]["visible"] is False
+
+
 def test_the_script_makes_the_picture_on_screen(studio):
     held = Session()
     asked = {"image": "test", "index": 3, "directions": "adversarial", "seed": 4, "energy": "marginal"}
@@ -230,6 +246,8 @@ def test_the_page_begins_with_a_pair_of_whatever_kind_is_stored(places):
     assert do.beginning(Studio(choose("cpu"))) == (["a-net", "b-net"], "stripes", "classifier")
     save("stripes-at", 4)
     assert do.beginning(Studio(choose("cpu")))[0] == ["stripes-at"]
+    save("mnist-at", 5, data="mnist")
+    assert do.beginning(Studio(choose("cpu"))) == (["mnist-at"], *do.FIRST)  # whichever comes first by name
 
 
 def test_a_kind_without_a_landscape_is_not_offered(studio, monkeypatch):
@@ -238,6 +256,19 @@ def test_a_kind_without_a_landscape_is_not_offered(studio, monkeypatch):
     assert do.drawable(studio) == ["stripes-at", "stripes-standard"]
     with pytest.raises(BadInput, match="'odd' is a flat net; a landscape wants a classifier or an encoder"):
         draw(studio, models=["odd"])
+
+
+def test_a_story_sets_all_that_it_shows(studio):
+    for name in ("mnist-simclr", "mnist-uat"):
+        save(name, 1, data="mnist", kind="encoder")
+    told, changes = LANDSCAPE["pairs"].request, do.tell(studio, None, story="pairs")
+    assert set(changes) == set(do.TOLD) and changes["models"] == list(told.models) and "flatter" in changes["waiting"]
+    for name in ("image", "anchor"):
+        assert (
+            changes[name]["value"] == getattr(told, name)
+            and ("a test image, by its number", "test") in changes[name]["choices"]
+        )
+    assert [changes[name] for name in ("directions", "radius", "seed")] == [told.directions, told.radius, told.seed]
 
 
 def test_a_storys_words_stand_above_its_own_models_only(studio):

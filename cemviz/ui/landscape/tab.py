@@ -150,5 +150,6 @@ def _spot(studio: Studio, models: list[str]) -> tuple[gr.Button, dict[str, Any]]
         with gr.Column(scale=3, min_width=320):
             parts["table"] = gr.HTML("", elem_id="land-table", padding=False)
     with gr.Accordion("The Python of this picture", open=False):
-        parts["script"] = gr.Code(language="python", interactive=False, show_label=False, elem_id="land-script")
+        code = {"language": "python", "interactive": False, "wrap_lines": True, "show_label": False}
+        parts["script"] = gr.Code(**code, elem_id="land-script")
     return look, parts
