@@ -131,6 +131,11 @@ def test_energies_and_accuracies_bear_the_names_of_the_run_s_kind(name):
     assert f"Δₓ {row.view.energies['joint']}".replace("Δₓ", "Δ<sub>x</sub>") in say.numbers([Shown("one", history, 1)])
 
 
+def test_an_encoder_has_no_accuracy_of_its_own():
+    assert list(rates(HISTORY)) == ["clean", "under PGD"]
+    assert list(rates(HISTORY | {"kind": "encoder"})) == ["nearest neighbour", "after an attack on InfoNCE"]
+
+
 def test_curves_of_no_kind_are_of_classifiers_and_those_of_an_unknown_one_are_refused(monkeypatch):
     assert both(HISTORY) == KINDS["classifier"].view.energies != KINDS["encoder"].view.energies
     with pytest.raises(BadInput, match="kind of the run is 'odd'; choose one of classifier, encoder"):
@@ -184,6 +189,15 @@ def test_the_first_view_without_any_run_is_the_recipe_and_a_sentence(studio, hel
     assert "L∞ ≤ 0.2" in changes["train-row"] and changes["train-scale"]["value"] == "evidence"  # it has no paper row
 
 
+def test_the_first_view_of_a_run_shows_its_curves_and_what_is_unfinished(studio, held):
+    frames = begin(studio, held)
+    next(frames), frames.close()
+    asked = {"recipe": "tiny", "scale": "evidence", "steps": 4, "a": "my-run", "b": do.NONE, "at": 100}
+    changes = do.opening(studio, Session(), **asked)
+    assert changes["status"] == "" and all(changes[key] for key in FIGURES) and changes["kept"]["visible"]
+    assert changes["pending"] == {"choices": ["my-run"], "value": "my-run", "__type__": "update"}
+
+
 def test_every_control_of_the_address_is_interactive_and_every_endpoint_private(studio):
     blocks, tab = page(tab_training, studio)
     assert all(component.interactive for component in tab.params.values())
@@ -219,6 +233,7 @@ def test_start_pause_resume_and_the_model_is_in_the_menus(studio, held):
     assert "Nothing is running" in do.halt(studio, held)["status"]
     *_, done, last = resume(studio, held)
     assert "is trained" in done["status"] and last["name"] == "my-tiny" and not last["kept"]["visible"]
+    assert held.held["train.live"] is None  # its curves are on the disk now
     assert "my-run" in store.cards() and ("my-run", "my-run") in compared() and not unfinished()
     assert do.opened() == "my-run"
 
@@ -265,6 +280,7 @@ def test_discarding_takes_the_run_from_the_menus_and_the_screen(studio, held):
     changes = do.discard(studio, held, pending="my-run")
     assert set(changes) <= set(do.RAN) and "discarded" in changes["status"] and not known() and not shown(held)
     assert changes["a"]["value"] is None and changes["b"] == do.NONE and changes["loss"] is None
+    assert changes["kept"]["visible"] is False and changes["pending"]["choices"] == []
 
 
 @pytest.mark.parametrize(
