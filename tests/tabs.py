@@ -1,11 +1,14 @@
 """What the tests of a tab's handlers share: the tab on a page of its own, and its first view without a browser."""
 
+from inspect import signature
 from typing import Any
 
 import gradio as gr
+import pytest
 
 from cemviz.backend.studio import Studio
 from cemviz.ui.controls import Session, Tab
+from cemviz.ui.wiring import Wiring
 
 
 def page(module: Any, studio: Studio) -> tuple[gr.Blocks, Tab]:
@@ -21,3 +24,24 @@ def first_view(tab: Tab, held: Session, **changes) -> list[dict]:
     names = {id(component): name for name, component in tab.params.items()}
     values = [changes.get(names[id(c)], c.value) for c in inputs[1:]]
     return [{getattr(k, "elem_id", None) or k: v for k, v in changed.items()} for changed in function(held, *values)]
+
+
+def wired(module: Any, studio: Studio) -> dict[str, str]:
+    """What every event of a tab calls: `ELEMENT.EVENT` -> name of the handler.  Each is checked to take what it is given."""
+    bound = Wiring.bound
+
+    def named(self, handler, inputs):
+        signature(handler).bind(self.studio, None, **dict.fromkeys(inputs))
+        call = bound(self, handler, inputs)
+        call.__name__ = getattr(handler, "func", handler).__name__  # a partial has none of its own
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Wiring, "bound", named)
+        blocks, _ = page(module, studio)
+    return {
+        f"{blocks.blocks[part].elem_id}.{event}": fn.fn.__name__
+        for fn in blocks.fns.values()
+        for part, event in fn.targets
+        if fn.fn is not None and part in blocks.blocks
+    }

@@ -12,8 +12,9 @@ from cemviz.backend.checks import BadInput
 from cemviz.backend.landscape import point
 from cemviz.backend.subjects import subject
 from cemviz.energies import against, pair
-from cemviz.ui import drawing, words_landscape
-from cemviz.ui.plots_landscape import legend, shared
+from cemviz.ui.landscape import words
+from cemviz.ui.landscape.handlers import follow
+from cemviz.ui.landscape.plots import legend, shared
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_a_point_tells_the_anchors_share_among_the_references(pairs):
     row = found.rows[0]
     assert found.kind == "encoder" and row.p == pytest.approx(np.exp(row.marginal - row.joint), rel=1e-4)
     assert row.predicted.startswith("the anchor") or row.predicted.endswith("of the gallery")
-    told = words_landscape.told(found)
+    told = words.table(found)
     assert "E(x, x′) (change)" in told and "p(x′ | x)" in told and "p(y | x)" not in told
     assert point(pairs, ask("gallery:1", "stripes-uat"), 0, 0).rows[0].predicted.startswith("the anchor, ")
 
@@ -60,11 +61,11 @@ def test_labels_and_pairs_share_no_scale(pairs):
     with pytest.raises(BadInput, match="'stripes-at' is a classifier, 'stripes-uat' an encoder: drop one"):
         panels(pairs, ask("test:0", "stripes-at", "stripes-uat"))
     wanted = ["stripes-uat", "stripes-simclr"], "stripes"
-    assert drawing.follow(pairs, ["stripes-at", "stripes-standard", "stripes-uat"]) == wanted
+    assert follow(pairs, ["stripes-at", "stripes-standard", "stripes-uat"]) == wanted
     both = panels(pairs, ask("test:0", "stripes-simclr", "stripes-uat"))
     levels = shared(both, "joint", "relative")
     assert levels.name == "E(x, x′) − E(image, x′)" and levels.name in legend(levels)
-    assert "E(x, x′) of the image: −2.00" in words_landscape.caption(both[0], "joint")
+    assert "E(x, x′) of the image: −2.00" in words.caption(both[0], "joint")
 
 
 def test_without_the_data_set_an_encoder_wants_images_of_the_gallery(pairs, monkeypatch):

@@ -1,22 +1,34 @@
-"""The landscape tab: its handlers without a browser, its figures and captions."""
+"""The landscape tab: its handlers without a page, its figures and captions."""
 
 import json
 from dataclasses import replace
 
-import gradio as gr
 import numpy as np
 import pytest
 import windows
 from stripes import elsewhere
-from tabs import first_view, page
+from tabs import first_view, page, wired
 from windows import ask, panels, save
 
+from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
+from cemviz.backend.fields import fields_of
+from cemviz.backend.kinds import KINDS
 from cemviz.backend.landscape import ENERGIES
+from cemviz.backend.presets import LANDSCAPE
+from cemviz.backend.requests import LandscapeRequest
 from cemviz.backend.studio import Studio
-from cemviz.ui import drawing, tab_landscape, words_landscape
 from cemviz.ui.controls import STOPPED, Session
-from cemviz.ui.plots_landscape import legend, shared, surface
+from cemviz.ui.landscape import handlers as do
+from cemviz.ui.landscape import tab as tab_landscape
+from cemviz.ui.landscape import words
+from cemviz.ui.landscape.plots import legend, shared, surface
+
+LOOK = {"energy": "joint", "levels": "relative", "a": 0, "b": 0, "plane": None}
+ASKED = {
+    "story": None, "models": ["stripes-standard", "stripes-at"], "image": "grid:0", "index": 0, "anchor": "self", "other": 0,
+    "directions": "random", "radius": windows.SMALL["radius"], "seed": 0, **LOOK,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -34,6 +46,17 @@ def pairs(places, monkeypatch):
     return windows.with_encoders(windows.equipped(monkeypatch))
 
 
+def drawing(studio, held=None, **changes):
+    """The steps of a picture, each checked to change what the tab expects."""
+    for step in do.go(studio, held or Session(), **{**ASKED, **changes}):
+        assert set(step) <= set(do.SHOWN)
+        yield step
+
+
+def draw(studio, held=None, **changes) -> list[dict]:
+    return list(drawing(studio, held, **changes))
+
+
 def test_the_first_view_is_precomputed(alone):
     _, tab = page(tab_landscape, alone)
     held = Session()
@@ -43,72 +66,151 @@ def test_the_first_view_is_precomputed(alone):
     assert "precomputed" in view["land-caption-0"] and "Mean over all 3" in view["land-status"]
     assert "0 is the image" in view["land-scale"]
     assert "not on this machine" in steps[-1]["land-table"]
-    assert len(held.held["landscape"][1]) == 2 and len(alone.jobs._line) == 0
+    assert len(held.held["landscape"].panels) == 2 and len(alone.jobs._line) == 0
 
 
 def test_every_control_is_interactive_and_every_endpoint_private(studio):
     blocks, tab = page(tab_landscape, studio)
+    assert tab.params.keys() == tab_landscape.NAMES.keys()
     assert all(component.interactive for component in tab.params.values())
     assert all(name.startswith("l.") for name in tab.params)
     assert all(component.elem_id.startswith("land-") for component in tab.params.values())
-    public = [fn.name for fn in blocks.fns.values() if fn.api_visibility != "private"]
-    assert not public
+    assert not [fn.name for fn in blocks.fns.values() if fn.api_visibility != "private"]
+    save("late", 7)
+    assert "late" in tab.menus[tab.params["l.models"]]() and "late" in tab.menus[tab.params["l.plane"]]()
+
+
+def test_every_event_calls_its_handler(studio):
+    asked = ["run.click", "image.input", "dirs.input", "anchor.input", "radius.release", "seed.submit", "index.submit"]
+    looked = ["look.click", "a.submit", "b.submit", "plane.input"]
+    assert wired(tab_landscape, studio) == {
+        f"land-{event}": handler
+        for handler, events in {
+            "go": [*asked, "other.submit"], "followed": ["models.input"], "tell": ["preset.input"], "looked": looked,
+            "figures": ["energy.input", "levels.input"], "clicked": [f"plot-{k}.select" for k in range(4)],
+            "halt": ["stop.click"],
+        }.items()
+        for event in events
+    }  # fmt: skip
+
+
+def test_controls_say_what_the_request_says_and_keep_to_the_page_s_own_ends(studio):
+    _, tab = page(tab_landscape, studio)
+    fields = fields_of(LandscapeRequest)
+    for name in ("models", "image", "anchor", "energy", "dirs", "radius", "seed"):
+        assert tab.params[f"l.{name}"].label == fields["directions" if name == "dirs" else name].label
+    radius, seed = tab.params["l.radius"], tab.params["l.seed"]
+    assert (radius.minimum, radius.maximum, radius.step) == (0.5, 12, 0.5) and (seed.minimum, seed.precision) == (0, 0)
+    assert [key for _, key in tab.params["l.dirs"].choices] == fields["directions"].names()
+    assert "JEAT" in tab.params["l.dirs"].choices[0][0]
 
 
 def test_a_live_picture_shows_each_panel_as_it_comes(studio):
-    _, tab = page(tab_landscape, studio)
-    steps = first_view(tab, Session(), **{"l.image": "gallery:1"})
-    shown = [sum(step.get(f"land-plot-{k}") is not None for k in range(4)) for step in steps]
+    steps = draw(studio, image="gallery:1")
+    shown = [sum(step.get(f"plot{k}") is not None for k in range(4)) for step in steps]
     assert [n for n in shown if n] == [1, 2, 2]
-    assert any("points" in step.get("land-status", "") for step in steps)
-    assert "by construction" in steps[-2]["land-status"] and steps[-1]["land-picture"].visible
+    assert any("points" in step.get("status", "") for step in steps)
+    assert "by construction" in steps[-2]["status"] and steps[-1]["picture"]["visible"]
+    assert [steps[-2][f"column{k}"]["visible"] for k in range(4)] == [True, True, False, False]
+
+
+def test_precomputed_windows_wait_for_nobody_and_the_others_for_their_turn(studio):
+    before = studio.jobs.submit(iter([]), title="somebody else's")
+    assert "precomputed" in draw(studio)[-2]["caption1"]
+    waiting = drawing(studio, seed=1)
+    assert [next(waiting), next(waiting)][-1] == {"status": "waiting: 1 before you"}
+    studio.jobs.leave(before)
+    assert "precomputed" not in list(waiting)[-2]["caption1"]
+
+
+@pytest.mark.parametrize(("plane", "kept"), [(None, "stripes-standard"), ("gone", "stripes-standard"), ("stripes-at",) * 2])
+def test_the_plane_looked_at_is_that_of_a_model_on_screen(studio, plane, kept):
+    first, *_ = draw(studio, directions="adversarial", plane=plane, a=1.0)
+    assert first["plane"]["value"] == kept and first["plane"]["visible"] is True
+    assert draw(studio, plane=plane)[0]["plane"]["visible"] is False
+
+
+def test_the_script_makes_the_picture_on_screen(studio):
+    held = Session()
+    asked = {"image": "test", "index": 3, "directions": "adversarial", "seed": 4, "energy": "marginal"}
+    script = next(step["script"] for step in draw(studio, held, **asked) if "script" in step)
+    assert "follow(landscape(studio, LandscapeRequest(models=('stripes-standard', 'stripes-at'), image='test:3'" in script
+    assert "energy='marginal', directions='adversarial', radius=2.0, side=7, seed=4" in script
+    assert "energy" not in do.figures(studio, held, **LOOK)["script"]  # joint, as on the screen then
 
 
 def test_stop_keeps_what_is_there(studio):
     held = Session()
-    items = drawing.draw(studio, held, ask("gallery:0"))
+    items = do.draw(studio, held, ask("gallery:0"))
     assert "points" in next(items)
     assert next(items).model == "stripes-standard"
     held.stops["landscape"].set()
     assert list(items) == [] and not studio.jobs._line  # the device is free again
-    assert [p.model for p in held.held["landscape"][1]] == ["stripes-standard"] and held.held["landscape"][2] == [STOPPED]
+    picture = held.held["landscape"]
+    assert [panel.model for panel in picture.panels] == ["stripes-standard"] and picture.notes == [STOPPED]
+
+
+def test_a_picture_stopped_before_its_first_panel_leaves_the_one_before(studio):
+    held = Session()
+    draw(studio, held)
+    before = held.held["landscape"]
+    steps = drawing(studio, held, image="gallery:1")
+    assert "points" in [next(steps), next(steps)][-1]["status"]
+    held.stops["landscape"].set()
+    assert list(steps) == [{"status": STOPPED}] and held.held["landscape"] is before
 
 
 def test_the_stop_button_puts_the_places_of_what_never_came_away(studio):
-    blocks, tab = page(tab_landscape, studio)
     held = Session()
-    function, inputs, _ = tab.draw
-    names = {id(component): name for name, component in tab.params.items()}
-    running = function(held, *({"l.image": "gallery:1"}.get(names[id(c)], c.value) for c in inputs[1:]))
-    told = lambda step: {k.elem_id: v for k, v in step.items()}  # noqa: E731
-    assert any(told(step).get("land-title-1") == "computing ..." for step in iter(lambda: next(running), None) if told(step))
-    (stop,) = {fn.fn for fn in blocks.fns.values() if fn.name == "stop"}
-    after = {k.elem_id: v for k, v in stop(held, "joint", "relative", 0, 0, None).items()}
-    assert after["land-status"] == STOPPED and "land-title-1" not in after and "STRIPES" in after["land-title-0"]
+    running = drawing(studio, held, image="gallery:1")
+    step = next(step for step in running if step.get("title1") == "computing ...")
+    assert step["column1"]["visible"] and step["plot1"] is None and "title2" not in step
+    after = do.halt(studio, held, **LOOK)
+    assert after["status"] == STOPPED and after["column1"]["visible"] is False
+    assert "title1" not in after and "STRIPES" in after["title0"]
     running.close()
     assert not studio.jobs._line
-    idle = {k.elem_id: v for k, v in stop(held, "joint", "relative", 0, 0, None).items()}
-    assert isinstance(idle["land-status"], dict)  # nothing was at work: what is said stays
+    idle = do.halt(studio, held, **LOOK)
+    assert list(idle) == ["status"] and isinstance(idle["status"], dict)  # nothing was at work: what is said stays
 
 
 def test_a_click_looks_at_the_point(studio):
-    blocks, tab = page(tab_landscape, studio)
     held = Session()
-    first_view(tab, held, **{"l.dirs": "adversarial"})
-    click = [fn.fn for fn in blocks.fns.values() if fn.name == "handler" and "event" in fn.fn.__code__.co_varnames]
-    event = type("Event", (), {"x": 0.6667, "y": -1.3333})()
-    changed = {getattr(k, "elem_id", None): v for k, v in click[1](held, "joint", "raw", event).items()}
-    assert (changed["land-a"], changed["land-b"], changed["land-plane"]) == (0.667, -1.33, "stripes-at")
-    assert "0.67" in changed["land-table"] and changed["land-picture"].visible
-    rings = [len(json.loads(changed[f"land-plot-{k}"])["data"]) for k in (0, 1)]
+    draw(studio, held, directions="adversarial")
+    changed = do.picked(studio, held, energy="joint", levels="raw", k=1, a=0.6667, b=-1.3333)
+    assert (changed["a"], changed["b"], changed["plane"]) == (0.667, -1.33, "stripes-at") and set(changed) <= set(do.SHOWN)
+    assert "0.67" in changed["table"] and changed["picture"]["visible"]
+    rings = [len(json.loads(changed[f"plot{k}"])["data"]) for k in (0, 1)]
     assert rings == [4, 6]  # the ring is in the plane that was clicked
 
 
-def test_errors_reach_the_visitor(studio):
-    _, tab = page(tab_landscape, studio)
-    with pytest.raises(gr.Error, match="give a whole number from 0 to 29"):
-        first_view(tab, Session(), **{"l.image": "test", "l.index": 99})
-    assert first_view(tab, Session(), **{"l.models": []}) == [{"land-status": "Choose at least one model."}]
+def test_each_panel_hears_its_own_clicks(studio):
+    blocks, tab = page(tab_landscape, studio)
+    held = Session()
+    first_view(tab, held, **{"l.dirs": "adversarial"})
+    clicks = [fn.fn for fn in blocks.fns.values() if fn.name == "clicked"]
+    event = type("Event", (), {"x": 0.5, "y": -1.0})()
+    for k, model in enumerate(("stripes-standard", "stripes-at")):
+        changed = {component.elem_id: value for component, value in clicks[k](event, held, "joint", "raw").items()}
+        assert (changed["land-a"], changed["land-b"], changed["land-plane"]) == (0.5, -1.0, model)
+    assert len(clicks) == 4
+
+
+def test_errors_name_what_to_change(studio):
+    with pytest.raises(BadInput, match="give a whole number from 0 to 29"):
+        draw(studio, image="test", index=99)
+    with pytest.raises(BadInput, match="seed is None"):
+        draw(studio, seed=None)
+    with pytest.raises(BadInput, match="press Draw first"):
+        do.looked(studio, Session(), **LOOK)
+    assert draw(studio, models=[]) == [{"status": "Choose at least one model."}]
+
+
+def test_a_test_image_that_is_not_there_can_still_be_chosen_by_its_number(alone):
+    steps = drawing(alone, image="test", index=5)
+    assert next(steps)["index"]["visible"] is True
+    with pytest.raises(BadInput, match="not on this machine"):
+        next(steps)
 
 
 def test_a_page_without_models_says_so(places):
@@ -119,27 +221,78 @@ def test_a_page_without_models_says_so(places):
 def test_models_follow_the_last_chosen_data_set(studio):
     for seed, name in enumerate(("mnist-standard", "mnist-at")):
         save(name, seed, data="mnist")
-    assert drawing.follow(studio, ["stripes-at", "stripes-standard"]) == (["stripes-at", "stripes-standard"], None)
-    assert drawing.follow(studio, ["stripes-at", "mnist-at"]) == (["mnist-at", "mnist-standard"], "mnist")
-    assert drawing.follow(studio, []) == ([], None)
+    assert do.follow(studio, ["stripes-at", "stripes-standard"]) == (["stripes-at", "stripes-standard"], None)
+    assert do.follow(studio, ["stripes-at", "mnist-at"]) == (["mnist-at", "mnist-standard"], "mnist")
+    assert do.follow(studio, []) == ([], None)
+    with pytest.raises(BadInput, match="models is 'gone'; choose one of mnist-at"):
+        do.follow(studio, ["stripes-at", "gone"])
+    assert do.beginning(studio) == (["mnist-standard", "mnist-at"], *do.FIRST)
+
+
+def test_another_data_set_brings_its_images_and_its_radius(studio):
+    save("mnist-at", 3, data="mnist")
+    held = Session()
+    kept = do.followed(studio, held, story=None, models=["stripes-at", "stripes-standard"])
+    assert set(kept) == {"waiting", "status"} and kept["status"] == ""
+    changes = do.followed(studio, held, story=None, models=["stripes-at", "mnist-at"])
+    assert changes["models"] == ["mnist-at"] and changes["status"] == "Now all models are classifiers of mnist."
+    assert changes["radius"] == 6.0 and changes["image"]["value"] == changes["image"]["choices"][0][1]
+    assert changes["anchor"]["value"] == "self"
+
+
+def test_the_page_begins_with_a_pair_of_whatever_kind_is_stored(places):
+    assert do.beginning(Studio(choose("cpu"))) == ([], *do.FIRST)
+    save("b-net", 1), save("a-net", 2), save("c-net", 3)
+    assert do.beginning(Studio(choose("cpu"))) == (["a-net", "b-net"], "stripes", "classifier")
+    save("stripes-at", 4)
+    assert do.beginning(Studio(choose("cpu")))[0] == ["stripes-at"]
+    save("mnist-at", 5, data="mnist")
+    assert do.beginning(Studio(choose("cpu"))) == (["mnist-at"], *do.FIRST)  # whichever comes first by name
+
+
+def test_a_kind_without_a_landscape_is_not_offered(studio, monkeypatch):
+    monkeypatch.setitem(KINDS, "flat", replace(KINDS["classifier"], title="flat net", view=None))
+    save("odd", 5, kind="flat"), save("unknown", 6, kind="nobody-knows")
+    assert do.drawable(studio) == ["stripes-at", "stripes-standard"]
+    with pytest.raises(BadInput, match="'odd' is a flat net; a landscape wants a classifier or an encoder"):
+        draw(studio, models=["odd"])
+
+
+def test_a_story_sets_all_that_it_shows(studio):
+    for name in ("mnist-simclr", "mnist-uat"):
+        save(name, 1, data="mnist", kind="encoder")
+    told, changes = LANDSCAPE["pairs"].request, do.tell(studio, None, story="pairs")
+    assert set(changes) == set(do.TOLD) and changes["models"] == list(told.models) and "flatter" in changes["waiting"]
+    for name in ("image", "anchor"):
+        assert (
+            changes[name]["value"] == getattr(told, name)
+            and ("a test image, by its number", "test") in changes[name]["choices"]
+        )
+    assert [changes[name] for name in ("directions", "radius", "seed")] == [told.directions, told.radius, told.seed]
+
+
+def test_a_storys_words_stand_above_its_own_models_only(studio):
+    told = LANDSCAPE["pairs"]
+    assert do.prose(studio, "pairs", list(told.request.models)).startswith(told.story)
+    others = do.prose(studio, "pairs", ["stripes-at"])
+    assert told.story not in others and others == do.prose(studio, None, [])
+    assert "waits for mnist-standard, mnist-at" in others
 
 
 def test_the_page_offers_an_anchor_for_encoders_and_names_their_energies(pairs):
-    _, tab = page(tab_landscape, pairs)
-    view = {"l.models": ["stripes-simclr", "stripes-uat"], "l.image": "gallery:1"}
-    first, *_, last = first_view(tab, Session(), **view)
-    assert first["land-anchor"]["visible"] is True and first["land-other"]["visible"] is False
-    assert [title for title, _ in first["land-energy"]["choices"]] == ["E(x, x′)", "E(x)"]
-    assert "energy of pairs" in first["land-story"] and "E(x, x′)" in last["land-table"]
-    scales = [first_view(tab, Session(), **view, **{"l.levels": kind})[-2]["land-scale"] for kind in ("relative", "raw")]
+    view = {"models": ["stripes-simclr", "stripes-uat"], "image": "gallery:1"}
+    first, *_, last = draw(pairs, **view)
+    assert first["anchor"]["visible"] is True and first["other"]["visible"] is False
+    assert [title for title, _ in first["energy"]["choices"]] == ["E(x, x′)", "E(x)"]
+    assert "energy of pairs" in first["intro"] and "E(x, x′)" in last["table"]
+    scales = [draw(pairs, **view, levels=levels)[-2]["scale"] for levels in ("relative", "raw")]
     assert "E(x, x′) − E(image, x′)" in scales[0] and "cosine over τ" in scales[1]
-    steps = first_view(tab, Session(), **view, **{"l.anchor": "test", "l.other": 3})
-    assert steps[0]["land-other"]["visible"] is True and "another image" in steps[-2]["land-status"]
-    told = first_view(tab, Session(), **view)[-2]["land-status"]
-    assert "by construction" in told
-    classifiers = first_view(tab, Session())[0]
-    assert "SimCLR" not in classifiers["land-story"]
-    assert classifiers["land-anchor"]["visible"] is False and dict(classifiers["land-energy"]["choices"])["E(x, y)"] == "joint"
+    steps = draw(pairs, **view, anchor="test", other=3)
+    assert steps[0]["other"]["visible"] is True and "another image" in steps[-2]["status"]
+    assert "by construction" in draw(pairs, **view)[-2]["status"]
+    classifiers = draw(pairs, anchor="test")[0]
+    assert "SimCLR" not in classifiers["intro"] and classifiers["other"]["visible"] is False
+    assert classifiers["anchor"]["visible"] is False and dict(classifiers["energy"]["choices"])["E(x, y)"] == "joint"
 
 
 # ---------------------------------------------------------------------------------------------------------- figures
@@ -172,7 +325,5 @@ def test_captions_tell_an_edge_from_a_minimum(studio):
     shape = panel.shapes["joint"]
     for a, told in ((2.0, "may lie farther"), (0.67, "0.7 away")):
         moved = replace(panel, shapes={"joint": replace(shape, a=a, b=0.0, offset=a, depth=1.25)})
-        assert told in words_landscape.caption(moved, "joint")
-    assert "image is the lowest" in words_landscape.caption(
-        replace(panel, shapes={"joint": replace(shape, offset=0.0)}), "joint"
-    )
+        assert told in words.caption(moved, "joint")
+    assert "image is the lowest" in words.caption(replace(panel, shapes={"joint": replace(shape, offset=0.0)}), "joint")

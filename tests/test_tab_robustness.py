@@ -21,8 +21,8 @@ from cemviz.backend.requests import AttackedRequest, RobustnessRequest
 from cemviz.backend.robustness import COLUMNS, Rates
 from cemviz.backend.studio import Studio
 from cemviz.data.datasets import DATASETS
-from cemviz.ui import tab_landscape
 from cemviz.ui.controls import Session
+from cemviz.ui.landscape import tab as tab_landscape
 from cemviz.ui.robustness import handlers as do
 from cemviz.ui.robustness import tab as tab_robustness
 from cemviz.ui.robustness import words

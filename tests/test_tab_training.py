@@ -1,28 +1,31 @@
-"""The training tab without a browser: its figures, its words, and a run from Start to a model, through its own handlers."""
+"""The training tab without a page: its figures, its words, and a run from Start to a model, through its own handlers."""
 
 import base64
 import json
 import threading
 from dataclasses import replace
 
-import gradio as gr
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 from conftest import write_images
+from tabs import page, wired
 
 from cemviz.backend import store, training
+from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
+from cemviz.backend.kinds import KINDS
 from cemviz.backend.runs import RunRequest, unfinished
 from cemviz.backend.studio import Studio
 from cemviz.backend.training import Update, run
 from cemviz.training.recipes import RECIPES, recipe
-from cemviz.ui import tab_training
-from cemviz.ui import words_training as say
 from cemviz.ui.controls import Session
 from cemviz.ui.panels import Panels
-from cemviz.ui.plots_training import BINS, FIGURES, Shown, energies, figure
-from cemviz.ui.tab_training import compared, known, nearest, shown
+from cemviz.ui.training import handlers as do
+from cemviz.ui.training import tab as tab_training
+from cemviz.ui.training import words as say
+from cemviz.ui.training.handlers import compared, known, nearest, shown
+from cemviz.ui.training.plots import BINS, FIGURES, Shown, both, energies, figure, rates
 
 
 def probe(step: int, seed: int = 0) -> dict:
@@ -118,120 +121,202 @@ def test_words_say_how_a_run_stands():
     assert "<b>" not in say.table([("<b>", "<i>")])
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_energies_and_accuracies_bear_the_names_of_the_run_s_kind(name):
+    history, row = HISTORY | {"kind": name}, KINDS[name]
+    told = json.loads(figure("delta_x", [Shown("one", history, 1)]))
+    assert [t["name"] for t in told["data"] if t.get("name")] == list(row.view.energies.values())
+    lines = rates(history)
+    assert list(lines) == list(row.rates) and [lines[title][0, 1] for title in row.rates] == [0.5, 0.25]
+    assert f"Δₓ {row.view.energies['joint']}".replace("Δₓ", "Δ<sub>x</sub>") in say.numbers([Shown("one", history, 1)])
+
+
+def test_an_encoder_has_no_accuracy_of_its_own():
+    assert list(rates(HISTORY)) == ["clean", "under PGD"]
+    assert list(rates(HISTORY | {"kind": "encoder"})) == ["nearest neighbour", "after an attack on InfoNCE"]
+
+
+def test_curves_of_no_kind_are_of_classifiers_and_those_of_an_unknown_one_are_refused(monkeypatch):
+    assert both(HISTORY) == KINDS["classifier"].view.energies != KINDS["encoder"].view.energies
+    with pytest.raises(BadInput, match="kind of the run is 'odd'; choose one of classifier, encoder"):
+        both(HISTORY | {"kind": "odd"})
+    monkeypatch.setitem(KINDS, "odd", replace(KINDS["classifier"], view=None))
+    assert both(HISTORY | {"kind": "odd"}) == {"joint": "joint", "marginal": "marginal"}
+
+
 # ------------------------------------------------------------------------------------------------------ the handlers
 
 
-class Page:
-    """The tab alone, and its handlers by control and event."""
-
-    def __init__(self, studio: Studio) -> None:
-        with gr.Blocks() as self.blocks:
-            self.tab = tab_training.build(gr.State(None), studio)
-        self.by_id = {block.elem_id: block for block in self.blocks.blocks.values() if getattr(block, "elem_id", None)}
-        self.held = Session()
-
-    def fire(self, elem_id: str, event: str, *values):
-        block = self.by_id[f"train-{elem_id}"]
-        (found,) = [f for f in self.blocks.fns.values() if (block._id, event) in f.targets]
-        return found.fn(*values)
-
-    def value(self, changes: dict, elem_id: str):
-        value = changes[self.by_id[f"train-{elem_id}"]]
-        return value.get("value") if isinstance(value, dict) else value
-
-
 @pytest.fixture
-def page(places, monkeypatch):
+def studio(places, monkeypatch):
     for split, seed in (("train", 1), ("test", 2)):
         write_images(places / "data" / "mnist" / split, 3, seed, tuple("0123456789"), side=28, grey=True)
     row = replace(RECIPES["mnist-standard"]["evidence"], net_args={"width": 4}, steps=4, batch=10, images=None, radius=0.3)
     monkeypatch.setitem(RECIPES, "tiny", {"evidence": row})
     monkeypatch.setattr(training, "RATE", 1e9)
     monkeypatch.setattr("cemviz.backend.curves.PROBES", 1)
-    return Page(Studio(choose("cpu")))
+    return Studio(choose("cpu"))
 
 
-def begin(page, name="my-run"):
-    return page.fire("start", "click", page.held, "tiny", "evidence", 4, 0, name, False)
+@pytest.fixture
+def held():
+    return Session()
 
 
-def test_the_first_view_without_any_run_is_the_recipe_and_a_sentence(page):
-    function, _, outputs = page.tab.draw
-    changes = function(page.held, "mnist-at-linf", "paper", 312, None, "none", 100)
-    assert set(changes) <= set(outputs) and page.value(changes, "status") == say.NOTHING
-    assert "L∞ ≤ 0.2" in page.value(changes, "row") and page.value(changes, "scale") == "evidence"  # it has no paper row
+def ran(frames):
+    """The frames of a run, each checked to change what the tab expects."""
+    for changes in frames:
+        assert set(changes) <= set(do.RAN)
+        yield changes
 
 
-def test_start_pause_resume_and_the_model_is_in_the_menus(page):
-    frames = begin(page)
+def begin(studio, held, **changes):
+    asked = {"recipe": "tiny", "scale": "evidence", "steps": 4, "seed": 0, "name": "my-run", "download": False}
+    return ran(do.begin(studio, held, **{**asked, **changes}))
+
+
+def resume(studio, held):
+    return ran(do.resume(studio, held, pending="my-run", download=False))
+
+
+def test_the_first_view_without_any_run_is_the_recipe_and_a_sentence(studio, held):
+    _, tab = page(tab_training, studio)
+    function, _, outputs = tab.draw
+    told = function(held, "mnist-at-linf", "paper", 312, None, "none", 100)
+    assert set(told) <= set(outputs) and tab.params.keys() == tab_training.NAMES.keys()
+    changes = {component.elem_id: value for component, value in told.items()}
+    assert changes["train-status"] == say.NOTHING
+    assert "L∞ ≤ 0.2" in changes["train-row"] and changes["train-scale"]["value"] == "evidence"  # it has no paper row
+
+
+def test_the_first_view_of_a_run_shows_its_curves_and_what_is_unfinished(studio, held):
+    frames = begin(studio, held)
+    next(frames), frames.close()
+    asked = {"recipe": "tiny", "scale": "evidence", "steps": 4, "a": "my-run", "b": do.NONE, "at": 100}
+    changes = do.opening(studio, Session(), **asked)
+    assert changes["status"] == "" and all(changes[key] for key in FIGURES) and changes["kept"]["visible"]
+    assert changes["pending"] == {"choices": ["my-run"], "value": "my-run", "__type__": "update"}
+
+
+def test_every_control_of_the_address_is_interactive_and_every_endpoint_private(studio):
+    blocks, tab = page(tab_training, studio)
+    assert all(component.interactive for component in tab.params.values())
+    assert all(name.startswith("t.") and part.elem_id.startswith("train-") for name, part in tab.params.items())
+    assert not [fn.name for fn in blocks.fns.values() if fn.api_visibility != "private"]
+    assert tab.params["t.steps"].maximum == training.MAX_STEPS and tab.params["t.seed"].maximum == training.MAX_SEED
+
+
+def test_every_event_calls_its_handler(studio):
+    buttons = {"start": "begin", "pause": "halt", "resume": "resume", "discard": "discard"}
+    controls = {"recipe": "choose", "scale": "choose", "pending": "offer", "a": "others", "b": "others", "look": "view"}
+    assert wired(tab_training, studio) == {
+        **{f"train-{name}.click": handler for name, handler in buttons.items()},
+        **{f"train-{name}.input": handler for name, handler in controls.items()},
+        **{f"train-{key}.select": "clicked" for key in FIGURES if key != "energies"},
+        "train-steps.change": "explain",
+    }
+
+
+def test_start_pause_resume_and_the_model_is_in_the_menus(studio, held):
+    frames = begin(studio, held)
     first = next(frames)
-    assert "update 1 of 4" in page.value(first, "status") and page.value(first, "a") == "my-run"
-    assert all(page.value(first, key) for key in FIGURES)
+    assert "update 1 of 4" in first["status"] and first["a"]["value"] == "my-run" and first["b"] == do.NONE
+    assert all(first[key] for key in FIGURES)
     second = next(frames)
-    assert page.value(second, "loss") and page.by_id["train-accuracy"] not in second  # no new probe, no new figure
-    with pytest.raises(gr.Error, match="pause it first"):
-        next(begin(page, "my-other"))
-    assert "Pausing" in page.fire("pause", "click", page.held)
-    last = list(frames)
-    assert "is paused" in page.value(last[-2], "status") and page.value(last[-1], "pending") == "my-run"
-    assert page.value(last[-1], "resume") == "Resume" and ("my-run (unfinished)", "my-run") in known()
-    assert "Nothing is running" in page.fire("pause", "click", page.held)
-    done = list(page.fire("resume", "click", page.held, "my-run", False))
-    assert "is trained" in page.value(done[-2], "status") and page.value(done[-1], "name") == "my-tiny"
+    assert second["loss"] and "accuracy" not in second  # no new probe, no new figure
+    with pytest.raises(BadInput, match="pause it first"):
+        next(begin(studio, held, name="my-other"))
+    assert "Pausing" in do.halt(studio, held)["status"]
+    *_, paused, last = frames
+    assert "is paused" in paused["status"] and last["pending"]["value"] == "my-run" and last["kept"]["visible"]
+    assert last["resume"] == "Resume" and ("my-run (unfinished)", "my-run") in known()
+    assert "Nothing is running" in do.halt(studio, held)["status"]
+    *_, done, last = resume(studio, held)
+    assert "is trained" in done["status"] and last["name"] == "my-tiny" and not last["kept"]["visible"]
+    assert held.held["train.live"] is None  # its curves are on the disk now
     assert "my-run" in store.cards() and ("my-run", "my-run") in compared() and not unfinished()
+    assert do.opened() == "my-run"
 
 
-def test_a_look_at_another_update_stays_there_while_the_run_goes_on(page):
-    frames = begin(page)
+def test_a_look_at_another_update_stays_there_while_the_run_goes_on(studio, held):
+    frames = begin(studio, held)
     next(frames)
-    changes = page.fire("look", "input", page.held, "my-run", "none", 0)
-    assert page.held.held["train.at"] == 0 and page.value(changes, "numbers")
+    assert do.view(studio, held, a="my-run", b="none", at=0)["numbers"] and held.held["train.at"] == 0
     list(frames)
-    assert page.held.held["train.at"] == 0 and [run.at for run in shown(page.held)] == [0]
-    page.fire("look", "input", page.held, "my-run", "none", 4)
-    assert page.held.held["train.at"] is None and [run.at for run in shown(page.held)] == [1]
+    assert held.held["train.at"] == 0 and [run.at for run in shown(held)] == [0]
+    again = do.others(studio, held, a="my-run", b="my-run")
+    assert held.held["train.at"] == 0 and again["at"]["value"] == 0 and len(shown(held)) == 1
+    do.view(studio, held, a="my-run", b="none", at=4)
+    assert held.held["train.at"] is None and [run.at for run in shown(held)] == [1]
 
 
-def test_after_a_divergence_the_guard_s_words_and_another_try_are_offered(page, monkeypatch):
-    frames = begin(page)
+def test_a_click_on_a_curve_looks_at_its_update(studio, held):
+    list(begin(studio, held))
+    blocks, _ = page(tab_training, studio)
+    clicks = [fn.fn for fn in blocks.fns.values() if fn.name == "clicked"]
+    assert len(clicks) == len(FIGURES) - 1  # histograms have no updates
+    event = type("Event", (), {"x": 1})()
+    changes = {component.elem_id: value for component, value in clicks[0](event, held, "my-run", "none").items()}
+    assert changes["train-look"]["value"] == 1 and held.held["train.at"] == 1
+
+
+def test_after_a_divergence_the_guard_s_words_and_another_try_are_offered(studio, held, monkeypatch):
+    frames = begin(studio, held)
     next(frames)
     with monkeypatch.context() as patch:
         patch.setattr("cemviz.training.loop.LIMIT", 0.0)
-        last = list(frames)
-    assert "The guard stopped the run" in page.value(last[-2], "status") and "lower lr" in page.value(last[-2], "status")
-    assert page.value(last[-1], "resume") == "Try again with half the step"
-    done = list(page.fire("resume", "click", page.held, "my-run", False))
-    assert "is trained" in page.value(done[-2], "status") and store.read_card("my-run").notes.startswith("diverged")
+        *_, stopped, last = frames
+    assert "The guard stopped the run" in stopped["status"] and "lower lr" in stopped["status"]
+    assert last["resume"] == "Try again with half the step" == do.offer(studio, held, pending="my-run")["resume"]
+    assert do.offer(studio, held, pending=None)["resume"] == "Resume"
+    *_, done, _ = resume(studio, held)
+    assert "is trained" in done["status"] and store.read_card("my-run").notes.startswith("diverged")
 
 
-def test_discarding_takes_the_run_from_the_menus_and_the_screen(page):
-    frames = begin(page)
+def test_discarding_takes_the_run_from_the_menus_and_the_screen(studio, held):
+    frames = begin(studio, held)
     next(frames), frames.close()
-    assert not page.held.held["train.going"]
-    changes = page.fire("discard", "click", page.held, "my-run")
-    assert "discarded" in page.value(changes, "status") and not known() and not shown(page.held)
+    assert not held.held["train.going"] and do.opened() == "my-run"
+    changes = do.discard(studio, held, pending="my-run")
+    assert set(changes) <= set(do.RAN) and "discarded" in changes["status"] and not known() and not shown(held)
+    assert changes["a"]["value"] is None and changes["b"] == do.NONE and changes["loss"] is None
+    assert changes["kept"]["visible"] is False and changes["pending"]["choices"] == []
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "words"), [(2, None, "updates is empty"), (3, None, "seed is empty"), (4, "mnist-at", "another model")]
-)
-def test_bad_requests_reach_the_visitor_as_messages(page, place, value, words):
-    values = [page.held, "tiny", "evidence", 4, 0, "my-run", False]
-    values[place + 1] = value
-    with pytest.raises(gr.Error, match=words):
-        next(page.fire("start", "click", *values))
-    assert not page.held.held.get("train.going")
+    ("change", "words"),
+    [
+        ({"steps": None}, "updates is empty"), ({"seed": None}, "seed is empty"), ({"name": "mnist-at"}, "another model"),
+        ({"steps": 0}, "updates is 0; give a whole number from 1"), ({"recipe": "nope"}, "recipe is 'nope'"),
+    ],
+)  # fmt: skip
+def test_bad_requests_are_named_and_leave_nothing_going(studio, held, change, words):
+    with pytest.raises(BadInput, match=words):
+        next(begin(studio, held, **change))
+    assert not held.held.get("train.going")
 
 
-def test_another_recipe_brings_its_scales_updates_and_a_free_name(page):
-    changes = page.fire("recipe", "input", "cifar10-at", "paper")
-    assert page.value(changes, "scale") == "paper" and page.value(changes, "steps") == RECIPES["cifar10-at"]["paper"].steps
-    assert page.value(changes, "name") == "my-cifar10-at" and "accelerator" in page.value(changes, "row")
-    box = changes[page.by_id["train-download"]]
-    assert box["visible"] and box["label"] == "download CIFAR-10 (163 MB)"
+def test_to_go_on_wants_an_unfinished_run(studio, held):
+    for name in (None, "gone"):
+        with pytest.raises(BadInput, match="choose an unfinished run first"):
+            next(do.resume(studio, held, pending=name, download=False))
 
 
-def test_another_visitor_s_run_is_listed_while_it_goes_on(page):
+def test_another_recipe_brings_its_scales_updates_and_a_free_name(studio, held):
+    changes = do.choose(studio, held, recipe="cifar10-at", scale="paper")
+    assert changes["scale"]["value"] == "paper" and changes["steps"] == RECIPES["cifar10-at"]["paper"].steps
+    assert changes["name"] == "my-cifar10-at" and "accelerator" in changes["row"]
+    assert changes["download"]["visible"] and changes["download"]["label"] == "download CIFAR-10 (163 MB)"
+    tiny = do.choose(studio, held, recipe="tiny", scale="paper")
+    assert (tiny["scale"]["choices"], tiny["scale"]["value"], tiny["steps"]) == (["evidence"], "evidence", 4)
+
+
+def test_another_number_of_updates_is_in_the_table(studio, held):
+    changes = do.explain(studio, held, recipe="tiny", scale="evidence", steps=7)
+    assert "7 × 10" in changes["row"] and changes["download"]["visible"] is False
+
+
+def test_another_visitor_s_run_is_listed_while_it_goes_on(studio):
     going = run(Studio(choose("cpu")), RunRequest("tiny", name="my-theirs"), threading.Event())
     next(going)
     assert ("my-theirs (unfinished)", "my-theirs") in known()

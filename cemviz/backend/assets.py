@@ -29,16 +29,13 @@ from ..data.images import DataMissing, Images
 from ..metrics import landscape
 from . import kinds, robustness, store
 from .checks import choice
-from .requests import SampleRequest
+from .requests import DIRECTIONS, SampleRequest
 from .sampling import sample
 from .store import BrokenCheckpoint, Card
 from .stored import artefacts
 from .stored.artefacts import Artefact
 from .studio import Studio
 from .use_case import Step
-
-DIRECTIONS = ("random", "adversarial")
-"""Both pairs of directions, see `metrics.landscape.directions`."""
 
 SIDE, SEED, PER_CLASS, MOST = 41, 0, 4, 10
 
@@ -202,7 +199,7 @@ def _make_grids(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
                 x, y = test.floats(i), test.labels[i]
                 plane = landscape.around(net, x, y, kind, radius, SIDE, SEED)
                 found.append(torch.stack(landscape.energies(net, plane, y)).half())
-                done = (m * len(DIRECTIONS) + DIRECTIONS.index(kind)) * len(places) + n + 1
+                done = (m * len(DIRECTIONS) + list(DIRECTIONS).index(kind)) * len(places) + n + 1
                 yield Step(done, len(measured) * len(DIRECTIONS) * len(places), card.name)
             joint, marginal = torch.stack(found, 1)
             tensors |= {f"{card.name}/{kind}/joint": joint, f"{card.name}/{kind}/marginal": marginal}

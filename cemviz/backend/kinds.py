@@ -100,6 +100,7 @@ class Kind:
         asks: fields of a `SampleRequest` that count for this kind alone.
         shared: several processes may train it, each on its part of every batch.
         classifies: its scores are logits of its card's classes: it has an accuracy, attacks and Fisher scores.
+        rates: names of the accuracies that a training's probes measure, without an attack and under one.
         instead: where it does not, what to do instead; {name} and {recipe} are the model's.
         view: how a landscape looks at it, or None where there is none.
         chunk: chains at a time where samples are measured; where a batch moves as one it decides what is drawn.
@@ -116,6 +117,7 @@ class Kind:
     contrast: tuple[str, str]
     shared: bool
     classifies: bool
+    rates: tuple[str, str] = ("clean", "under PGD")
     asks: tuple[str, ...] = ()
     instead: str = ""
     view: View | None = None
@@ -161,6 +163,7 @@ KINDS: dict[str, Kind] = {
         ("simclr", "uat"),
         shared=False,  # every view is a reference of the others
         classifies=False,
+        rates=("nearest neighbour", "after an attack on InfoNCE"),
         asks=("features",),
         instead="evaluate its linear probe, {name}-probe, or train one with: "
         "python -m cemviz train {recipe}-probe --set encoder={name}",

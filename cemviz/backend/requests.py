@@ -15,6 +15,7 @@ FEATURES = {"projection": "of the projection head", "trunk": "of the trunk"}
 """Of an encoder, which features g(x) are; CEM does not say."""
 
 NORMS = {"l2": "L2", "linf": "L∞"}
+DIRECTIONS = {"random": "random × random (JEAT Fig. 2)", "adversarial": "adversarial × random"}
 SELF = "self"
 """As an anchor of a landscape: the image in the middle."""
 
@@ -94,7 +95,7 @@ class LandscapeRequest:
     models: Models
     image: Annotated[str, Field("image", "grid:I, test:I or gallery:I")] = "grid:7"
     energy: Annotated[str, Choice("energy", "joint or marginal", table=lambda: ("joint", "marginal"))] = "joint"
-    directions: Annotated[str, Choice("directions", "of the plane", table=lambda: ("random", "adversarial"))] = "random"
+    directions: Annotated[str, Choice("directions", "of the plane", table=DIRECTIONS)] = "random"
     radius: Annotated[float, Number("radius of the window", "L2, pixel units", low=0.01, high=50)] = DATASETS["mnist"].radius
     side: Annotated[int, Number("side", "points along an edge, an odd number", low=3, high=101, whole=True)] = 41
     seed: Seed = 0

@@ -12,19 +12,21 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from ..backend.studio import Studio
-from . import tab_equations, tab_landscape, tab_results, tab_training
+from . import tab_equations, tab_results
 from .address import Address
 from .controls import LIGHT, Session, Tab
+from .landscape import tab as landscape_tab
 from .playground import tab as playground_tab
 from .robustness import tab as robustness_tab
 from .sampling import tab as sampling_tab
 from .theme import CSS, HEAD, THEME
+from .training import tab as training_tab
 
 TABS: dict[str, tuple[str, Any]] = {
     "playground": ("Playground", playground_tab),
-    "landscape": ("Landscape", tab_landscape),
+    "landscape": ("Landscape", landscape_tab),
     "sampling": ("Sampling", sampling_tab),
-    "training": ("Training", tab_training),
+    "training": ("Training", training_tab),
     "robustness": ("Robustness", robustness_tab),
     "results": ("Results", tab_results),
     "equations": ("Equations", tab_equations),

@@ -23,7 +23,7 @@ def control(kind: type, name: str, value: Any = None, **layout: Any) -> gr.compo
     if isinstance(about, Number):
         ends = {"precision": 0} if about.whole else {}
         return gr.Number(**given | ends | {"info": about.help or None} | layout)
-    if isinstance(about, Choice):
+    if isinstance(about, Choice) or "choices" in layout:
         return gr.Dropdown(**given | {"choices": titled(about)} | layout)
     if bool in _types(kind, name):
         return gr.Checkbox(**given | layout)
@@ -35,7 +35,7 @@ def slider(kind: type, name: str, value: Any = None, *, step: float = 1, **layou
     about = fields_of(kind)[name]
     default = next(f.default for f in fields(kind) if f.name == name)
     given = {"value": default if value is None else value, "label": about.label, "interactive": True, "step": step}
-    return gr.Slider(about.low, about.high, **given | layout)
+    return gr.Slider(**given | {"minimum": about.low, "maximum": about.high} | layout)
 
 
 def radio(kind: type, name: str, value: Any = None, **layout: Any) -> gr.Radio:

@@ -61,6 +61,21 @@ class Wiring:
         together = triggers if isinstance(triggers, list) else [triggers]
         return gr.on(together, self.bound(handler, inputs), [self.session, *self[inputs]], self[outputs], **how)
 
+    def click(
+        self, view: gr.HTML, handler: Handler, inputs: Sequence[str], outputs: Sequence[str], at: Mapping[str, str], **how: Any
+    ) -> Any:
+        """Let a click into a figure call a handler that is no generator.
+
+        Args:
+            at: name of a handler's value -> which of the clicked point's it is, e.g. {"a": "x"}, see `views.live_plot`.
+        """
+        called = self.bound(handler, [*inputs, *at])
+
+        def clicked(event: gr.EventData, *values: Any) -> dict[Any, Any]:  # gradio finds the event by its annotation
+            return called(*values, *(getattr(event, name) for name in at.values()))
+
+        return view.select(clicked, [self.session, *self[inputs]], self[outputs], **how)
+
     def first(self, handler: Handler, inputs: Sequence[str], outputs: Sequence[str]) -> tuple[Any, list[Any], list[Any]]:
         """A handler as a tab's first view, see `controls.Tab`."""
         return self.bound(handler, inputs), [self.session, *self[inputs]], self[outputs]

@@ -1,19 +1,18 @@
 """What the landscape tab says: its story, its choices, and the numbers of panels and points in words."""
 
 import html
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
 
-from ..backend import assets
-from ..backend.kinds import KINDS
-from ..backend.landscape import Panel, Point
-from ..backend.requests import SELF, LandscapeRequest
-from ..backend.store import Card
-from ..backend.studio import Studio
-from ..backend.subjects import words
-from .numbers import minus
+from ...backend import assets
+from ...backend.kinds import KINDS
+from ...backend.landscape import Panel, Point
+from ...backend.requests import SELF, LandscapeRequest
+from ...backend.studio import Studio
+from ...backend.subjects import words
+from ..numbers import minus
 
 STORY = {
     "classifier": """**What to look for.** Every panel is one net's energy around the *same* image (★), on one colour scale.
@@ -46,26 +45,20 @@ BY_CONSTRUCTION = """This image was drawn by {model}, so it lies near that model
 evidence about real images."""
 
 
-def viewable(card: Card) -> bool:
-    """Whether there is a landscape of this model."""
-    return card.kind in KINDS and KINDS[card.kind].view is not None
-
-
-def pair(known: dict[str, Any], data: str, kind: str = "classifier") -> list[str]:
-    """The models to begin with: a data set's net trained without attacks and with them, else its first two of the kind."""
-    of = [name for name, card in known.items() if (card.data, card.kind) == (data, kind)]
-    return [name for name in (f"{data}-{recipe}" for recipe in KINDS[kind].contrast) if name in of] or of[:2]
+def titled(table: Mapping[str, str]) -> list[tuple[str, str]]:
+    """A table of titles as choices."""
+    return [(title, key) for key, title in table.items()]
 
 
 def choices(data: str) -> list[tuple[str, str]]:
     """Images to offer for a data set: what is precomputed, what a model drew, and test images by number."""
     offered = []
-    if (held := assets.grids(data)) is not None:
-        for i, name in enumerate(held.classes):
-            offered.append((f"{words(name)}, test image {held.indices[i]}, precomputed", f"grid:{i}"))
-    if (drawn := assets.gallery(data)) is not None:
-        for i in range(len(set(drawn.classes))):
-            offered.append((f"{words(drawn.classes[i])}, drawn by {drawn.model}", f"gallery:{i}"))
+    if (windows := assets.grids(data)) is not None:
+        for i, name in enumerate(windows.classes):
+            offered.append((f"{words(name)}, test image {windows.indices[i]}, precomputed", f"grid:{i}"))
+    if (gallery := assets.gallery(data)) is not None:
+        for i in range(len(set(gallery.classes))):
+            offered.append((f"{words(gallery.classes[i])}, drawn by {gallery.model}", f"gallery:{i}"))
     return [*offered, ("a test image, by its number", "test")]
 
 
@@ -101,24 +94,24 @@ def report(studio: Studio, request: LandscapeRequest, panels: list[Panel], energ
         return BY_CONSTRUCTION.format(model=assets.gallery(data).model)
     if not (request.image.startswith("grid:") and all(panel.precomputed for panel in panels)):
         return ""
-    held = assets.grids(data)
-    means = {panel.model: held.averages(cards[panel.model], request.directions, energy) for panel in panels}
+    grids = assets.grids(data)
+    means = {panel.model: grids.averages(cards[panel.model], request.directions, energy) for panel in panels}
     rows = "".join(
         f"\n| {name} | {mean['depth']:.1f} | {mean['offset']:.1f} | {mean['range']:.1f} |"
         for name, mean in means.items()
         if mean is not None
     )
     return (
-        f"**Mean over all {len(held.labels)} precomputed images**, {request.directions} directions: depth of the lowest point "
+        f"**Mean over all {len(grids.labels)} precomputed images**, {request.directions} directions: depth of the lowest point "
         "below the image [nats], its offset from the image [L2], range of the window [nats].\n\n"
         f"| model | depth | offset | range |\n|:--|--:|--:|--:|{rows}"
     )
 
 
 def _of_pairs(data: str, request: LandscapeRequest, energy: str) -> str:
-    drawn = assets.gallery(data)
+    gallery = assets.gallery(data)
     if energy == "marginal":
-        others = "" if drawn is None else f" and {len(drawn.labels)} images of the gallery, drawn by {drawn.model}"
+        others = "" if gallery is None else f" and {len(gallery.labels)} images of the gallery, drawn by {gallery.model}"
         return f"E(x) is against the anchor{others}: low where x looks like any of them."
     if request.anchor == SELF:
         return (
@@ -128,23 +121,23 @@ def _of_pairs(data: str, request: LandscapeRequest, energy: str) -> str:
     return "The anchor is another image: E(x, x′) falls towards what the encoder takes for alike."
 
 
-def enlarged(found: Point) -> Image.Image:
+def enlarged(spot: Point) -> Image.Image:
     """The image and the point side by side, every pixel a square."""
-    image, pixels = (np.repeat(np.repeat(p, ZOOM, 0), ZOOM, 1) for p in (found.image, found.pixels))
+    image, pixels = (np.repeat(np.repeat(p, ZOOM, 0), ZOOM, 1) for p in (spot.image, spot.pixels))
     gap = np.full((image.shape[0], 2 * ZOOM, image.shape[2]), 128, np.uint8)
     joined = np.concatenate([image, gap, pixels], 1)
     return Image.fromarray(joined[..., 0] if joined.shape[2] == 1 else joined)
 
 
-def told(found: Point) -> str:
+def table(spot: Point) -> str:
     """A point as HTML: where it is, and a table of energies in nats with their change from the image."""
-    where = f"<b>a = {minus(f'{found.a:.2f}')}, b = {minus(f'{found.b:.2f}')}</b>, {found.distance:.2f} from the image. "
-    if found.pixels is None:
+    where = f"<b>a = {minus(f'{spot.a:.2f}')}, b = {minus(f'{spot.b:.2f}')}</b>, {spot.distance:.2f} from the image. "
+    if spot.pixels is None:
         where += (
-            f"{found.lacking} The values are those of the nearest grid point. To see pixels, choose an image that a model drew."
+            f"{spot.lacking} The values are those of the nearest grid point. To see pixels, choose an image that a model drew."
         )
-    elif found.distance:
-        where += f"{found.outside:.0%} of its values lie outside [0, 1]: clamped in the picture, not in the energies."
+    elif spot.distance:
+        where += f"{spot.outside:.0%} of its values lie outside [0, 1]: clamped in the picture, not in the energies."
     else:
         where = "<b>a = 0, b = 0</b>: the image itself. Click into a panel to leave it."
     cells = [
@@ -155,9 +148,9 @@ def told(found: Point) -> str:
             f"{row.p:.3f}",
             html.escape(row.predicted or "needs pixels"),
         ]
-        for row in found.rows
+        for row in spot.rows
     ]
-    view = KINDS[found.kind].view
+    view = KINDS[spot.kind].view
     heads = ("model", *(f"{view.energies[energy]} (change)" for energy in ("joint", "marginal")), view.share, view.likeliest)
     body = "".join(
         f'<tr><th scope="row" style="padding-left:0">{name}</th>{"".join(f"<td>{v}</td>" for v in rest)}</tr>'

@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .panels import Panels
-from .theme import PALETTE
+from ...backend.checks import choice
+from ...backend.kinds import KINDS, Kind
+from ...backend.landscape import ENERGIES
+from ..panels import Panels
+from ..theme import PALETTE
 
 History = dict[str, Any]
 Lines = dict[str, np.ndarray]
@@ -18,10 +21,6 @@ COLOURS = [
     (PALETTE[name][0], dash) for name, dash in (("data", "solid"), ("p0", "dash"), ("third", "dot"), ("fourth", "dashdot"))
 ]
 """Of the lines of a panel, in order: colour and dash, never colour alone."""
-
-BOTH = {"joint": "E(x, y)", "marginal": "E(x)"}
-PAIRS = {"joint": "E(x, x′)", "marginal": "E(x)"}
-"""Energies of a probe, of classifiers and of encoders: where the label was, another view of the image stands."""
 
 BINS = 40
 
@@ -41,20 +40,24 @@ def probed(**names: str) -> Callable[[History], Lines]:
     return read
 
 
-def unlabelled(history: History) -> bool:
-    """Whether a run trains an encoder."""
-    return history.get("kind") == "encoder"
+def kind(history: History) -> Kind:
+    """The row of the kind that a run trains; curves that name none are of classifiers.
+
+    Raises:
+        BadInput: a kind that is unknown here.
+    """
+    return KINDS[choice("kind of the run", history.get("kind", "classifier"), KINDS)]
 
 
 def both(history: History) -> dict[str, str]:
-    """Key -> name of a run's two energies."""
-    return PAIRS if unlabelled(history) else BOTH
+    """Key -> name of a run's two energies: where a classifier's label stands, an encoder has another view of the image."""
+    view = kind(history).view
+    return dict(view.energies if view else zip(ENERGIES, ENERGIES, strict=True))
 
 
 def rates(history: History) -> Lines:
     """Accuracies of every probe: the net's own, or of the nearest labelled neighbour in an encoder's features."""
-    names = ("nearest neighbour", "after an attack on InfoNCE") if unlabelled(history) else ("clean", "under PGD")
-    return probed(**dict(zip(("clean", "robust"), names, strict=True)))(history)
+    return probed(**dict(zip(("clean", "robust"), kind(history).rates, strict=True)))(history)
 
 
 def change(key: str) -> Callable[[History], Lines]:
@@ -189,8 +192,8 @@ def energies(runs: Sequence[Shown]) -> str:
     looked_at = [run.probe["energies"] for run in runs if run.probe is not None]
     every = [values for points in looked_at for both in points.values() for values in both.values()]
     edges = np.linspace(*_ends(np.concatenate(every) if every else np.zeros(1)), BINS + 1)
-    panels = Panels(len(BOTH), [run.name for run in runs], {"range": [edges[0], edges[-1]]}, "energy, nats")
-    for r, key in enumerate(BOTH):
+    panels = Panels(len(ENERGIES), [run.name for run in runs], {"range": [edges[0], edges[-1]]}, "energy, nats")
+    for r, key in enumerate(ENERGIES):
         for c, run in enumerate(runs):
             panels.axis(r, c, f"{both(run.history)[key]}: share", {"tickformat": ".0%", "rangemode": "tozero"})
             for (name, points), style in zip((run.probe or {"energies": {}})["energies"].items(), COLOURS, strict=False):

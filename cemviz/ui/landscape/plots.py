@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..backend.kinds import KINDS
-from ..backend.landscape import Panel
-from .numbers import typed
+from ...backend.kinds import KINDS
+from ...backend.landscape import Panel
+from ..numbers import typed
 
 LEVELS = {"relative": "relative to the image", "raw": "raw"}
 
@@ -33,7 +33,7 @@ class Levels:
         mode: key of LEVELS.
         low, high: ends of the colour scale, nats.
         step: between two contour lines, nats.
-        of: kind of the models, key of KINDS.
+        kind: of the models, key of KINDS.
     """
 
     energy: str
@@ -41,7 +41,7 @@ class Levels:
     low: float
     high: float
     step: float
-    of: str = "classifier"
+    kind: str = "classifier"
 
     def zero(self, panel: Panel) -> float:
         """What is taken off this panel's energies: that of the image, or nothing."""
@@ -50,7 +50,7 @@ class Levels:
     @property
     def name(self) -> str:
         """Of the quantity, e.g. E(x, y) - E(image, y)."""
-        energy = KINDS[self.of].view.energies[self.energy]
+        energy = KINDS[self.kind].view.energies[self.energy]
         return f"{energy} − {energy.replace('x', 'image', 1)}" if self.mode == "relative" else energy
 
 
@@ -148,7 +148,7 @@ def legend(levels: Levels) -> str:
     """The shared scale as HTML: what the colours, the lines and the marks mean.  Holds numbers and words of ours only."""
     bar = f"linear-gradient(to right, {', '.join(VIRIDIS)})"
     marks = f"A thin line every {levels.step:g} nats; <b>thick line</b>: as low as the image; ★ the image; ✕ lowest point."
-    note = "0 is the image." if levels.mode == "relative" else KINDS[levels.of].view.zero
+    note = "0 is the image." if levels.mode == "relative" else KINDS[levels.kind].view.zero
     digits = 1 if levels.high - levels.low > 5 else 2
     return (
         '<div style="display:grid;gap:4px;font-size:13px;line-height:1.4;color:var(--cem-ink)">'

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from ..backend.training import Update
-from ..training.recipe import Recipe
-from .numbers import minus
-from .plots_training import Shown, both
+from ...backend.training import Update
+from ...training.recipe import Recipe
+from ..numbers import minus
+from .plots import Shown, both
 
 STORY = """Training is where the landscape is made. **An attack lifts an image's energy, the next update lowers it again:**
 watch both happen, update by update, in any system of the papers. The curves below are of models that were trained so; begin a

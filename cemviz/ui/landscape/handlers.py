@@ -1,0 +1,276 @@
+"""What the landscape tab does: plain functions of the controls' values, by name."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from ...backend import assets, kinds, script
+from ...backend.checks import BadInput, choice
+from ...backend.kinds import KINDS
+from ...backend.landscape import MOST_MODELS, Missing, Panel, landscape, point, precomputed, viewed
+from ...backend.presets import LANDSCAPE, lacking, playable
+from ...backend.requests import SELF, LandscapeRequest
+from ...backend.store import Card
+from ...backend.studio import Studio
+from ...backend.use_case import Step
+from ...data.datasets import dataset
+from ..controls import STOPPED, Session
+from ..wiring import Changes, run, stop
+from . import words
+from .plots import legend, shared, surface
+
+FIRST = ("mnist", "classifier")
+"""Data set and kind of the models to begin with, where there are any."""
+
+LIMIT = 120.0
+"""Seconds a picture may take on the page."""
+
+LOOK = ("energy", "levels", "a", "b", "plane")
+"""Controls of how the panels are shown, and of the point looked at."""
+
+RUN = ("story", "models", "image", "index", "anchor", "other", "directions", "radius", "seed", *LOOK)
+"""Controls that a picture depends on."""
+
+SLOTS = tuple(f"{part}{k}" for k in range(MOST_MODELS) for part in ("column", "title", "plot", "caption"))
+"""Parts of the panels."""
+
+SHOWN = (
+    "intro", "waiting", "image", "index", "anchor", "other", "energy", "a", "b", "plane",
+    "scale", "status", "picture", "table", "script", *SLOTS,
+)  # fmt: skip
+"""What a picture changes."""
+
+TOLD = ("waiting", "models", "image", "anchor", "directions", "radius", "seed")
+"""What a story sets."""
+
+
+class Picture(NamedTuple):
+    """What a visitor drew last: its panels as they come, and what is said of those that do not."""
+
+    request: LandscapeRequest
+    panels: list[Panel]
+    notes: list[str]
+
+
+def drawable(studio: Studio) -> list[str]:
+    """The stored models that have a landscape."""
+    return [name for name, card in studio.cards().items() if card.kind in KINDS and KINDS[card.kind].view]
+
+
+def stories(studio: Studio) -> list[tuple[str, str]]:
+    """The stories whose models are here."""
+    return [(preset.title, key) for key, preset in playable(LANDSCAPE, studio.cards()).items()]
+
+
+def pair(cards: dict[str, Card], data: str, kind: str) -> list[str]:
+    """The net of a data set trained without attacks and the one with them, else the first two of the kind."""
+    alike = [name for name, card in cards.items() if (card.data, card.kind) == (data, kind)]
+    return [name for name in (f"{data}-{recipe}" for recipe in KINDS[kind].contrast) if name in alike] or alike[:2]
+
+
+def beginning(studio: Studio) -> tuple[list[str], str, str]:
+    """The models to begin with, their data set and their kind."""
+    cards = studio.cards()
+    groups = [(cards[name].data, cards[name].kind) for name in drawable(studio)]
+    group = FIRST if FIRST in groups or not groups else groups[0]
+    return pair(cards, *group), *group
+
+
+def numbered(image: str, index: float | None) -> str:
+    """An image's name: a test image is chosen by its number."""
+    return f"test:{index}" if image == "test" else image
+
+
+def go(
+    studio: Studio, held: Session, *, story: str | None, models: list[str], image: str, index: float | None, anchor: str,
+    other: float | None, directions: str, radius: float, seed: float, **look: Any,
+) -> Iterator[Changes]:  # fmt: skip
+    """Draw the windows, panel by panel, and look at the point."""
+    if not models:
+        yield {"status": "Choose at least one model." if drawable(studio) else words.NO_MODELS}
+        return
+    request = LandscapeRequest(
+        tuple(models), numbered(image, index), look["energy"], directions, radius, assets.SIDE, seed, numbered(anchor, other)
+    )
+    if look["plane"] not in models:
+        look["plane"] = models[0]
+    yield fitted(studio, request, story, look["plane"])  # first, so that a test image can be chosen even where there is none
+    for item in draw(studio, held, request):
+        if isinstance(item, str):
+            yield {"status": item}
+        else:
+            yield {**figures(studio, held, **look), **awaited(held)}
+    if "landscape" in held.held and drawn(held).request is request:  # else it was stopped before the first panel
+        yield figures(studio, held, **look)
+        yield details(studio, held, **look)
+
+
+def fitted(studio: Studio, request: LandscapeRequest, story: str | None, plane: str) -> Changes:
+    """The controls as they fit the models.
+
+    Raises:
+        BadInput: models that share no picture.
+    """
+    card = viewed(studio, request)[0]
+    view = kinds.of(card).view
+    return {
+        "intro": words.STORY.get(card.kind, ""),
+        "waiting": prose(studio, story, list(request.models)),
+        "image": gr.update(choices=words.choices(card.data)),
+        "index": gr.update(visible=request.image.startswith("test:")),
+        "anchor": gr.update(choices=words.anchors(card.data), visible=view.paired),
+        "other": gr.update(visible=view.paired and request.anchor.startswith("test:")),
+        "energy": gr.update(choices=words.titled(view.energies)),
+        "plane": gr.update(value=plane, visible=request.directions == "adversarial"),
+    }
+
+
+def draw(studio: Studio, held: Session, request: LandscapeRequest) -> Iterator[str | Panel]:
+    """Measure what is asked and keep it in the session, panel by panel.
+
+    Precomputed windows wait for nobody; the others wait for the device and stop when the visitor says so.
+
+    Yields:
+        what to say meanwhile, and every panel that had to be computed.
+    """
+    picture = Picture(request, [], [])
+    work: Iterator[Any] = (f"{item} points" if isinstance(item, Step) else item for item in landscape(studio, request))
+    if len(precomputed(studio, request)) < len(set(request.models)):
+        work = run(studio, held, "landscape", work, title="Landscape", limit=LIMIT)
+    for item in work:
+        if isinstance(item, Panel):
+            picture.panels.append(item)
+            held.held["landscape"] = picture
+            if not item.precomputed:
+                yield item
+        elif isinstance(item, Missing):
+            picture.notes.append(f"**{item.model}** is not shown. {item.why}")
+        elif item == STOPPED:
+            picture.notes.append(item)
+        else:
+            yield item
+    if not picture.panels:
+        yield "  \n".join(picture.notes)
+
+
+def drawn(held: Session) -> Picture:
+    """What the session drew last.
+
+    Raises:
+        BadInput: it drew nothing yet.
+    """
+    if "landscape" not in held.held:
+        raise BadInput("point", "nothing was drawn yet; press Draw first")
+    return held.held["landscape"]
+
+
+def figures(
+    studio: Studio, held: Session, *, energy: str, levels: str, a: float | None, b: float | None, plane: str | None
+) -> Changes:
+    """All panels from what the session drew, on one scale, with the point marked."""
+    request, panels, notes = drawn(held)
+    common = shared(panels, energy, levels)
+    changes: dict[str, Any] = {f"column{k}": gr.update(visible=k < len(panels)) for k in range(MOST_MODELS)}
+    for k, panel in enumerate(panels):
+        marked = (request.directions == "random" or panel.model == plane) and None not in (a, b)
+        changes[f"title{k}"] = f"**{panel.title}**"
+        changes[f"plot{k}"] = surface(panel, common, request.directions, (a, b) if marked else None)
+        changes[f"caption{k}"] = words.caption(panel, energy)
+    return changes | {
+        "scale": legend(common),
+        "status": "  \n".join([*notes, words.report(studio, request, panels, energy)]),
+        "script": script.shown(replace(request, energy=energy)),
+    }
+
+
+def awaited(held: Session) -> Changes:
+    """The places of panels that are still to come."""
+    request, panels, _ = drawn(held)
+    changes: dict[str, Any] = {}
+    for k in range(len(panels), len(request.models)):
+        changes |= {f"column{k}": gr.update(visible=True), f"title{k}": "computing ...", f"plot{k}": None, f"caption{k}": ""}
+    return changes
+
+
+def details(studio: Studio, held: Session, *, a: float, b: float, plane: str | None, **shown: str) -> Changes:
+    """Picture and table of a point."""
+    request, panels, _ = drawn(held)
+    models = [panel.model for panel in panels]
+    spot = point(studio, request, a, b, plane if plane in models else models[0])
+    shot = None if spot.pixels is None else words.enlarged(spot)
+    return {"picture": gr.update(value=shot, visible=shot is not None), "table": words.table(spot)}
+
+
+def looked(studio: Studio, held: Session, **look: Any) -> Changes:
+    """Another point."""
+    return {**figures(studio, held, **look), **details(studio, held, **look)}
+
+
+def picked(studio: Studio, held: Session, *, k: int, a: float, b: float, **shown: str) -> Changes:
+    """The point that was clicked in panel k."""
+    spot = {"a": float(f"{a:.3g}"), "b": float(f"{b:.3g}"), "plane": drawn(held).panels[k].model}
+    return {**looked(studio, held, **shown, **spot), **spot}
+
+
+def prose(studio: Studio, story: str | None, models: list[str]) -> str:
+    """A story's words, as long as its models are chosen, and what other stories still wait for."""
+    own = [LANDSCAPE[story].story] if story in LANDSCAPE and LANDSCAPE[story].request.models == tuple(models) else []
+    return "  \n".join([*own, *lacking(LANDSCAPE, studio.cards())])
+
+
+def follow(studio: Studio, chosen: list[str]) -> tuple[list[str], str | None]:
+    """Models of one data set and kind: the last chosen decides.  Where it drops the others, its pair comes along.
+
+    Returns:
+        the models, and the data set, or None where all can stay.
+    Raises:
+        BadInput: a model that is not stored any more.
+    """
+    cards = studio.cards()
+    groups = [(cards[choice("models", name, cards)].data, cards[name].kind) for name in chosen]
+    if len(set(groups)) < 2:
+        return chosen, None
+    kept = [name for name, group in zip(chosen, groups, strict=True) if group == groups[-1]]
+    return (kept + [name for name in pair(cards, *groups[-1]) if name not in kept])[:MOST_MODELS], groups[-1][0]
+
+
+def followed(studio: Studio, held: Session, *, story: str | None, models: list[str]) -> Changes:
+    """Models that can share a picture; another data set brings its images and its radius along."""
+    kept, data = follow(studio, models)
+    if data is None:
+        return {"waiting": prose(studio, story, models), "status": ""}
+    cards = studio.cards()
+    status = f"Now all models are {kinds.of(cards[kept[0]]).title}s of {data}."
+    changes = {"waiting": prose(studio, story, kept), "models": kept, "status": status}
+    if cards[models[0]].data == data:
+        return changes
+    offered = words.choices(data)
+    return changes | {
+        "image": gr.update(choices=offered, value=offered[0][1]),
+        "anchor": gr.update(choices=words.anchors(data), value=SELF),
+        "radius": dataset(data).radius,
+    }
+
+
+def tell(studio: Studio, held: Session | None, *, story: str) -> Changes:
+    """Set the controls as a story has them."""
+    request = LANDSCAPE[story].request
+    data = studio.cards()[request.models[0]].data
+    return {
+        "waiting": prose(studio, story, list(request.models)),
+        "models": list(request.models),
+        "image": gr.update(choices=words.choices(data), value=request.image),
+        "anchor": gr.update(choices=words.anchors(data), value=request.anchor),
+        "directions": request.directions,
+        "radius": request.radius,
+        "seed": request.seed,
+    }
+
+
+def halt(studio: Studio, held: Session, **look: Any) -> Changes:
+    """End the picture, and keep what is there."""
+    if not stop(held, "landscape"):
+        return {"status": gr.skip()}
+    return {**(figures(studio, held, **look) if "landscape" in held.held else {}), "status": STOPPED}

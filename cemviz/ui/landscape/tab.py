@@ -1,0 +1,155 @@
+"""The landscape tab: controls, panels and the point looked at, and which event calls which handler."""
+
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from ...backend.kinds import KINDS
+from ...backend.landscape import MOST_MODELS
+from ...backend.presets import LANDSCAPE, lacking
+from ...backend.requests import LandscapeRequest
+from ...backend.studio import Studio
+from ...data.datasets import dataset
+from ..controls import HEAVY, LIGHT, Stories, Tab
+from ..fields import control, radio, slider
+from ..views import live_plot
+from ..wiring import Wiring
+from . import handlers as do
+from . import words
+from .plots import LEVELS
+
+NAMES = {
+    "l.models": "models", "l.image": "image", "l.index": "index", "l.anchor": "anchor", "l.other": "other",
+    "l.energy": "energy", "l.dirs": "directions", "l.levels": "levels", "l.radius": "radius", "l.seed": "seed",
+    "l.a": "a", "l.b": "b", "l.plane": "plane", "l.story": "story",
+}  # fmt: skip
+"""Name in the address -> control."""
+
+SHOTS = ("grid:4", "grid:0", "gallery:0")
+"""Images to begin with, the first that is there."""
+
+
+def build(session: gr.State, studio: Studio) -> Tab:
+    """Lay the tab out and wire it."""
+    models, data, kind = do.beginning(studio)
+    parts: dict[str, Any] = {"intro": gr.Markdown(words.STORY.get(kind, ""), elem_id="land-story")}
+    with gr.Row():
+        with gr.Column(scale=1, min_width=280):
+            parts |= _controls(studio, models, data, kind)
+            with gr.Row():
+                draw = gr.Button("Draw", variant="primary", elem_id="land-run", min_width=100)
+                halt = gr.Button("Stop", elem_id="land-stop", min_width=100)
+        with gr.Column(scale=4, min_width=320):
+            parts |= _panels(len(models))
+            look, spot = _spot(studio, models)
+            parts |= spot
+    gr.Markdown(words.HOW, latex_delimiters=[])
+    wire = Wiring(session, studio, parts)
+    run, inputs, outputs = wire.first(do.go, do.RUN, do.SHOWN)
+    fitted = ["waiting", "models", "image", "anchor", "radius", "status"]
+    chosen = wire(parts["models"].input, do.followed, ["story", "models"], fitted, **LIGHT)
+    told = wire(parts["story"].input, do.tell, ["story"], do.TOLD, **LIGHT)
+    asked = [draw.click, parts["radius"].release]
+    asked += [parts[name].input for name in ("image", "directions", "anchor")]
+    asked += [parts[name].submit for name in ("seed", "index", "other")]
+    running = [
+        chosen.then(run, inputs, outputs, **HEAVY),
+        told.then(run, inputs, outputs, **HEAVY),
+        wire(asked, do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY),
+    ]
+    wire([parts[name].input for name in ("energy", "levels")], do.figures, do.LOOK, do.SHOWN, **LIGHT)
+    moved = [look.click, parts["a"].submit, parts["b"].submit, parts["plane"].input]
+    wire(moved, do.looked, do.LOOK, do.SHOWN, **LIGHT)
+    for k in range(MOST_MODELS):
+        picked = partial(do.picked, k=k)
+        wire.click(parts[f"plot{k}"], picked, ["energy", "levels"], do.SHOWN, {"a": "x", "b": "y"}, **LIGHT)
+    wire(halt.click, do.halt, do.LOOK, do.SHOWN, cancels=running, **LIGHT)
+
+    def tell(story: str) -> dict[Any, Any]:
+        return {parts[name]: value for name, value in do.tell(studio, None, story=story).items()}
+
+    listed = {"story": do.stories, "models": do.drawable, "plane": do.drawable}
+    return Tab(
+        {name: parts[part] for name, part in NAMES.items()},
+        (run, inputs, outputs),
+        menus={parts[name]: partial(choices, studio) for name, choices in listed.items()},
+        stories=Stories(parts["story"], tell, wire[do.TOLD]),
+    )
+
+
+def _controls(studio: Studio, models: list[str], data: str, kind: str) -> dict[str, Any]:
+    """Story, models, image and plane."""
+    told, pictures = do.stories(studio), words.choices(data)
+    shot = next((image for image in SHOTS if image in dict(pictures).values()), "test")
+    on: dict[str, Any] = {"interactive": True}
+    whole: dict[str, Any] = {"minimum": 0, "precision": 0}
+    make = partial(control, LandscapeRequest)
+    return {
+        "story": gr.Dropdown(told, value=told[0][1] if told else None, label="story", elem_id="land-preset", **on),
+        "waiting": gr.Markdown("  \n".join(lacking(LANDSCAPE, studio.cards())), elem_id="land-lacking"),
+        "models": make(
+            "models", models, choices=do.drawable(studio), multiselect=True, max_choices=MOST_MODELS,
+            info="up to 4 of one data set and kind", elem_id="land-models",
+        ),
+        "image": make("image", shot, choices=pictures, elem_id="land-image"),
+        "index": gr.Number(
+            0, label="number of the test image", visible=shot == "test", elem_id="land-index", **whole, **on
+        ),
+        "anchor": make(
+            "anchor", choices=words.anchors(data), info="of encoders: what x is paired with", visible=False,
+            elem_id="land-anchor",
+        ),
+        "other": gr.Number(
+            0, label="number of the anchor, a test image", visible=False, elem_id="land-other", **whole, **on
+        ),
+        "energy": radio(
+            LandscapeRequest, "energy", choices=words.titled(KINDS[kind].view.energies), elem_id="land-energy"
+        ),
+        "directions": radio(LandscapeRequest, "directions", elem_id="land-dirs"),
+        "levels": gr.Radio(words.titled(LEVELS), value="relative", label="levels", elem_id="land-levels", **on),
+        "radius": slider(
+            LandscapeRequest, "radius", dataset(data).radius, minimum=0.5, maximum=12, step=0.5,
+            info="L2, pixel units", elem_id="land-radius",
+        ),
+        "seed": make("seed", info="of the random directions", minimum=0, elem_id="land-seed"),
+    }  # fmt: skip
+
+
+def _panels(count: int) -> dict[str, Any]:
+    """The scale, and a place for every model."""
+    parts: dict[str, Any] = {"scale": gr.HTML("", elem_id="land-scale", padding=False)}
+    with gr.Row():
+        for k in range(MOST_MODELS):
+            with gr.Column(min_width=300, visible=k < max(count, 1)) as parts[f"column{k}"]:
+                label = f"Energy around the image, panel {k + 1}"
+                parts[f"title{k}"] = gr.Markdown(elem_id=f"land-title-{k}")
+                parts[f"plot{k}"] = live_plot(height=400, label=label, elem_id=f"land-plot-{k}")
+                parts[f"caption{k}"] = gr.Markdown(elem_id=f"land-caption-{k}")
+    return parts | {"status": gr.Markdown("", elem_id="land-status")}
+
+
+def _spot(studio: Studio, models: list[str]) -> tuple[gr.Button, dict[str, Any]]:
+    """The point looked at, and the Python of the whole picture."""
+    gr.Markdown("### The point looked at\nClick into a panel, or give its coordinates.")
+    parts: dict[str, Any] = {}
+    with gr.Row(equal_height=True):
+        for name in ("a", "b"):
+            parts[name] = gr.Number(0, label=name, step=0.1, interactive=True, elem_id=f"land-{name}", min_width=90)
+        parts["plane"] = gr.Dropdown(
+            do.drawable(studio), value=models[0] if models else None, label="in the plane of", interactive=True,
+            visible=False, elem_id="land-plane", min_width=180,
+        )  # fmt: skip
+        look = gr.Button("Look", elem_id="land-look", min_width=90, scale=0)
+    with gr.Row():
+        with gr.Column(scale=2, min_width=300):
+            parts["picture"] = gr.Image(
+                format="png", label="the image (left), the point (right)", interactive=False, visible=False, height=250,
+                buttons=["download"], elem_id="land-picture", alt_text="the image, and the point beside it",
+            )  # fmt: skip
+        with gr.Column(scale=3, min_width=320):
+            parts["table"] = gr.HTML("", elem_id="land-table", padding=False)
+    with gr.Accordion("The Python of this picture", open=False):
+        code = {"language": "python", "interactive": False, "wrap_lines": True, "show_label": False}
+        parts["script"] = gr.Code(**code, elem_id="land-script")
+    return look, parts

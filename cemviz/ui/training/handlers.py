@@ -1,0 +1,234 @@
+"""What the training tab does: plain functions of the controls' values, by name."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from ...backend import runs, training
+from ...backend.checks import BadInput
+from ...backend.runs import RunRequest
+from ...backend.studio import Studio
+from ...data.datasets import dataset
+from ...dynamics import Diverged
+from ...training.recipes import RECIPES
+from ..controls import Session
+from ..wiring import Changes
+from . import words
+from .plots import FIGURES, Shown, figure
+
+NONE = "none"
+FIRST = ("mnist-at-linf", "mnist-at")
+"""Runs to open on, the first that is there."""
+
+RECIPE = "mnist-at-linf"
+"""The recipe to begin with."""
+
+SCALES = ("evidence", "laptop", "shipped", "paper")
+
+DRAWN = ("status", "a", "b", "at", "numbers", *FIGURES)
+"""What another look changes."""
+
+RAN = (*DRAWN, "name", "kept", "pending", "resume")
+"""What a run changes."""
+
+VIEW = ("recipe", "scale", "steps", "a", "b", "at")
+"""Controls of the first view."""
+
+
+def shown(held: Session) -> list[Shown]:
+    """The runs on screen: names, curves, and the probe nearest to the update looked at."""
+    on_screen = []
+    for name in held.held.get("train.shown", ()):
+        live = held.held.get("train.live")
+        history = live.history if live is not None and live.name == name else runs.read_history(name)
+        if history is not None:
+            on_screen.append(Shown(name, history, nearest(history, held.held.get("train.at"))))
+    return on_screen
+
+
+def nearest(history: dict[str, Any], step: float | None) -> int | None:
+    """Index of the probe nearest to an update, of the last one for None; None where there are no probes."""
+    steps = [probe["step"] for probe in history["probes"]]
+    if not steps or step is None:
+        return len(steps) - 1 if steps else None
+    return min(range(len(steps)), key=lambda i: abs(steps[i] - step))
+
+
+def end(on_screen: Sequence[Shown]) -> int:
+    """The last update of any run."""
+    return max([run.history["steps"][-1] for run in on_screen if run.history["steps"]], default=0)
+
+
+def known() -> list[tuple[str, str]]:
+    """Runs that have curves: models, then what is unfinished or going on."""
+    unfinished = dict.fromkeys([*runs.unfinished(), *training.going()])
+    return [*((name, name) for name in runs.histories()), *((f"{name} (unfinished)", name) for name in unfinished)]
+
+
+def compared() -> list[tuple[str, str]]:
+    """The same, and none."""
+    return [("no comparison", NONE), *known()]
+
+
+def opened() -> str | None:
+    """The run to open on."""
+    names = [name for _, name in known()]
+    return next((name for name in (*FIRST, *names) if name in names), None)
+
+
+def draw(held: Session, keys: Sequence[str] = tuple(FIGURES)) -> Changes:
+    """The figures of what the session shows."""
+    on_screen = shown(held)
+    if not on_screen:
+        return {"status": words.NOTHING, "numbers": "", **dict.fromkeys(keys)}
+    changes: dict[str, Any] = {key: figure(key, on_screen) for key in keys}
+    if "accuracy" in keys:
+        last, at = max(end(on_screen), 1), held.held.get("train.at")
+        changes["at"] = gr.update(maximum=last, value=last if at is None else min(at, last))
+        changes["numbers"] = words.numbers(on_screen)
+    return changes
+
+
+def view(studio: Studio, held: Session, *, a: str | None, b: str, at: float | None) -> Changes:
+    """Show other runs, or another update: the last one is followed while a run goes on."""
+    held.held["train.shown"] = tuple(dict.fromkeys(name for name in (a, b) if name and name != NONE))
+    held.held["train.at"] = at
+    if at is None or at >= end(shown(held)):
+        held.held["train.at"] = None
+    return draw(held)
+
+
+def others(studio: Studio, held: Session, *, a: str | None, b: str) -> Changes:
+    """Show other runs, at the update that was looked at."""
+    return view(studio, held, a=a, b=b, at=held.held.get("train.at"))
+
+
+def opening(
+    studio: Studio, held: Session, *, recipe: str, scale: str, steps: float | None, a: str | None, b: str, at: float | None
+) -> Changes:
+    """The first view: a finished run, a recipe beside it."""
+    fitted = sized(recipe, scale)
+    return {
+        "status": "" if a else words.NOTHING,
+        **view(studio, held, a=a, b=b, at=at),
+        **fitted,
+        **explain(studio, held, recipe=recipe, scale=fitted["scale"]["value"], steps=steps),
+        **left(),
+    }
+
+
+def sized(recipe: str, scale: str) -> Changes:
+    """The scales that a recipe has; one that it lacks gives way to its first."""
+    sizes = [size for size in SCALES if size in RECIPES[recipe]]
+    return {"scale": gr.update(choices=sizes, value=scale if scale in sizes else sizes[0])}
+
+
+def choose(studio: Studio, held: Session, *, recipe: str, scale: str) -> Changes:
+    """Another recipe: its table, its number of updates, a name."""
+    fitted = sized(recipe, scale)
+    scale = fitted["scale"]["value"]
+    return {
+        **fitted,
+        "steps": RECIPES[recipe][scale].steps,
+        "name": training.proposed(recipe),
+        **explain(studio, held, recipe=recipe, scale=scale, steps=None),
+    }
+
+
+def explain(studio: Studio, held: Session, *, recipe: str, scale: str, steps: float | None) -> Changes:
+    """The table of a recipe, and whether its images are still to be fetched."""
+    row = training.row(RunRequest(recipe, scale, steps=steps))
+    data, absent = dataset(row.data), bool(training.missing(studio, row.data))
+    box = gr.update(visible=absent and bool(data.torchvision), label=f"download {data.title} ({data.megabytes} MB)")
+    return {"row": words.recipe(row, scale), "download": box}
+
+
+def left() -> Changes:
+    """The unfinished runs, and what can be done with the first."""
+    names = list(runs.unfinished())
+    first = names[0] if names else None
+    offered = gr.update(choices=names, value=first)
+    return {"kept": gr.update(visible=first is not None), "pending": offered, "resume": resuming(first)}
+
+
+def resuming(name: str | None) -> str:
+    """What the button does: resume, or try again where the guard stopped the run."""
+    run = runs.unfinished().get(name or "")
+    return "Try again with half the step" if run is not None and run.diverged else "Resume"
+
+
+def offer(studio: Studio, held: Session, *, pending: str | None) -> Changes:
+    """Another unfinished run is chosen."""
+    return {"resume": resuming(pending)}
+
+
+def begin(
+    studio: Studio,
+    held: Session,
+    *,
+    recipe: str,
+    scale: str,
+    steps: float | None,
+    seed: float | None,
+    name: str,
+    download: bool,
+) -> Iterator[Changes]:
+    """Start a run."""
+    for label, value in (("updates", steps), ("seed", seed)):
+        if value is None:
+            raise BadInput(label, f"{label} is empty; give a whole number")
+    yield from follow(studio, held, RunRequest(recipe, scale, seed, name, steps, download))
+
+
+def resume(studio: Studio, held: Session, *, pending: str | None, download: bool) -> Iterator[Changes]:
+    """Go on with an unfinished run."""
+    run = runs.unfinished().get(pending or "")
+    if run is None:
+        raise BadInput("run", "choose an unfinished run first")
+    yield from follow(studio, held, replace(run.request, mode="retry" if run.diverged else "resume", download=download))
+
+
+def follow(studio: Studio, held: Session, request: RunRequest) -> Iterator[Changes]:
+    """A run: its standing several times a second, all figures after each probe."""
+    if held.held.get("train.going"):
+        raise BadInput("run", "a run of yours is going on; pause it first")
+    held.held["train.going"] = True
+    stop = held.stops["training"]
+    stop.clear()
+    probes = -1
+    try:
+        for update in training.run(studio, request, stop):
+            held.held["train.live"] = update if update.history else None
+            changes: dict[str, Any] = {"status": words.standing(update)}
+            if update.history and probes == -1:  # its first curves: show them alone
+                held.held |= {"train.shown": (update.name,), "train.at": None}
+                changes |= {"a": gr.update(choices=known(), value=update.name), "b": NONE}
+            if update.history and update.name in held.held.get("train.shown", ()):
+                changes |= draw(held, ("loss",) if len(update.history["probes"]) == probes else tuple(FIGURES))
+                probes = len(update.history["probes"])
+            yield changes
+    except Diverged as error:
+        yield {"status": words.diverged(str(error))}
+    finally:
+        held.held["train.going"] = False
+    held.held["train.live"] = None
+    yield {"a": gr.update(choices=known()), "name": training.proposed(request.recipe), **left()}
+
+
+def halt(studio: Studio, held: Session) -> Changes:
+    """Pause the run."""
+    held.stops["training"].set()
+    return {"status": "**Pausing** after this update ..." if held.held.get("train.going") else "**Nothing is running.**"}
+
+
+def discard(studio: Studio, held: Session, *, pending: str | None) -> Changes:
+    """Delete an unfinished run, and take it off the screen."""
+    training.discard(pending or "")
+    changes: dict[str, Any] = {"a": gr.update(choices=known()), "b": gr.update(choices=compared())}
+    if pending in held.held.get("train.shown", ()):
+        first = opened()
+        changes |= view(studio, held, a=first, b=NONE, at=None)
+        changes |= {"a": gr.update(choices=known(), value=first), "b": NONE}
+    return {**changes, **left(), "status": f"**{pending} is discarded.**"}

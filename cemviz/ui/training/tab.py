@@ -1,0 +1,118 @@
+"""The training tab: a recipe and its buttons, numbers and figures, and which event calls which handler."""
+
+from typing import Any
+
+import gradio as gr
+
+from ...backend import runs, training
+from ...backend.studio import Studio
+from ...training.recipes import RECIPES
+from ..controls import HEAVY, LIGHT, Tab
+from ..views import live_plot
+from ..wiring import Wiring
+from . import handlers as do
+from . import words
+from .plots import FIGURES
+
+NAMES = {
+    "t.recipe": "recipe", "t.scale": "scale", "t.steps": "steps", "t.seed": "seed", "t.a": "a", "t.b": "b", "t.at": "at",
+}  # fmt: skip
+"""Name in the address -> control."""
+
+TRAINING: dict[str, Any] = {**HEAVY, "concurrency_id": "training", "concurrency_limit": 2}
+"""Runs are long, and leave the places of what is short alone; the device is shared in turns."""
+
+
+def build(session: gr.State, studio: Studio) -> Tab:
+    """Lay the tab out and wire it."""
+    gr.Markdown(words.STORY, elem_id="train-story")
+    with gr.Row():
+        with gr.Column(scale=1, min_width=280, visible=training.OPEN, elem_id="train-controls"):
+            parts = _recipe() | _buttons()
+            parts["row"] = gr.HTML("", css_template=words.TABLE_CSS, padding=False, elem_id="train-row")
+        with gr.Column(scale=4, min_width=320, elem_id="train-stage"):
+            parts |= _runs() | _figures()
+            parts["numbers"] = gr.HTML("", css_template=words.TABLE_CSS, padding=False, elem_id="train-numbers")
+    gr.Markdown(words.HOW, latex_delimiters=[])
+    wire, row = Wiring(session, studio, parts), ["recipe", "scale", "steps"]
+    for name in ("recipe", "scale"):
+        wire(parts[name].input, do.choose, ["recipe", "scale"], [*row[1:], "name", "row", "download"], **LIGHT)
+    wire(parts["steps"].change, do.explain, row, ["row", "download"], trigger_mode="always_last", **LIGHT)
+    wire(parts["start"].click, do.begin, [*row, "seed", "name", "download"], do.RAN, trigger_mode="once", **TRAINING)
+    wire(parts["resume"].click, do.resume, ["pending", "download"], do.RAN, trigger_mode="once", **TRAINING)
+    wire(parts["pause"].click, do.halt, [], ["status"], **LIGHT)
+    wire(parts["discard"].click, do.discard, ["pending"], do.RAN, **LIGHT)
+    wire(parts["pending"].input, do.offer, ["pending"], ["resume"], **LIGHT)
+    wire([parts["a"].input, parts["b"].input], do.others, ["a", "b"], do.DRAWN, **LIGHT)
+    wire(parts["at"].input, do.view, ["a", "b", "at"], do.DRAWN, trigger_mode="always_last", **LIGHT)
+    for key, what in FIGURES.items():
+        if what.rows:  # curves over updates
+            wire.click(parts[key], do.view, ["a", "b"], do.DRAWN, {"at": "x"}, **LIGHT)
+    return Tab(
+        {name: parts[part] for name, part in NAMES.items()},
+        wire.first(do.opening, do.VIEW, [*do.RAN, "row", "scale", "download"]),
+        menus={parts["a"]: do.known, parts["b"]: do.compared, parts["pending"]: lambda: list(runs.unfinished())},
+    )
+
+
+def _recipe() -> dict[str, Any]:
+    """What is to be trained."""
+    on: dict[str, Any] = {"interactive": True}
+    whole: dict[str, Any] = {"precision": 0, "min_width": 110}
+    recipes = [(row["evidence"].title, key) for key, row in RECIPES.items()]
+    parts = {
+        "recipe": gr.Dropdown(recipes, value=do.RECIPE, label="recipe", elem_id="train-recipe", **on),
+        "scale": gr.Radio(
+            list(do.SCALES), value="evidence", label="scale", elem_id="train-scale", **on,
+            info="on two CPU cores: evidence about 3 minutes, laptop 15, shipped up to 2 hours",
+        ),
+    }  # fmt: skip
+    with gr.Row():
+        first = RECIPES[do.RECIPE]["evidence"].steps
+        updates = {"label": "updates", "minimum": 1, "maximum": training.MAX_STEPS, "elem_id": "train-steps"}
+        parts["steps"] = gr.Number(first, **updates, **whole, **on)
+        seed = {"label": "seed", "minimum": 0, "maximum": training.MAX_SEED, "elem_id": "train-seed"}
+        parts["seed"] = gr.Number(0, **seed, **whole, **on)
+    proposed = training.proposed(do.RECIPE)
+    parts["name"] = gr.Textbox(proposed, label="name of the model", max_length=64, elem_id="train-name", **on)
+    parts["download"] = gr.Checkbox(False, label="download the images", visible=False, elem_id="train-download", **on)
+    return parts
+
+
+def _buttons() -> dict[str, Any]:
+    """Start and pause, and what can be done with a run that is unfinished."""
+    parts: dict[str, Any] = {}
+    with gr.Row():
+        parts["start"] = gr.Button("Start", variant="primary", min_width=110, elem_id="train-start")
+        parts["pause"] = gr.Button("Pause", min_width=110, elem_id="train-pause")
+    with gr.Column(visible=False) as parts["kept"]:
+        parts["pending"] = gr.Dropdown([], label="unfinished run", interactive=True, elem_id="train-pending")
+        with gr.Row():
+            parts["resume"] = gr.Button("Resume", min_width=110, elem_id="train-resume")
+            parts["discard"] = gr.Button("Discard", min_width=110, elem_id="train-discard")
+    return parts
+
+
+def _runs() -> dict[str, Any]:
+    """How a run stands, and which runs are shown at which update."""
+    parts: dict[str, Any] = {"status": gr.Markdown("", elem_id="train-status")}
+    on: dict[str, Any] = {"interactive": True}
+    with gr.Row():
+        parts["a"] = gr.Dropdown(do.known(), value=do.opened(), label="show the run of", elem_id="train-a", **on)
+        parts["b"] = gr.Dropdown(do.compared(), value=do.NONE, label="beside it", elem_id="train-b", **on)
+        most = training.MAX_STEPS
+        parts["at"] = gr.Slider(0, most, most, step=1, label="update looked at", elem_id="train-look", **on)
+    return parts
+
+
+def _figures() -> dict[str, Any]:
+    """The figures, two a row."""
+    keys, parts = list(FIGURES), {}
+    for i in range(0, len(keys), 2):
+        with gr.Row():
+            for key in keys[i : i + 2]:
+                what = FIGURES[key]
+                with gr.Column(min_width=310):
+                    gr.Markdown(f"**{words.subscripts(what.title)}**  \n{what.how}")
+                    parts[key] = live_plot(height=what.height, label=what.title, elem_id=f"train-{key}")
+    return parts
