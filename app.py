@@ -4,11 +4,11 @@ import argparse
 import os
 import signal
 
-from cemviz.backend import training
 from cemviz.backend.device import choose
 from cemviz.backend.studio import Studio
+from cemviz.backend.train import live as training
 from cemviz.data.images import root
-from cemviz.ui.build import LAUNCH, build
+from cemviz.ui.page import LAUNCH, build
 
 
 def main() -> None:

@@ -6,9 +6,10 @@ import pytest
 import torch
 from stripes import card
 
-from cemviz.backend import assets, store
-from cemviz.backend import robustness as rb
+from cemviz.backend import store
+from cemviz.backend.attack import rates as rb
 from cemviz.backend.device import choose
+from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
 from cemviz.nets import build
 

@@ -9,11 +9,12 @@ import windows
 from conftest import CLASSES
 from windows import MADE, ask, panels
 
-from cemviz.backend import assets, store
+from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.landscape import ENERGIES
+from cemviz.backend.look.landscape import ENERGIES
 from cemviz.backend.store import BrokenCheckpoint
+from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
 from cemviz.backend.use_case import Step
 

@@ -8,11 +8,11 @@ from conftest import CLASSES
 from stripes import elsewhere
 
 from cemviz.attacks import perturb, threat
-from cemviz.backend import assets
-from cemviz.backend.attacked import FACTORS, amplified, attacked, fitting
+from cemviz.backend.attack.examples import FACTORS, amplified, attacked, fitting
+from cemviz.backend.attack.rates import COLUMNS
 from cemviz.backend.checks import BadInput
 from cemviz.backend.requests import AttackedRequest
-from cemviz.backend.robustness import COLUMNS
+from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
 
 

@@ -12,8 +12,8 @@ from cemviz.backend.device import choose
 from cemviz.backend.presets import LANDSCAPE, PLAY, SAMPLE
 from cemviz.backend.studio import Studio
 from cemviz.ui.address import read
-from cemviz.ui.build import build, first_view, opened
 from cemviz.ui.controls import Session
+from cemviz.ui.page import build, first_view, opened
 
 NUMBER = gr.Number(0.5, minimum=0, maximum=10, render=False)
 WHOLE = gr.Number(1, minimum=0, precision=0, render=False)

@@ -11,7 +11,7 @@ import pytest
 from cards import ARGS, card, net
 
 from cemviz.backend import kinds, store
-from cemviz.backend.crowd import probe_of
+from cemviz.backend.sample.crowd import probe_of
 from cemviz.backend.store import BrokenCheckpoint
 from cemviz.backend.stored.cards import usual_role
 from cemviz.nets import NETS, build

@@ -10,13 +10,14 @@ from conftest import draw_weights, rand, seeded
 from torch import nn
 from torch.nn import functional as F
 
-from cemviz.backend import export, store
+from cemviz.backend import store
 from cemviz.backend.checks import BadInput
-from cemviz.backend.crowd import REFERENCES, Crowd
 from cemviz.backend.device import choose
 from cemviz.backend.kinds import KINDS
 from cemviz.backend.requests import SampleRequest
-from cemviz.backend.sampling import Chains, offered, sample
+from cemviz.backend.sample import export
+from cemviz.backend.sample.chains import Chains, offered, sample
+from cemviz.backend.sample.crowd import REFERENCES, Crowd
 from cemviz.backend.studio import Studio
 from cemviz.draws import Each
 from cemviz.dynamics import Dynamics, descend, settle

@@ -11,20 +11,22 @@ from stripes import card
 from torch import nn
 
 from cemviz import cli
-from cemviz.backend import asked as asked_of_visitors
-from cemviz.backend import assets, store, training
-from cemviz.backend.attacked import attacked
+from cemviz.backend import store
+from cemviz.backend.attack.examples import attacked
+from cemviz.backend.attack.rates import Rates, robustness
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.evaluate import evaluate
-from cemviz.backend.measures import window
-from cemviz.backend.provenance import TrainRequest
+from cemviz.backend.look.pictures import subject
 from cemviz.backend.requests import AttackedRequest, EvaluateRequest, RobustnessRequest
-from cemviz.backend.robustness import Rates, robustness
-from cemviz.backend.runs import RunRequest
+from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
-from cemviz.backend.subjects import subject
-from cemviz.backend.train import train
+from cemviz.backend.tables.measures import window
+from cemviz.backend.train import asked as asked_of_visitors
+from cemviz.backend.train import live as training
+from cemviz.backend.train.provenance import TrainRequest
+from cemviz.backend.train.run import train
+from cemviz.backend.train.runs import RunRequest
 from cemviz.backend.use_case import Step
 from cemviz.data import images, originals
 from cemviz.data.datasets import DATASETS, BadData, DataMissing, Dataset

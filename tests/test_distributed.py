@@ -18,13 +18,15 @@ from conftest import randn, seeded, toy_classifier
 
 from cemviz import cli
 from cemviz.attacks import threat
-from cemviz.backend import curves, distributed, prepared, store
-from cemviz.backend import train as backend
+from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.memory import OutOfMemory, smaller
-from cemviz.backend.provenance import TrainRequest, command
-from cemviz.backend.train import train
+from cemviz.backend.train import curves, prepared
+from cemviz.backend.train import run as backend
+from cemviz.backend.train import team as distributed
+from cemviz.backend.train.provenance import TrainRequest, command
+from cemviz.backend.train.run import train
 from cemviz.draws import Part, gathered, own, rand, total
 from cemviz.draws import randn as normal
 from cemviz.dynamics import Dynamics
@@ -90,7 +92,7 @@ def work(rank, port, places, runs, out):
 def pair(places, runs):
     """What each of two processes told."""
     context = multiprocessing.get_context("forkserver")  # not fork: autograd has threads
-    context.set_forkserver_preload(["cemviz.backend.train", "accelerate.utils"])
+    context.set_forkserver_preload(["cemviz.backend.train.run", "accelerate.utils"])
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -54,7 +54,7 @@ def test_every_paper_has_its_rows_and_an_unknown_one_is_refused():
 def test_the_tab_shows_every_equation_at_any_seed_and_says_so_where_one_fails(monkeypatch):
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
     gr = pytest.importorskip("gradio")
-    from cemviz.ui import tab_equations
+    from cemviz.ui.equations import tab as tab_equations
 
     with gr.Blocks(analytics_enabled=False):
         draw, inputs, outputs = tab_equations.build(gr.State(), None).draw

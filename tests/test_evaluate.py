@@ -9,12 +9,13 @@ from conftest import CLASSES
 
 from cemviz import starts
 from cemviz.backend import evaluate as module
-from cemviz.backend import kinds, sampling, store
+from cemviz.backend import kinds, store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.evaluate import METRICS, evaluate, summary
 from cemviz.backend.kinds import KINDS
 from cemviz.backend.requests import EvaluateRequest
+from cemviz.backend.sample import chains as sampling
 from cemviz.backend.store import Card
 from cemviz.backend.studio import Studio
 from cemviz.backend.use_case import Step

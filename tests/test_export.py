@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cemviz.backend import export
-from cemviz.backend.sampling import SampleRequest
+from cemviz.backend.sample import export
+from cemviz.backend.sample.chains import SampleRequest
 from cemviz.backend.stored.files import Unwritable
 
 WRITERS = {"png": export.save_png, "gif": export.save_gif, "npz": export.save_npz}

@@ -10,12 +10,13 @@ from conftest import CLASSES, write_images
 from stripes import elsewhere
 from windows import ask, panels, save
 
-from cemviz.backend import assets, store
+from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.landscape import ENERGIES, Panel, landscape, point, precomputed
+from cemviz.backend.look.landscape import ENERGIES, Panel, landscape, point, precomputed
+from cemviz.backend.look.pictures import subject
+from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
-from cemviz.backend.subjects import subject
 
 
 @pytest.fixture

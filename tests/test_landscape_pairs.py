@@ -7,10 +7,10 @@ import windows
 from stripes import elsewhere
 from windows import ask, panels
 
-from cemviz.backend import assets
 from cemviz.backend.checks import BadInput
-from cemviz.backend.landscape import point
-from cemviz.backend.subjects import subject
+from cemviz.backend.look.landscape import point
+from cemviz.backend.look.pictures import subject
+from cemviz.backend.stored import assets
 from cemviz.energies import against, pair
 from cemviz.ui.landscape import words
 from cemviz.ui.landscape.handlers import follow

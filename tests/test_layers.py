@@ -27,7 +27,7 @@ found = [m.name for m in pkgutil.walk_packages(cemviz.__path__, "cemviz.")]
 names = [n for n in found if not n.startswith(("cemviz.ui", "cemviz.__"))]
 for name in names:
     importlib.import_module(name)
-assert {"cemviz.backend.train", "cemviz.backend.store", "cemviz.attacks", "cemviz.cli"} <= set(names), names
+assert {"cemviz.backend.train.run", "cemviz.backend.store", "cemviz.attacks", "cemviz.cli"} <= set(names), names
 print(len(names))
 """
     env = os.environ | {"PYTHONPATH": str(ROOT)}

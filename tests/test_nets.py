@@ -1,5 +1,7 @@
 """Nets: built from their own seed, published sizes, normalisation inside, every row differentiable and trainable."""
 
+from inspect import signature
+
 import pytest
 import torch
 from conftest import rand
@@ -19,22 +21,34 @@ SMALL = {
 every = pytest.mark.parametrize("name", NETS)
 
 
+def args(name):
+    """Small arguments of a net; those of a row that is not listed are its own."""
+    return SMALL.get(name, {"outputs": 3})
+
+
+def takes(name, argument):
+    return argument in signature(NETS[name]).parameters or name == "encoder"
+
+
 def inputs(name, n=4):
-    shape = {"mlp": (2,), "small-resnet": (1, 12, 12), "encoder": (1, 12, 12)}.get(name, (3, 16, 16))
+    own = signature(NETS[name]).parameters
+    side = own["side"].default if "side" in own else 16
+    channels = len(own["mean"].default) if "mean" in own else 3
+    shape = {"mlp": (2,), "small-resnet": (1, 12, 12), "encoder": (1, 12, 12)}.get(name, (channels, side, side))
     return rand(n, *shape, dtype=torch.float32)
 
 
 @every
 def test_the_same_seed_gives_the_same_weights_another_seed_others_and_the_global_random_state_is_untouched(name):
     before = torch.get_rng_state()
-    a, b, c = (build(name, seed=s, **SMALL[name]).state_dict() for s in (1, 1, 2))
+    a, b, c = (build(name, seed=s, **args(name)).state_dict() for s in (1, 1, 2))
     assert all(torch.equal(a[k], b[k]) for k in a) and any(not torch.equal(a[k], c[k]) for k in a)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @every
 def test_a_net_in_eval_mode_scores_each_sample_apart(name):
-    net, x = build(name, **SMALL[name]).eval(), inputs(name)
+    net, x = build(name, **args(name)).eval(), inputs(name)
     f = net(x)
     assert f.shape == (4, 1 if name == "mlp" else 3)
     torch.testing.assert_close(torch.cat([net(row[None]) for row in x]), f, rtol=1e-4, atol=1e-5)
@@ -42,14 +56,14 @@ def test_a_net_in_eval_mode_scores_each_sample_apart(name):
 
 @every
 def test_every_weight_gets_a_gradient_and_so_does_the_input(name):
-    net, x = build(name, **SMALL[name]), inputs(name).requires_grad_()
+    net, x = build(name, **args(name)), inputs(name).requires_grad_()
     net(x).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters()) and x.grad.abs().sum() > 0
 
 
 @every
 def test_a_few_steps_of_adam_lower_the_loss(name):
-    net, x, y = build(name, **SMALL[name]), inputs(name, 12), torch.arange(12) % 3
+    net, x, y = build(name, **args(name)), inputs(name, 12), torch.arange(12) % 3
     loss = lambda: F.mse_loss(net(x)[:, 0], y.float()) if name == "mlp" else F.cross_entropy(net(x), y)  # noqa: E731
     optimizer, first = torch.optim.Adam(net.parameters(), 5e-3), loss().item()
     for _ in range(25):
@@ -61,18 +75,18 @@ def test_a_few_steps_of_adam_lower_the_loss(name):
 
 @every
 def test_a_net_does_not_change_its_input_in_place(name):
-    net, x = build(name, **SMALL[name], **({"norm": "none"} if name != "mlp" else {})), inputs(name)
+    net, x = build(name, **args(name), **({"norm": "none"} if takes(name, "norm") else {})), inputs(name)
     before = x.clone()
     net(x)
     assert torch.equal(x, before)
 
 
-@pytest.mark.parametrize("name", [n for n in NETS if n != "mlp"])
+@pytest.mark.parametrize("name", [n for n in NETS if takes(n, "norm")])
 def test_normalisation_is_the_first_layer_and_norm_none_leaves_no_batchnorm(name):
-    net = build(name, **SMALL[name], norm="none", activation="silu")
+    net = build(name, **args(name), norm="none", activation="silu")
     first = (net.trunk if name == "encoder" else net)[0]
     assert isinstance(first, Normalize) and not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules())
-    assert any(isinstance(m, torch.nn.BatchNorm2d) for m in build(name, **SMALL[name]).modules())
+    assert any(isinstance(m, torch.nn.BatchNorm2d) for m in build(name, **args(name)).modules())
     f, x = net.eval()(inputs(name)), inputs(name)
     torch.testing.assert_close(net.train()(x), f)  # without a norm, train and eval mode agree
 

@@ -5,19 +5,21 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cemviz.backend import experiments, measures, states, store
-from cemviz.backend import reproduce as engine
+from cemviz.backend import store
+from cemviz.backend import tables as experiments
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.experiments import EXPERIMENTS, Cell, Experiment, Order, rows
-from cemviz.backend.experiments.table import grid
-from cemviz.backend.measures import Measure
-from cemviz.backend.provenance import TrainRequest
-from cemviz.backend.reproduce import ReproduceRequest, as_text, reproduce, results
-from cemviz.backend.train import train
+from cemviz.backend.tables import EXPERIMENTS, Cell, Experiment, Order, measures, rows
+from cemviz.backend.tables import reproduce as engine
+from cemviz.backend.tables.measures import Measure
+from cemviz.backend.tables.reproduce import ReproduceRequest, as_text, reproduce, results
+from cemviz.backend.tables.table import grid
+from cemviz.backend.train import states
+from cemviz.backend.train.provenance import TrainRequest
+from cemviz.backend.train.run import train
 from cemviz.data import images
 from cemviz.training.recipes import RECIPES, recipe
-from cemviz.ui.words_results import figure, table_html
+from cemviz.ui.results.words import figure, table_html
 
 ROW = replace(
     recipe("mnist-at-linf", "evidence"), data="stripes", net="small-resnet", net_args={"width": 4}, steps=3, batch=12,

@@ -10,13 +10,13 @@ from rates import measured, save
 from stripes import elsewhere
 
 from cemviz.attacks import ATTACKS, Attack
-from cemviz.backend import robustness as rb
 from cemviz.backend import store
-from cemviz.backend.attacked import attacked
+from cemviz.backend.attack import rates as rb
+from cemviz.backend.attack.examples import attacked
+from cemviz.backend.attack.rates import COLUMNS, Rates, groups, ready, robustness, shipped, within
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.requests import AttackedRequest, RobustnessRequest
-from cemviz.backend.robustness import COLUMNS, Rates, groups, ready, robustness, shipped, within
 from cemviz.backend.store import BrokenCheckpoint
 from cemviz.backend.studio import Studio
 from cemviz.backend.use_case import Step

@@ -9,13 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
-from cemviz.backend import export, store
+from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.kinds import KINDS
 from cemviz.backend.requests import SampleRequest
-from cemviz.backend.sampling import Chains, prepared, reach, sample, to_pixels
-from cemviz.backend.split import Split
+from cemviz.backend.sample import export
+from cemviz.backend.sample.chains import Chains, prepared, reach, sample, to_pixels
+from cemviz.backend.sample.split import Split
 from cemviz.backend.studio import Studio
 from cemviz.draws import Each
 from cemviz.dynamics import Dynamics, descend, length

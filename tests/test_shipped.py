@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from cemviz.backend import assets, store
+from cemviz.backend import store
 from cemviz.backend.device import choose
 from cemviz.backend.evaluate import evaluate
-from cemviz.backend.experiments import EXPERIMENTS, judge
-from cemviz.backend.reproduce import results, revised
 from cemviz.backend.requests import EvaluateRequest, SampleRequest
-from cemviz.backend.sampling import Chains, sample
+from cemviz.backend.sample.chains import Chains, sample
+from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
+from cemviz.backend.tables import EXPERIMENTS, judge
+from cemviz.backend.tables.reproduce import results, revised
 from cemviz.data import images
 from cemviz.metrics.robustness import logits
 from cemviz.training.recipes import recipe

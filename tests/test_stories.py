@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from cemviz.backend import assets, kinds, store
-from cemviz.backend.attacked import attacked
+from cemviz.backend import kinds, store
+from cemviz.backend.attack.examples import attacked
 from cemviz.backend.device import choose
-from cemviz.backend.experiments.verdicts import decided
-from cemviz.backend.landscape import Panel, landscape
+from cemviz.backend.look.landscape import Panel, landscape
 from cemviz.backend.presets import LANDSCAPE, SAMPLE
-from cemviz.backend.reproduce import results
 from cemviz.backend.requests import AttackedRequest
-from cemviz.backend.sampling import Chains, sample
+from cemviz.backend.sample.chains import Chains, sample
+from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
+from cemviz.backend.tables.reproduce import results
+from cemviz.backend.tables.verdicts import decided
 from cemviz.metrics.robustness import logits
 
 

@@ -14,7 +14,7 @@ from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.fields import fields_of
 from cemviz.backend.kinds import KINDS
-from cemviz.backend.landscape import ENERGIES
+from cemviz.backend.look.landscape import ENERGIES
 from cemviz.backend.presets import LANDSCAPE
 from cemviz.backend.requests import LandscapeRequest
 from cemviz.backend.studio import Studio

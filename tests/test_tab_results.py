@@ -2,9 +2,9 @@
 
 import pytest
 
-from cemviz.backend import reproduce, store
-from cemviz.backend.experiments import EXPERIMENTS
-from cemviz.ui import words_results as say
+from cemviz.backend import store
+from cemviz.backend.tables import EXPERIMENTS, reproduce
+from cemviz.ui.results import words as say
 
 
 def row(name="AT", column="FID", **other):

@@ -12,13 +12,14 @@ from stripes import elsewhere
 from tabs import first_view, page
 
 from cemviz.attacks import ATTACKS
-from cemviz.backend import assets, script
-from cemviz.backend.attacked import Attacked, Example, Seen
+from cemviz.backend import script
+from cemviz.backend.attack.examples import Attacked, Example, Seen
+from cemviz.backend.attack.rates import COLUMNS, Rates
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.presets import LANDSCAPE, SAMPLE, lacking, models, playable
 from cemviz.backend.requests import AttackedRequest, RobustnessRequest
-from cemviz.backend.robustness import COLUMNS, Rates
+from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
 from cemviz.data.datasets import DATASETS
 from cemviz.ui.controls import Session

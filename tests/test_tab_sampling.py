@@ -10,12 +10,12 @@ import pytest
 
 from cemviz.backend import script, store
 from cemviz.backend.checks import BadInput
-from cemviz.backend.crowd import SERIES as CROWD_AXES
 from cemviz.backend.device import choose
 from cemviz.backend.presets import SAMPLE
 from cemviz.backend.requests import SampleRequest
-from cemviz.backend.sampling import Chains
-from cemviz.backend.split import SERIES as AXES
+from cemviz.backend.sample.chains import Chains
+from cemviz.backend.sample.crowd import SERIES as CROWD_AXES
+from cemviz.backend.sample.split import SERIES as AXES
 from cemviz.backend.studio import Studio
 from cemviz.dynamics import Dynamics
 from cemviz.nets import build

@@ -11,13 +11,14 @@ import pytest
 from conftest import write_images
 from tabs import page, wired
 
-from cemviz.backend import store, training
+from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.kinds import KINDS
-from cemviz.backend.runs import RunRequest, unfinished
 from cemviz.backend.studio import Studio
-from cemviz.backend.training import Update, run
+from cemviz.backend.train import live as training
+from cemviz.backend.train.live import Update, run
+from cemviz.backend.train.runs import RunRequest, unfinished
 from cemviz.training.recipes import RECIPES, recipe
 from cemviz.ui.controls import Session
 from cemviz.ui.panels import Panels
@@ -154,7 +155,7 @@ def studio(places, monkeypatch):
     row = replace(RECIPES["mnist-standard"]["evidence"], net_args={"width": 4}, steps=4, batch=10, images=None, radius=0.3)
     monkeypatch.setitem(RECIPES, "tiny", {"evidence": row})
     monkeypatch.setattr(training, "RATE", 1e9)
-    monkeypatch.setattr("cemviz.backend.curves.PROBES", 1)
+    monkeypatch.setattr("cemviz.backend.train.run.curves.PROBES", 1)
     return Studio(choose("cpu"))
 
 

@@ -18,17 +18,18 @@ import torch
 from conftest import CLASSES, write_images
 
 from cemviz import cli
-from cemviz.backend import curves, states, store
-from cemviz.backend import train as backend
+from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.distributed import Team
-from cemviz.backend.interrupt import Interrupt
-from cemviz.backend.plan import plan
-from cemviz.backend.prepared import statistics
-from cemviz.backend.provenance import TrainRequest, card_of, command
 from cemviz.backend.store import Unwritable
-from cemviz.backend.train import train, with_metric
+from cemviz.backend.train import curves, states
+from cemviz.backend.train import run as backend
+from cemviz.backend.train.interrupt import Interrupt
+from cemviz.backend.train.plan import plan
+from cemviz.backend.train.prepared import statistics
+from cemviz.backend.train.provenance import TrainRequest, card_of, command
+from cemviz.backend.train.run import train, with_metric
+from cemviz.backend.train.team import Team
 from cemviz.data import images
 from cemviz.data.datasets import CIFAR10, DATASETS, DataMissing, dataset
 from cemviz.dynamics import Diverged

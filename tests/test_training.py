@@ -8,14 +8,16 @@ import pytest
 import torch
 from conftest import write_images
 
-from cemviz.backend import curves, runs, states, store, training
+from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.runs import RunRequest, histories, read_history, unfinished
 from cemviz.backend.store import BrokenCheckpoint, Unwritable
 from cemviz.backend.stored.locks import Lock
 from cemviz.backend.studio import Studio
-from cemviz.backend.training import Update, checked, discard, missing, proposed, run
+from cemviz.backend.train import curves, runs, states
+from cemviz.backend.train import live as training
+from cemviz.backend.train.live import Update, checked, discard, missing, proposed, run
+from cemviz.backend.train.runs import RunRequest, histories, read_history, unfinished
 from cemviz.data.images import DataMissing
 from cemviz.dynamics import Diverged
 from cemviz.training.recipes import RECIPES
@@ -35,7 +37,7 @@ def studio(places, monkeypatch):
         write_images(places / "data" / "mnist" / split, 3, seed, DIGITS, side=28, grey=True)
     monkeypatch.setitem(RECIPES, "tiny", {"evidence": ROW, "paper": ROW})
     monkeypatch.setattr(training, "RATE", 1e9)
-    monkeypatch.setattr("cemviz.backend.curves.PROBES", 1)  # at the first update and the last one: probes take long
+    monkeypatch.setattr("cemviz.backend.train.run.curves.PROBES", 1)  # at the first update and the last one: probes take long
     return Studio(choose("cpu"))
 
 
@@ -174,7 +176,7 @@ def test_missing_images_are_said_and_never_fetched_unasked(studio, monkeypatch, 
     monkeypatch.setenv("CEMVIZ_DATA", str(tmp_path / "empty"))
     monkeypatch.setattr("cemviz.data.images.CACHE", tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    monkeypatch.setattr("cemviz.backend.prepared.images.load", lambda *a, **k: pytest.fail("the images were loaded"))
+    monkeypatch.setattr("cemviz.backend.train.run.prepared.images.load", lambda *a, **k: pytest.fail("the images were loaded"))
     with pytest.raises(DataMissing, match=r"download MNIST \(11 MB\)"):
         next(run(studio, ASKED, threading.Event()))
     assert missing(studio, "mnist") and checked(studio, replace(ASKED, download=True))
@@ -189,7 +191,7 @@ def test_discarding_deletes_an_unfinished_run_and_only_such(studio):
 
 
 def test_a_run_is_not_discarded_while_it_goes_on(studio, monkeypatch):
-    monkeypatch.setattr("cemviz.backend.states.SAVE_EVERY", -1.0)
+    monkeypatch.setattr("cemviz.backend.train.run.states.SAVE_EVERY", -1.0)
     going = run(studio, ASKED, threading.Event())
     next(going)
     with pytest.raises(BadInput, match="pause it first"):
@@ -274,10 +276,10 @@ def test_a_run_of_another_process_is_neither_begun_nor_discarded_nor_renamed(stu
 
 
 def test_a_save_that_fails_is_told_and_the_run_goes_on(studio, monkeypatch):
-    monkeypatch.setattr("cemviz.backend.states.SAVE_EVERY", -1.0)
+    monkeypatch.setattr("cemviz.backend.train.run.states.SAVE_EVERY", -1.0)
     monkeypatch.setattr(training, "RATE", 1e-6)
     with monkeypatch.context() as patch:
-        patch.setattr("cemviz.backend.states.Saver.save", lambda *_: (_ for _ in ()).throw(Unwritable("disk full")))
+        patch.setattr("cemviz.backend.train.run.states.Saver.save", lambda *_: (_ for _ in ()).throw(Unwritable("disk full")))
         going = run(studio, ASKED, threading.Event())
         assert next(going).unsaved.startswith("disk full; the run goes on") and next(going).step == 2
     assert list(going)[-1].state == "done"

@@ -4,8 +4,8 @@ from math import hypot, inf, nan, sqrt
 
 import pytest
 
-from cemviz.backend.experiments import Order
-from cemviz.backend.experiments.verdicts import DEVIATIONS, binomial, decided, joined, judge, verdict
+from cemviz.backend.tables import Order
+from cemviz.backend.tables.verdicts import DEVIATIONS, binomial, decided, joined, judge, verdict
 
 A, B = ("A", "c"), ("B", "c")
 

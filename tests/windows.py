@@ -6,10 +6,11 @@ import pytest
 from conftest import draw_weights
 from stripes import card
 
-from cemviz.backend import assets, store
+from cemviz.backend import store
 from cemviz.backend.device import choose
-from cemviz.backend.landscape import Panel, landscape
+from cemviz.backend.look.landscape import Panel, landscape
 from cemviz.backend.requests import LandscapeRequest
+from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
 from cemviz.data.datasets import DATASETS, dataset
 from cemviz.nets import build

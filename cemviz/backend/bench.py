@@ -17,9 +17,9 @@ from ..samplers import SAMPLERS
 from ..training.loop import evaluating, fit
 from ..training.recipes import recipe
 from ..training.supervised import adversarial
-from .crowd import Crowd
 from .device import Device
-from .split import Split
+from .sample.crowd import Crowd
+from .sample.split import Split
 
 STEPS, CHAINS = 20, 32
 K, CROWD = 10, 256

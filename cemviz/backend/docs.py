@@ -11,7 +11,8 @@ import torch
 
 from ..equations import EQUATIONS
 from ..nets import build, parameters
-from . import kinds, robustness, store
+from . import kinds, store
+from .attack import rates as robustness
 from .store import Card
 from .use_case import Step
 

@@ -16,7 +16,7 @@ from ..metrics.robustness import accuracy, correct_under, preflight
 from . import kinds, store
 from .checks import BadInput, choice, number, threat_model
 from .requests import EvaluateRequest, SampleRequest
-from .sampling import prepared
+from .sample.chains import prepared
 from .store import Card
 from .studio import Studio
 from .use_case import Step

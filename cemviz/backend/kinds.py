@@ -18,12 +18,14 @@ from ..training.loop import Objective
 from ..training.pair_probe import PairProbe
 from ..training.probes import Probe
 from ..training.recipe import Recipe
-from . import crowd, split, store, watching
+from . import store
 from .checks import BadInput, article
+from .sample import crowd, split
 from .store import Card
+from .train import watching
 
 if TYPE_CHECKING:
-    from .sampling import Chains
+    from .sample.chains import Chains
     from .studio import Studio
 
 

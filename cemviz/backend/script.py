@@ -8,11 +8,11 @@ from .fields import as_python, changes
 from .requests import AttackedRequest, EvaluateRequest, LandscapeRequest, PlayRequest, RobustnessRequest, SampleRequest
 
 USES: dict[type, tuple[str, str]] = {
-    SampleRequest: ("sampling", "sample"),
+    SampleRequest: ("sample.chains", "sample"),
     EvaluateRequest: ("evaluate", "evaluate"),
-    LandscapeRequest: ("landscape", "landscape"),
-    RobustnessRequest: ("robustness", "robustness"),
-    AttackedRequest: ("attacked", "attacked"),
+    LandscapeRequest: ("look.landscape", "landscape"),
+    RobustnessRequest: ("attack.rates", "robustness"),
+    AttackedRequest: ("attack.examples", "attacked"),
     PlayRequest: ("play", "play"),
 }
 """Request -> module and function of its use-case."""

@@ -5,25 +5,8 @@ from pathlib import Path
 import torch
 
 from ..starts import Gaussians
-from .stored.cards import (
-    Card,
-    cards,
-    checked,
-    folder,
-    left_out,
-    read_card,
-    with_metric,
-    write_card,
-)
-from .stored.files import (
-    BrokenCheckpoint,
-    Unwritable,
-    digest,
-    read_json,
-    read_tensors,
-    write_json,
-    write_tensors,
-)
+from .stored.cards import Card, cards, checked, folder, left_out, read_card, with_metric, write_card
+from .stored.files import BrokenCheckpoint, Unwritable, digest, read_json, read_tensors, write_json, write_tensors
 from .stored.models import load, save, weights_path
 
 __all__ = [

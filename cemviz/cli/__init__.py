@@ -14,22 +14,25 @@ from typing import Annotated, Any
 import typer
 
 from ..attacks import ATTACKS
-from ..backend import assets, distributed, docs, export, store
+from ..backend import docs, store
 from ..backend.bench import BENCHES, bench
 from ..backend.checks import BadInput, choice
 from ..backend.device import choose
 from ..backend.evaluate import METRICS, evaluate, summary
-from ..backend.experiments import EXPERIMENTS
-from ..backend.interrupt import Interrupt
 from ..backend.kinds import of
 from ..backend.play import play
 from ..backend.presets import LANDSCAPE, PLAY, SAMPLE
-from ..backend.provenance import TrainRequest
-from ..backend.reproduce import ReproduceRequest, as_text, reproduce
 from ..backend.requests import EvaluateRequest, PlayRequest, SampleRequest
-from ..backend.sampling import Chains, sample
+from ..backend.sample import export
+from ..backend.sample.chains import Chains, sample
+from ..backend.stored import assets
 from ..backend.studio import Studio
-from ..backend.train import train, with_metric
+from ..backend.tables import EXPERIMENTS
+from ..backend.tables.reproduce import ReproduceRequest, as_text, reproduce
+from ..backend.train import team as distributed
+from ..backend.train.interrupt import Interrupt
+from ..backend.train.provenance import TrainRequest
+from ..backend.train.run import train, with_metric
 from ..backend.use_case import Step, follow
 from ..data.images import DATASETS, DataMissing, root
 from ..dynamics import Diverged

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from cemviz.ui.theme import DARK_OF
+from .theme import DARK_OF
 
 JS: Final = Path(__file__).parent / "js"
 DIGITS: Final = 4  # significant digits of the numbers in a payload

@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from ...backend import assets, kinds, script
+from ...backend import kinds, script
 from ...backend.checks import BadInput, choice
 from ...backend.kinds import KINDS
-from ...backend.landscape import MOST_MODELS, Missing, Panel, landscape, point, precomputed, viewed
+from ...backend.look.landscape import MOST_MODELS, Missing, Panel, landscape, point, precomputed, viewed
 from ...backend.presets import LANDSCAPE, lacking, playable
 from ...backend.requests import SELF, LandscapeRequest
 from ...backend.store import Card
+from ...backend.stored import assets
 from ...backend.studio import Studio
 from ...backend.use_case import Step
 from ...data.datasets import dataset

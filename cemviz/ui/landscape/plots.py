@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...backend.kinds import KINDS
-from ...backend.landscape import Panel
+from ...backend.look.landscape import Panel
 from ..numbers import typed
 
 LEVELS = {"relative": "relative to the image", "raw": "raw"}

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from ...backend.kinds import KINDS
-from ...backend.landscape import MOST_MODELS
+from ...backend.look.landscape import MOST_MODELS
 from ...backend.presets import LANDSCAPE, lacking
 from ...backend.requests import LandscapeRequest
 from ...backend.studio import Studio

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
-from ...backend import assets
 from ...backend.kinds import KINDS
-from ...backend.landscape import Panel, Point
+from ...backend.look.landscape import Panel, Point
+from ...backend.look.pictures import words
 from ...backend.requests import SELF, LandscapeRequest
+from ...backend.stored import assets
 from ...backend.studio import Studio
-from ...backend.subjects import words
 from ..numbers import minus
 
 STORY = {

@@ -6,11 +6,11 @@ from typing import Any
 import gradio as gr
 
 from ...backend import script
-from ...backend.attacked import Attacked, attacked, fitting
+from ...backend.attack.examples import Attacked, attacked, fitting
+from ...backend.attack.rates import MOST_MODELS, Rates, ready, robustness
 from ...backend.checks import BadInput
 from ...backend.kinds import KINDS
 from ...backend.requests import NORMS, AttackedRequest, RobustnessRequest
-from ...backend.robustness import MOST_MODELS, Rates, ready, robustness
 from ...backend.store import Card
 from ...backend.studio import Studio
 from ...backend.use_case import Step

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ...backend.robustness import NORMS, Rates
+from ...backend.attack.rates import NORMS, Rates
 from ..theme import INK, MUTED, PALETTE
 
 COLOURS = ("data", "p0", "third", "fourth")

@@ -5,9 +5,9 @@ from typing import Any
 
 import gradio as gr
 
-from ...backend.attacked import FACTORS
+from ...backend.attack.examples import FACTORS
+from ...backend.attack.rates import MOST_MODELS
 from ...backend.requests import AttackedRequest, RobustnessRequest
-from ...backend.robustness import MOST_MODELS
 from ...backend.store import Card
 from ...backend.studio import Studio
 from ..controls import HEAVY, LIGHT, Tab

@@ -4,8 +4,8 @@ import html
 from typing import Any
 
 from ...attacks import ATTACKS
-from ...backend.attacked import Attacked, Example, amplified
-from ...backend.robustness import COLUMNS, NORMS, SHIPPED, Rates, groups, within
+from ...backend.attack.examples import Attacked, Example, amplified
+from ...backend.attack.rates import COLUMNS, NORMS, SHIPPED, Rates, groups, within
 from ..numbers import minus
 from ..views import sprite
 from .plots import DASHES, Style

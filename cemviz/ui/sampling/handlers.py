@@ -10,12 +10,13 @@ from typing import Any
 
 import gradio as gr
 
-from ...backend import export, script
+from ...backend import script
 from ...backend.checks import MAX_STEPS, BadInput
 from ...backend.kinds import KINDS
 from ...backend.presets import SAMPLE, playable
 from ...backend.requests import SampleRequest
-from ...backend.sampling import Chains, offered, sample, settings
+from ...backend.sample import export
+from ...backend.sample.chains import Chains, offered, sample, settings
 from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
 from ..controls import EXPECTED, STOPPED, Session, words_of

@@ -1,7 +1,7 @@
 """What the sampling tab says: explanations, the names of curves, and the outcome of runs, for the player and in words."""
 
 from ...backend import kinds
-from ...backend.sampling import Chains, reach
+from ...backend.sample.chains import Chains, reach
 from ...backend.studio import Studio
 from ..numbers import minus
 from ..views import Panel, player_payload

@@ -6,10 +6,11 @@ from typing import Any
 
 import gradio as gr
 
-from ...backend import runs, training
 from ...backend.checks import BadInput
-from ...backend.runs import RunRequest
 from ...backend.studio import Studio
+from ...backend.train import live as training
+from ...backend.train import runs
+from ...backend.train.runs import RunRequest
 from ...data.datasets import dataset
 from ...dynamics import Diverged
 from ...training.recipes import RECIPES

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...backend.checks import choice
 from ...backend.kinds import KINDS, Kind
-from ...backend.landscape import ENERGIES
+from ...backend.look.landscape import ENERGIES
 from ..panels import Panels
 from ..theme import PALETTE
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import gradio as gr
 
-from ...backend import runs, training
 from ...backend.studio import Studio
+from ...backend.train import live as training
+from ...backend.train import runs
 from ...training.recipes import RECIPES
 from ..controls import HEAVY, LIGHT, Tab
 from ..views import live_plot

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from ...backend.training import Update
+from ...backend.train.live import Update
 from ...training.recipe import Recipe
 from ..numbers import minus
 from .plots import Shown, both

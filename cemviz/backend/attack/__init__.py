@@ -1,0 +1,1 @@
+"""Accuracy under attack, and what attacks do to single images."""

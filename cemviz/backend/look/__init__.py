@@ -1,0 +1,1 @@
+"""Energies around a picture."""

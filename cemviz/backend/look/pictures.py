@@ -1,0 +1,91 @@
+"""The image in the middle of a landscape, named by where it comes from.
+
+| image     | is                                              | needs                                          |
+|-----------|-------------------------------------------------|------------------------------------------------|
+| grid:I    | the test image of the I-th precomputed window   | nothing for that window; else the test images  |
+| test:I    | image I of the test split                       | the test images on this machine                |
+| gallery:I | a sample that a shipped model drew              | nothing                                        |
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ...data.images import Images
+from ..checks import BadInput, choice, number
+from ..stored import assets
+from ..studio import Studio
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The image in the middle.
+
+    Attributes:
+        x: (C, H, W) in [0, 1] on the studio's device, or None where its pixels are not on this machine.
+        label, name: class index and name.
+        title: which image it is, in words.
+        window: number of its precomputed window, or None.
+        lacking: why there are no pixels, and what to do; empty where there are.
+    """
+
+    x: Tensor | None
+    label: int
+    name: str
+    title: str
+    window: int | None = None
+    lacking: str = ""
+
+
+def subject(studio: Studio, data: str, image: str, classes: tuple[str, ...] | None = None, *, pixels: bool = True) -> Subject:
+    """The image that a request names.
+
+    Args:
+        image: as in the table above.
+        classes: of the model that looks at it, in label order; None takes the set's.
+        pixels: whether to look for those of a grid:I; without, it opens no data set.
+    Raises:
+        BadInput: not the name of an image, or none of this machine.
+    """
+    origin, _, text = str(image).partition(":")
+    choice("image", origin, ("grid", "test", "gallery"))
+    if origin == "test":
+        return _of_test(studio.test_images(data, classes), data, text)
+    held = assets.grids(data) if origin == "grid" else assets.gallery(data)
+    if held is None:
+        what = "windows are precomputed" if origin == "grid" else "gallery ships"
+        raise BadInput("image", f"no {what} for {data}; make them with: python -m cemviz assets {data}")
+    i = int(number("image", text, 0, len(held.labels) - 1, whole=True))
+    label, name = int(held.labels[i]), held.classes[i]
+    if origin == "gallery":
+        x = held.images[i].to(studio.device.torch).float() / 255
+        return Subject(x, label, name, f"{words(name)}, drawn by {held.model} (not a real image)")
+    test = studio.test_images(data, classes) if pixels else None
+    found = None if test is None else _same(test, label, held.pixels[i])
+    lacking = (
+        "" if found is not None else f"The test images of {data} are not on this machine: here are energies, and no pixels."
+    )
+    return Subject(found, label, name, f"test image {held.indices[i]}, {words(name)}", i, lacking)
+
+
+def words(name: str) -> str:
+    """A class in words: digit 7, horse."""
+    return f"digit {name}" if name.isdigit() else name
+
+
+def _of_test(test: Images | None, data: str, text: str) -> Subject:
+    if test is None:
+        raise BadInput(
+            "image", f"the test images of {data} are not on this machine; choose a precomputed window or the gallery"
+        )
+    i = int(number("image", text, 0, len(test) - 1, whole=True))
+    label = int(test.labels[i])
+    return Subject(test.floats(i), label, test.classes[label], f"test image {i}, {words(test.classes[label])}")
+
+
+def _same(test: Images, label: int, digest: str) -> Tensor | None:
+    """The first image of a class, if it is the one with this fingerprint."""
+    of_class = (test.labels == label).nonzero()
+    if not len(of_class) or assets.fingerprint(test.pixels[int(of_class[0])]) != digest:
+        return None
+    return test.floats(int(of_class[0]))

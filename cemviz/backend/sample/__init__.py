@@ -1,0 +1,1 @@
+"""Chains: drawn, recorded and written to files."""

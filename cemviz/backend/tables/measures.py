@@ -1,0 +1,153 @@
+"""How a cell of a table is measured on one stored model: a metric of `evaluate`, windows of energy, curves of training."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any
+
+import torch
+
+from ...data import images
+from ...metrics import quality
+from ...metrics.landscape import around, energies, shape
+from ...metrics.landscape import window as axis_of
+from .. import kinds, store
+from ..checks import BadInput
+from ..device import Device
+from ..evaluate import SPLITS, evaluate
+from ..requests import EvaluateRequest
+from ..studio import Studio
+from ..train import curves
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a cell of a table is.
+
+    Attributes:
+        key: of the number on a model's card, without the seed: tables that want the same number share it.
+        run: (model, device, data root, seed) -> {value, error, resampled, count, split, extractor, note}; error is a standard
+            error under drawing the images anew, null where nobody knows it, and resampled says how that is known.
+        rate: whether the number is a share of the images: its error is then binomial.
+        seeded: whether another seed gives another number: draws, starts and probes of one model.
+    """
+
+    key: str
+    run: Callable[[str, Device, str | None, int], dict[str, Any]]
+    rate: bool = False
+    seeded: bool = True
+
+    def kept_under(self, seed: int) -> str:
+        """The key of the number at a seed on a model's card."""
+        return f"{self.key} seed={seed}" if self.seeded else self.key
+
+
+BUDGET = {"start": "uniform", "steps": 40, "count": 500}
+"""One start and one budget for generators that are compared, with JEAT's raw gradient: our choice, it names no η and no K."""
+
+KEPT = ("value", "count", "split", "extractor", "seed")
+
+RESAMPLED = {"is": "splits", "fid": "jackknife", "jfs": "images", "mfs": "images"}
+"""How the error of a metric is known; that of a rate is binomial."""
+
+
+def evaluated(metric: str, *, equal_norm: bool = False, **settings: Any) -> Measure:
+    """A metric of `evaluate` with these settings; the seed of a table goes into its attack, its draws and its probes.
+
+    Args:
+        equal_norm: take a Fisher score at equal logit norm.
+    """
+
+    def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
+        *_, last = evaluate(Studio(device, data), EvaluateRequest(model, metric, seed=seed, **settings))
+        number = {k: last.get(k) for k in KEPT} | {"note": "; ".join(last["warnings"])}
+        if equal_norm:
+            number["value"], error = last["equal_norm"], last["equal_norm_spread"]
+        elif metric == "is":
+            error = last["spread"] / last["splits"] ** 0.5 if last["splits"] > 1 else None
+        else:
+            error = last["spread"]
+        return number | {"error": error, "resampled": RESAMPLED.get(metric, "binomial")}
+
+    named = " ".join(f"{k}={v}" for k, v in sorted(settings.items()))
+    rate = metric in ("accuracy", "robust")
+    key = f"{metric}{' at equal norm' if equal_norm else ''} {named}".strip()
+    return Measure(key, measure, rate, seeded=metric != "accuracy")
+
+
+def real_images(metric: str, count: int, extractor: str | None = None) -> Measure:
+    """IS or FID of other real images of the model's data set: the ceiling of IS and the floor of FID at that count.
+
+    The seed picks them among the test images that samples are not compared with.
+    """
+
+    def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
+        test = images.load(store.read_card(model).data, "test", data=data, device=device.torch)
+        name = extractor or ("inception" if quality.inception_here() else f"judge-{test.name}-judge")
+        eye = _eye(name, test.name, device)
+        if len(test) < count + 2:
+            few = f"count is {count}, and {test.name} has {len(test)} test images: none are left to compare with"
+            raise BadInput("count", f"{few}; give at most {len(test) // 2}")
+        others = torch.randperm(len(test) - count, generator=device.generator(seed), device=device.torch)[:count] + count
+        seen = eye(test.floats(others))
+        number = {"count": len(others), "split": "test", "extractor": eye.name, "seed": seed, "note": ""}
+        if metric == "is":
+            splits = len(seen.chunk(SPLITS))
+            value, deviation = quality.inception_score(eye, seen, splits, seed)
+            return number | {"value": value, "error": deviation / splits**0.5 or None, "resampled": RESAMPLED["is"]}
+        real = eye(test.first(count).floats())
+        error = quality.frechet_error(real, seen)
+        return number | {"value": quality.frechet(real, seen), "error": error, "resampled": RESAMPLED["fid"]}
+
+    return Measure(f"{metric} of real images count={count}{f' extractor={extractor}' if extractor else ''}", measure)
+
+
+def _eye(name: str, data: str, device: Device) -> quality.Extractor:
+    """The extractor of this name.
+
+    Raises:
+        BadInput: there is no such judge of the data set.
+    """
+    if name == "inception":
+        return quality.inception(device.torch)
+    judge = name.removeprefix("judge-")
+    if judge not in kinds.judges(data):
+        make = f"python -m cemviz train {judge} --scale shipped"
+        raise BadInput("extractor", f"there is no judge {judge!r} to see the images of {data}; train it with: {make}")
+    return quality.judge(judge, store.load(judge, device.torch)[0])
+
+
+def window(what: str, *, count: int = 100, radius: float = 6.0, side: int = 21) -> Measure:
+    """Mean over test images of a figure of E(x, y) in a window around each: range, depth or offset, see `metrics.landscape`."""
+
+    def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
+        net, card = store.load(model, device.torch)
+        held = images.load(card.data, "test", classes=card.classes, data=data, device=device.torch).first(count)
+        found = []
+        for i in range(len(held)):
+            y = held.labels[i]
+            joint, _ = energies(net, around(net, held.floats(i), y, "random", radius, side, seed * len(held) + i), y)
+            found.append(getattr(shape(joint.cpu(), axis_of(radius, side)), what))
+        error = torch.tensor(found).std().item() / len(found) ** 0.5
+        number = {"value": mean(found), "error": error, "resampled": "images", "count": len(held)}
+        return number | {"split": "test", "extractor": None}
+
+    return Measure(f"window {what} radius={radius:g} side={side} count={count}", measure)
+
+
+def over_training(delta: str, energy: str, what: str) -> Measure:
+    """A figure of a run's probes: lowest, highest or mean change of an energy, or the share of probes where it is positive."""
+    pick: dict[str, Callable[[list[float]], float]] = {
+        "lowest": min,
+        "highest": max,
+        "mean": mean,
+        "positive": lambda values: mean(v > 0 for v in values),
+    }
+
+    def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
+        history = json.loads(curves.path(model).read_text(encoding="utf-8"))
+        values = [probe[delta][energy][0] for probe in history["probes"]]
+        return {"value": float(pick[what](values)), "count": len(values), "split": "train", "extractor": None}
+
+    return Measure(f"{what} {delta} {energy}", measure, seeded=False)

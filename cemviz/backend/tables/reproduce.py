@@ -1,0 +1,233 @@
+"""Make a table of the papers: train what is missing, measure it, and compare orders.
+
+A cell is measured on models trained anew at scale `evidence`, over several seeds, each of which also samples and attacks with
+its own seed; a stored model is one training, which samples and attacks with each seed.  What is trained and what is measured
+stays on disk, so that a run goes on where it stopped.  Tables land in checkpoints/results/TARGET.json, which ships; models do
+not.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ...training.recipes import recipe
+from .. import store
+from ..checks import BadInput, choice, number
+from ..device import Device
+from ..train import states
+from ..train.provenance import TrainRequest
+from ..train.run import train, with_metric
+from ..train.states import AnotherRun
+from . import EXPERIMENTS, Cell, Experiment, Place, judge
+from .rows import completed, kept, measured
+
+
+@dataclass(frozen=True, slots=True)
+class ReproduceRequest:
+    """Which table to make.
+
+    Attributes:
+        target: key of EXPERIMENTS.
+        seeds: number of seeds, 0 first; of a stored model, those of its draws and attacks.
+        scale: of the models trained for it.
+        shipped: take the stored models instead of training any.
+        present: train the first seed only; of the others take those whose models are there.
+        keep: train nothing: measure what rests on stored models, and keep the other rows of the table that is there.
+    """
+
+    target: str
+    seeds: int = 3
+    scale: str = "evidence"
+    shipped: bool = False
+    data: str | None = None
+    present: bool = False
+    keep: bool = False
+
+
+def reproduce(request: ReproduceRequest, device: Device) -> Iterator[dict[str, Any]]:
+    """Train what is missing, measure what is not measured yet, and compare with the paper.
+
+    Yields:
+        {doing, done, of}; the last one is the table: {table, title, source, date, command, rows, orders, about}, also
+        written to checkpoints/results/TARGET.json.
+    Raises:
+        BadInput, KeyError, DataMissing, Diverged.
+    """
+    choice("target", request.target, EXPERIMENTS)
+    seeds = number("seeds", request.seeds, 1, 20, whole=True)
+    it = EXPERIMENTS[request.target]
+    found: dict[Place, list[dict[str, Any]]] = {place: [] for place in it.cells}
+    lacking: dict[Place, str] = {}
+    work = [(place, cell, seed) for place, cell in it.cells.items() for seed in range(seeds) if _wanted(cell, request, seed)]
+    for done, (place, cell, seed) in enumerate(sorted(work, key=lambda job: job[2])):  # a whole table first, then more seeds
+        yield {"doing": f"{place[0]}, {place[1]}, seed {seed}", "done": done, "of": len(work)}
+        try:
+            model = yield from _model(cell, request, seed, device, done, len(work))
+            found[place].append(_measured(model, cell, device, request.data, seed))
+        except BadInput as error:  # a judge that is not here yet: the row says so
+            if error.field != "extractor":
+                raise
+            lacking[place] = str(error)
+    if work and not any(found.values()):
+        raise BadInput("target", f"no row of {request.target} could be measured: {next(iter(lacking.values()))}")
+    table = _table(request, it, found, lacking)
+    store.write_json(results_path(request.target), table, indent=1)
+    yield table
+
+
+def _wanted(cell: Cell, request: ReproduceRequest, seed: int) -> bool:
+    """Whether a cell is measured at a seed."""
+    if _scale(cell, request) == "shipped":
+        return seed == 0 or cell.measure.seeded
+    return not request.keep and (seed == 0 or not request.present or _there(_name(cell, request, seed)))
+
+
+def results_path(target: str) -> Path:
+    """Where a table lies."""
+    return store.folder() / "results" / f"{target}.json"
+
+
+def results() -> dict[str, dict[str, Any]]:
+    """The tables that were made, by target, in the order of EXPERIMENTS."""
+    made = {target: results_path(target) for target in EXPERIMENTS}
+    return {target: json.loads(path.read_text(encoding="utf-8")) for target, path in made.items() if path.is_file()}
+
+
+def as_text(table: dict[str, Any]) -> Iterator[str]:
+    """A table as lines for a terminal: what the paper says, what we measured, and how its claims stand, decided ones first."""
+    yield f"{table['title']} ({table['source']})"
+    yield table["about"]
+    width = max(len(f"{row['name']}, {row['column']}") for row in table["rows"])
+    for row in table["rows"]:
+        paper = "-" if row["paper"] is None else f"{row['paper']:g}"
+        ours = "-" if row["ours"] is None else f"{row['ours']:g}"
+        spread = "" if row["spread"] is None else f" ± {row['spread']:.2g}"
+        rest = "; ".join(part for part in (rests_on(row), row["extractor"] or "", row["note"]) if part)
+        yield f"  {row['name'] + ', ' + row['column']:<{width}}  paper {paper:>7}  ours {ours}{spread}  ({rest})"
+    for order in sorted(table["orders"], key=lambda order: order["holds"] is None):
+        by = "not measured" if order["by"] is None else f"by {order['by']:g}"
+        scatter = "no spread" if order["spread"] is None else f"± {order['spread']:.2g}"
+        yield f"  {STANDING[order['holds']]}: {order['claim']} ({by}, {scatter})"
+
+
+STANDING = {True: "holds", False: "DOES NOT HOLD", None: "undecided"}
+
+
+def rests_on(row: dict[str, Any]) -> str:
+    """How many trainings a number rests on and, where it is drawn, on how many seeds of draws and attacks."""
+    draws = row.get("draws") or 0
+    trained = f"{row['seeds']} training{'s' * (row['seeds'] != 1)}"
+    return f"{trained}, {draws} seeds of draws" if draws > 1 and row["seeds"] == 1 else trained
+
+
+def _model(cell: Cell, request: ReproduceRequest, seed: int, device: Device, done: int, of: int) -> Iterator[dict[str, Any]]:
+    """The name of the model of a cell, trained first where it is missing."""
+    if _scale(cell, request) == "shipped":
+        return cell.recipe
+    name, changes = _name(cell, request, seed), dict(cell.changes)
+    if not _there(name):
+        scale = _scale(cell, request)
+        encoder = recipe(cell.recipe, scale).encoder
+        if encoder is not None:  # a linear probe: the encoder of the same seed comes first
+            below = Cell(encoder, cell.measure, cell.scale, cell.encoder)
+            changes["encoder"] = yield from _model(below, request, seed, device, done, of)
+        asked = TrainRequest(cell.recipe, scale, name, seed, changes or None, request.data, resume=True)
+        for told in _trained(asked, device):
+            if told["step"] % 10 == 0:
+                doing = f"training {name}: {told['step']}/{told['steps']}, {told['left'] / 60:.1f} min left"
+                yield {"doing": doing, "done": done, "of": of}
+    return name
+
+
+def _trained(asked: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
+    """Go on with an interrupted run; one that the code or the recipe has left behind begins anew."""
+    try:
+        yield from train(asked, device)
+    except AnotherRun:
+        states.path(asked.out).unlink()
+        yield from train(asked, device)
+
+
+def _scale(cell: Cell, request: ReproduceRequest) -> str:
+    """Of a cell's models; "shipped" is the stored model of its recipe's name."""
+    return "shipped" if request.shipped else cell.scale or request.scale
+
+
+def _there(name: str) -> bool:
+    return (store.folder() / f"{name}.json").is_file()
+
+
+def _name(cell: Cell, request: ReproduceRequest, seed: int) -> str:
+    """Of an evidence model: what tells it from the others."""
+    scale = _scale(cell, request)
+    parts = [cell.recipe, *([] if scale == "evidence" else [scale]), str(seed)]
+    parts += [re.sub(r"[^A-Za-z0-9.]", "", value) for _, value in (*cell.changes, *cell.encoder)]
+    return "evidence/" + "-".join(parts)
+
+
+def _measured(model: str, cell: Cell, device: Device, data: str | None, seed: int) -> dict[str, Any]:
+    """A cell's number on one model at a seed; kept on the card of an evidence model, which a new training replaces."""
+    key = cell.measure.kept_under(seed)
+    held = store.read_card(model).metrics.get(key)
+    if held is not None and held.get("judge") == _judge(held):
+        return held
+    value = cell.measure.run(model, device, data, seed)
+    value |= {"judge": _judge(value)}
+    if model.startswith("evidence/"):
+        with_metric(model, key, value)
+    return value
+
+
+def _judge(value: dict[str, Any]) -> str | None:
+    """Hash of the judge that a number rests on: another judge, another number."""
+    extractor = value.get("extractor") or ""
+    return store.read_card(extractor.removeprefix("judge-")).sha256 if extractor.startswith("judge-") else None
+
+
+def _table(
+    request: ReproduceRequest, it: Experiment, found: dict[Place, list[dict[str, Any]]], lacking: dict[Place, str]
+) -> dict[str, Any]:
+    stored = results().get(request.target)
+    before = _by_place(stored)
+    rows = [
+        measured(place, it, values, _scale(it.cells[place], request))
+        if values
+        else kept(place, it, before.get(place), lacking.get(place))
+        for place, values in found.items()
+    ]
+    rows = completed(rows)
+    command = f"python -m cemviz reproduce {request.target}"
+    command += " --shipped" * request.shipped + f" --seeds {request.seeds}"
+    command += (
+        "" if request.shipped else f" --scale {request.scale}" + " --present" * request.present + " --keep" * request.keep
+    )
+    if request.keep and stored:  # whose other rows stay
+        command = " && ".join(dict.fromkeys([*stored["command"].split(" && "), command]))
+    return _head(request.target, it) | {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "command": command,
+        "rows": rows,
+        "orders": judge(it.orders, rows),
+    }
+
+
+def _by_place(table: dict[str, Any] | None) -> dict[Place, dict[str, Any]]:
+    return {(row["name"], row["column"]): row for row in table["rows"]} if table else {}
+
+
+def _head(target: str, it: Experiment) -> dict[str, Any]:
+    return {"table": target, "title": it.title, "source": it.source, "about": it.about}
+
+
+def revised(target: str, table: dict[str, Any]) -> dict[str, Any]:
+    """A stored table brought to what its experiment asks and claims now, without measuring anything.
+
+    Numbers, seeds and date stay, and spreads and verdicts are made anew; a place without a number has `ours` null and says so.
+    """
+    it, before = EXPERIMENTS[target], _by_place(table)
+    rows = completed([kept(place, it, before.get(place)) for place in it.cells])
+    return table | _head(target, it) | {"rows": rows, "orders": judge(it.orders, rows)}

@@ -1,0 +1,1 @@
+"""Training: what is asked, the run, what is kept of it, and who sees it live."""

@@ -1,0 +1,145 @@
+"""What a run trains with: images, the net, the objective and the probe that looks at both."""
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...attacks import threat
+from ...data import images
+from ...data.datasets import Dataset, dataset
+from ...nets import build
+from ...nets.encoder import Encoder, probed, trunk_of
+from ...training import loop
+from ...training.pair_probe import PairProbe
+from ...training.precision import Mixed
+from ...training.probes import Probe
+from ...training.recipe import Recipe, objective
+from .. import kinds, store
+from ..checks import BadInput, article
+from ..device import Device
+from .plan import Plan
+from .team import Team
+
+HELD = 100
+"""Test images of a probe's accuracies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything that a run needs and that its saved state does not hold.
+
+    Attributes:
+        row: of the recipe; of a linear probe, with its encoder's trunk for the net.
+        net, net_args: in train mode, and what made it.
+        images: of the training split.
+        unseen: a few images that training does not see.
+        encoder: hash of the weights of the encoder that a linear probe reads, or "".
+    """
+
+    row: Recipe
+    net: nn.Module
+    net_args: dict[str, Any]
+    images: images.Images
+    unseen: images.Images
+    encoder: str = ""
+
+    def objective(self, draws: torch.Generator, dtype: torch.dtype | None) -> loop.Objective:
+        """What is minimised, drawing from `draws`."""
+        goal = objective(self.row, tuple(self.images.pixels.shape[1:]), draws)
+        return goal if dtype is None else Mixed(goal, dtype)
+
+    def batches(self, seed: int, start: int, views: torch.Generator) -> Any:
+        """Endless batches from this update on, of the whole team."""
+        view = dataset(self.row.data).views
+        return images.batches(self.images, self.row.batch, seed=seed, start=start, view=view, generator=views)
+
+
+def prepare(asked: Plan, team: Team) -> Prepared:
+    """Load the images and build the net.
+
+    Raises:
+        DataMissing: the training images are not here.
+        BadInput: an encoder that is none, or a loss that several processes cannot share.
+    """
+    row, known = asked.row, dataset(asked.row.data)
+    with team.in_turn():
+        where: dict[str, Any] = {
+            "data": asked.request.data, "device": team.device.torch, "download": asked.request.download,
+        }  # fmt: skip
+        held = images.load(row.data, "train", **where)
+        test = _unseen(held, where)
+    if row.images is not None:
+        held = held.first(row.images)
+    if team.leads:
+        for caution in held.cautions():
+            warnings.warn(caution, stacklevel=2)
+    trained, sha256 = None, ""
+    if row.encoder is not None:
+        trained, row, sha256 = _encoder(row, team.device)
+    net_args = row.net_args | statistics(known, held)
+    kind = kinds.KINDS[row.kind]
+    if not kind.shared:
+        _whole(team)
+    if not kind.classifies:
+        del net_args["outputs"]  # its own arguments decide
+    net = team.device.place(build(row.net, seed=asked.request.seed, **net_args)).train()
+    if trained is not None:
+        probed(trained, net)
+    return Prepared(row, net, net_args, held, test.first(HELD), sha256)
+
+
+def _unseen(held: images.Images, where: dict[str, Any]) -> images.Images:
+    """The test images; where they are missing it is said before the work, not after it."""
+    if dataset(held.name).torchvision and not images.available(held.name, "test", data=where["data"]):
+        warnings.warn(
+            f"{held.name} has no test split on this machine: probes look at training images, and nothing is measured",
+            stacklevel=3,
+        )
+        return held
+    return images.load(held.name, "test", classes=held.classes, **where)
+
+
+def statistics(known: Dataset, held: images.Images) -> dict[str, Any]:
+    """Arguments of a net that come from its data: channel means, deviations, number of classes."""
+    if known.mean:
+        mean, std = known.mean, known.std
+    else:
+        x = held.floats()
+        mean, std = x.mean((0, 2, 3)).tolist(), x.std((0, 2, 3)).tolist()
+    return {"mean": list(mean), "std": list(std), "outputs": len(held.classes)}
+
+
+def _encoder(row: Recipe, device: Device) -> tuple[Encoder, Recipe, str]:
+    """The stored encoder that a linear probe reads, the probe's row with that encoder's trunk for its net, and its hash."""
+    try:
+        net, card = store.load(row.encoder, device.torch)
+    except KeyError as error:
+        raise BadInput(
+            "encoder", f"there is no encoder {row.encoder!r} to probe; train it, or name another: --set encoder=NAME"
+        ) from error
+    if not isinstance(net, Encoder) or card.data != row.data:
+        raise BadInput(
+            "encoder", f"encoder is {row.encoder!r}, {article(card.kind)} of {card.data}; give an encoder of {row.data}"
+        )
+    trunk, args = trunk_of(card.net_args)
+    return net, replace(row, net=trunk, net_args=args), card.sha256
+
+
+def _whole(team: Team) -> None:
+    """Refuse to share a batch in which every view is a reference of the others."""
+    if team.world > 1:
+        raise BadInput(
+            "recipe",
+            f"{team.world} processes would see 1/{team.world} of the references each, which is another loss; "
+            "contrastive recipes run in one process",
+        )
+
+
+def probe(work: Prepared, goal: loop.Objective, generator: torch.Generator) -> Probe | PairProbe:
+    """The probe of a run: its own attack, or one of ten steps where training has none, on images that training does not see."""
+    row = work.row
+    dyn = row.threat() if row.attack_steps else threat("pgd", row.norm, row.radius, 10)
+    return kinds.KINDS[row.kind].watch(row, dyn, goal, work.images, work.unseen, generator)

@@ -1,0 +1,136 @@
+"""How a model came about: what was asked, and the card and the command line that say so."""
+
+import json
+import math
+import shlex
+from dataclasses import MISSING, asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from ...data import images
+from ...training.recipe import Recipe
+from .. import store
+from .team import Team
+
+
+@dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """What to train.
+
+    Attributes:
+        recipe, scale: a row of RECIPES.
+        out: name of the model; None takes the recipe's.
+        seed: of weights, order, augmentation and attack.
+        changes: fields of the row to replace.
+        data: root of local image folders.
+        resume: go on from the saved state, if there is one.
+        retry: go on from the last good state of a run that diverged, with half the learning rate and the next seed's draws.
+        precision: key of PRECISIONS, of the passes through the net.
+        download: fetch the images of a known set where they are not here.
+    """
+
+    recipe: str
+    scale: str = "laptop"
+    out: str | None = None
+    seed: int = 0
+    changes: dict[str, Any] | None = None
+    data: str | None = None
+    resume: bool = False
+    retry: bool = False
+    precision: str = "fp32"
+    download: bool = True
+
+
+WORDS = ("title", "source", "role")
+"""Fields of a row that say something and change no number."""
+
+
+def identity(request: TrainRequest, row: Recipe) -> dict[str, Any]:
+    """What tells a run from every other, as JSON has it: recipe, scale, seed, precision and the numbers of the row.
+
+    Args:
+        row: with the changes that were asked for.
+    """
+    given = {"recipe": request.recipe, "scale": request.scale, "seed": request.seed, "precision": request.precision}
+    return _numbers(given | asdict(row))
+
+
+def identity_of(card: store.Card) -> dict[str, Any]:
+    """The same of the run that made a stored model; a field that is younger than its card has its usual value."""
+    usual = {f.name: f.default for f in fields(Recipe) if f.default is not MISSING}
+    usual |= {f.name: f.default_factory() for f in fields(Recipe) if f.default_factory is not MISSING}
+    given = {"recipe": card.recipe, "scale": card.scale, "seed": card.seed}
+    return _numbers(usual | {"precision": "fp32"} | card.recipe_args | given)
+
+
+def differences(run: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """What one identity has and another has not, in words, at most four of them."""
+    apart = [key for key in dict.fromkeys([*run, *other]) if run.get(key, MISSING) != other.get(key, MISSING)]
+    words = [f"{key} is {run.get(key, 'not known here')}, not {other.get(key, 'known there')}" for key in apart]
+    return words[:4] + ([f"and {len(words) - 4} more"] if len(words) > 4 else [])
+
+
+def _numbers(told: dict[str, Any]) -> dict[str, Any]:
+    # a linear probe's net is that of its encoder, which the row names
+    words = (*WORDS, "net", "net_args") if told.get("encoder") else WORDS
+    kept = {k: "inf" if v == math.inf else v for k, v in told.items() if k not in words}
+    return json.loads(json.dumps(kept))
+
+
+def role_of(name: str, row: Recipe) -> str:
+    """Role of the model that a run makes: its recipe's, but for linear probes and for evidence, in the tables' own folder."""
+    if name.startswith("evidence/"):
+        return "evidence"
+    return "probe" if row.encoder else row.role
+
+
+def card_of(
+    request: TrainRequest,
+    row: Recipe,
+    name: str,
+    net_args: dict[str, Any],
+    held: images.Images,
+    seconds: float,
+    team: Team,
+    notes: str = "",
+) -> store.Card:
+    """The card of a finished run."""
+    args = {k: v for k, v in asdict(row).items() if (k != "encoder" or v is not None) and k != "role"}
+    args |= {} if request.precision == "fp32" else {"precision": request.precision}
+    return store.Card(
+        name=name,
+        title=row.title,
+        kind=row.kind,
+        net=row.net,
+        net_args=net_args,
+        data=row.data,
+        shape=tuple(held.pixels.shape[1:]),
+        classes=held.classes,
+        recipe=request.recipe,
+        scale=request.scale,
+        recipe_args={k: "inf" if v == math.inf else v for k, v in args.items()},  # JSON has no infinity
+        norm=row.norm,
+        radius=row.radius,
+        seed=request.seed,
+        steps=row.steps,
+        seconds=round(seconds, 1),
+        device=team.device.title,
+        command=command(request, team.world),
+        created=datetime.now(UTC).strftime("%Y-%m-%d"),
+        notes=notes,
+        role=role_of(name, row),
+    )
+
+
+def command(request: TrainRequest, world: int = 1) -> str:
+    """The command line that makes this model, by so many processes."""
+    launch = "python" if world == 1 else f"accelerate launch --multi_gpu --num_processes {world}"
+    words = [f"{launch} -m cemviz train", request.recipe, f"--scale {request.scale}", f"--seed {request.seed}"]
+    if request.out and request.out != request.recipe:
+        words.append(f"--out {request.out}")
+    if request.precision != "fp32":
+        words.append(f"--precision {request.precision}")
+    for key, value in (request.changes or {}).items():
+        told = ",".join(f"{k}:{v}" for k, v in value.items()) if isinstance(value, dict) else value
+        words.append(f"--set {shlex.quote(f'{key}={told}')}")
+    return " ".join(words)

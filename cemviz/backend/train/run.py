@@ -1,0 +1,175 @@
+"""Train any recipe: resumable, guarded, and stored with a card that says how to make the model again.
+
+`plan` says what is to be trained, `prepared` with what, `states` what is saved of it and when.
+"""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from ...dynamics import Diverged
+from ...training import loop
+from ...training.recipe import SCHEDULES
+from .. import store
+from ..device import Device
+from ..memory import OutOfMemory, full, smaller
+from ..store import Unwritable
+from ..stored import files, models
+from ..stored.cards import with_metric
+from . import curves, states
+from .plan import Plan, plan
+from .prepared import Prepared, prepare, probe
+from .provenance import TrainRequest, card_of
+from .states import Saver, Start
+from .team import Team, join, separate
+
+__all__ = ["train", "with_metric"]
+
+
+def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
+    """Train a model and store it, and its curves beside it; of several processes (see `distributed`) the first one stores.
+
+    Closing the iteration at an item keeps the full state, from which `resume` goes on bit-equal.
+
+    Yields:
+        {step, steps, terms, lr, seconds, left, probe, history, unsaved} after every update; `left` is the estimated number of
+        seconds to go, `probe` what `training.probes.Probe` told of this update, or None, `history` the curves so far, the same
+        dict each time, `unsaved` why the state could not be saved just now, or "".  The last one also has {model, path}, in the
+        process that stored it.
+    Raises:
+        KeyError, ValueError: bad request; a model of that name, which was not asked for, is of another run; somebody else
+            trains a model of that name.
+        DataMissing: the training images are not here.
+        AnotherRun: the state to resume from belongs to another one.
+        Diverged: the run stopped; its last good state is kept for --resume and --retry.
+        OutOfMemory: the batch does not fit.
+        Unwritable: a full disk, or a folder that may not be written; what was saved before still stands.
+    """
+    asked = plan(request)
+    team = join(device, asked.row.batch)
+    lock = asked.lock() if team.leads else None
+    try:
+        yield from _train(asked, team)
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _train(asked: Plan, team: Team) -> Iterator[dict[str, Any]]:
+    request, steps = asked.request, asked.row.steps
+    if team.leads:
+        models.sweep(asked.name), files.sweep(states.path(asked.name))
+    start = asked.start()
+    team.agree(start.done)
+    work = prepare(asked, team)
+    notes = _notes(work, start.retries + request.retry, team)
+    saver = Saver(states.path(asked.name), asked.identity, start, start.retries + request.retry)
+    progress = None
+    try:
+        for progress in _updates(asked, work, start, team):
+            curves.note(start.history, progress)
+            if progress.step == steps:  # this state is the model
+                break
+            unsaved = saver.now_and_then(progress) if team.leads else ""
+            try:
+                yield _item(progress, start, unsaved)
+            except BaseException:  # closed, or interrupted, between two updates: the state is whole
+                _save(saver, progress, team)
+                raise
+    except Diverged as error:
+        try:
+            _save(saver, progress, team)
+        except Unwritable as unwritable:
+            raise Diverged(f"{error}; {unwritable}") from error
+        raise
+    except RuntimeError as error:
+        if not full(error):
+            raise
+        raise OutOfMemory(smaller(work.row, team.device.title, team.world)) from error
+    end = _last(start) if progress is None else _item(progress, start)
+    if team.leads:
+        state = start.state if progress is None else progress.state()
+        card = card_of(request, work.row, asked.name, work.net_args, work.images, end["seconds"], team, notes)
+        end |= {"model": asked.name, "path": _store(card, state, start, saver, progress)}
+    yield end
+
+
+def _updates(asked: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
+    """The updates from where the run begins, by this process's part of every batch."""
+    row, retries = work.row, start.retries + asked.request.retry
+    seed = asked.request.seed + retries
+    draws, views = team.generator(seed + 1), team.device.generator(seed + 2)  # views are of whole batches
+    generators = {"draws": draws, "views": views, "probe": team.device.generator(seed + 3)}
+    state = start.state
+    if asked.request.retry:  # draws of its own, instead of those that led to the divergence
+        state = state | {f"generator.{k}": g.get_state() for k, g in generators.items()}
+    goal = work.objective(draws, asked.dtype)
+    optimizer = replace(row, lr=row.lr / 2**retries).optimizer_for(work.net)
+    return loop.fit(
+        work.net, goal, team.part(work.batches(seed, start.done, views)), row.steps, optimizer,
+        schedule=SCHEDULES[row.schedule], average=row.average, clip=row.clip, generators=generators, resume=state,
+        probe=probe(work, goal, generators["probe"]) if team.leads else None,
+        probe_every=max(1, row.steps // curves.PROBES), reduce=team.mean,
+    )  # fmt: skip
+
+
+def _notes(work: Prepared, retries: int, team: Team) -> str:
+    """What the card says beside its fields."""
+    notes = [f"diverged and went on {retries} times, each with half the learning rate and draws of its own"] if retries else []
+    notes += work.images.cautions()
+    if work.encoder:
+        notes.append(f"reads {work.row.encoder} ({work.encoder[:12]})")
+    if team.world > 1 and separate(work.net):
+        notes.append(f"BatchNorm's statistics are of one process's 1/{team.world} of each batch")
+        if team.leads:
+            warnings.warn(
+                "BatchNorm's statistics are those of each process's part of the batch, not of the whole", stacklevel=4
+            )
+    return "; ".join(notes)
+
+
+def _save(saver: Saver, progress: loop.Progress | None, team: Team) -> None:
+    if team.leads:
+        saver.save(progress)
+
+
+def _store(card: store.Card, state: dict[str, Tensor], start: Start, saver: Saver, progress: loop.Progress | None) -> str:
+    """Store the model and its curves; where that fails, keep the state, so that --resume stores them without any training."""
+    try:
+        path = store.save(loop.averaged(state), card)
+        curves.write(card.name, start.history, store.digest(path))
+    except Unwritable as error:
+        try:
+            saver.save(progress)
+        except Unwritable:
+            raise Unwritable(
+                f"{error}; the run is saved up to step {saver.step}: make room, and go on with --resume"
+            ) from error
+        raise Unwritable(f"{error}; the run is saved: make room, and give --resume to store the model") from error
+    saver.forget()
+    return str(path)
+
+
+def _item(progress: loop.Progress, start: Start, unsaved: str = "") -> dict[str, Any]:
+    pace = progress.seconds / (progress.step - start.done)
+    return {
+        "step": progress.step,
+        "steps": progress.steps,
+        "terms": progress.terms,
+        "lr": progress.lr,
+        "seconds": start.seconds + progress.seconds,
+        "left": pace * (progress.steps - progress.step),
+        "probe": progress.probe,
+        "history": start.history,
+        "unsaved": unsaved,
+    }
+
+
+def _last(start: Start) -> dict[str, Any]:
+    """The item of a run whose last update was done before it could be stored."""
+    terms = {name: values[-1] for name, values in start.history["terms"].items()}
+    item = {"step": start.done, "steps": start.done, "terms": terms, "lr": start.history["lr"][-1], "seconds": start.seconds}
+    return item | {"left": 0.0, "probe": None, "history": start.history, "unsaved": ""}

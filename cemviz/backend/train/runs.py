@@ -1,0 +1,111 @@
+"""Runs on the disk: what was asked of each unfinished one, and the curves of all.
+
+Beside the saved state `runs/NAME.safetensors` of a run that the page began lies `runs/NAME.json`, what was asked: enough to
+list the run and to go on with it after a restart.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors import SafetensorError
+
+from .. import store
+from ..store import BrokenCheckpoint
+from ..stored import artefacts
+from . import curves, states
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a visitor wants trained.
+
+    Attributes:
+        recipe, scale: a row of RECIPES.
+        steps: number of updates; None takes the row's.
+        name: of the model.
+        download: fetch the data set if it is not here.
+        mode: begin anew, go on from the saved state, or go on from the last good one with half the learning rate.
+    """
+
+    recipe: str
+    scale: str = "evidence"
+    seed: int = 0
+    name: str = ""
+    steps: int | None = None
+    download: bool = False
+    mode: Literal["start", "resume", "retry"] = "start"
+
+
+TYPES: dict[str, Any] = {
+    "recipe": str, "scale": str, "seed": int, "name": str, "steps": int | None, "download": bool, "mode": str,
+}  # fmt: skip
+"""What a request on the disk may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run that can go on.
+
+    Attributes:
+        request: what was asked.
+        step: updates done.
+        diverged: what the guard said, or "".
+    """
+
+    request: RunRequest
+    step: int
+    diverged: str = ""
+
+
+def beside(name: str) -> Path:
+    """Where the request of a run lies."""
+    return states.path(name).with_suffix(".json")
+
+
+def remember(request: RunRequest, diverged: str = "") -> None:
+    """Write what was asked, and what the guard said."""
+    store.write_json(beside(request.name), {"request": asdict(request), "diverged": diverged})
+
+
+def unfinished() -> dict[str, Unfinished]:
+    """The runs that can go on, by name; one that cannot be read is left out."""
+    found = {}
+    for path in sorted((store.folder() / "runs").glob("*.json")):
+        try:
+            held = store.read_json(path)
+            asked = {k: v for k, v in held["request"].items() if k in TYPES}  # a later version may ask for more
+            if not all(isinstance(v, TYPES[k]) for k, v in asked.items()) or not isinstance(held["diverged"], str):
+                continue
+            found[path.stem] = Unfinished(RunRequest(**asked), states.stopped_at(path.stem), held["diverged"])
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, BrokenCheckpoint, SafetensorError):
+            continue
+    return found
+
+
+def histories() -> list[str]:
+    """Models whose curves are here, by name."""
+    return [name for name in store.cards() if curves.path(name).is_file()]
+
+
+def read_history(name: str) -> dict[str, Any] | None:
+    """The curves of a model, or of an unfinished run; None where there are none.
+
+    Returns:
+        {steps: [..], lr: [..], terms: {name: [..]}, probes: [{step, ...}]}, see `training.probes.Probe`.
+    Raises:
+        BrokenCheckpoint: the file cannot be read, or is not a history.
+    """
+    kept = artefacts.read("history", name, "train the model again")
+    try:
+        if kept is None and not states.path(name).is_file():
+            return None
+        held = states.curves_of(name) if kept is None else kept.head
+        lengths = {len(held["steps"]), len(held["lr"]), *map(len, held["terms"].values())}
+        if len(lengths) != 1 or any("step" not in probe for probe in held["probes"]):
+            raise ValueError("its curves differ in length")
+        return held
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, SafetensorError) as error:
+        raise BrokenCheckpoint(
+            f"the curves of {name!r} cannot be read ({error}); restore the file, or train it again"
+        ) from error

@@ -1,0 +1,34 @@
+"""What a run shows of itself while it goes: the probe of each kind of model."""
+
+import torch
+
+from ...data.images import Images
+from ...data.views import CONTRASTIVE
+from ...dynamics import Dynamics
+from ...training.loop import Objective
+from ...training.pair_probe import PairProbe
+from ...training.probes import SHOWN, Probe
+from ...training.recipe import Recipe
+
+BANK = 1000
+"""Labelled training images among which an encoder's probe looks for neighbours."""
+
+
+def of_labels(row: Recipe, dyn: Dynamics, goal: Objective, train: Images, seen: Images, generator: torch.Generator) -> Probe:
+    """The probe of a net that is trained with labels.
+
+    Args:
+        dyn: the attack of the probe.
+        goal: what is minimised; one that keeps chains has them watched.
+        train, seen: images of training, and those that it does not see.
+        generator: of the probe's own draws.
+    """
+    starts = torch.rand(SHOWN, *train.pixels.shape[1:], generator=generator, device=generator.device)
+    chains = getattr(goal, "tensors", {}).get("chains")
+    return Probe(row.attack, dyn, (seen.floats(), seen.labels), starts, generator, chains)
+
+
+def of_pairs(row: Recipe, dyn: Dynamics, goal: Objective, train: Images, seen: Images, generator: torch.Generator) -> PairProbe:
+    """The probe of an encoder, which is trained without labels.  Args: as of `of_labels`."""
+    bank, views = train.first(BANK), CONTRASTIVE[row.objective_args["views"]]
+    return PairProbe(dyn, views, (seen.floats(), seen.labels), (bank.floats(), bank.labels), generator)

@@ -1,0 +1,1 @@
+"""Equations: every formula beside the function that implements it, checked while one looks."""

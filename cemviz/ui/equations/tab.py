@@ -1,0 +1,117 @@
+"""Equations: every formula beside the function that implements it, and both sides of it computed while one looks."""
+
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
+from textwrap import dedent
+from typing import Any, Final
+
+import gradio as gr
+
+from ...backend import checks
+from ...backend.studio import Studio
+from ...equations import EQUATIONS, Check, Equation, run
+from ..controls import HEAVY, Tab, guarded
+
+PAPERS: Final = {
+    "CEM": "Wang et al.: A unified contrastive energy-based model, ICLR 2022",
+    "JEAT": "Zhu et al.: Towards understanding the generative capability of adversarially robust classifiers, ICCV 2021",
+    "thesis": "Yin: Generative modeling with adversarial training, dissertation, 2022",
+}
+"""Key of `Equation.paper` -> what it is, in reading order."""
+
+ORDER: Final = [key for paper in PAPERS for key, row in EQUATIONS.items() if row.paper == paper]
+"""Keys of the cards, from top to bottom."""
+
+INTRO: Final = """Each card claims an equality and tests it. **Both sides are computed apart, in float64, on a small random
+net**: one by this package's function, the other written out by hand. Another seed draws another net and other data; the
+equalities stay, the numbers change. Under each card stands the code of the function and of its check."""
+
+LATEX: Final = [{"left": "$$", "right": "$$", "display": True}]
+
+LARGEST: Final = checks.MAX_SEED
+
+
+@lru_cache(maxsize=32)
+def found(seed: int) -> dict[str, Check]:
+    """All checks at a seed; they are a function of it, so that visitors who only look share one run."""
+    return {key: run(key, seed) for key in ORDER}
+
+
+def plain(text: str) -> str:
+    """Text whose stars and underscores Markdown leaves alone: D*, p_T."""
+    return text.replace("*", r"\*").replace("_", r"\_")
+
+
+def verdict(check: Check) -> str:
+    """A card's result as Markdown."""
+    sign, word = ("✓", "holds") if check.holds else ("✗", "does not hold")
+    size = f"{check.difference:.1e}" if check.difference else "0"
+    parts = " · ".join(f"{plain(part)} = {value:.4g}" for part, value in check.parts.items())
+    return (
+        f"`{check.left}` = `{check.right}`\n\n"
+        f"{sign} **{word}**: largest relative difference **{size}** (tolerance {check.tolerance:.0e})\n\n{parts}"
+    )
+
+
+def summary(held: dict[str, Check], seed: int) -> str:
+    """All results in one sentence, the failures by number."""
+    failed = [EQUATIONS[key].number for key, check in held.items() if not check.holds]
+    told = f"**{len(held) - len(failed)} of {len(held)} equations hold** at seed {seed}"
+    largest = max(check.difference for check in held.values())
+    return f"✗ {told}. Not: {'; '.join(failed)}." if failed else f"✓ {told}; the largest difference of all is {largest:.1e}."
+
+
+def shown(seed: float | None, results: Callable[[int], dict[str, Check]] = found) -> list[str]:
+    """The summary and every card's result, in the order of the cards.
+
+    Args:
+        seed: what the visitor typed.
+        results: seed -> checks.
+    """
+    whole = checks.number("seed", seed, 0, LARGEST, whole=True)
+    held = results(whole)
+    return [summary(held, whole), *(verdict(check) for check in held.values())]
+
+
+def name(row: Equation) -> str:
+    """Where the function stands, e.g. energies.joint."""
+    return f"{row.function.__module__.removeprefix('cemviz.')}.{row.function.__qualname__}"
+
+
+def source(row: Equation) -> str:
+    """The function, and below it the check."""
+    function, check = (dedent(inspect.getsource(part)).rstrip() for part in (row.function, row.check))
+    return f"# {name(row)}\n{function}\n\n\n# how it is checked\n{check}"
+
+
+def card(row: Equation) -> gr.Markdown:
+    """One equation; returns the component that holds its result."""
+    with gr.Column(variant="panel", elem_classes="cem-equation"):
+        with gr.Row():
+            with gr.Column(min_width=280):
+                gr.Markdown(f"### {row.title}\n\n{row.number}\n\n$${row.latex}$$", latex_delimiters=LATEX)
+            with gr.Column(min_width=280):
+                result = gr.Markdown("Computed when the tab is opened.")
+                if row.note:
+                    gr.Markdown(f"**Note.** {plain(row.note)}")
+        with gr.Accordion(f"Code: {name(row)} and its check", open=False):
+            gr.Code(source(row), language="python", interactive=False, show_label=False, max_lines=40, buttons=["copy"])
+    return result
+
+
+def build(session: gr.State, studio: Studio) -> Tab:
+    """Make the tab inside `with gr.Tab(...)`."""
+    gr.Markdown(INTRO)
+    with gr.Row():
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=LARGEST, interactive=True, scale=0, min_width=160)
+        again = gr.Button("Run all checks live", variant="primary", scale=0, min_width=200, elem_id="equations-run")
+    total = gr.Markdown("", elem_id="equations-summary")
+    cards = []
+    for paper, reference in PAPERS.items():
+        gr.Markdown(f"## {paper[0].upper()}{paper[1:]}\n\n{reference}")
+        cards += [card(row) for row in EQUATIONS.values() if row.paper == paper]
+    outputs: list[Any] = [total, *cards]
+    live = guarded(lambda value: shown(value, found.__wrapped__))
+    gr.on([again.click, seed.submit], live, seed, outputs, trigger_mode="once", **HEAVY)
+    return Tab(params={"e.seed": seed}, draw=(guarded(shown), [seed], outputs))

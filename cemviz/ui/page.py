@@ -1,0 +1,139 @@
+"""The page: its tabs in reading order, the address that makes a picture again, and what stops when a visitor leaves."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: the page must not call home
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from ..backend.studio import Studio
+from .address import Address
+from .controls import LIGHT, Session, Tab
+from .equations import tab as tab_equations
+from .landscape import tab as landscape_tab
+from .playground import tab as playground_tab
+from .results import tab as tab_results
+from .robustness import tab as robustness_tab
+from .sampling import tab as sampling_tab
+from .theme import CSS, HEAD, THEME
+from .training import tab as training_tab
+
+TABS: dict[str, tuple[str, Any]] = {
+    "playground": ("Playground", playground_tab),
+    "landscape": ("Landscape", landscape_tab),
+    "sampling": ("Sampling", sampling_tab),
+    "training": ("Training", training_tab),
+    "robustness": ("Robustness", robustness_tab),
+    "results": ("Results", tab_results),
+    "equations": ("Equations", tab_equations),
+}
+"""Key in the address -> title and module, in reading order."""
+
+LAUNCH: dict[str, Any] = {
+    "theme": THEME,
+    "css": CSS,
+    "head": HEAD,
+    "ssr_mode": False,  # the views are not tested under server-side rendering
+    "run_history": False,  # it would store every visitor's pictures in the browser
+    "enable_monitoring": False,
+    "footer_links": ["gradio"],
+    "max_file_size": "5mb",
+    "max_threads": 16,
+    "state_session_capacity": 200,
+    "share": False,
+    "app_kwargs": {"middleware": [Middleware(GZipMiddleware, minimum_size=2000, compresslevel=5)]},
+}
+
+INTRO = """# cemviz
+**A classifier that withstands attacks can draw.** Read as an energy-based model, its logits are a landscape: attacks climb it,
+adversarial training flattens it, and samplers roll down it. Play the game in the plane, look at the landscape around a digit,
+then let a classifier turn noise into pictures."""
+
+SHOW_TAB = """(...args) => {
+  const address = new URL(location);
+  const open = document.querySelector('button[role=tab][aria-selected=true]');
+  if (open) address.searchParams.set('tab', open.dataset.tabId || open.textContent.trim().toLowerCase());
+  history.replaceState(null, '', address);
+  document.dispatchEvent(new CustomEvent('cemviz-pause'));
+  return [];
+}"""
+
+
+def opened(key: str) -> Callable[[Session], None]:
+    """The handler that notes which tab is open."""
+
+    def note(held: Session) -> None:
+        if held.open is not None:  # else the address was not read yet, and names the tab
+            held.open = key
+
+    return note
+
+
+def first_view(key: str, function: Callable[..., Any], outputs: list[Any]) -> Callable[..., Iterator[Any]]:
+    """A tab's first view, made once and only while it is open: a visitor pays for what is looked at.
+
+    Its first value is whether the others came after the address was read: an event of the page's opening may be older.
+    """
+
+    def handler(held: Session, restored: bool, *values: Any) -> Iterator[Any]:
+        if not restored or held.open != key or key in held.drawn:
+            yield {outputs[0]: gr.skip()}
+            return
+        held.drawn.add(key)
+        told = function(*values)
+        if isinstance(told, Iterator):
+            yield from told
+        else:
+            yield told
+
+    return handler
+
+
+def build(studio: Studio | None = None) -> gr.Blocks:
+    """Make the page.
+
+    Args:
+        studio: device, models and images; None takes the best device.
+    """
+    studio = studio or Studio()
+    with gr.Blocks(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
+        session = gr.State(Session(), delete_callback=Session.leave)  # an hour after its visitor has gone
+        gr.Markdown(INTRO, elem_id="intro")
+        notice = gr.Markdown(visible=False, elem_id="notice")
+        restored = gr.Checkbox(False, visible=False)  # sent as true by a browser that has what the address asks for
+        built: dict[str, Tab] = {}
+        leaves: dict[str, gr.Tab] = {}
+        with gr.Tabs(elem_id="tabs") as tabs:
+            for key, (title, module) in TABS.items():
+                with gr.Tab(title, id=key, elem_id=f"tab-{key}") as leaves[key]:
+                    built[key] = module.build(session, studio)
+        gr.Markdown(f"Computed on **{studio.device.title}**. Every picture is in the address: share the link, seed included.")
+        address = Address(built, session, notice, restored, tabs)
+        loaded = page.load(address.restore, session, address.outputs, **LIGHT)
+        _first_views(built, leaves, address, loaded)
+        address.follow()
+        running = [event for tab in built.values() for event in tab.running]
+        # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
+        tabs.select(lambda held: held.stops["playground"].set(), session, None, cancels=running, **LIGHT)
+        tabs.select(address.refresh, None, [*address.menus], **LIGHT)
+        tabs.select(None, None, None, js=SHOW_TAB)
+    page.queue(default_concurrency_limit=4, max_size=32)
+    return page
+
+
+def _first_views(built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Address, loaded: Any) -> None:
+    """Draw each tab when it is first open, and the first one when the address was read."""
+    how: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
+    for key, tab in built.items():
+        if tab.draw is not None:
+            function, inputs, outputs = tab.draw
+            view = first_view(key, function, outputs), [address.session, address.restored, *inputs], outputs
+            # an address that names a tab selects it: a second event would send what the first one has changed already
+            leaves[key].select(opened(key), address.session, None, **LIGHT).then(*view, **how)
+            if key == next(iter(built)):
+                loaded.then(*view, **how)

@@ -1,0 +1,1 @@
+"""Results: the papers' tables, their numbers beside ours, and which of their claims hold here."""

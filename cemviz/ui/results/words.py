@@ -1,0 +1,232 @@
+"""What the results tab says: a table of the papers as cards with both numbers, its claims, and how every table stands."""
+
+from html import escape
+from typing import Any, Final
+
+from ...backend.tables import EXPERIMENTS
+from ...backend.tables.reproduce import results
+from ..numbers import minus
+
+Row = dict[str, Any]
+"""A number with what it rests on, as in checkpoints/results/TARGET.json."""
+
+INTRO: Final = """The papers' numbers beside ours. **Compare orders, not numbers**: data, nets and budgets differ, and each
+table says how. ± is a standard deviation: over seeds, joined with what other images would change. A claim is decided where
+the gap exceeds two standard deviations of the difference, and undecided otherwise, whichever way it leans. All are shown."""
+
+MEANS: Final = {
+    "range": "highest minus lowest energy in the window; lower is flatter",
+    "depth": "the image's energy above the lowest in the window; lower is better",
+    "offset": "how far the lowest energy lies from the image, L2; lower is better",
+    "natural": "right on test images as they are; higher is better",
+    "robust": "right under attack; higher is better",
+    "FGSM": "right under an attack of one step; higher is better",
+    "PGD": "right under attack; higher is better",
+    "mnist": "right on test images; lower is a stronger attack",
+    "cifar10": "right on test images; lower is a stronger attack",
+    "IS": "inception score: samples sure and varied to the extractor; higher is better",
+    "FID": "distance of samples from test images in the extractor's features; lower is better",
+    "JFS at equal": "the same with logits scaled to one norm, since a score shrinks with the logits alone",
+    "MFS at equal": "the same with logits scaled to one norm, since a score shrinks with the logits alone",
+    "JFS": "Fisher score of E(x, y) on test images, JEAT (23); lower is better in the paper",
+    "MFS": "Fisher score of E(x) on test images, JEAT (24); lower is better in the paper",
+    "SSIM": "likeness of restored and original images; higher is better",
+    "share": "share of the probes",
+}
+"""How a column's name begins -> what it measures, for who meets it first; the first that fits counts."""
+
+RATES: Final = ("natural", "robust", "FGSM", "PGD", "mnist", "cifar10", "share")
+"""How the names of columns of rates begin: shown in per cent, as the papers do."""
+
+
+def figure(value: float | None, column: str, digits: int = 4) -> str:
+    """A number as the papers print it."""
+    if value is None:
+        return "–"
+    return minus(f"{100 * value:.1f} %" if column.startswith(RATES) else f"{value:.{digits}g}")
+
+
+def table_html(table: dict[str, Any]) -> str:
+    """A table of results: what differs from the paper, its claims, a card a column, and the command that makes it."""
+    rows = table["rows"]
+    one = "" if any(row["spread"] is not None for row in rows) else "<p>No spread is known, so nothing is decided.</p>"
+    return (
+        f'<div class="cem-results"><h3>{escape(table["source"])}: {escape(table["title"])}</h3>'
+        f"<p>{escape(table['about'])}</p><h4>The paper's claims</h4>{claims(table, rows)}{one}"
+        f'<div class="cem-cards">{"".join(card(*each) for each in cards(rows))}</div>'
+        f"<p>Made on {table['date']} by {command(table['command'])}</p></div>"
+    )
+
+
+VERDICTS: Final = {True: ("holds", "✓", "holds"), False: ("fails", "✗", "does not hold"), None: ("open", "?", "undecided")}
+"""How a claim stands -> class, sign and words."""
+
+
+def claims(table: dict[str, Any], rows: list[Row]) -> str:
+    """Each claim and how it stands here, decided ones first: in words and with a sign, never by colour alone."""
+    if not table["orders"]:
+        return "<p>None that this table could test.</p>"
+    points = all(row["column"].startswith(RATES) for row in rows)
+    several = any(row["seeds"] > 1 for row in rows)
+    lines = []
+    for order in sorted(table["orders"], key=lambda order: order["holds"] is None):
+        alone = ", one training" if several and order.get("seeds") == 1 else ""
+        name, sign, verdict = VERDICTS[order["holds"]]
+        lines.append(
+            f'<li class="cem-{name}"><b><span aria-hidden="true">{sign}</span> {verdict}</b>'
+            f"<span>{escape(order['claim'])} <small>({margin(order, points)}{alone})</small></span></li>"
+        )
+    return f'<ul class="cem-claims">{"".join(lines)}</ul>'
+
+
+def margin(order: dict[str, Any], points: bool) -> str:
+    """By how much a claim holds or fails, and what keeps an undecided one from either."""
+    if order["by"] is None:
+        return "not measured"
+    size = f"{100 * abs(order['by']):.1f} points" if points else f"{abs(order['by']):.3g}"
+    leans = "no difference" if order["by"] == 0 else f"by {size}" if order["by"] > 0 else f"{size} the other way"
+    if order["holds"] is not None:
+        return leans
+    spread = order.get("spread")
+    if spread is None:
+        return f"{leans}, and no spread is known"
+    return f"{leans}, within twice {f'{100 * spread:.1f}' if points else f'{spread:.2g}'}"
+
+
+def cards(rows: list[Row]) -> list[tuple[str, list[str], list[Row]]]:
+    """A card a column, since orders are read down one; a card a model where every column holds one number only.
+
+    Returns:
+        title, what stands in front of each row, and the rows.
+    """
+    by, of = ("column", "name")
+    if len({row["column"] for row in rows}) == len(rows):
+        by, of = of, by
+    titles = dict.fromkeys(row[by] for row in rows)
+    held = {title: [row for row in rows if row[by] == title] for title in titles}
+    return [(title, [row[of] for row in members], members) for title, members in held.items()]
+
+
+def card(title: str, names: list[str], rows: list[Row]) -> str:
+    """Both numbers of some rows; below them what all rest on, and by mark what some do."""
+    shared = [fact for fact in facts(rows[0]) if all(fact in facts(row) for row in rows)]
+    marks = {fact: k for k, fact in enumerate(dict.fromkeys(f for row in rows for f in facts(row) if f not in shared), 1)}
+    body = ""
+    for name, row in zip(names, rows, strict=True):
+        own = ", ".join(str(marks[fact]) for fact in facts(row) if fact in marks)
+        spread = "" if row["spread"] is None else f" <small>± {figure(row['spread'], row['column'], 2)}</small>"
+        ours = "not run" if row["ours"] is None else f"<b>{figure(row['ours'], row['column'])}</b>{spread}"
+        body += (
+            f'<tr><th scope="row">{escape(name)}{f"<sup>{own}</sup>" if own else ""}</th>'
+            f"<td>{figure(row['paper'], row['column'])}</td><td>{ours}</td><td>{seeds(row)}</td></tr>"
+        )
+    head = "".join(f'<th scope="col">{text}</th>' for text in ("paper", "ours", "seeds"))
+    means = next((words for start, words in MEANS.items() if title.startswith(start)), "")
+    notes = "".join(f"<li>{escape(fact)}</li>" for fact in marks)
+    return (
+        f'<section class="cem-card"><div><h4>{escape(title)}</h4>{f"<p>{means}</p>" if means else ""}</div>'
+        f'<table class="cem-numbers"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>'
+        f'<div class="cem-note"><p>{escape("; ".join(shared))}</p>{f"<ol>{notes}</ol>" if notes else ""}</div></section>'
+    )
+
+
+def seeds(row: Row) -> str:
+    """How many trainings a number rests on and, where one model drew several times, how many draws."""
+    if not row["seeds"]:
+        return "–"
+    draws = row.get("draws") or 1
+    return f"{row['seeds']}, drawn {draws}×" if draws > 1 and row["seeds"] == 1 else f"{row['seeds']}"
+
+
+RESAMPLED: Final = {
+    "binomial": "binomial for that many images",
+    "splits": "over the splits of the samples",
+    "jackknife": "jackknife over tenths of the images",
+    "images": "over images",
+    "real images": "of as many real images, at least",
+}
+"""How a row knows what other images would change -> in words."""
+
+
+def scatter(row: Row) -> str:
+    """What the ± of a number joins."""
+    parts = ["deviation over seeds"] if row.get("deviation") else []
+    if row.get("resampled"):
+        parts.append(f"standard error {RESAMPLED.get(row['resampled'], row['resampled'])}")
+    return f"±: {' and '.join(parts)}" if parts and row["spread"] is not None else ""
+
+
+def facts(row: Row) -> list[str]:
+    """What a number rests on, and what there is to say about it."""
+    counted = "probes of a run" if "Δ" in row["column"] else f"images of the {row['split']} split"
+    told = [
+        f"{row['count']:,} {counted}" if row["count"] else "",
+        f"extractor {row['extractor']}" if row["extractor"] else "",
+        f"models of scale {row['scale']}" if row["scale"] and row["ours"] is not None else "",
+        scatter(row),
+        *row["note"].split("; "),
+    ]
+    return [fact for fact in told if fact]
+
+
+def shown(target: str) -> str:
+    """One table, or how to make it."""
+    made = results()
+    if target in made:
+        return table_html(made[target])
+    it = EXPERIMENTS[target]
+    claimed = "".join(f"<li><b>not tested yet</b><span>{escape(order.claim)}</span></li>" for order in it.orders)
+    return (
+        f'<div class="cem-results"><h3>{escape(it.source)}: {escape(it.title)}</h3><p>{escape(it.about)}</p>'
+        f"<p><b>Not made yet.</b> Make it with {command(f'python -m cemviz reproduce {target}')}</p>"
+        + (f'<h4>The paper\'s claims</h4><ul class="cem-claims">{claimed}</ul>' if claimed else "")
+        + "</div>"
+    )
+
+
+def command(text: str) -> str:
+    """A command line, breaking between its words only, and a copy of it has plain hyphens."""
+    return f"<code>{' '.join(f'<span>{escape(word)}</span>' for word in text.split())}</code>"
+
+
+def title(target: str) -> str:
+    """A table in the menu: where it stands in the papers, and what it is about."""
+    row = EXPERIMENTS[target]
+    return f"{row.source}: {row.title}"
+
+
+def total() -> str:
+    """How many of the papers' decided claims hold here, and how many are undecided."""
+    made = results()
+    if not made:
+        return "No table is made yet."
+    verdicts = [order["holds"] for table in made.values() for order in table["orders"]]
+    return (
+        f"**{counted(verdicts)}**, in the {len(made)} of {len(EXPERIMENTS)} tables that are made so far. All are listed below."
+    )
+
+
+def counted(verdicts: list[bool | None]) -> str:
+    """How claims stand; only decided ones hold or fail."""
+    decided = [verdict for verdict in verdicts if verdict is not None]
+    undecided = len(verdicts) - len(decided)
+    rest = f"; {undecided} undecided" if undecided else ""
+    return f"{sum(decided)} of {len(decided)} decided claims hold{rest}" if decided else f"no claim is decided{rest}"
+
+
+def overview() -> str:
+    """Every table: how its claims stand, or the command that makes it."""
+    made = results()
+    lines = "".join(
+        f"<li><span><b>{escape(it.source)}</b>: {escape(it.title)}</span><span>{standing(target, made.get(target))}</span></li>"
+        for target, it in EXPERIMENTS.items()
+    )
+    return f'<h3>All tables</h3><ul class="cem-tables">{lines}</ul>'
+
+
+def standing(target: str, table: dict[str, Any] | None) -> str:
+    """How a table stands."""
+    if table is None:
+        return f"not made yet: {command(f'python -m cemviz reproduce {target}')}"
+    verdicts = [order["holds"] for order in table["orders"]]
+    return counted(verdicts) if verdicts else "made; no claim to test"
