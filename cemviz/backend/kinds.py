@@ -19,7 +19,7 @@ from ..training.pair_probe import PairProbe
 from ..training.probes import Probe
 from ..training.recipe import Recipe
 from . import store
-from .checks import BadInput, article
+from .checks import BadInput, article, choice
 from .sample import crowd, split
 from .store import Card
 from .train import watching
@@ -220,6 +220,18 @@ def judges(data: str) -> list[str]:
 def _classifiers(data: str) -> list[Card]:
     cards = (card for card in store.cards().values() if card.data == data)
     return [card for card in cards if card.kind in KINDS and KINDS[card.kind].classifies]
+
+
+def chosen(known: Mapping[str, Card], names: Iterable[str], most: int) -> list[Card]:
+    """The cards of models by name, each once, in the order they are named.
+
+    Raises:
+        BadInput: none, too many, or a name that no model has.
+    """
+    names = list(names)
+    if not 1 <= len(names) <= most:
+        raise BadInput("models", f"{len(names)} models are chosen; choose 1 to {most}")
+    return [known[choice("models", name, known)] for name in dict.fromkeys(names)]
 
 
 def alike(cards: Iterable[Card]) -> list[Card]:

@@ -99,12 +99,9 @@ def measured(studio: Studio, request: RobustnessRequest) -> list[Card]:
     Raises:
         BadInput, BrokenCheckpoint.
     """
-    if not 1 <= len(request.models) <= MOST_MODELS:
-        raise BadInput("models", f"{len(request.models)} models are chosen; choose 1 to {MOST_MODELS}")
-    known = studio.cards()
     for name in request.attacks:
         choice("attack", name, COLUMNS)
-    cards = [known[choice("models", name, known)] for name in dict.fromkeys(request.models)]
+    cards = kinds.chosen(studio.cards(), request.models, MOST_MODELS)
     return kinds.alike(kinds.classifier(card, "accuracy", "models") for card in cards)
 
 

@@ -108,10 +108,7 @@ def viewed(studio: Studio, request: LandscapeRequest) -> list[Card]:
     Raises:
         BadInput, BrokenCheckpoint.
     """
-    if not 1 <= len(request.models) <= MOST_MODELS:
-        raise BadInput("models", f"{len(request.models)} models are chosen; choose 1 to {MOST_MODELS}")
-    known = studio.cards()
-    cards = kinds.alike(known[choice("models", name, known)] for name in dict.fromkeys(request.models))
+    cards = kinds.alike(kinds.chosen(studio.cards(), request.models, MOST_MODELS))
     if kinds.of(cards[0]).view is None:
         offered = " or ".join(article(row.title) for row in kinds.KINDS.values() if row.view)
         title = article(kinds.of(cards[0]).title)
