@@ -267,3 +267,20 @@ def test_another_norm_wants_a_radius_of_its_own(stored):
     with pytest.raises(BadInput, match=r"'toy' has a radius for l2, .*; give ε \(radius\) for linf"):
         run(metric="robust", norm="linf", count=10)
     assert run(metric="robust", norm="linf", radius=0.01, count=10, steps=2)[0]["norm"] == "linf"
+
+
+@pytest.mark.parametrize(("metric", "how"), [("accuracy", {}), ("robust", {"attack": "fgsm"})])
+def test_answers_that_are_not_finite_are_wrong_and_counted(stored, monkeypatch, metric, how):
+    net, card = store.load("toy")
+
+    class Overflows(torch.nn.Module):
+        """Not finite on images whose first pixel is dark, and right else."""
+
+        def forward(self, x):
+            return torch.where((x[:, 0, 0, 0] < 0.2)[:, None], x.flatten(1)[:, :1] * float("nan"), net(x))
+
+    dark = int((images.load("stripes", "test").floats()[:, 0, 0, 0] < 0.2).sum())
+    monkeypatch.setattr(store, "load", lambda name, device="cpu": (Overflows().eval(), card))
+    result, _ = run(metric=metric, **how)
+    assert dark and any(f"not finite for {dark} of 30 images" in warning for warning in result["warnings"])
+    assert result["value"] <= 1 - dark / 30 + 1e-4

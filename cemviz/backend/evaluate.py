@@ -12,7 +12,8 @@ from ..attacks import threat
 from ..data import images
 from ..data.images import Images
 from ..metrics import fisher, quality
-from ..metrics.robustness import accuracy, correct_under, preflight
+from ..metrics.answers import RIGHT, entered, logits, lost, outcomes
+from ..metrics.robustness import outcomes_under, preflight
 from . import kinds, store
 from .checks import BadInput, choice, number, threat_model
 from .requests import EvaluateRequest, SampleRequest
@@ -96,7 +97,9 @@ def evaluate(studio: Studio, request: EvaluateRequest) -> Iterator[Step | dict[s
 
 def _accuracy(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
     held = on.test.first(request.count or COUNT)
-    yield {"warnings": held.cautions()} | _share(accuracy(on.net, held.floats(), held.labels), len(held))
+    x, y = held.floats(), held.labels
+    ends = outcomes(logits(entered(on.net, x, y), x), y)
+    yield {"warnings": [*held.cautions(), *lost(ends)]} | _share(ends)
 
 
 def _robust(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
@@ -107,12 +110,13 @@ def _robust(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, 
         raise BadInput("steps", "K (steps) is 0; give a whole number from 1 to 10000")
     dyn = threat(request.attack, norm, number("radius", radius, 0, 100, symbol="ε"), request.steps)
     warnings = [*held.cautions(), *preflight(on.net, x[:100], y[:100])]
-    correct = torch.zeros(0, dtype=torch.bool, device=x.device)
-    for part in correct_under(request.attack, on.net, x, y, dyn, generator=on.studio.device.generator(request.seed)):
-        correct = torch.cat([correct, part])
-        yield Step(len(correct), len(held), f"accuracy so far {correct.float().mean().item():.3f}")
+    ends = torch.zeros(0, dtype=torch.int8, device=x.device)
+    for part in outcomes_under(request.attack, on.net, x, y, dyn, generator=on.studio.device.generator(request.seed)):
+        ends = torch.cat([ends, part])
+        yield Step(len(ends), len(held), f"accuracy so far {_share(ends)['value']:.3f}")
+    warnings += lost(ends)
     numbers = {"attack": request.attack, "norm": norm, "radius": radius, "steps": dyn.steps, "warnings": warnings}
-    yield numbers | _share(correct.float().mean().item(), len(held))
+    yield numbers | _share(ends)
 
 
 def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
@@ -211,7 +215,9 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def _share(value: float, count: int) -> dict[str, Any]:
+def _share(ends: torch.Tensor) -> dict[str, Any]:
+    """The share of images that are right, with its standard error."""
+    value, count = (ends == RIGHT).float().mean().item(), len(ends)
     return {"value": round(value, 4), "spread": round((value * (1 - value) / count) ** 0.5, 4), "count": count}
 
 
