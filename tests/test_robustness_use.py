@@ -21,7 +21,7 @@ from cemviz.backend.store import BrokenCheckpoint
 from cemviz.backend.studio import Studio
 from cemviz.backend.use_case import Step
 from cemviz.energies import joint, negated
-from cemviz.ui import words_robustness
+from cemviz.ui.robustness import words as words_robustness
 
 FEW = ("none", "pgd")
 

@@ -176,7 +176,7 @@ def test_missing_images_are_said_and_never_fetched_unasked(studio, monkeypatch, 
     monkeypatch.setenv("CEMVIZ_DATA", str(tmp_path / "empty"))
     monkeypatch.setattr("cemviz.data.images.CACHE", tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    monkeypatch.setattr("cemviz.backend.train.run.prepared.images.load", lambda *a, **k: pytest.fail("the images were loaded"))
+    monkeypatch.setattr("cemviz.backend.train.prepared.images.load", lambda *a, **k: pytest.fail("the images were loaded"))
     with pytest.raises(DataMissing, match=r"download MNIST \(11 MB\)"):
         next(run(studio, ASKED, threading.Event()))
     assert missing(studio, "mnist") and checked(studio, replace(ASKED, download=True))
