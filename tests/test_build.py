@@ -1,4 +1,4 @@
-"""What an address may set: every kind of control takes what fits it, clamped to its range, and nothing else."""
+"""Values that an address may set: every kind of control takes what fits it, clamped to its range, and nothing else."""
 
 import re
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_a_menu_is_asked_for_its_choices_by_now():
 
 @pytest.fixture(scope="module")
 def restored():
-    """What an address sets of the page with the models that ship: name in the address -> the control's update."""
+    """Values that an address sets on the page with the models that ship: name in the address -> the control's update."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CEMVIZ_CHECKPOINTS", str(Path(__file__).parents[1] / "checkpoints"))
         page = build(Studio(choose("cpu")))

@@ -1,4 +1,4 @@
-"""What folders of images do to numbers: rates that are right or refused, and nothing fetched unasked."""
+"""Numbers from folders of images: rates that are right or refused, and nothing fetched unasked."""
 
 import json
 import shutil

@@ -90,7 +90,7 @@ def work(rank, port, places, runs, out):
 
 
 def pair(places, runs):
-    """What each of two processes told."""
+    """Results of two processes."""
     context = multiprocessing.get_context("forkserver")  # not fork: autograd has threads
     context.set_forkserver_preload(["cemviz.backend.train.run", "accelerate.utils"])
     with socket.socket() as free:

@@ -29,7 +29,7 @@ Y = torch.arange(N) % 4
 
 
 def everything(each: Each, indices) -> list[torch.Tensor]:
-    """What a run draws, in turn, from one source: every start, a point of a ball, and noise."""
+    """Draws of a run, in turn, from one source: every start, a point of a ball, and noise."""
     y = Y[list(indices)]
     x0 = [draw(name, SOURCE, y, each) for name in STARTS]
     return [*x0, near(x0[0], 0.3, "l2", generator=each), near(x0[1], 0.3, "linf", generator=each),

@@ -1,4 +1,4 @@
-"""What `evaluate` measures of a stored model: every metric end to end, with what its number rests on."""
+"""Measurements of a stored model by `evaluate`: every metric end to end, with what its number rests on."""
 
 import json
 from dataclasses import replace
@@ -52,7 +52,7 @@ def stored(places, monkeypatch):
 
 
 def chunks(monkeypatch, kind, size):
-    """So many chains of this kind at a time."""
+    """Set the number of chains of this kind that are run at a time."""
     monkeypatch.setitem(KINDS, kind, replace(KINDS[kind], chunk=size))
 
 

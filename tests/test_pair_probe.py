@@ -1,4 +1,4 @@
-"""What a run without labels shows: energies of pairs before and after an update, both halves of the gradient, neighbours."""
+"""Probes of a run without labels: energies of pairs before and after an update, both halves of the gradient, neighbours."""
 
 import copy
 import itertools

@@ -1,4 +1,4 @@
-"""What a run shows while it goes: the numbers are those of the papers, and looking changes nothing."""
+"""Probes of a run while it goes: the numbers are those of the papers, and looking changes nothing."""
 
 import copy
 import itertools

@@ -256,7 +256,7 @@ def test_an_answer_that_is_not_finite_is_never_right_whatever_the_label(spoil, l
 
 @pytest.mark.parametrize("name", UNTARGETED)
 def test_a_net_that_overflows_is_neither_right_nor_robust_under_any_attack(name):
-    """Of a bright image the logits overflow, as those of a net in half precision do."""
+    """The logits of a bright image overflow, as those of a net in half precision do."""
     bright = X[:, 0, 0, 0] > 0.6
 
     def overflowing(x):

@@ -1,4 +1,4 @@
-"""What ships: cards that tell the truth, files that fit the budget, and the story that the page opens with."""
+"""Files that ship: cards that tell the truth, sizes that fit the budget, and the story that the page opens with."""
 
 import json
 from pathlib import Path
@@ -135,7 +135,7 @@ def test_maxent_spreads_over_the_digits_where_pgd_collapses_from_the_same_uncond
 
 
 FIELDS = {"name", "column", "paper", "ours", "spread", "seeds", "count", "split", "extractor", "scale", "note"}
-"""Of a row, as CONTRACT.md has them; more may stand beside them."""
+"""Fields of a row, as CONTRACT.md has them; more may stand beside them."""
 
 
 @pytest.fixture(params=EXPERIMENTS)

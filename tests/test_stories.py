@@ -1,4 +1,4 @@
-"""What the page's words claim of the models that ship, run as the stories run it: a claim that fails here misleads a reader."""
+"""Claims of the page about the models that ship, run as the stories run them: one that fails here misleads a reader."""
 
 from dataclasses import replace
 from math import hypot

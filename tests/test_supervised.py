@@ -148,7 +148,7 @@ def literal(net, losses):
 
 
 def starts(seed):
-    """What the attacks draw: uniform in the ball."""
+    """Starts that the attacks draw: uniform in the ball."""
     return near(X, 0.2, "linf", generator=seeded(seed))
 
 
