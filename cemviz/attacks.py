@@ -221,7 +221,7 @@ def perturb(
 def _begin(
     chosen: Attack, net: Scores, x: Tensor, y: Tensor, dyn: Dynamics, generator: Generator | None, check: bool
 ) -> tuple[Energy, Tensor]:
-    """What an attack descends, and from where."""
+    """Energy that an attack descends, and the point that it begins at."""
     if check:
         check_mode(net)
         check_images(x, dyn.bounds)

@@ -81,7 +81,7 @@ def fit(images: Tensor, labels: Tensor, classes: int, rank: int | None = None) -
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What starts may draw from; what a machine lacks is None.
+    """Data that starts may draw from; what a machine lacks is None.
 
     Attributes:
         shape: (C, H, W).

@@ -1,4 +1,4 @@
-"""What the tests of stored models share: a small net and its card."""
+"""Helpers for the tests of stored models: a small net and its card."""
 
 import torch
 from conftest import rand

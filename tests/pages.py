@@ -1,4 +1,4 @@
-"""What the browser tests share: the page in a process of its own, and how to look at it."""
+"""Helpers for the browser tests: the page in a process of its own, and how to look at it."""
 
 import os
 import re
@@ -81,7 +81,7 @@ def drawn(page, selector: str) -> None:
 
 
 def violations(page) -> list[tuple[str, list[str]]]:
-    """What axe finds against WCAG AA on the page as it is: rule and elements."""
+    """Violations of WCAG AA that axe finds on the page as it is: rule and elements."""
     axe = Path(find_spec("axe_playwright_python").origin).with_name("axe.min.js")
     page.evaluate(axe.read_text(encoding="utf-8"))
     found = page.evaluate("() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")

@@ -1,4 +1,4 @@
-"""What the tests of robustness share: nets that learned the data set `stripes`, within two threat models."""
+"""Helpers for the tests of robustness: nets that learned the data set `stripes`, within two threat models."""
 
 from functools import cache
 

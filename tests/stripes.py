@@ -1,4 +1,4 @@
-"""What several tests share: cards of small nets for the data set `stripes`, and a machine without it."""
+"""Helpers for several tests: cards of small nets for the data set `stripes`, and a machine without it."""
 
 import pytest
 from conftest import CLASSES

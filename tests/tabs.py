@@ -1,4 +1,4 @@
-"""What the tests of a tab's handlers share: the tab on a page of its own, and its first view without a browser."""
+"""Helpers for the tests of a tab's handlers: the tab on a page of its own, and its first view without a browser."""
 
 from inspect import signature
 from typing import Any
@@ -27,7 +27,7 @@ def first_view(tab: Tab, held: Session, **changes) -> list[dict]:
 
 
 def wired(module: Any, studio: Studio) -> dict[str, str]:
-    """What every event of a tab calls: `ELEMENT.EVENT` -> name of the handler.  Each is checked to take what it is given."""
+    """Handlers of a tab's events: `ELEMENT.EVENT` -> name of the handler.  Each is checked to take what it is given."""
     bound = Wiring.bound
 
     def named(self, handler, inputs):

@@ -1,4 +1,4 @@
-"""What ships beside the models: energy grids and samples, made again byte for byte, and refused where they are spoiled."""
+"""Files that ship beside the models: energy grids and samples, made again byte for byte, and refused where they are spoiled."""
 
 from dataclasses import asdict
 

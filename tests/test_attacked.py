@@ -50,7 +50,7 @@ def test_an_example_holds_the_nets_own_energies_and_stays_in_the_ball(studio):
     assert np.abs(example.change).max() <= 0.1 + 1e-6
 
 
-def test_pgd_climbs_the_difference_of_the_energies_and_the_energy_attack_the_joint_one(studio):
+def test_pgd_climbs_joint_minus_marginal_and_the_energy_attack_the_joint(studio):
     found = {name: one.means() for name, one in looked(studio, count=9, radius=0.1).items()}
     assert found["energy"][0] > found["pgd"][0]  # E(x, y)
     assert found["pgd"][0] - found["pgd"][1] > found["energy"][0] - found["energy"][1]  # E(x, y) - E(x)

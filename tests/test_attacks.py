@@ -40,7 +40,7 @@ def test_every_iterate_of_every_attack_stays_in_the_ball_and_in_the_box(name, no
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("name", ATTACKS)
-def test_the_first_state_is_a_random_point_of_the_ball_where_the_row_says_so_and_the_image_elsewhere(name, norm):
+def test_the_first_state_is_random_in_the_ball_or_the_image_by_its_row(name, norm):
     first = next(attack(name, toy_classifier(), X, Y, threat(name, norm, 0.2), generator=seeded()))
     other = next(attack(name, toy_classifier(), X, Y, threat(name, norm, 0.2), generator=seeded(1)))
     if ATTACKS[name].random_start:
@@ -79,7 +79,7 @@ def test_an_attack_reaches_its_goal_on_a_curved_classifier(name):
         assert (loss(net, x) > loss(net, X)).float().mean() > 0.95
 
 
-def test_threat_takes_steps_and_step_of_the_row_unless_given_and_the_direction_of_the_norm():
+def test_threat_takes_the_rows_steps_unless_given_and_the_norms_direction():
     assert threat("pgd", "linf", 0.4) == Dynamics(20, 0.1, 0.0, 0.4, "linf", "sign")
     assert threat("pgd", "l2", 0.5, 7, 0.1) == Dynamics(7, 0.1, 0.0, 0.5, "l2", "unit")
     assert threat("fgsm", "linf", 0.3) == Dynamics(1, 0.3, 0.0, 0.3, "linf", "sign")
@@ -179,7 +179,7 @@ def test_checkpoints_are_the_exact_ceilings_within_the_run(steps):
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("name", ADAPTIVE)
-def test_auto_pgd_energies_never_rise_and_are_consistent_with_the_yielded_x(name, norm):
+def test_auto_pgd_energies_never_rise_and_are_those_of_the_yielded_x(name, norm):
     net = toy_classifier()
     energy = on(net, ATTACKS[name].energy, Y)
     last = None
@@ -265,7 +265,7 @@ def test_auto_pgd_treats_each_sample_apart():
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_auto_pgd_finds_at_least_the_loss_of_pgd_for_the_same_number_of_gradients(norm):
+def test_auto_pgd_finds_at_least_the_loss_of_pgd_for_as_many_gradients(norm):
     radius = 0.15 if norm == "linf" else 0.5
     pgd = perturb("pgd", net := toy_classifier(scale=8.0), X, Y, threat("pgd", norm, radius, 41), generator=seeded(1))
     *_, best = attack("apgd", net, X, Y, threat("apgd", norm, radius, 40), generator=seeded(1))
@@ -325,7 +325,7 @@ def test_an_attack_is_a_climb_of_its_negated_energy(name):
     assert torch.equal(a.x, b.x) and torch.equal(a.energy, b.energy)
 
 
-def test_the_worst_of_several_starts_is_image_by_image_the_highest_of_the_single_climbs():
+def test_the_worst_of_several_starts_is_each_images_highest_single_climb():
     dyn, g = threat("pgd", "linf", 0.1, 1, 0.02), seeded(3)
     singles = [list(climb(rugged, X, dyn, generator=g))[-1] for _ in range(4)]
     best = worst_of(4, rugged, X, dyn, generator=seeded(3))
@@ -371,7 +371,7 @@ def test_noise_of_the_dynamics_comes_from_the_generator():
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("scale", [1.0, 1e-13, 1e9])
-def test_adam_pgd_is_torchs_adam_with_a_projection_after_every_step_at_any_scale_of_the_energy(norm, scale):
+def test_adam_pgd_is_torchs_adam_projected_after_each_step_at_any_scale(norm, scale):
     x0, radius, step = rand(6, 1, 3, 3, seed=3), 0.3 if norm == "linf" else 0.8, 0.02
     start = (x0 + 0.05 * randn(6, 1, 3, 3, seed=4).clamp(-1, 1)).clamp(0, 1)
     states = list(adam_pgd(lambda x: scale * rugged(x), x0, Dynamics(30, step, 0.0, radius, norm), start=start))
@@ -390,7 +390,7 @@ def test_adam_pgd_is_torchs_adam_with_a_projection_after_every_step_at_any_scale
     assert [s.k for s in states] == list(range(31))
 
 
-def test_adam_pgd_stays_where_there_is_no_slope_and_stops_with_diverged_on_nan():
+def test_adam_pgd_stays_where_there_is_no_slope_and_diverges_on_nan():
     *_, last = adam_pgd(lambda x: 0 * x.flatten(1).sum(1), X, threat("adam", "l2", 0.5, 5))
     assert torch.equal(last.x, X)
     calls = []
@@ -433,13 +433,13 @@ def scripted(values):
 FALLING_ABOVE = [10.0 - 0.5 * i for i in range(10)] + [5.0] * 40  # steps 12 ... 21 improve all the time, but not on the best
 
 
-def test_auto_pgd_goes_back_to_its_best_point_when_an_interval_of_improvements_did_not_better_it():
+def test_auto_pgd_goes_back_to_its_best_point_if_an_interval_missed_it():
     """Condition 2 of Algorithm 1."""
     seen = scripted([-float(k) for k in range(12)] + FALLING_ABOVE)  # 0 ... 11: each step the best so far, nothing halves
     assert seen[21] < seen[11] - 8 and abs(seen[22] - seen[11]) < 3
 
 
-def test_auto_pgd_gives_a_step_that_has_just_halved_a_whole_interval_before_condition_2_judges_it():
+def test_auto_pgd_judges_a_halved_step_only_after_a_whole_interval():
     seen = scripted([0.0, *[1.0, 2.0] * 5, 1.0, *FALLING_ABOVE])  # 0 ... 11: up and down, the step halves at 11
     assert seen[11] < -8 and abs(seen[12]) < 4  # back to the best point, 0, after 11
     assert seen[22] == pytest.approx(seen[21] - 0.5, abs=0.02) and seen[21] < -1  # on from 21, with the step as it was

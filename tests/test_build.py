@@ -1,4 +1,4 @@
-"""What an address may set: every kind of control takes what fits it, clamped to its range, and nothing else."""
+"""Values that an address may set: every kind of control takes what fits it, clamped to its range, and nothing else."""
 
 import re
 from pathlib import Path
@@ -35,7 +35,7 @@ TEXT = gr.Textbox(render=False)
         (SEVERAL, "", []), (LIST, "", []), (BOX, "true", True), (BOX, "false", False), (TEXT, "3, 7", "3, 7"), (TEXT, "", ""),
     ],
 )  # fmt: skip
-def test_a_value_that_fits_is_taken_and_a_number_beyond_the_range_is_clamped(component, text, value):
+def test_a_value_that_fits_is_taken_and_one_beyond_the_range_is_clamped(component, text, value):
     told = read(component, text)
     assert told == value and type(told) is type(value)
 
@@ -62,7 +62,7 @@ def test_a_menu_is_asked_for_its_choices_by_now():
 
 @pytest.fixture(scope="module")
 def restored():
-    """What an address sets of the page with the models that ship: name in the address -> the control's update."""
+    """Values that an address sets on the page with the models that ship: name in the address -> the control's update."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CEMVIZ_CHECKPOINTS", str(Path(__file__).parents[1] / "checkpoints"))
         page = build(Studio(choose("cpu")))
@@ -86,7 +86,7 @@ def test_a_story_in_the_address_sets_all_of_its_runs(restored, key):
 
 
 @pytest.mark.parametrize(("key", "model", "sampler"), [("maxent-pgd", "mnist-at", "rcs"), ("rcs-ta", "mnist-uat", "maxent")])
-def test_what_the_address_names_beside_a_story_counts_even_where_it_is_of_another_kind(restored, key, model, sampler):
+def test_the_address_overrides_its_story_even_with_another_kind(restored, key, model, sampler):
     told = restored(**{"s.story": key, "s.a": model, "s.as": sampler, "s.eta": "0.5", "s.numbers": "santurkar"})
     assert (told["samp-model-a"]["value"], told["samp-sampler-a"]["value"]) == (model, sampler)
     assert sampler in [choice for _, choice in told["samp-sampler-a"]["choices"]]
@@ -110,7 +110,7 @@ def test_what_an_address_asks_for_in_vain_is_named(restored):
     assert {"`l.models=mine`", "`s.story=nope`", "`s.eta=...`"} == set(re.findall("`[^`]*`", told["notice"]["value"]))
 
 
-def test_a_session_goes_an_hour_after_its_visitor_and_takes_its_files_along(places, monkeypatch):
+def test_a_session_and_its_files_go_an_hour_after_its_visitor(places, monkeypatch):
     """By gradio's own bookkeeping, which counts only what was the output of a handler."""
     page = build(Studio(choose("cpu")))
     states = StateHolder()

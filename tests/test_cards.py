@@ -66,7 +66,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("key", "value", "said"), WRONG)
-def test_a_field_that_cannot_be_right_is_one_line_that_names_file_field_and_value(stored, key, value, said):
+def test_an_impossible_field_is_one_line_naming_file_field_and_value(stored, key, value, said):
     rewritten(stored, lambda held: held.update({key: value}))
     began = time.monotonic()
     with pytest.raises(BrokenCheckpoint, match=said) as caught:

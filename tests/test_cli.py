@@ -44,7 +44,7 @@ def one_object(out):
     return json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
 
 
-def test_train_prints_one_json_object_and_its_progress_elsewhere_and_measures_the_model(places, call):
+def test_train_prints_one_json_object_tells_progress_apart_and_measures(places, call):
     status, out, err = call("train", *TINY, "--json")
     result = one_object(out)
     assert status == 0 and "step 3/3" in err and "measuring robust" in err
@@ -85,7 +85,7 @@ def test_evaluate_prints_the_fields_of_the_contract(places, call):
     assert one_object(call("evaluate", "toy", *args, "--json")[1]) == robust
 
 
-def test_robust_takes_auto_pgd_in_the_cards_threat_model_and_is_not_above_accuracy(places, call):
+def test_robust_takes_auto_pgd_in_the_cards_threat_and_is_at_most_accuracy(places, call):
     call("train", *TINY[:4], "40", *TINY[5:], "--set", "lr=0.02")
     clean = one_object(call("evaluate", "toy", "--json")[1])["value"]
     robust = one_object(call("evaluate", "toy", "--metric", "robust", "--json")[1])
@@ -94,7 +94,7 @@ def test_robust_takes_auto_pgd_in_the_cards_threat_model_and_is_not_above_accura
     assert none == clean > 0.5
 
 
-def test_sampling_an_encoder_takes_what_fits_it_and_has_no_confidence_without_a_probe(places, call):
+def test_sampling_an_encoder_fits_it_and_has_no_confidence_without_a_probe(places, call):
     card = encoder_of("stripes")
     store.save_gaussians("stripes", fit(torch.rand(30, *card.shape, generator=seeded()), torch.arange(30) % 3, 3, rank=4))
     status, out, _ = call("sample", "toy", "--steps", "2", "--out", places / "grid.png", "--json")
@@ -191,7 +191,7 @@ def test_debug_raises_the_error_itself(places, call, monkeypatch):
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_the_module_runs_as_a_program_and_shows_a_traceback_only_when_debugging(places, debug):
+def test_the_module_runs_as_a_program_and_traces_back_only_when_debugging(places, debug):
     env = os.environ | ({"CEMVIZ_DEBUG": "1"} if debug else {})
     done = subprocess.run(
         [sys.executable, "-m", "cemviz", "evaluate", "nothing", "--json"], env=env, capture_output=True, text=True, timeout=60

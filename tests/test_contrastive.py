@@ -159,7 +159,7 @@ def test_without_a_ball_a2a_is_standard_contrastive_training():
 
 
 @pytest.mark.parametrize("make", [all_adversarial, adversarial_to_standard])
-def test_an_attack_raises_the_loss_and_leaves_mode_and_statistics_alone_until_the_loss_is_taken(make):
+def test_an_attack_raises_the_loss_and_leaves_mode_and_statistics_alone(make):
     clean = make(Dynamics(0, 0.0, radius=0.0), views.affine, generator=seeded(7))(net(), (X, Y), 0.0)["adversarial InfoNCE"]
     it = net()
     hurt = make(Dynamics(10, 0.5, radius=2.0), views.affine, generator=seeded(7))(it, (X, Y), 0.0)["adversarial InfoNCE"]

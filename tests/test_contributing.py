@@ -24,7 +24,7 @@ CONFORMANCE = {
     "kind of model": ["test_kinds.py", "test_samplers.py", "test_fields.py"],
     "tab": ["test_build.py"],
 }
-"""What runs over every row of the tables that a skeleton adds to."""
+"""Tests that run over every row of the tables that a skeleton adds to."""
 
 SEEN = {
     "sampler": "from cemviz.backend.requests import SampleRequest; assert SampleRequest('m', 'tempered').sampler == 'tempered'",

@@ -1,4 +1,4 @@
-"""What folders of images do to numbers: rates that are right or refused, and nothing fetched unasked."""
+"""Numbers from folders of images: rates that are right or refused, and nothing fetched unasked."""
 
 import json
 import shutil
@@ -229,7 +229,7 @@ def test_only_training_downloads(oracle, monkeypatch, tmp_path):
 # a set of one's own ------------------------------------------------------------------------------------------------------
 
 
-def test_one_s_own_set_without_a_test_split_is_refused_before_it_is_trained(places, call):
+def test_an_own_set_without_a_test_split_is_refused_before_training(places, call):
     write_images(places / "data" / "mine" / "train", 4, 1)
     words = [word for key, value in ({"data": "mine"} | TINY).items() for word in ("--set", f"{key}={value}")]
     status, out, err = call("train", "mnist-at", "--out", "toy", *words)

@@ -18,7 +18,7 @@ def test_a_row_is_whole(name):
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_parts_lie_in_stored_splits_and_validation_with_its_rest_is_what_trains(name):
+def test_parts_lie_in_stored_splits_and_validation_with_its_rest_trains(name):
     parts = DATASETS[name].parts
     assert all(part.split in ("train", "test") and 0 <= part.start < part.stop <= 1 for part in parts.values())
     rest, last = parts["train-rest"], parts["validation"]
@@ -59,7 +59,7 @@ def test_usual_synonyms_mean_their_class(name, spelled, one):
     assert row.classes[row.labels([spelled], row.classes)[0]] == one
 
 
-def test_labels_are_places_among_the_asked_classes_which_may_be_spelled_otherwise():
+def test_labels_are_places_among_the_asked_classes_however_spelled():
     row = DATASETS["cifar10"]
     assert row.labels(["automobile", "plane", "cat", "3"], ("Car", "CAT", "airplane")) == [0, 2, 1, 1]
 

@@ -80,7 +80,7 @@ def see_through(mode: str) -> bytes:
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA", "webp", "P", "gif", "L", "RGB", "I;16"])
-def test_what_is_transparent_is_black_in_grey_sets_and_white_in_colour_sets(mode):
+def test_transparency_is_black_in_grey_sets_and_white_in_colour_sets(mode):
     grey, colour = decode(see_through(mode), GREY), decode(see_through(mode), COLOUR)
     assert grey[0, 0].tolist() == [0, 0, 255, 255] and colour.unique().tolist() == [255]
     assert torch.equal(decode(see_through(mode)), colour)

@@ -90,7 +90,7 @@ def work(rank, port, places, runs, out):
 
 
 def pair(places, runs):
-    """What each of two processes told."""
+    """Results of two processes."""
     context = multiprocessing.get_context("forkserver")  # not fork: autograd has threads
     context.set_forkserver_preload(["cemviz.backend.train.run", "accelerate.utils"])
     with socket.socket() as free:
@@ -156,7 +156,7 @@ def test_accelerate_launches_two_processes_of_which_one_writes_and_speaks(places
 
 
 @pytest.mark.parametrize("draw", [rand, normal])
-def test_a_part_draws_its_rows_of_the_whole_and_leaves_the_state_of_the_whole(draw):
+def test_a_part_draws_its_rows_of_the_whole_and_leaves_the_same_state(draw):
     whole, parts = seeded(3), [Part("cpu", rank, 3, None).manual_seed(3) for rank in range(3)]
     expected = draw((12, 5), generator=whole, dtype=torch.float64)
     drawn = [draw((4, 5), generator=part, dtype=torch.float64) for part in parts]

@@ -29,7 +29,7 @@ Y = torch.arange(N) % 4
 
 
 def everything(each: Each, indices) -> list[torch.Tensor]:
-    """What a run draws, in turn, from one source: every start, a point of a ball, and noise."""
+    """Draws of a run, in turn, from one source: every start, a point of a ball, and noise."""
     y = Y[list(indices)]
     x0 = [draw(name, SOURCE, y, each) for name in STARTS]
     return [*x0, near(x0[0], 0.3, "l2", generator=each), near(x0[1], 0.3, "linf", generator=each),
@@ -60,7 +60,7 @@ def test_a_chain_walks_the_same_way_in_any_batch(groups, name):
         torch.testing.assert_close(ends(indices), whole[list(indices)], rtol=0, atol=1e-5)
 
 
-def test_chains_and_seeds_have_streams_of_their_own_that_go_on_from_draw_to_draw():
+def test_chains_and_seeds_have_streams_of_their_own_across_draws():
     each, other = Each(0, range(200)), Each(1, range(200))
     first, second, third = randn((200, 50), generator=each), randn((200, 50), generator=each), randn((200, 50), generator=other)
     for a, b in ((first, second), (first, third), (first, first.roll(1, 0)), (second, third.roll(1, 0))):
@@ -138,7 +138,7 @@ def test_the_global_generators_are_left_alone():
 # plain generators and parts of a batch ----------------------------------------------------------------------------------
 
 
-def test_a_plain_generator_draws_for_starts_what_torch_draws_for_the_whole_batch():
+def test_a_plain_generator_draws_starts_as_torch_does_for_a_whole_batch():
     """Sampling runs with plain generators, and training, keep their numbers: written out as they were before `Each`."""
     g, h = seeded(11), seeded(11)
     gaussians = SOURCE.gaussians
@@ -176,7 +176,7 @@ def test_starts_do_not_rest_on_the_default_dtype():
 # attacks -----------------------------------------------------------------------------------------------------------------
 
 
-def test_which_images_withstand_an_attack_does_not_depend_on_the_chunks_that_they_come_in():
+def test_which_images_withstand_an_attack_does_not_depend_on_chunks():
     net = toy_classifier()
     x = torch.rand(60, *SHAPE, generator=seeded(9), dtype=torch.float64)
     y, dyn = net(x).argmax(1), threat("pgd", "linf", 0.08, 1, 0.02)

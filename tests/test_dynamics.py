@@ -38,7 +38,7 @@ def test_ball_ends_inside_is_idempotent_and_non_expansive(shape, norm, radius):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_ball_leaves_points_inside_where_they_are_and_puts_points_outside_on_the_sphere(norm):
+def test_ball_leaves_points_inside_and_puts_those_outside_on_the_sphere(norm):
     centre = randn(6, 3, 2, 2, seed=0)
     delta = randn(6, 3, 2, 2, seed=1)
     delta = delta / length(delta, norm)[:, None, None, None]
@@ -70,7 +70,7 @@ def test_infinite_radius_is_no_ball_and_none_is_no_box():
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_clamping_to_the_box_after_the_ball_never_leaves_the_ball_when_the_centre_is_in_the_box(norm):
+def test_clamping_after_the_ball_stays_in_it_when_its_centre_is_in_the_box(norm):
     centre = rand(200, 1, 3, 3)
     x = box(ball(centre + 3 * randn(200, 1, 3, 3, seed=1), centre, 0.6, norm), (0.0, 1.0))
     assert (length(x - centre, norm) <= 0.6 + 1e-9).all() and x.min() >= 0 and x.max() <= 1
@@ -116,7 +116,7 @@ def test_the_ball_stays_around_x0_when_the_chain_begins_elsewhere(norm):
     assert torch.equal(first.x, start)
 
 
-def test_descend_yields_k_plus_1_states_whose_energy_and_gradient_are_those_at_x():
+def test_descend_yields_k_plus_1_states_with_energy_and_gradient_at_x():
     x0 = rand(3, 5)
     states = list(descend(curved, x0, Dynamics(4, 0.1, 0.05), generator=seeded()))
     assert [s.k for s in states] == [0, 1, 2, 3, 4] and torch.equal(states[0].x, x0)
@@ -141,7 +141,7 @@ def test_settle_takes_one_gradient_a_step():
     assert len(calls) == 6
 
 
-def test_without_noise_a_chain_is_deterministic_and_leaves_its_generator_alone():
+def test_without_noise_a_chain_is_deterministic_and_leaves_its_generator():
     g = seeded(1)
     before = g.get_state()
     a, b = (settle(curved, rand(4, 6), Dynamics(9, 0.3), generator=gen) for gen in (g, seeded(2)))
@@ -188,7 +188,7 @@ def test_pin_holds_the_known_pixels_at_every_step_and_frees_the_others():
     assert (states[-1].x[~mask] != x0[~mask]).all()
 
 
-def test_langevin_on_a_gaussian_has_the_variance_with_the_closed_form_bias_of_its_step():
+def test_langevin_on_a_gaussian_has_the_closed_form_bias_in_its_variance():
     """E = x^2 / 2S: x' = (1 - a/S) x + sqrt(2a) e is stationary at var = S / (1 - a / 2S)."""
     spread, alpha, chains = 0.5, 0.2, 20_000
     dyn = Dynamics.langevin(60, alpha)  # (1 - a/S)^120 < 1e-20 of the start's variance is left
@@ -207,7 +207,7 @@ def test_langevin_has_raw_gradient_noise_sqrt_2_alpha_no_ball_and_no_box():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_a_chain_stops_with_diverged_at_the_step_where_its_energy_is_not_finite(bad):
+def test_a_chain_stops_with_diverged_where_its_energy_is_not_finite(bad):
     seen = []
     with pytest.raises(Diverged, match=r"step 2 of 5; lower α \(0\.1\)"):
         for state in descend(lambda x: quadratic(x) * (1.0 if len(seen) < 2 else bad), rand(2, 3), Dynamics(5, 0.1)):
@@ -247,7 +247,7 @@ def test_a_radius_of_infinity_is_allowed():
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_a_chain_changes_neither_the_nets_mode_weights_and_gradients_nor_the_global_random_state(training):
+def test_a_chain_changes_neither_the_net_nor_the_global_random_state(training):
     net = batchnorm_net().train(training)
     weights = [p.clone() for p in net.parameters()]
     before = torch.get_rng_state()

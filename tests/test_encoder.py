@@ -24,12 +24,12 @@ def test_inner_products_are_cosines_over_the_temperature():
     torch.testing.assert_close(z @ z.T, F.cosine_similarity(v[:, None], v[None], dim=2) / 0.2)
 
 
-def test_without_unit_length_and_temperature_f_is_the_papers_plain_inner_product():
+def test_without_unit_length_and_temperature_f_is_the_papers_inner_product():
     net = made(temperature=1.0, unit=False).eval()
     torch.testing.assert_close(net(X), net.head(net.trunk(X)))
 
 
-def test_the_trunk_can_be_read_instead_of_the_head_and_without_a_head_both_are_one():
+def test_the_trunk_can_be_read_for_the_head_and_is_the_same_without_a_head():
     net, bare = made().eval(), made(projection=()).eval()
     torch.testing.assert_close(net.of_trunk(X), F.normalize(net.trunk(X), dim=1) / 0.5**0.5)
     assert net.of_trunk(X).shape != net(X).shape
@@ -62,7 +62,7 @@ def statistics(net, branch):
     return [m.norms[branch].running_mean.clone() for m in net.modules() if isinstance(m, DoubleNorm)]
 
 
-def test_an_input_moves_the_statistics_of_the_branch_it_goes_through_and_of_no_other():
+def test_an_input_moves_only_the_statistics_of_the_branch_it_goes_through():
     net = made(norm="double").train()
     old = {branch: statistics(net, branch) for branch in ("clean", "adversarial")}
     with through(net, "clean"):
@@ -71,7 +71,7 @@ def test_an_input_moves_the_statistics_of_the_branch_it_goes_through_and_of_no_o
     assert all(torch.equal(a, b) for a, b in zip(old["adversarial"], statistics(net, "adversarial"), strict=True))
 
 
-def test_samples_and_attacks_go_through_the_adversarial_branch_unless_told_and_the_branch_comes_back():
+def test_inputs_take_the_adversarial_branch_unless_told_and_it_comes_back():
     net = draw_weights(made(norm="double"), 2).train()
     with through(net, "clean"):
         net(X + 3)

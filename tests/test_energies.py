@@ -46,7 +46,7 @@ def test_odds_are_minus_the_logit_of_the_labels_probability():
     close(odds(LOGITS, Y), -torch.logit(p))
 
 
-def test_the_loss_of_a_confident_net_keeps_its_value_and_its_direction_in_single_precision():
+def test_a_confident_nets_loss_keeps_value_and_slope_in_single_precision():
     """Levels of dozens of nats, a margin of 13: as a difference of energies loss and label gradient would be 0."""
 
     def slopes(dtype):
@@ -85,7 +85,7 @@ def test_energies_stay_finite_for_huge_logits(energy):
     assert energy(1e4 * LOGITS, Y).isfinite().all()
 
 
-def test_gradients_add_up_rcs_is_cs_plus_marginal_and_ta_is_cs_minus_marginal():
+def test_gradients_add_up_rcs_is_cs_plus_marginal_ta_is_cs_minus_marginal():
     net, x = toy_classifier(seed=5), randn(5, 1, 4, 4, seed=6).requires_grad_()
     g = {}
     for name, energy in {
@@ -97,7 +97,7 @@ def test_gradients_add_up_rcs_is_cs_plus_marginal_and_ta_is_cs_minus_marginal():
     close(g["ta"], g["cs"] - g["marginal"])
 
 
-def test_the_marginal_gradient_is_the_expected_joint_gradient_under_the_softmax():
+def test_the_marginal_gradient_is_the_softmax_mean_of_the_joint_gradient():
     net, x = toy_classifier(seed=5), randn(1, 1, 4, 4, seed=6).requires_grad_()
     (whole,) = torch.autograd.grad(on(net, marginal)(x).sum(), x)
     p = net(x).softmax(1)[0].detach()
@@ -105,7 +105,7 @@ def test_the_marginal_gradient_is_the_expected_joint_gradient_under_the_softmax(
     close(whole, sum(p[c] * parts[c] for c in range(4)))
 
 
-def test_the_gradient_of_cross_entropy_is_minus_the_contrastive_gradient_of_the_joint_energy():
+def test_the_cross_entropy_gradient_is_minus_the_contrastive_joint_one():
     """CEM (11), (12): grad_theta CE = E_{p(y'|x)}[-grad E(x, y')] + grad E(x, y)."""
     net, x, y = toy_classifier(seed=7), randn(6, 1, 4, 4, seed=8), torch.tensor([0, 1, 2, 3, 0, 1])
     weights = list(net.parameters())
@@ -126,7 +126,7 @@ def test_divergence_is_torchs_kl_with_the_second_prediction_for_the_target():
     close(divergence(LOGITS, other), torch.tensor(slow, dtype=torch.float64))
 
 
-def test_divergence_is_zero_with_zero_slope_where_the_predictions_agree_and_positive_elsewhere():
+def test_divergence_is_flat_and_zero_on_agreement_and_positive_elsewhere():
     f = LOGITS.clone().requires_grad_()
     e = divergence(f, LOGITS + 7.0)  # a shift of all logits is the same prediction
     (slope,) = torch.autograd.grad(e.sum(), f)
@@ -160,7 +160,7 @@ def test_against_one_reference_is_pair():
     close(against(Z, REFS[:1]), pair(Z, REFS[:1].expand(5, 6)))
 
 
-def test_infonce_is_pair_minus_against_and_is_cross_entropy_over_positives_in_the_batch():
+def test_infonce_is_pair_minus_against_and_cross_entropy_over_positives():
     close(infonce(Z, OTHER, REFS), pair(Z, OTHER) - against(Z, REFS))
     close(infonce(Z, OTHER, OTHER), F.cross_entropy(Z @ OTHER.T, torch.arange(5), reduction="none"))
 

@@ -134,7 +134,7 @@ def test_chains_begin_as_uniform_noise_from_the_given_generator():
     assert torch.equal(Replay(7, (3, 4, 4), SGLD, generator=seeded(2)).chains, torch.rand(7, 3, 4, 4, generator=seeded(2)))
 
 
-def test_chains_are_put_back_where_they_were_taken_and_no_two_picks_are_one():
+def test_chains_are_put_back_where_they_were_taken_and_picks_differ():
     net, held = toy_classifier((1, 8, 8), 3), replay(20, reinit=0.0)
     for _ in range(5):
         before = held.chains.clone()
@@ -154,7 +154,7 @@ def test_every_chain_is_used_when_the_batch_is_the_buffer():
     assert (held.chains != before).flatten(1).any(1).all()
 
 
-def test_without_steps_and_fresh_starts_the_negatives_are_the_chains_and_stay():
+def test_without_steps_and_fresh_starts_the_negatives_are_the_chains():
     held = replay(8, Dynamics(0), reinit=0.0)
     before = held.chains.clone()
     x = held.negatives(toy_classifier((1, 8, 8), 3), 8)
@@ -203,7 +203,7 @@ def test_chains_run_in_eval_mode_and_move_no_statistics():
     assert all(p.grad is None for p in net.parameters())
 
 
-def test_training_on_them_runs_in_train_mode_and_leaves_the_global_random_state_alone():
+def test_training_on_them_is_in_train_mode_and_leaves_global_randomness():
     net, held, seen, before = batchnorm_net().train(), replay(), [], torch.get_rng_state()
     net.register_forward_pre_hook(lambda m, args: seen.append(m.training))
     JointEnergy(held, FGSM, generator=held.generator)(net, (X, Y), 0.0)
@@ -285,7 +285,7 @@ def mixture(n, seed):
 
 
 @pytest.mark.parametrize("dyn", [None, threat("energy", "linf", 0.05, 1, 0.05)], ids=["jem", "jeat"])
-def test_on_a_toy_the_cross_entropy_falls_the_gap_stays_small_and_data_gets_lower_energy_than_the_rest(dyn):
+def test_on_a_toy_cross_entropy_falls_gaps_stay_small_and_data_lies_lowest(dyn):
     net = draw_weights(build("mlp", outputs=2, width=32, depth=2).double(), 1)
     held = replay(256, Dynamics(10, 0.02, 0.05, gradient="raw"), reinit=0.05, shape=(2,))
     endless = (mixture(64, seed) for seed in itertools.count())

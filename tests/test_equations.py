@@ -27,7 +27,7 @@ def test_the_equation_holds(key, seed):
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_check_is_a_function_of_its_seed_and_leaves_the_global_generator_alone(key):
+def test_a_check_depends_on_its_seed_alone_and_spares_global_randomness(key):
     before = torch.get_rng_state()
     first, again, other = run(key, 3), run(key, 3), run(key, 4)
     assert first == again and torch.equal(torch.get_rng_state(), before)
@@ -35,7 +35,7 @@ def test_a_check_is_a_function_of_its_seed_and_leaves_the_global_generator_alone
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_every_row_says_what_it_is_and_shows_the_source_of_a_function_of_this_package(key):
+def test_every_row_says_what_it_is_and_shows_the_source_of_its_function(key):
     row = EQUATIONS[key]
     assert row.paper in row.number and row.title and row.latex and "$" not in row.latex
     assert row.latex.count("{") == row.latex.count("}") and row.latex.count(r"\begin") == row.latex.count(r"\end")
@@ -51,7 +51,7 @@ def test_every_paper_has_its_rows_and_an_unknown_one_is_refused():
         run("cem-99")
 
 
-def test_the_tab_shows_every_equation_at_any_seed_and_says_so_where_one_fails(monkeypatch):
+def test_the_tab_shows_every_equation_at_any_seed_and_marks_failures(monkeypatch):
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
     gr = pytest.importorskip("gradio")
     from cemviz.ui.equations import tab as tab_equations

@@ -1,4 +1,4 @@
-"""What `evaluate` measures of a stored model: every metric end to end, with what its number rests on."""
+"""Measurements of a stored model by `evaluate`: every metric end to end, with what its number rests on."""
 
 import json
 from dataclasses import replace
@@ -52,7 +52,7 @@ def stored(places, monkeypatch):
 
 
 def chunks(monkeypatch, kind, size):
-    """So many chains of this kind at a time."""
+    """Set the number of chains of this kind that are run at a time."""
     monkeypatch.setitem(KINDS, kind, replace(KINDS[kind], chunk=size))
 
 
@@ -66,7 +66,7 @@ QUICK = {"steps": 3, "count": 12}
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_every_metric_gives_the_fields_of_the_contract_as_json_and_the_same_again(stored, metric):
+def test_every_metric_gives_the_contracts_fields_as_json_and_repeats(stored, metric):
     how = {} if metric == "accuracy" else QUICK if metric in ("is", "fid", "robust") else {"count": 12}
     result, progress = run(metric=metric, **how)
     assert result.keys() >= FIELDS and (result["model"], result["metric"], result["split"]) == ("toy", metric, "test")
@@ -96,7 +96,7 @@ def test_is_and_fid_see_samples_of_the_model_through_the_judge(stored, monkeypat
     assert score["splits"] == 6 and 1 <= score["value"] <= 3
 
 
-def test_samples_are_of_the_asked_sampler_classes_in_turn_and_its_numbers_are_told(stored, monkeypatch):
+def test_samples_are_of_the_asked_classes_in_turn_and_numbers_are_told(stored, monkeypatch):
     asked = []
     real = starts.draw
     monkeypatch.setattr(sampling, "draw", lambda name, source, y, g: asked.append(y) or real(name, source, y, g))
@@ -170,7 +170,7 @@ def test_the_judge_is_never_compared_under_any_name(stored):
     assert run("stripes-judge", "jfs", count=5)[0]["value"] > 0  # it is measured where it does not judge
 
 
-def test_a_second_judge_sees_the_same_samples_in_its_own_way_and_is_no_more_compared_than_the_first(stored):
+def test_a_second_judge_sees_the_same_samples_and_is_not_compared_either(stored):
     keep("stripes-judge-clean", 7, "judge")
     first, second = run(metric="fid", **QUICK)[0], run(metric="fid", extractor="judge-stripes-judge-clean", **QUICK)[0]
     assert second["extractor"] == "judge-stripes-judge-clean" and second["value"] != first["value"]
@@ -223,7 +223,7 @@ def test_inception_asked_for_where_it_is_not_is_refused(stored, monkeypatch):
 
 
 @pytest.mark.parametrize("metric", ["jfs", "mfs"])
-def test_fisher_scores_are_those_of_the_first_test_images_exact_for_a_relu_net(stored, metric):
+def test_fisher_scores_are_of_the_first_test_images_exact_for_a_relu_net(stored, metric):
     result, progress = run(metric=metric, count=20)
     net, held = store.load("toy")[0], images.load("stripes", "test").first(20)
     y = held.labels if metric == "jfs" else None

@@ -82,7 +82,7 @@ def test_numbers_come_as_the_type_that_the_field_says():
     assert isinstance(asked.count, int) and isinstance(asked.steps, int)
 
 
-def test_the_python_of_a_request_makes_it_again_and_names_only_what_differs():
+def test_the_python_of_a_request_makes_it_again_and_names_what_differs():
     asked = SampleRequest("m", "cs", ("3", 4), noise=0.1)
     assert as_python(asked) == "SampleRequest(model='m', sampler='cs', classes=('3', 4), noise=0.1)"
     assert eval(as_python(asked)) == asked and changes(EvaluateRequest("m")) == {"model": "m"}

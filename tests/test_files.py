@@ -94,7 +94,7 @@ def test_a_kill_at_any_call_of_a_save_leaves_the_old_model_or_the_new(folder, mo
 
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS, errno.EACCES], ids=["full", "read-only", "forbidden"])
-def test_a_write_that_fails_at_any_call_names_the_file_and_leaves_a_whole_model(folder, fault):
+def test_a_write_that_fails_at_any_call_names_the_file_and_harms_no_model(folder, fault):
     old, new = both(folder)
     number = 0
     while True:
@@ -117,7 +117,7 @@ def test_a_write_that_fails_at_any_call_names_the_file_and_leaves_a_whole_model(
     assert number > 6
 
 
-def test_a_reader_that_comes_between_card_and_weights_of_a_save_gets_the_new_model(folder, monkeypatch):
+def test_a_reader_between_card_and_weights_of_a_save_gets_the_new_model(folder, monkeypatch):
     _, new = both(folder)
     real, done = store.read_card, []
 
@@ -159,7 +159,7 @@ def test_files_get_the_permissions_that_the_umask_gives(folder, umask):
     assert modes == {0o666 & ~umask}
 
 
-def test_leftovers_of_killed_writers_are_swept_and_those_of_other_names_stay(folder):
+def test_leftovers_of_killed_writers_are_swept_and_other_names_stay(folder):
     path = store.save(net(), card())
     ours = [
         "toy.json.12-0.part",
@@ -211,7 +211,7 @@ def test_json_as_deep_as_is_allowed_is_read(tmp_path):
     assert files.read_json(tmp_path / "x.json")
 
 
-def test_a_folder_and_a_broken_link_are_named_and_a_missing_file_is_missing(tmp_path):
+def test_a_folder_and_a_broken_link_are_named_a_missing_file_is_missing(tmp_path):
     (tmp_path / "dir.json").mkdir()
     (tmp_path / "link.json").symlink_to(tmp_path / "gone")
     for name, said in (("dir", "is a directory"), ("link", "a link to .*gone, which is not there")):

@@ -52,7 +52,7 @@ def test_a_linear_net_has_the_closed_form():
 
 @pytest.mark.parametrize("activation", [nn.ReLU(inplace=True), nn.LeakyReLU(0.2, inplace=True)])
 @pytest.mark.parametrize("y", [None, Y])
-def test_exact_scores_of_piecewise_linear_nets_are_those_of_the_whole_hessian(activation, y):
+def test_exact_scores_of_piecewise_linear_nets_equal_the_whole_hessians(activation, y):
     net = relu_net(activation)
     found, expected = scores(net, y=y, method="exact"), by_hessian(net, X, y)
     torch.testing.assert_close(found.square, expected.square)
@@ -194,7 +194,7 @@ def test_a_shipped_silu_net_with_in_place_layers_has_its_hessian_too():
     assert ((found.trace - expected.trace).abs() <= 4 * found.error).all() and found.error.min() > 0
 
 
-def test_scores_touch_neither_the_net_nor_its_images_nor_the_global_randomness():
+def test_scores_touch_neither_the_net_nor_images_nor_global_randomness():
     for net in (relu_net(), toy_classifier()):
         x, before, state = X.clone(), {k: v.clone() for k, v in net.state_dict().items()}, torch.get_rng_state()
         with torch.no_grad():  # a caller's context does not matter

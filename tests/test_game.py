@@ -32,12 +32,12 @@ def test_utility_is_log_d_on_data_plus_log_of_one_minus_d_on_moved_points():
     assert utility(data, moved).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_utility_is_minus_log_4_where_d_is_one_half_and_finite_for_huge_logits():
+def test_utility_is_minus_log_4_at_one_half_and_finite_for_huge_logits():
     assert utility(torch.zeros(4, 1), torch.zeros(3, 1)).item() == pytest.approx(-math.log(4)) == pytest.approx(-LOG4)
     assert utility(torch.full((2, 1), -1e4), torch.full((2, 1), 1e4)).isfinite()
 
 
-def test_energy_distance_equals_a_double_loop_and_is_zero_for_the_same_sample():
+def test_energy_distance_equals_a_double_loop_and_is_zero_for_one_sample():
     x, y = randn(6, 2, seed=1), randn(4, 2, seed=2) + 1
     mean = lambda a, b: sum((p - q).norm().item() for p in a for q in b) / (len(a) * len(b))  # noqa: E731
     assert energy_distance(x, y) == pytest.approx(2 * mean(x, y) - mean(x, x) - mean(y, y))
@@ -62,7 +62,7 @@ class Step(torch.nn.Module):
 
 
 @pytest.mark.parametrize(("far", "share"), [(4.0, (1 / 6) / (1 - math.pi * 1.214**2 / 36)), (0.0, 0.0), (0.03, 0.0)])
-def test_spurious_is_the_share_of_the_area_outside_the_support_where_d_is_above_51_percent(far, share):
+def test_spurious_is_the_share_of_area_off_support_with_d_above_51_percent(far, share):
     x = TOYS["gaussian"].sample(500, seeded())
     s = standing(Step(far), "gaussian", x, x, x)
     assert s.D_support == pytest.approx(0.5, abs=1e-6) and s.distance == pytest.approx(0, abs=1e-5)
@@ -72,7 +72,7 @@ def test_spurious_is_the_share_of_the_area_outside_the_support_where_d_is_above_
 # moves -------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_maximin_attack_climbs_f_from_fresh_draws_of_p0_by_k_steps_of_length_lambda():
+def test_the_maximin_attack_climbs_f_from_fresh_p0_by_k_steps_of_lambda():
     game = Game(Rules(p0="corner", steps=6, step=0.1), 1)
     first, second = game.attack().clone(), game.attack()
     assert first.shape == (7, 256, 2) and not torch.equal(first[0], second[0])
@@ -106,7 +106,7 @@ def test_learning_raises_u_on_the_points_in_play_and_counts_its_updates(rule):
     assert torch.equal(data, game.x_data) == (rule == "minimax")  # Algorithm 2 keeps its draws of p_data
 
 
-def test_a_game_is_a_function_of_its_seed_and_leaves_the_global_random_state_alone():
+def test_a_game_depends_on_its_seed_alone_and_spares_global_randomness():
     before = torch.get_rng_state()
     a, b, c = (play(Rules(), 3, seed) for seed in (1, 1, 2))
     assert torch.equal(a.path, b.path) and not torch.equal(a.path, c.path) and a.standing() == b.standing()
@@ -126,13 +126,13 @@ def test_maximin_reaches_minus_log_4_with_d_one_half_on_the_support(maximin):
         assert abs(s.U + math.log(4)) <= 0.02 and abs(s.D_support - 0.5) <= 0.02
 
 
-def test_maximin_leaves_no_spurious_maxima_where_p0_is_uniform_and_some_where_it_sits_in_a_corner(maximin):
+def test_maximin_leaves_no_spurious_maxima_for_uniform_p0_but_for_a_corner(maximin):
     assert [s.spurious for s in maximin["uniform"]] == [0, 0, 0]
     assert sum(s.spurious for s in maximin["corner"]) / 3 > 0.05  # a seed may end without any
 
 
 @pytest.mark.slow
-def test_minimax_brings_p_t_as_close_to_p_data_as_two_draws_up_to_a_factor_two():
+def test_minimax_brings_p_t_within_twice_the_distance_of_two_data_draws():
     game = play(MINIMAX, 45, seed=1)
     draw = lambda n, seed: TOYS["gaussian"].sample(n, seeded(seed))  # noqa: E731
     of_draws = sum(energy_distance(draw(1024, 100 + s), draw(1000, 200 + s)) for s in range(10)) / 10

@@ -71,7 +71,7 @@ def test_an_unknown_set_says_what_is_known_and_where_a_folder_would_go(places):
         load("cats", "train")
 
 
-def test_a_known_set_that_is_not_here_says_what_to_do_and_is_not_downloaded(places):
+def test_a_known_set_that_is_not_here_says_what_to_do_without_download(places):
     with pytest.raises(
         DataMissing, match=r"MNIST \(test\) is not on this machine: set CEMVIZ_DATA or --data .*train a recipe .*11 MB"
     ):
@@ -166,7 +166,7 @@ def test_the_name_of_a_set_or_split_stays_below_the_root(places, name):
 # parts of a split --------------------------------------------------------------------------------------------------------
 
 
-def test_validation_is_the_last_tenth_of_every_class_and_the_rest_is_the_rest(places):
+def test_validation_is_the_last_tenth_of_every_class_and_leaves_the_rest(places):
     write_images(places / "data" / "uneven" / "train", 30, seed=3)
     write_images(places / "data" / "uneven" / "train", 50, seed=4, classes=("left",))
     whole, last, rest = (load("uneven", split) for split in ("train", "validation", "train-rest"))
@@ -178,7 +178,7 @@ def test_validation_is_the_last_tenth_of_every_class_and_the_rest_is_the_rest(pl
     assert torch.equal(load("uneven", "validation").pixels, last.pixels)
 
 
-def test_a_folder_named_validation_is_the_validation_split_and_training_keeps_all(places):
+def test_a_folder_named_validation_is_that_split_and_training_keeps_all(places):
     write_images(places / "data" / "stripes" / "validation", 2, seed=8)
     assert len(load("stripes", "validation")) == 6 and len(load("stripes", "train-rest")) == 60
     assert load("stripes", "train-rest").split == "train-rest"
@@ -231,14 +231,14 @@ def test_a_run_restarted_at_batch_k_continues_as_if_it_had_not_stopped(places, k
     assert same(first_batches(held, 25)[k:], first_batches(held, 25 - k, start=k))
 
 
-def test_an_epoch_holds_each_image_at_most_once_and_the_next_one_another_order(places):
+def test_an_epoch_holds_each_image_at_most_once_and_the_next_reorders(places):
     held = load("stripes", "train")
     epochs = first_batches(held, 14)
     one, two = (torch.cat([x for x, _ in part]).flatten(1) for part in (epochs[:7], epochs[7:]))
     assert len(one.unique(dim=0)) == len(two.unique(dim=0)) == 56 and not torch.equal(one, two)
 
 
-def test_the_images_of_a_batch_do_not_depend_on_the_augmentations_generator(places):
+def test_the_images_of_a_batch_do_not_depend_on_augmentation_draws(places):
     held = load("stripes", "train")
     plain = first_batches(held, 3)
     a, b = (first_batches(held, 3, view=views.flip, generator=seeded(s)) for s in (1, 2))

@@ -1,4 +1,4 @@
-"""What a caller brings is checked where it enters: by every entrance, with what to do; what is sound passes."""
+"""Checks of a caller's input where it enters: by every entrance, with what to do; what is sound passes."""
 
 import numpy as np
 import pytest

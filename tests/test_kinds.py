@@ -40,7 +40,7 @@ def test_every_sampler_runs_on_a_kind_that_there_is():
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_row_names_a_sampler_of_its_own_and_says_what_to_do_where_it_does_not_classify(name):
+def test_a_row_names_its_own_sampler_and_a_way_out_if_it_does_not_classify(name):
     row = KINDS[name]
     assert SAMPLERS[row.usual["sampler"]].needs == name and row.usual["start"] in STARTS and row.usual["count"] >= 1
     assert set(row.whole) <= set(row.series) and "distance" in row.series
@@ -103,7 +103,7 @@ def test_a_kind_that_does_not_classify_says_what_to_do_instead(toy, use):
     assert "'odd' is a toy" in str(refused.value) and wanted in str(refused.value)
 
 
-def test_the_command_line_samples_a_kind_added_by_one_row_with_what_is_usual_for_it(toy, places, monkeypatch, capsys):
+def test_the_command_line_samples_a_kind_of_one_row_with_its_usual_values(toy, places, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["cemviz", "sample", "odd", "--steps", "2", "--out", str(places / "odd.png"), "--json"])
     cli.main()
     assert '"sampler": "toy-walk"' in capsys.readouterr().out and (places / "odd.png").is_file()

@@ -72,7 +72,7 @@ def test_a_shape_describes_its_grid(studio):
             assert shape.offset == pytest.approx(np.hypot(shape.a, shape.b), abs=1e-5)
 
 
-def test_random_directions_are_one_plane_for_all_models_and_adversarial_ones_are_not(studio):
+def test_random_directions_are_one_plane_for_all_adversarial_ones_are_not(studio):
     """The same net under two names gives one picture; another net's ascent gives another plane."""
     save("twin", 1)
     a, b = panels(studio, ask("test:1", "stripes-standard", "twin", directions="adversarial"))

@@ -28,7 +28,7 @@ def test_the_adversarial_direction_is_the_cross_entropys_gradient():
     torch.testing.assert_close(u, g[0] / g.norm())
 
 
-def test_the_random_second_direction_is_the_same_for_every_net_up_to_orthogonality():
+def test_the_second_direction_is_alike_for_every_net_up_to_orthogonality():
     other = toy_classifier(SHAPE, 5, seed=9)
     (u1, v1), (u2, v2) = (directions("adversarial", net, X, Y, generator=seeded(3)) for net in (NET, other))
     drawn = torch.randn(SHAPE, generator=seeded(3)).double()
@@ -76,7 +76,7 @@ def test_the_middle_of_the_grid_is_the_image():
     torch.testing.assert_close(energies(NET, plane(), Y)[1][2, 2], marginal(f)[0])
 
 
-def test_scan_yields_the_grid_row_by_row_without_a_graph_and_leaves_gradients_on():
+def test_scan_yields_the_grid_by_rows_without_a_graph_and_keeps_gradients():
     parts = list(scan(NET, plane(), 10))
     assert [len(p) for p in parts] == [10, 10, 5] and not any(p.requires_grad for p in parts)
     for _ in scan(NET, plane(), 10):

@@ -52,7 +52,7 @@ def vectors(start=0):
 
 @pytest.mark.parametrize("average", [0.0, 0.9])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_run_resumed_from_a_file_is_bit_equal_to_one_that_was_never_stopped(tmp_path, optimizer, average):
+def test_a_run_resumed_from_a_file_is_bit_equal_to_one_never_stopped(tmp_path, optimizer, average):
     def run(resume=None, stop=10):
         net, g = batchnorm_net().train(), seeded(1)
         done = int(resume["step"]) if resume else 0
@@ -79,7 +79,7 @@ def test_a_state_is_a_copy_that_later_steps_do_not_change():
     assert all(torch.equal(held[k], copied[k]) for k in held)
 
 
-def test_fit_minimises_the_sum_of_the_terms_with_plain_gradient_descent_by_hand():
+def test_fit_minimises_the_sum_of_the_terms_as_gradient_descent_by_hand():
     net, by_hand = linear(), linear()
     objective = lambda net, batch, progress: {"a": net(batch[0]).sum(), "b": net(batch[0]).square().mean()}  # noqa: E731
     list(fit(net, objective, vectors(), 2, torch.optim.SGD(net.parameters(), lr=0.05), schedule=lambda p: 1 - p))
@@ -93,7 +93,7 @@ def test_fit_minimises_the_sum_of_the_terms_with_plain_gradient_descent_by_hand(
         torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
 
 
-def test_progress_tells_step_terms_and_rate_and_the_objective_the_share_done():
+def test_progress_tells_step_terms_and_rate_and_objectives_get_the_share():
     net, shares = linear(), []
     objective = lambda net, batch, progress: shares.append(progress) or plain(net, batch, progress)  # noqa: E731
     told = list(fit(net, objective, vectors(), 4, torch.optim.SGD(net.parameters(), lr=0.5), schedule=multi_step(0.5)))
@@ -105,7 +105,7 @@ def test_progress_tells_step_terms_and_rate_and_the_objective_the_share_done():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1001.0, -1001.0])
-def test_a_bad_term_stops_the_run_and_leaves_weights_statistics_and_optimiser_from_before_that_step(bad):
+def test_a_bad_term_stops_the_run_and_leaves_the_state_before_that_step(bad):
     net = batchnorm_net().train()
 
     def objective(net, batch, progress):
@@ -126,7 +126,7 @@ def test_a_bad_term_stops_the_run_and_leaves_weights_statistics_and_optimiser_fr
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_a_loss_that_is_not_finite_before_any_update_is_not_blamed_on_the_rate(bad):
+def test_a_loss_not_finite_before_any_update_is_not_blamed_on_the_rate(bad):
     net = linear()
     objective = lambda net, batch, progress: {"gap": bad * plain(net, batch, progress)["ce"]}  # noqa: E731
     with pytest.raises(
@@ -143,7 +143,7 @@ def test_a_term_just_below_the_limit_does_not_stop_a_run():
 
 
 @pytest.mark.parametrize("clip", [1e-3, math.inf])
-def test_clip_bounds_the_norm_of_the_whole_gradient_and_keeps_its_direction(clip):
+def test_clip_bounds_the_whole_gradients_norm_and_keeps_its_direction(clip):
     net, old = linear(), linear()
     next(fit(net, plain, vectors(), 1, torch.optim.SGD(net.parameters(), lr=1.0), clip=clip))
     moved = torch.cat([(a - b).flatten() for a, b in zip(old.parameters(), net.parameters(), strict=True)]).detach()
@@ -153,7 +153,7 @@ def test_clip_bounds_the_norm_of_the_whole_gradient_and_keeps_its_direction(clip
     torch.testing.assert_close(moved, expected, rtol=1e-3 if math.isfinite(clip) else 1e-9, atol=1e-12)
 
 
-def test_the_average_is_the_exponential_moving_average_of_the_weights_and_averaged_returns_it():
+def test_the_average_is_the_exponential_moving_average_of_the_weights():
     net, decay, slow = linear(), 0.8, None
     progress = None
     for progress in fit(net, plain, vectors(), 5, OPTIMIZERS["sgd"](net), average=decay):  # noqa: B007
@@ -171,7 +171,7 @@ def test_averaged_without_an_average_returns_the_last_weights():
     assert state.keys() == net.state_dict().keys() and torch.equal(state["weight"], net.weight)
 
 
-def test_a_state_of_another_net_or_without_the_asked_average_is_refused_in_words():
+def test_a_state_of_another_net_or_without_an_asked_average_is_refused():
     net = linear()
     *_, last = fit(net, plain, vectors(), 1, OPTIMIZERS["sgd"](net))
     other = batchnorm_net()
@@ -207,7 +207,7 @@ class Counting:
         return {"ce": F.cross_entropy(net(batch[0]) * self.tensors["memory"], batch[1])}
 
 
-def test_what_an_objective_keeps_is_copied_into_the_state_and_put_back_in_place():
+def test_an_objectives_tensors_are_copied_into_the_state_and_put_back():
     def run(steps, resume=None):
         net, objective = linear(), Counting()
         own = objective.tensors["memory"]
@@ -223,7 +223,7 @@ def test_what_an_objective_keeps_is_copied_into_the_state_and_put_back_in_place(
     assert whole.keys() == resumed.keys() and all(torch.equal(whole[k], resumed[k]) for k in whole)
 
 
-def test_what_an_objective_keeps_goes_on_growing_without_changing_a_state_taken_before():
+def test_an_objectives_tensors_grow_on_without_changing_an_earlier_state():
     net = linear()
     run = fit(net, Counting(), vectors(), 2, OPTIMIZERS["sgd"](net))
     held = next(run).state()
@@ -242,7 +242,7 @@ def test_a_state_whose_kept_tensors_do_not_fit_is_refused(kept):
         next(fit(net, Counting(), vectors(), 2, OPTIMIZERS["sgd"](net), resume=state))
 
 
-def test_a_probe_sees_the_net_and_the_batch_before_the_update_and_the_net_after_it():
+def test_a_probe_sees_net_and_batch_before_the_update_and_the_net_after():
     net, seen = linear(), []
 
     def probe(net, batch):
@@ -278,7 +278,7 @@ def test_constant_is_one():
     assert constant(0.0) == constant(0.99) == 1.0
 
 
-def test_one_cycle_rises_linearly_to_one_at_a_quarter_and_falls_along_a_cosine():
+def test_one_cycle_rises_linearly_for_a_quarter_and_falls_along_a_cosine():
     assert one_cycle(0.0) == pytest.approx(0.04) and one_cycle(0.125) == pytest.approx(0.52)
     assert one_cycle(0.25) == pytest.approx(1.0) and one_cycle(0.625) == pytest.approx(0.5)
     assert one_cycle(0.99999) == pytest.approx(0.0, abs=1e-8)
@@ -299,7 +299,7 @@ def test_multi_step_drops_tenfold_at_each_milestone_and_not_before():
 # modes -------------------------------------------------------------------------------------------------------------------
 
 
-def test_evaluating_puts_the_net_into_eval_mode_and_restores_each_part_even_after_an_error():
+def test_evaluating_sets_eval_mode_and_restores_parts_even_after_an_error():
     net = batchnorm_net().train()
     net[1].eval()  # a frozen part
     with pytest.raises(RuntimeError, match="inside"), evaluating(net):

@@ -39,7 +39,7 @@ def inputs(name, n=4):
 
 
 @every
-def test_the_same_seed_gives_the_same_weights_another_seed_others_and_the_global_random_state_is_untouched(name):
+def test_weights_follow_the_seed_alone_and_spare_the_global_random_state(name):
     before = torch.get_rng_state()
     a, b, c = (build(name, seed=s, **args(name)).state_dict() for s in (1, 1, 2))
     assert all(torch.equal(a[k], b[k]) for k in a) and any(not torch.equal(a[k], c[k]) for k in a)
@@ -82,7 +82,7 @@ def test_a_net_does_not_change_its_input_in_place(name):
 
 
 @pytest.mark.parametrize("name", [n for n in NETS if takes(n, "norm")])
-def test_normalisation_is_the_first_layer_and_norm_none_leaves_no_batchnorm(name):
+def test_normalisation_is_the_first_layer_and_norm_none_has_no_batchnorm(name):
     net = build(name, **args(name), norm="none", activation="silu")
     first = (net.trunk if name == "encoder" else net)[0]
     assert isinstance(first, Normalize) and not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules())
@@ -91,7 +91,7 @@ def test_normalisation_is_the_first_layer_and_norm_none_leaves_no_batchnorm(name
     torch.testing.assert_close(net.train()(x), f)  # without a norm, train and eval mode agree
 
 
-def test_normalize_subtracts_the_mean_and_divides_by_the_deviation_per_channel():
+def test_normalize_subtracts_the_mean_and_divides_by_the_deviation():
     x = rand(2, 2, 3, 3, dtype=torch.float32)
     y = Normalize([0.2, 0.5], [0.1, 0.25])(x)
     torch.testing.assert_close(y[:, 0], (x[:, 0] - 0.2) / 0.1)

@@ -133,7 +133,7 @@ def test_a_changed_control_is_written_to_the_address(visit):
     assert "tab=sampling" in page.url
 
 
-def test_an_address_that_names_a_story_tells_all_of_it_and_what_it_names_beside_comes_on_top(visit):
+def test_an_address_sets_all_of_its_story_and_its_other_names_override_it(visit):
     page = visit("?tab=sampling&s.story=maxent-hints&s.count=16&s.K=4")  # 16 is the default of other stories
     page.wait_for_function("() => document.querySelector('#samp-status')?.innerText.includes('entropy')", timeout=SLOW)
     model, sampler, steps = (
@@ -148,7 +148,7 @@ def test_an_address_that_names_a_story_tells_all_of_it_and_what_it_names_beside_
     assert LANDSCAPE["pairs"].story[:40] in other.locator("#land-lacking").inner_text()
 
 
-def test_a_story_that_a_visitor_changed_back_to_defaults_is_changed_in_its_link_too(visit):
+def test_a_story_changed_back_to_defaults_is_changed_in_its_link_too(visit):
     page = visit("?tab=sampling&s.story=eta&s.count=4")
     sampled(page)
     page.locator("#samp-eta input").fill("0.01")  # the page's default, which this story is not at

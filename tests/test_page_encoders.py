@@ -46,7 +46,7 @@ def dots(page) -> list[tuple[str, str]]:
     )
 
 
-def test_the_map_plays_without_a_request_and_a_click_on_a_dot_selects_its_chain(visit):
+def test_the_map_plays_without_a_request_and_a_clicked_dot_picks_its_chain(visit):
     page = visit(QUERY)
     sampled(page)
     calm(page, 4)
@@ -82,7 +82,7 @@ def test_axe_finds_no_violation_of_wcag_aa_beside_the_map(visit, theme):
     assert not found, found
 
 
-def test_a_sampler_that_does_not_fit_is_refused_and_the_menu_offers_those_that_do(visit):
+def test_a_sampler_that_does_not_fit_is_refused_and_not_in_the_menu(visit):
     page = visit(QUERY.replace("maxent", "rcs"))
     page.get_by_text("'rcs' needs a classifier; 'mnist-tiny' is an encoder").first.wait_for(timeout=SLOW)
     page.get_by_label("sampler A").click()

@@ -1,4 +1,4 @@
-"""What a run without labels shows: energies of pairs before and after an update, both halves of the gradient, neighbours."""
+"""Probes of a run without labels: energies of pairs before and after an update, both halves of the gradient, neighbours."""
 
 import copy
 import itertools
@@ -67,7 +67,7 @@ def pairs(net, v, other):
     return {"joint": joint, "marginal": marginal}
 
 
-def test_changes_are_of_the_net_before_and_after_the_update_at_the_same_attacked_views():
+def test_changes_are_of_the_net_before_and_after_at_equal_attacked_views():
     before, after = encoder(), encoder()
     with torch.no_grad():
         for p in after.parameters():
@@ -106,7 +106,7 @@ def test_both_halves_are_those_of_the_likelihood_of_pairs_written_out():
     assert told["cosine"] == close(F.cosine_similarity(consistency, contrastive, 0).item())
 
 
-def test_rates_are_those_of_the_nearest_labelled_neighbour_clean_and_attacked():
+def test_rates_are_of_the_nearest_labelled_neighbour_clean_and_attacked():
     net = encoder()
     known = (BANK[0][:9], BANK[1][:9])
     told = probe(held=known)(net, (X, Y))(net)

@@ -43,7 +43,7 @@ def weights(ground):
 # ------------------------------------------------------------------------------------------------- what the thesis says
 
 
-def test_maximin_from_everywhere_leaves_no_spurious_maximum_and_reaches_minus_log_4():
+def test_maximin_from_everywhere_has_no_spurious_maximum_at_minus_log_4():
     fresh = Playground(PLAY["maximin"].rules).view()
     assert fresh.spurious > 0.2  # there was something to find
     view = settled("maximin", 250).view()
@@ -52,7 +52,7 @@ def test_maximin_from_everywhere_leaves_no_spurious_maximum_and_reaches_minus_lo
     assert abs(view.D_support - 0.5) <= 0.02
 
 
-def test_maximin_from_a_corner_keeps_spurious_maxima_that_its_payoff_does_not_show():
+def test_maximin_from_a_corner_keeps_spurious_maxima_its_payoff_hides():
     view = settled("maximin-corner", 250).view()
     assert view.spurious > 0.05
     assert abs(view.U + LOG4) <= 0.05

@@ -1,4 +1,4 @@
-"""What a run shows while it goes: the numbers are those of the papers, and looking changes nothing."""
+"""Probes of a run while it goes: the numbers are those of the papers, and looking changes nothing."""
 
 import copy
 import itertools
@@ -54,7 +54,7 @@ def test_a_probed_run_ends_bit_equal_to_an_unprobed_one(every):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_a_probe_leaves_modes_gradients_statistics_and_the_chains_it_shows_alone(training):
+def test_a_probe_leaves_modes_gradients_statistics_and_chains_alone(training):
     net, chains = batchnorm_net().train(training), rand(9, 1, 8, 8, seed=3)
     old, copied = copy.deepcopy(net.state_dict()), chains.clone()
     net[1].eval()
@@ -74,7 +74,7 @@ def energies_of(net, x, y):
     }
 
 
-def test_delta_x_is_of_the_net_before_the_update_and_delta_theta_of_the_net_after_it_at_the_same_points():
+def test_delta_x_is_of_the_net_before_the_update_and_delta_theta_after_it():
     """JEAT (15)."""
     old, new = batchnorm_net().train(), batchnorm_net().train()
     with torch.no_grad():
@@ -90,7 +90,7 @@ def test_delta_x_is_of_the_net_before_the_update_and_delta_theta_of_the_net_afte
             assert abs(told[name][kind][0]) > 1e-3
 
 
-def test_in_adversarial_training_attacks_lift_the_joint_energy_and_updates_lower_it():
+def test_attacks_lift_the_joint_energy_and_adversarial_updates_lower_it():
     """JEAT Fig. 3, with a rate at which the update of this batch shows."""
     net, g = toy_classifier((1, 8, 8), 3, scale=2.0), seeded(1)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
@@ -99,7 +99,7 @@ def test_in_adversarial_training_attacks_lift_the_joint_energy_and_updates_lower
     assert all(s["delta_x"]["joint"][0] > 0 > s["delta_theta"]["joint"][0] for s in seen)
 
 
-def test_an_update_that_changes_nothing_has_delta_theta_zero_and_a_ball_of_radius_0_delta_x_zero():
+def test_no_change_gives_delta_theta_0_and_a_ball_of_radius_0_delta_x_0():
     net = batchnorm_net().train()
     told = probe()(net, (X, Y))(net)
     assert told["delta_theta"] == {"joint": [0, 0], "marginal": [0, 0]} and told["delta_x"]["joint"][0] > 0.01
@@ -128,7 +128,7 @@ def literal(net, x, x_adv, y):
     return whole, consistency, contrastive
 
 
-def test_both_parts_and_their_sum_are_those_of_the_likelihood_gradient_written_out():
+def test_both_parts_and_their_sum_are_the_likelihood_gradient_written_out():
     net = toy_classifier((1, 8, 8), 3)
     x_adv = perturb("pgd", net, X, Y, DYN, generator=seeded(2))
     told = gradients(net, X, x_adv, Y)
@@ -162,7 +162,7 @@ def test_frozen_weights_have_no_part_in_the_gradients():
 # what is shown ---------------------------------------------------------------------------------------------------------------
 
 
-def test_energies_are_those_of_the_updated_net_on_data_attacked_and_sampled_points():
+def test_energies_are_of_the_updated_net_on_data_attacked_and_drawn_points():
     old, new = batchnorm_net().train(), batchnorm_net().train()
     with torch.no_grad():
         new[4].weight.mul_(1.5)
@@ -200,7 +200,7 @@ def test_rates_are_of_held_images_clean_and_under_ten_steps_of_pgd():
     assert told["robust"] < 0.75
 
 
-def test_only_the_first_of_a_large_batch_are_looked_at_and_all_numbers_are_plain_and_finite():
+def test_only_the_first_of_a_large_batch_are_seen_and_numbers_are_finite():
     net, x = batchnorm_net(), rand(80, 1, 8, 8, seed=9)
     told = probe()(net, (x, torch.arange(80) % 3))(net)
     assert len(told["energies"]["data"]["joint"]) == len(told["energies"]["adversarial"]["marginal"]) == SHOWN

@@ -28,7 +28,7 @@ def test_the_import_brings_no_backend_and_nothing_of_the_page():
     assert done.stdout.strip() == "[]" and done.stderr == ""
 
 
-def test_ten_lines_load_a_model_draw_with_it_attack_what_it_drew_and_keep_a_copy(monkeypatch, tmp_path):
+def test_ten_lines_load_a_model_draw_attack_the_draws_and_keep_a_copy(monkeypatch, tmp_path):
     monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(Path(__file__).parents[1] / "checkpoints"))
     g = torch.Generator().manual_seed(0)
     net, card = cemviz.load("mnist-at")

@@ -29,7 +29,7 @@ def white(n: int, m: int, seed: int) -> torch.Tensor:
     return x @ torch.linalg.inv(torch.linalg.cholesky(x.T @ x / (n - 1))).T
 
 
-def test_the_frechet_distance_of_axis_aligned_gaussians_has_the_closed_form():
+def test_the_frechet_distance_of_aligned_gaussians_has_the_closed_form():
     s, t, shift = torch.tensor([1.0, 2.0, 0.5]).double(), torch.tensor([3.0, 1.0, 0.5]).double(), torch.tensor([1.0, -2.0, 0.0])
     expected = (shift.square().sum() + (s - t).square().sum()).item()
     assert frechet(white(40, 3, 1) * s, white(70, 3, 2) * t + shift) == pytest.approx(expected, rel=1e-6)
@@ -43,7 +43,7 @@ def test_the_frechet_distance_of_covariances_that_do_not_commute():
     assert found == pytest.approx((torch.trace(s) + torch.trace(t) - 2 * root).item(), rel=1e-6)
 
 
-def test_a_set_has_no_distance_to_itself_even_with_fewer_images_than_features():
+def test_a_set_has_no_distance_to_itself_with_fewer_images_than_features():
     x = randn(10, 24, seed=5)
     assert abs(frechet(x, x.flip(0))) < 1e-4 < 1 < frechet(x, x + 1)
 
@@ -142,7 +142,7 @@ def test_neighbours_that_a_set_has_not_are_refused(k):
         precision_recall(randn(9, 2), randn(5, 2), k)
 
 
-def test_the_inception_score_is_1_without_classes_and_their_number_where_each_is_certain():
+def test_the_inception_score_is_1_without_classes_or_their_number_if_sure():
     assert inception_score(PLAIN, torch.zeros(30, 3).double(), 1) == (pytest.approx(1), 0)
     same = torch.tensor([9.0, 0, 0]).double().expand(30, 3)
     assert inception_score(PLAIN, same, 1)[0] == pytest.approx(1)
@@ -162,7 +162,7 @@ def test_the_inception_score_is_that_by_hand():
     assert inception_score(doubled, f, 1)[0] == pytest.approx(inception_score(PLAIN, 2 * f, 1)[0])
 
 
-def test_the_shuffle_comes_from_the_seed_and_leaves_the_global_randomness_alone():
+def test_the_shuffle_comes_from_the_seed_and_spares_global_randomness():
     f, state = 3 * randn(60, 3, seed=7), torch.get_rng_state()
     a, b, c = (inception_score(PLAIN, f, 5, seed) for seed in (1, 1, 2))
     assert a == b != c and a[1] > 0 and torch.equal(state, torch.get_rng_state())

@@ -27,7 +27,7 @@ SMALL = {
 
 
 @every
-def test_a_row_takes_a_step_on_images_of_its_data_with_its_net_objective_and_optimiser(name, scale):
+def test_a_row_takes_a_step_with_its_data_net_objective_and_optimiser(name, scale):
     row = recipe(name, scale)
     shape, args = DATASETS[row.data].shape, row.net_args | SMALL[row.net]
     if row.optimizer == "lars":
@@ -53,7 +53,7 @@ def test_a_row_names_known_things_and_its_source(name, scale):
 
 
 @every
-def test_standard_rows_are_not_attacked_in_training_and_adversarial_ones_can_reach_the_edge_of_their_ball(name, scale):
+def test_standard_rows_are_not_attacked_others_can_reach_their_balls_edge(name, scale):
     row = recipe(name, scale)
     if row.objective not in ("adversarial", "trades", "consistent", "jeat", "a2a", "a2s"):
         assert row.attack_steps == 0
@@ -61,7 +61,7 @@ def test_standard_rows_are_not_attacked_in_training_and_adversarial_ones_can_rea
         assert row.attack_steps * row.attack_step >= row.radius > 0
 
 
-def test_scales_go_up_from_evidence_to_shipped_with_fewer_images_for_evidence():
+def test_scales_go_up_to_shipped_with_fewer_images_for_evidence():
     for name in RECIPES:
         evidence, laptop, shipped = (recipe(name, scale) for scale in ("evidence", "laptop", "shipped"))
         assert evidence.steps < laptop.steps < shipped.steps or (laptop.encoder and evidence.steps == laptop.steps)
@@ -85,7 +85,7 @@ def test_the_paper_row_of_cem_a1_holds_the_published_numbers():
     assert row.attack_step == pytest.approx(row.radius / 4)
 
 
-def test_the_paper_row_without_attack_differs_from_c1_in_the_objective_alone():
+def test_the_paper_row_without_attack_differs_from_c1_in_objective_alone():
     at, standard = recipe("cifar10-at", "paper"), recipe("cifar10-standard", "paper")
     assert replace(at, title=standard.title, objective="standard", attack_steps=0, attack_step=0.0) == standard
 
@@ -104,7 +104,7 @@ def test_the_paper_row_of_trades_holds_the_published_numbers():
     assert row.steps == 76 * (50_000 // 128)
 
 
-def test_the_paper_row_of_consistency_trains_in_the_threat_model_of_table_3():
+def test_the_paper_row_of_consistency_has_the_threat_model_of_table_3():
     row, at = recipe("cifar10-at-cr", "paper"), recipe("cifar10-at-linf", "paper")
     assert row.objective == "consistent" and row.threat() == at.threat() and row.net == at.net == "resnet18"
 
@@ -134,7 +134,7 @@ def test_the_paper_rows_of_uat_hold_the_published_numbers():
     assert nets == [("a2a", "resnet18", "batch"), ("a2s", "resnet50", "double"), ("a2a", "resnet18", "batch")]
 
 
-def test_the_encoders_share_one_net_and_one_budget_but_for_the_norms_of_a2s():
+def test_the_encoders_share_net_and_budget_but_for_the_norms_of_a2s():
     for data in ("mnist", "cifar10"):
         names = [n for n in RECIPES if RECIPES[n]["laptop"].net == "encoder" and RECIPES[n]["laptop"].data == data]
         for scale in ("evidence", "laptop", "shipped"):
@@ -144,7 +144,7 @@ def test_the_encoders_share_one_net_and_one_budget_but_for_the_norms_of_a2s():
             assert len({(row.steps, row.batch, row.lr, row.optimizer) for row in rows}) == 1
 
 
-def test_a_large_batch_optimiser_that_is_not_installed_is_named_with_its_package(monkeypatch):
+def test_a_large_batch_optimiser_not_installed_is_named_with_its_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm.optim", None)
     with pytest.raises(ModuleNotFoundError, match="'lars', which the package timm has; run: pip install timm"):
         recipe("cifar10-uat", "paper").optimizer_for(torch.nn.Linear(2, 2))

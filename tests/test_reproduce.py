@@ -73,7 +73,7 @@ def probed(toy, monkeypatch):
     return toy
 
 
-def test_a_linear_probe_gets_the_encoder_of_its_own_seed_and_changes_trained_first(probed):
+def test_a_linear_probe_gets_the_changed_encoder_of_its_own_seed_first(probed):
     _, table = run(seeds=2)
     assert table["rows"][0]["seeds"] == 2 and probed == ["evidence/a-0-0.5", "evidence/a-1-0.5"]
     for seed in "01":
@@ -134,7 +134,7 @@ def test_a_number_rests_on_its_judge_and_is_measured_anew_with_another(toy, monk
     assert toy.count("evidence/a-0") == 3
 
 
-def test_with_present_only_the_first_seed_is_trained_and_more_are_taken_where_they_are(toy):
+def test_present_trains_the_first_seed_only_and_takes_others_that_exist(toy):
     run(seeds=1)
     told = TrainRequest("a", "evidence", "evidence/a-1", 1)
     assert [item for item in train(told, choose("cpu"))]
@@ -193,7 +193,7 @@ def test_a_number_is_kept_under_its_seed(toy):
         ("robust", {"spread": 0.01}, 0.01),
     ],
 )
-def test_the_seed_goes_into_draws_and_attacks_and_the_error_into_the_number(monkeypatch, metric, last, error, seed):
+def test_the_seed_goes_into_draws_and_attacks_the_error_into_the_number(monkeypatch, metric, last, error, seed):
     asked = []
 
     def evaluated(studio, request):
@@ -213,7 +213,7 @@ def test_the_error_of_a_score_at_equal_norm_is_its_own(monkeypatch):
     assert (found["value"], found["error"]) == (0.25, 0.01)
 
 
-def test_real_images_are_others_than_those_compared_with_and_hang_on_the_seed(monkeypatch):
+def test_real_images_differ_from_those_compared_with_and_follow_the_seed(monkeypatch):
     pixels = torch.arange(60).view(60, 1, 1, 1).expand(60, 3, 1, 1).byte()
     test = images.Images("toy", "test", pixels, torch.zeros(60).long(), ("a",))
     seen = []
@@ -334,7 +334,7 @@ def test_seeds_of_draws_that_have_no_common_number_are_told(toy):
     assert "(3.5, 4, 236)" in rows.measured(("A", "natural"), EXPERIMENTS["toy"], values, "evidence")["note"]
 
 
-def test_one_seed_of_draws_for_all_trainings_scatters_at_least_as_real_images_do():
+def test_one_seed_of_draws_for_all_scatters_at_least_as_real_images_do():
     real = {"name": "real images", "column": "FID", "error": 0.4, "extractor": "j", "count": 500, "resampled": "jackknife"}
     real |= {"deviation": None}
 

@@ -47,7 +47,7 @@ def test_logits_in_chunks_are_those_of_the_whole_and_keep_no_graph(size):
 
 
 @pytest.mark.parametrize("name", UNTARGETED)
-def test_radius_0_leaves_the_clean_accuracy_and_a_ball_as_large_as_the_box_leaves_little(name):
+def test_radius_0_leaves_clean_accuracy_and_a_ball_like_the_box_little(name):
     assert counted(name, threat(name, "linf", 0.0, 2)).double().mean() == 0.75
     assert counted(name, threat(name, "linf", 1.0, 20)).double().mean() < 0.3
 
@@ -106,7 +106,7 @@ def test_a_curve_of_one_radius_is_the_robust_accuracy_there():
     assert share == pytest.approx(counted("fgsm", dyn).double().mean().item())
 
 
-def test_what_broke_at_a_smaller_radius_stays_broken_and_is_not_attacked_again(monkeypatch):
+def test_an_image_broken_at_a_smaller_radius_stays_so_and_is_skipped(monkeypatch):
     """Two radii break different images: the second point counts both."""
     seen = []
 
@@ -213,7 +213,7 @@ def test_the_advice_against_zero_gradients_works():
     assert kept["apgd-dlr"].sum() < kept["apgd"].sum()
 
 
-def test_several_faults_are_told_at_once_and_what_is_not_finite_does_not_hide_the_rest():
+def test_several_faults_are_told_at_once_and_nonfinite_hides_none():
     spoil = lambda f: torch.cat([f[:3] / 0, (1e5 * f[3:]).softmax(1)])  # noqa: E731
     found = preflight(Then(lambda f: spoil(f) if len(f) == 40 else (1e5 * f).softmax(1)).eval(), X, Y)
     assert [bool(re.search(said, line)) for said, line in zip(
@@ -256,7 +256,7 @@ def test_an_answer_that_is_not_finite_is_never_right_whatever_the_label(spoil, l
 
 @pytest.mark.parametrize("name", UNTARGETED)
 def test_a_net_that_overflows_is_neither_right_nor_robust_under_any_attack(name):
-    """Of a bright image the logits overflow, as those of a net in half precision do."""
+    """The logits of a bright image overflow, as those of a net in half precision do."""
     bright = X[:, 0, 0, 0] > 0.6
 
     def overflowing(x):

@@ -102,7 +102,7 @@ def test_what_speaks_against_a_net_travels_with_its_rates(studio, monkeypatch):
     assert rows(studio, ask())[0].faults == ("20 images",)
 
 
-def test_columns_are_the_shown_untargeted_rows_with_the_headings_they_have_had():
+def test_columns_are_the_shown_untargeted_rows_with_unchanged_headings():
     kept = {"none": "No attack", "fgsm": "FGSM", "pgd": "PGD-20", "apgd": "Auto-PGD", "energy": "Energy attack"}
     assert kept == COLUMNS and list(COLUMNS) == list(kept)
     mine = Attack("Mine", negated(joint), 3, 0.5, "our choice")
@@ -140,7 +140,7 @@ class Overflowing(torch.nn.Module):
         return torch.where((x.flatten(1).mean(1) > self.limit)[:, None], f * torch.inf, f)
 
 
-def test_answers_that_are_not_finite_count_as_wrong_and_how_many_stands_beside_the_rates(studio, monkeypatch):
+def test_answers_not_finite_count_as_wrong_and_their_number_is_told(studio, monkeypatch):
     net, card = studio.model("stripes-standard")
     x = studio.test_images("stripes").first(20).floats()
     limit = x.flatten(1).mean(1).sort().values[-3].item() - 1e-6  # three are above
@@ -188,7 +188,7 @@ def test_without_test_images_it_says_what_to_do(alone):
 # ------------------------------------------------------------------------------------------------------ what ships
 
 
-def test_shipped_rates_equal_measured_ones_and_need_neither_images_nor_nets(studio, monkeypatch, tmp_path):
+def test_shipped_rates_equal_measured_ones_without_images_or_nets(studio, monkeypatch, tmp_path):
     told = measured(studio)
     assert told[-1]["path"].endswith("robustness/stripes.json") and told[-1]["bytes"] > 0
     fresh = rows(studio, ask("stripes-standard", "stripes-at", attacks=tuple(COLUMNS), count=24, curve=True))
@@ -210,7 +210,7 @@ def test_a_model_trained_anew_is_stale_and_only_it_is_measured_again(studio):
     assert shipped("stripes")["stripes-at"].sha256 == store.read_card("stripes-at").sha256
 
 
-def test_making_again_gives_the_same_bytes_and_forgets_models_that_are_gone(studio):
+def test_making_again_gives_the_same_bytes_and_forgets_missing_models(studio):
     measured(studio)
     path = store.folder() / "robustness" / "stripes.json"
     before = path.read_bytes()

@@ -58,7 +58,7 @@ def test_conditional_samplers_ask_for_a_class_and_the_others_ignore_it(name):
 
 
 @classifiers
-def test_without_numbers_a_sampler_runs_those_suited_to_the_shape_and_the_seed_decides(name):
+def test_without_numbers_a_sampler_takes_the_shapes_and_the_seed_decides(name):
     net, x0 = toy_classifier(), rand(2, 1, 4, 4)
     *_, a = sample(name, net, x0, Y[:2], generator=seeded(1))
     *_, b = sample(name, net, x0, Y[:2], suited(name, (1, 4, 4)), generator=seeded(1))
@@ -74,7 +74,7 @@ def test_the_rows_hold_the_papers_numbers():
     assert all(SAMPLERS[name].defaults == JEAT_LANGEVIN for name in ("jeat16", "jeat17"))
 
 
-def test_small_images_get_half_the_step_of_cems_samplers_and_jeats_numbers_stay():
+def test_small_images_get_half_the_step_of_cem_and_all_of_jeats_numbers():
     assert suited("rcs", (3, 32, 32)) is CEM_TABLE_5
     assert suited("rcs", (1, 28, 28)) == Dynamics(20, 0.5, 0.01, 6.0) == SETTINGS["cem-mnist"].dynamics
     assert suited("jeat17", (1, 28, 28)) is JEAT_LANGEVIN
@@ -100,7 +100,7 @@ def own(dyn, **more):
 @pytest.mark.parametrize(
     ("shape", "share"), [((1, 28, 28), math.sqrt(784 / 3072)), ((3, 16, 16), 0.5), ((1, 4, 4), 1 / math.sqrt(192))]
 )
-def test_a_new_rows_lengths_shrink_with_the_box_unless_it_has_numbers_of_its_own(shape, share):
+def test_a_new_rows_lengths_shrink_with_the_box_unless_it_has_its_own(shape, share):
     dyn = Dynamics(15, 2.0, 0.02, 8.0, "linf", "sign")
     got = suited(own(dyn), shape)
     assert (got.step, got.radius) == pytest.approx((2 * share, 8 * share))

@@ -93,7 +93,7 @@ def test_a_sampler_that_names_no_multiples_has_both_parts_measured(studio, given
     assert torch.equal(split.row(last)["label_slope"], split.parts(last.grad)[0].flatten(1).norm(dim=1))
 
 
-def test_a_new_row_without_multiples_runs_to_the_end_and_is_told_by_its_title(studio, monkeypatch):
+def test_a_new_row_without_multiples_runs_and_is_told_by_its_title(studio, monkeypatch):
     mine = Sampler("Odds descent", "classifier", odds, "label", Dynamics(3, 0.1), "our choice", "Mine.")
     monkeypatch.setitem(SAMPLERS, "mine", mine)
     chains = run(studio, replace(REQUEST, sampler="mine"))

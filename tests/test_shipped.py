@@ -1,4 +1,4 @@
-"""What ships: cards that tell the truth, files that fit the budget, and the story that the page opens with."""
+"""Files that ship: cards that tell the truth, sizes that fit the budget, and the story that the page opens with."""
 
 import json
 from pathlib import Path
@@ -103,7 +103,7 @@ def judged(judge: str, chains: Chains) -> float:
     return float((logits(net, torch.from_numpy(chains.final)).argmax(1).numpy() == chains.asked).mean())
 
 
-def test_the_robust_net_draws_the_asked_digits_and_the_standard_one_does_not():
+def test_the_robust_net_draws_the_asked_digits_the_standard_one_does_not():
     robust, standard = run(SampleRequest("mnist-at", count=40)), run(SampleRequest("mnist-standard", count=40))
     assert (robust.predicted == robust.asked).mean() > 0.95
     assert judged("mnist-at-flat", robust) > 0.9  # a net that had no part in them reads them as asked
@@ -119,7 +119,7 @@ def test_uniform_noise_lies_beyond_the_ball_and_rcs_stays_near_chance():
 
 
 @pytest.mark.parametrize("name", ["mnist-uat", "mnist-uat-a2s"])
-def test_maxent_spreads_over_the_digits_where_pgd_collapses_from_the_same_unconditional_starts(name):
+def test_maxent_spreads_over_digits_where_pgd_collapses_from_equal_starts(name):
     spread, collapsed = (
         run(SampleRequest(name, sampler, count=64, start="gaussian", steps=20)) for sampler in ("maxent", "pgd")
     )
@@ -135,7 +135,7 @@ def test_maxent_spreads_over_the_digits_where_pgd_collapses_from_the_same_uncond
 
 
 FIELDS = {"name", "column", "paper", "ours", "spread", "seeds", "count", "split", "extractor", "scale", "note"}
-"""Of a row, as CONTRACT.md has them; more may stand beside them."""
+"""Fields of a row, as CONTRACT.md has them; more may stand beside them."""
 
 
 @pytest.fixture(params=EXPERIMENTS)

@@ -21,7 +21,7 @@ def covariance(x):
     return (x - x.mean(0)).T @ (x - x.mean(0)) / len(x)
 
 
-def test_a_whole_fit_holds_mean_and_covariance_plus_jitter_of_each_class_and_of_all():
+def test_a_whole_fit_has_mean_and_jittered_covariance_by_class_and_of_all():
     fitted = fit(IMAGES, LABELS, 2)
     for row, x in enumerate([IMAGES[LABELS == 0], IMAGES[LABELS == 1], IMAGES]):
         torch.testing.assert_close(fitted.means[row], x.flatten(1).mean(0))
@@ -43,7 +43,7 @@ def test_draws_reproduce_mean_and_covariance_of_their_row(rank):
         assert ((covariance(x) - s).abs() < 5 * ((v[:, None] * v + s**2) / n).sqrt()).all()  # 5 sigma of a covariance
 
 
-def test_a_low_rank_fit_keeps_the_leading_directions_and_the_total_variance():
+def test_a_low_rank_fit_keeps_leading_directions_and_total_variance():
     whole, low = fit(IMAGES, LABELS, 2), fit(IMAGES, LABELS, 2, rank=2)
     assert low.factors.shape == (3, 6, 2)
     for row in range(3):
@@ -78,7 +78,7 @@ SOURCE = Source(SHAPE, TIGHT, torch.full((4, *SHAPE), 51, dtype=torch.uint8))
 ASKED = torch.tensor([0, 1, 1, 0])
 
 
-def test_class_gaussian_starts_at_the_asked_class_and_gaussian_at_the_last_row():
+def test_class_gaussian_starts_at_its_class_and_gaussian_at_the_last_row():
     assert draw("class-gaussian", SOURCE, ASKED, seeded()).flatten(1).mean(1).sub(MEANS[ASKED, 0]).abs().max() < 0.01
     assert draw("gaussian", SOURCE, ASKED, seeded()).sub(0.5).abs().max() < 0.02
 
@@ -148,7 +148,7 @@ def test_near_in_linf_is_uniform_in_the_cube():
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])
-def test_near_stays_in_ball_and_box_at_the_boxs_edge_and_radius_0_is_the_point(norm):
+def test_near_stays_in_ball_and_box_at_its_edge_and_radius_0_is_the_point(norm):
     x = rand(300, 1, 3, 3).round()
     y = near(x, 0.4, norm, generator=seeded(5))
     assert y.min() >= 0 and y.max() <= 1 and length(y - x, norm).max() <= 0.4 + 1e-12 and not torch.equal(x, y)

@@ -19,7 +19,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_model_comes_back_with_its_card_its_weights_in_eval_mode_and_frozen(folder):
+def test_a_model_comes_back_with_card_and_weights_frozen_in_eval_mode(folder):
     path = store.save(net(), card())
     loaded, read = store.load("toy")
     sha256 = store.digest(path)
@@ -118,7 +118,7 @@ def test_an_unknown_model_is_refused_with_the_known_ones(folder):
 
 
 @pytest.mark.parametrize("name", ["", "../toy", "a/b", ".hidden", "-x", "a b", "x" * 65, "a\n", "naïve"])
-def test_a_name_that_is_not_safe_as_a_files_is_refused_for_reading_and_writing(folder, name):
+def test_a_name_unsafe_as_a_files_is_refused_for_reading_and_writing(folder, name):
     with pytest.raises(ValueError, match=r"use letters, digits, dot, dash and underscore, at most 64"):
         store.load(name)
     with pytest.raises(ValueError, match=r"use letters, digits"):
@@ -129,7 +129,7 @@ def test_a_name_that_is_not_safe_as_a_files_is_refused_for_reading_and_writing(f
 # seeds -------------------------------------------------------------------------------------------------------------------
 
 
-def test_gaussians_come_back_in_single_precision_and_none_where_there_are_none(folder):
+def test_gaussians_come_back_in_single_precision_or_none_if_there_are_none(folder):
     g = seeded()
     held = Gaussians(*(torch.rand(shape, generator=g) for shape in ((3, 6), (3, 6, 2), (3,))))
     assert store.load_gaussians("stripes") is None

@@ -1,4 +1,4 @@
-"""What the page's words claim of the models that ship, run as the stories run it: a claim that fails here misleads a reader."""
+"""Claims of the page about the models that ship, run as the stories run them: one that fails here misleads a reader."""
 
 from dataclasses import replace
 from math import hypot
@@ -62,7 +62,7 @@ def test_cs_obeys_and_langevin_takes_what_is_near(studio):
     assert right(cs) == 1 and right(langevin) < 0.5 and moved(langevin) < moved(cs) - 1
 
 
-def test_the_joint_energy_takes_the_marginal_along_and_the_cross_entropy_does_not(studio):
+def test_the_joint_energy_takes_the_marginal_along_and_cross_entropy_not(studio):
     cross_entropy, joint = told(studio, "jeat-16-17")
     assert abs(moved(cross_entropy)) < 1.5 and moved(joint) == pytest.approx(-9, abs=1.5)
 
@@ -93,7 +93,7 @@ def last(chains: Chains, name: str) -> float:
     return float(chains.series[name][-1].mean())
 
 
-def test_jeat_finds_a_way_from_noise_and_the_same_generator_on_an_at_net_does_not(studio):
+def test_jeat_finds_a_way_from_noise_but_its_generator_on_an_at_net_not(studio):
     runs = told(studio, "jeat-noise")
     assert len({(run.request.sampler, run.request.start, run.dynamics) for run in runs}) == 1, "one thing differs"
     jeat, at = runs
@@ -102,7 +102,7 @@ def test_jeat_finds_a_way_from_noise_and_the_same_generator_on_an_at_net_does_no
     assert rough(at) > 2 * rough(jeat)
 
 
-def test_noise_in_training_flattens_the_landscape_and_chains_of_16_stay_near_their_starts(studio):
+def test_noise_in_training_flattens_and_16_chains_stay_near_their_starts(studio):
     standard, noisy = told(studio, "jeat-fig-5")
     assert (standard.pixels[0] == noisy.pixels[0]).all()
     assert noisy.series["label_slope"][0].mean() < 0.5 * standard.series["label_slope"][0].mean()
@@ -179,7 +179,7 @@ def test_on_cifar10_the_robust_net_s_classes_are_read_more_often(studio):
 
 
 @pytest.mark.parametrize("name", ["mnist-standard", "mnist-standard-linf", "cifar10-standard"])
-def test_pgd_lifts_the_marginal_less_than_the_label_s_energy_and_the_energy_attack_lifts_it_more(studio, name):
+def test_pgd_lifts_the_marginal_less_than_the_joint_the_energy_attack_more(studio, name):
     found = {one.attack: one.means() for one in attacked(studio, AttackedRequest(name, "gallery", count=10))}
     joint, marginal, _ = found["pgd"]
     assert marginal < 0.7 * joint and marginal < found["energy"][1]
@@ -188,7 +188,7 @@ def test_pgd_lifts_the_marginal_less_than_the_label_s_energy_and_the_energy_atta
 
 
 @pytest.mark.parametrize("directions", assets.DIRECTIONS)
-def test_adversarial_training_flattens_the_window_and_leaves_less_below_the_image(directions):
+def test_adversarial_training_flattens_and_leaves_less_below_the_image(directions):
     held, cards = assets.grids("mnist"), store.cards()
     for standard, robust in (("mnist-standard", "mnist-at"), ("mnist-standard-linf", "mnist-at-linf")):
         a, b = (held.averages(cards[name], directions, "joint") for name in (standard, robust))

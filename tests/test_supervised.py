@@ -74,7 +74,7 @@ def test_the_adversarial_loss_is_above_the_standard_loss():
     assert adv > clean + 0.01
 
 
-def test_batchnorm_statistics_move_once_by_the_adversarial_batch_and_not_by_the_attack():
+def test_batchnorm_moves_once_by_the_adversarial_batch_not_by_the_attack():
     net = batchnorm_net().train()
     seen = []
     net.register_forward_pre_hook(lambda m, args: seen.append((m.training, args[0].detach().clone())))
@@ -99,7 +99,7 @@ def test_the_attack_adds_nothing_to_the_weights_gradients():
     assert all(p.grad is None for p in net.parameters())
 
 
-def test_adversarial_training_makes_a_net_robust_where_standard_training_does_not():
+def test_adversarial_training_makes_a_net_robust_standard_does_not():
     """Two features: a big one, and many tiny ones that predict better but fall to a small L-inf ball."""
     n, g = 256, seeded(1)
     y = torch.arange(n) % 2
@@ -148,7 +148,7 @@ def literal(net, losses):
 
 
 def starts(seed):
-    """What the attacks draw: uniform in the ball."""
+    """Starts that the attacks draw: uniform in the ball."""
     return near(X, 0.2, "linf", generator=seeded(seed))
 
 
@@ -230,7 +230,7 @@ def test_the_gradient_of_trades_equals_a_literal_transcription(order):
     assert_same(gradients(net, terms), literal(net, losses), 1e-9)
 
 
-def test_trades_divergence_equals_its_published_formula_on_fixed_tensors_and_the_orders_differ():
+def test_trades_divergence_equals_its_published_formula_and_orders_differ():
     f = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 0.5]]).double()
     f_adv = torch.tensor([[0.0, 1.0, 0.0], [0.0, 3.0, 0.0]]).double()
     ours = {name: apart(f, f_adv).mean() for name, apart in ORDERS.items()}
@@ -299,7 +299,7 @@ def test_trades_without_steps_compares_with_the_jittered_images():
     ],
     ids=["trades", "consistent", "noisy"],
 )
-def test_attacks_run_in_eval_mode_and_leave_modes_statistics_and_gradients_alone(objective, modes):
+def test_attacks_run_in_eval_mode_and_leave_modes_and_statistics_alone(objective, modes):
     net, seen, before = batchnorm_net().train(), [], torch.get_rng_state()
     net.register_forward_pre_hook(lambda m, args: seen.append(m.training))
     objective(net, (X, Y), 0.0)

@@ -94,7 +94,7 @@ def test_every_event_calls_its_handler(studio):
     }  # fmt: skip
 
 
-def test_controls_say_what_the_request_says_and_keep_to_the_page_s_own_ends(studio):
+def test_controls_say_what_the_request_says_within_the_pages_own_ends(studio):
     _, tab = page(tab_landscape, studio)
     fields = fields_of(LandscapeRequest)
     for name in ("models", "image", "anchor", "energy", "dirs", "radius", "seed"):

@@ -39,7 +39,7 @@ def test_what_all_rows_rest_on_is_told_once_and_what_some_do_by_mark():
     assert "<li>extractor judge-x</li>" in told
 
 
-def test_numbers_are_told_with_their_spread_and_what_is_missing_with_its_reason():
+def test_numbers_are_told_with_their_spread_and_missing_ones_with_a_reason():
     rows = [row(spread=1.234), row("JEM", paper=None, ours=None, seeds=0, count=None, note="wants <images>")]
     told = say.table_html(table(rows))
     assert "<td>60.9</td><td><b>22.34</b> <small>± 1.2</small></td><td>1</td>" in told
@@ -47,7 +47,7 @@ def test_numbers_are_told_with_their_spread_and_what_is_missing_with_its_reason(
     assert say.figure(-0.0332, "share x") == "−3.3 %" and say.figure(-0.0332, "mean x") == "−0.0332"
 
 
-def test_columns_are_cards_and_a_model_is_one_where_columns_hold_one_number_each():
+def test_columns_are_cards_and_so_is_a_model_where_each_holds_one_number():
     by_column = say.cards([row(name, column) for name in ("AT", "JEM") for column in ("IS", "FID")])
     assert [(title, names) for title, names, _ in by_column] == [("IS", ["AT", "JEM"]), ("FID", ["AT", "JEM"])]
     by_model = say.cards([row("AT", column) for column in ("low", "high")])
@@ -82,7 +82,7 @@ def test_a_table_without_any_spread_says_that_it_decides_nothing():
     assert "No spread is known" not in say.table_html(table([row(), row("JEM", spread=0.1, seeds=2)]))
 
 
-def test_a_claim_that_rests_on_one_training_says_so_where_other_numbers_have_more():
+def test_a_claim_resting_on_one_training_says_so_where_others_have_more():
     alone, more = order(True, 0.5) | {"seeds": 1}, order(True, 0.25) | {"seeds": 3}
     told = say.table_html(table([row(), row("JEM", spread=0.1, seeds=3)], alone, more))
     assert "(by 0.5, one training)" in told and "(by 0.25)" in told

@@ -59,7 +59,7 @@ def crowd(**changes) -> Chains:
     ) if not changes else replace(crowd(), **changes)  # fmt: skip
 
 
-def test_controls_become_one_request_or_two_that_differ_in_model_and_sampler_alone():
+def test_controls_become_one_request_or_two_differing_in_model_and_sampler():
     (one,) = read(*CONTROLS)
     assert one == SampleRequest("mnist-at", "rcs", ("3", "7"), 4, "uniform", 0.5, 0.01, 6.0, 20, 1)
     a, b = read(*CONTROLS[:2], "mnist-standard", "ta", *CONTROLS[4:])
@@ -119,13 +119,13 @@ def test_a_probes_word_comes_with_its_class():
     assert told["panels"][0]["final"] == ["probe: bee (0.90)", "probe: ant (0.50)"]
 
 
-def test_a_classifier_beside_an_encoder_keeps_its_own_curves_and_has_no_map():
+def test_a_classifier_beside_an_encoder_keeps_its_curves_and_has_no_map():
     told = json.loads(payload([chains(radius=math.inf), crowd()]))
     assert told["panels"][0]["map"] is None and told["panels"][1]["map"]
     assert len(told["charts"]) == len(AXES) + len(CROWD_AXES) - 1  # they share the distance
 
 
-def test_the_summary_of_a_batch_tells_entropy_similarity_and_the_probes_counts(tmp_path, monkeypatch):
+def test_the_summary_of_a_batch_tells_entropy_similarity_and_counts(tmp_path, monkeypatch):
     monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(tmp_path))
     monkeypatch.setenv("CEMVIZ_DATA", str(tmp_path))
     studio = Studio(choose("cpu"))
@@ -235,7 +235,7 @@ def test_a_story_sets_every_number_of_its_runs(tab, key, steps, other):
     assert (asked["features"]["visible"], asked["features"]["value"]) == (run.model == "mnist-uat", run.features)
 
 
-def test_every_control_in_the_address_is_one_of_the_tab_and_the_script_makes_the_picture_again(tab):
+def test_address_controls_are_the_tabs_and_the_script_repeats_the_picture(tab):
     built, _ = tab
     assert built.params.keys() == tab_sampling.NAMES.keys()
     request = SampleRequest("mnist-at", "cs", ("ant",), 2, "uniform", 0.5, 0.0, math.inf, 1)

@@ -60,7 +60,7 @@ def test_every_figure_is_one_that_plotly_knows(key, runs):
     assert len([k for k in told["layout"] if k.startswith("yaxis")]) == len(runs) * (len(FIGURES[key].rows) or 2)
 
 
-def test_curves_draw_steps_and_values_with_a_band_of_one_deviation_and_mark_the_probe():
+def test_curves_draw_steps_and_values_with_a_band_and_mark_the_probe():
     told = json.loads(figure("delta_x", [A]))
     low, high, mean = (read(trace["y"]) for trace in told["data"][:3])
     assert (mean == [1, 1]).all() and (low == [0.5, 0.5]).all() and (high == [1.5, 1.5]).all()
@@ -137,7 +137,7 @@ def test_an_encoder_has_no_accuracy_of_its_own():
     assert list(rates(HISTORY | {"kind": "encoder"})) == ["nearest neighbour", "after an attack on InfoNCE"]
 
 
-def test_curves_of_no_kind_are_of_classifiers_and_those_of_an_unknown_one_are_refused(monkeypatch):
+def test_curves_of_no_kind_are_of_classifiers_and_unknown_ones_are_refused(monkeypatch):
     assert both(HISTORY) == KINDS["classifier"].view.energies != KINDS["encoder"].view.energies
     with pytest.raises(BadInput, match="kind of the run is 'odd'; choose one of classifier, encoder"):
         both(HISTORY | {"kind": "odd"})
@@ -199,7 +199,7 @@ def test_the_first_view_of_a_run_shows_its_curves_and_what_is_unfinished(studio,
     assert changes["pending"] == {"choices": ["my-run"], "value": "my-run", "__type__": "update"}
 
 
-def test_every_control_of_the_address_is_interactive_and_every_endpoint_private(studio):
+def test_every_address_control_is_interactive_and_every_endpoint_private(studio):
     blocks, tab = page(tab_training, studio)
     assert all(component.interactive for component in tab.params.values())
     assert all(name.startswith("t.") and part.elem_id.startswith("train-") for name, part in tab.params.items())

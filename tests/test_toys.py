@@ -43,7 +43,7 @@ def test_the_mean_log_density_of_samples_is_minus_the_entropy(name):
 
 
 @every
-def test_samples_fall_into_each_half_unit_cell_as_often_as_the_density_says(name):
+def test_samples_fall_into_each_half_unit_cell_as_the_density_says(name):
     points, log_p = gridded(name)
     mass, counts = torch.zeros(17 * 17, dtype=torch.float64), torch.zeros(17 * 17, dtype=torch.float64)
     cell = lambda x: (((x + 4.25) / 0.5).floor() @ torch.tensor([17.0, 1.0], dtype=x.dtype)).long().clamp(0, 288)  # noqa: E731

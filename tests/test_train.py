@@ -103,7 +103,7 @@ def test_the_seed_decides_the_weights(places):
 
 
 @pytest.mark.parametrize("stop", [1, 5, 11])
-def test_a_run_that_is_closed_and_resumed_ends_bit_equal_to_one_that_was_not(places, stop):
+def test_a_run_closed_and_resumed_ends_bit_equal_to_an_unbroken_one(places, stop):
     for split in ("train", "test"):  # its views draw from a generator too
         write_images(places / "data" / "cifar10" / split, 3, 0, CIFAR10, side=32)
     asked = {"data": "cifar10", "batch": "10", "optimizer": "sgd" if stop == 5 else "adamw", "lr": "0.01"}
@@ -148,7 +148,7 @@ JEAT = {
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="autograd's threads of a GPU do not survive a fork")
 @pytest.mark.parametrize("changes", [{}, JEAT], ids=["at", "jeat"])
-def test_ten_kills_at_any_moment_lose_nothing_but_the_steps_since_the_last_save(places, monkeypatch, changes):
+def test_ten_kills_at_any_moment_lose_only_the_steps_since_the_last_save(places, monkeypatch, changes):
     """SIGKILL lands in a step, in a save or between the two; weights and curves end as those of a run that nobody stopped."""
     changes, chance, steps = changes | {"steps": "80"}, random.Random(7), []
     run(request("whole", **changes))
@@ -197,7 +197,7 @@ def test_a_run_killed_after_its_last_step_still_gets_its_model(places, monkeypat
     assert [t["step"] for t in run(request(resume=True))] == [12] and store.load("toy")
 
 
-def test_without_resume_a_saved_state_is_not_used_and_with_resume_and_none_the_run_begins_anew(places):
+def test_a_saved_state_needs_resume_and_resume_without_one_begins_anew(places):
     first = train(request(), choose("cpu"))
     next(first), first.close()
     assert run(request())[0]["step"] == 1 and run(request(resume=True))[0]["step"] == 1
@@ -234,7 +234,7 @@ def test_images_limits_the_set_to_its_first(places):
         run(request(images="9"))
 
 
-def test_a_folder_of_its_own_gets_its_own_normalisation_and_a_known_set_the_published_one(places):
+def test_an_own_folder_gets_its_own_normalisation_a_known_set_the_usual(places):
     held = images.load("stripes", "train")
     x, args = held.floats(), statistics(dataset("stripes"), held)
     assert args["mean"] == pytest.approx([x[:, c].mean().item() for c in range(3)]) and args["outputs"] == 3
@@ -271,7 +271,7 @@ def test_training_leaves_the_global_random_state_alone(places):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_linear_probe_trains_one_layer_on_the_frozen_trunk_of_a_stored_encoder(places):
+def test_a_linear_probe_trains_one_layer_on_a_stored_encoders_frozen_trunk(places):
     encoder = {
         "kind": "encoder", "net": "encoder", "net_args": {"width": 4, "projection": (8, 4)}, "objective": "contrastive",
         "objective_args": {"views": "colour"}, "attack_steps": 0,
@@ -298,7 +298,7 @@ def test_a_probe_without_its_encoder_is_refused(places, name, said):
         run(request("probe", objective="standard", attack_steps=0, encoder=name))
 
 
-def test_a_retry_halves_the_rate_again_each_time_even_when_it_diverges_at_once(places, monkeypatch):
+def test_a_retry_halves_the_rate_each_time_even_if_it_diverges_at_once(places, monkeypatch):
     rates = []
     real = backend.loop.fit
 
@@ -360,7 +360,7 @@ def made_card(asked):
     return card_of(asked, row, asked.out or asked.recipe, args, held, 1.0, team)
 
 
-def test_the_same_run_replaces_its_model_and_another_does_when_it_is_told_to(places):
+def test_the_same_run_replaces_its_model_and_another_does_when_told_to(places):
     run(named()), run(named(title="other words"))  # words change no number
     run(named(out="mnist-at", seed=5))
     assert store.read_card("mnist-at").seed == 5
@@ -438,7 +438,7 @@ def failing(patch, fault, where=""):
 
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS])
-def test_a_periodic_save_that_fails_is_said_and_tried_again_and_the_run_goes_on(places, monkeypatch, fault):
+def test_a_failed_periodic_save_is_told_and_tried_again_as_the_run_goes_on(places, monkeypatch, fault):
     monkeypatch.setattr(states, "SAVE_EVERY", -1.0)
     going = train(request(), choose("cpu"))
     assert next(going)["unsaved"] == ""
@@ -452,7 +452,7 @@ def test_a_periodic_save_that_fails_is_said_and_tried_again_and_the_run_goes_on(
 
 
 @pytest.mark.parametrize("where", ["toy@", "toy.json", "history"])
-def test_a_model_that_cannot_be_stored_is_kept_as_a_state_and_stored_on_resuming(places, monkeypatch, where):
+def test_a_model_that_cannot_be_stored_is_kept_as_a_state_until_resumed(places, monkeypatch, where):
     run(request("whole"))
     with (
         monkeypatch.context() as patch,
@@ -514,7 +514,7 @@ def test_a_signal_ends_the_command_after_an_update_whose_state_is_kept(places, m
     assert store.read_card("toy").sha256 == store.read_card("whole").sha256
 
 
-def test_a_second_signal_does_not_wait_and_one_before_the_first_update_neither():
+def test_a_second_signal_or_one_before_the_first_update_stops_at_once():
     with Interrupt() as interrupt:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)

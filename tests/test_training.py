@@ -94,7 +94,7 @@ def test_the_limit_of_a_hosted_page_pauses_and_loses_nothing(studio, monkeypatch
     assert go(studio, replace(ASKED, mode="resume"))[-1].state == "done"
 
 
-def test_others_get_the_device_between_two_turns_and_a_waiting_run_tells_its_place(studio, monkeypatch):
+def test_others_get_the_device_between_turns_and_waiting_runs_tell_places(studio, monkeypatch):
     monkeypatch.setattr(training, "TURN", 0.0)
     going = run(studio, ASKED, threading.Event())
     next(going)
@@ -114,7 +114,7 @@ def test_updates_are_thinned_but_probes_and_the_end_always_come(studio, monkeypa
     assert [u.step for u in go(studio, replace(ASKED, name="my-other"))] == list(range(1, 9))
 
 
-def test_a_diverged_run_keeps_its_last_good_state_and_goes_on_from_it_with_half_the_rate(studio, monkeypatch):
+def test_a_diverged_run_keeps_its_last_good_state_and_resumes_at_half_rate(studio, monkeypatch):
     going = run(studio, ASKED, threading.Event())
     next(going), next(going)
     with monkeypatch.context() as patch, pytest.raises(Diverged, match="lower lr"):
@@ -167,7 +167,7 @@ def test_proposed_names_are_free(studio):
     assert proposed("tiny") == "my-tiny-3"
 
 
-def test_other_numbers_of_updates_are_a_change_on_the_card_and_the_row_s_own_is_none(studio):
+def test_another_number_of_updates_is_a_change_on_the_card_the_rows_not(studio):
     assert checked(studio, replace(ASKED, steps=8)).changes is None
     assert go(studio, replace(ASKED, steps=2))[-1].steps == 2 and "steps=2" in store.read_card("my-run").command
 
@@ -219,7 +219,7 @@ def test_where_training_is_switched_off_nothing_is_trained(studio, monkeypatch):
             next(run(studio, replace(ASKED, mode=mode), threading.Event()))
 
 
-def test_where_training_is_switched_off_nobody_discards_or_goes_on_with_what_is_there(studio, monkeypatch):
+def test_with_training_switched_off_nobody_discards_or_resumes_a_run(studio, monkeypatch):
     go(studio, ASKED, stop_at=2)
     monkeypatch.setattr(training, "OPEN", False)
     for act in (lambda: discard("my-run"), lambda: next(run(studio, replace(ASKED, mode="resume"), threading.Event()))):
@@ -262,7 +262,7 @@ def test_a_page_that_closes_waits_for_the_update_that_is_computed(studio, closin
     assert unfinished()["my-run"].step == told[-1].step
 
 
-def test_a_run_of_another_process_is_neither_begun_nor_discarded_nor_renamed(studio):
+def test_a_run_of_another_process_is_not_begun_discarded_or_renamed(studio):
     go(studio, ASKED, stop_at=2)
     kept = runs.beside("my-run").read_text()
     other = Lock(states.path("my-run").with_suffix(".lock"))  # a lock of its own, as a process has

@@ -48,7 +48,7 @@ def test_the_deviation_of_a_difference_joins_both_spreads():
     assert held(row(10.1, 3.0), row(0.0, 4.0))["holds"] is True and held(row(-10.1, 3.0), row(0.0, 4.0))["holds"] is False
 
 
-def test_one_training_with_a_resampling_spread_is_judged_and_two_without_any_are_not():
+def test_one_training_with_a_resampling_spread_is_judged_two_with_none_not():
     one = row(0.9, joined(None, binomial(0.9, 1000)), seeds=1)
     assert held(one, row(0.5, binomial(0.5, 1000), seeds=1))["holds"] is True
     assert held(row(0.9, None, seeds=2), row(0.5, None, seeds=2))["holds"] is None

@@ -65,7 +65,7 @@ def test_jitter_leaves_one_image_in_five_alone_and_colours_the_rest():
     assert ((y - COLOUR).abs().amax((1, 2, 3))[~same] > 0.01).all()
 
 
-def test_jitter_of_no_strength_is_the_identity_and_a_hue_turn_keeps_the_luma():
+def test_jitter_of_no_strength_is_the_identity_and_hue_turns_keep_luma():
     torch.testing.assert_close(jitter(COLOUR, seeded(), strength=0.0, hue=0.0), COLOUR)
     dull = 0.4 + 0.2 * COLOUR  # far from the edges, where the clamp would change the luma
     turned = jitter(dull, seeded(), strength=0.0, hue=0.5)

@@ -1,4 +1,4 @@
-"""What the tests of landscapes share: nets of the data set `stripes`, its assets, and small windows."""
+"""Helpers for the tests of landscapes: nets of the data set `stripes`, its assets, and small windows."""
 
 from dataclasses import replace
 

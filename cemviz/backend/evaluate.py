@@ -31,7 +31,7 @@ SPLITS = 10
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is measured, and on what."""
+    """Model that is measured, and the images that it is measured on."""
 
     net: nn.Module
     card: Card
@@ -227,5 +227,5 @@ def _digits(value: float) -> float:
 
 
 def summary(result: dict[str, Any]) -> dict[str, Any]:
-    """What of a result goes on the card."""
+    """The part of a result that goes on the card."""
     return {k: v for k, v in result.items() if k not in ("model", "metric", "unit", "better", "data")}

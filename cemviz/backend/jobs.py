@@ -20,7 +20,7 @@ Status = Literal["waiting", "running", "done", "failed", "cancelled", "timed out
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a job says until its turn comes: how many are before it."""
+    """Message of a job until its turn comes: how many are before it."""
 
     before: int
 

@@ -39,7 +39,7 @@ class Record(Protocol):
         """The numbers of a step by name, each (B,)."""
 
     def outcome(self, studio: "Studio", card: Card, x: Tensor) -> dict[str, Any]:
-        """What the last images are taken for: some of the fields of `sampling.Chains`, by name."""
+        """Classes that the last images are taken for: some of the fields of `sampling.Chains`, by name."""
 
 
 Begin = Callable[[nn.Module, Sampler, Tensor, Tensor, Tensor | None, str], Record]

@@ -1,4 +1,4 @@
-"""What to say where a batch does not fit into memory: the values that ask for less and train alike."""
+"""Advice where a batch does not fit into memory: the values that ask for less and train alike."""
 
 import math
 
@@ -7,7 +7,7 @@ import torch
 from ..training.recipe import Recipe
 
 FULL = ("out of memory", "can't allocate memory", "alloc_failed")
-"""Of an accelerator, of the CPU, of a library on the accelerator."""
+"""Words in the errors of an accelerator, of the CPU, of a library on the accelerator."""
 
 
 class OutOfMemory(RuntimeError):

@@ -27,10 +27,10 @@ LIVE = ("steps", "step", "shrink", "inner", "lr")
 """Rules that may change in the middle of a game; the others need a new one."""
 
 PATHS = 64
-"""So many points have their way recorded."""
+"""Number of points whose way is recorded."""
 
 TRAIL = 25
-"""At most so many positions of a way are sent, first and last among them."""
+"""Positions of a way that are sent, at most; the first and the last are among them."""
 
 HISTORY = 400
 """Longer histories lose every second entry, the oldest and the newest excepted."""
@@ -38,7 +38,7 @@ HISTORY = 400
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the page draws of a game.
+    """Picture of a game, as the page draws it.
 
     Attributes:
         turn, updates: attacks and updates of D so far.
@@ -188,7 +188,7 @@ class Playground:
             return stands
 
     def view(self, side: int = 61, arrows: int = 15) -> View:
-        """What to draw now.
+        """Picture of the game as it stands.
 
         Args:
             side: of the contour grid.

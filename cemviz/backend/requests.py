@@ -1,4 +1,4 @@
-"""What may be asked: a request for each use-case, every field with its symbol, range and help."""
+"""Requests: one for each use-case, every field with its symbol, range and help."""
 
 from typing import Annotated
 
@@ -12,12 +12,12 @@ from .checks import MAX_CHAINS, MAX_SEED, MAX_STEPS, BadInput
 from .fields import Choice, Field, Number, request
 
 FEATURES = {"projection": "of the projection head", "trunk": "of the trunk"}
-"""Of an encoder, which features g(x) are; CEM does not say."""
+"""Choices of an encoder's features g(x); CEM does not say which."""
 
 NORMS = {"l2": "L2", "linf": "L∞"}
 DIRECTIONS = {"random": "random × random (JEAT Fig. 2)", "adversarial": "adversarial × random"}
 SELF = "self"
-"""As an anchor of a landscape: the image in the middle."""
+"""Anchor of a landscape: the image in the middle."""
 
 Model = Annotated[str, Field("model", "a stored model, see `list`")]
 Models = Annotated[tuple[str, ...], Field("models", "stored models of one data set and kind")]

@@ -18,7 +18,7 @@ USES: dict[type, tuple[str, str]] = {
 """Request -> module and function of its use-case."""
 
 COMMANDS = {SampleRequest: "sample", EvaluateRequest: "evaluate", PlayRequest: "play"}
-"""Those of them that are commands; the first field is written without a name."""
+"""Request -> its command, for those that are commands; the first field is written without a name."""
 
 
 def python(*asked: Any) -> str:

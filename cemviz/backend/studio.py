@@ -20,7 +20,7 @@ from .store import Card
 
 
 class Studio:
-    """What every use-case needs.
+    """Resources that every use-case needs.
 
     Attributes:
         device: where nets and images live.
@@ -77,6 +77,6 @@ class Studio:
             return test
 
     def source(self, card: Card) -> Source:
-        """What chains of this model may start from on this machine."""
+        """Source of starts for chains of this model on this machine."""
         held = self.test_images(card.data, card.classes)
         return Source(card.shape, self._gaussians(card.data), None if held is None else held.pixels)

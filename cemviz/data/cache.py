@@ -13,7 +13,7 @@ from safetensors.torch import safe_open, save_file
 from torch import Tensor
 
 VERSION = "2"
-"""Of what a decoder gives: another one makes all caches stale."""
+"""Version of the decoders' output: another one makes all caches stale."""
 
 
 def fingerprint(folder: Path, files: Mapping[str, Sequence[str]], shape: tuple[int, ...] | None) -> str:

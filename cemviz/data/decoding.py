@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 FORMATS = ("PNG", "WEBP", "JPEG", "GIF", "BMP", "TIFF")
-"""What is read; no format of Pillow's that runs a program (EPS)."""
+"""Formats that are read; none of Pillow's that runs a program (EPS)."""
 
 MOST_PIXELS, MOST_BYTES = 16_000_000, 64 * 2**20
 """Pixels of an image and bytes of its file, at most."""

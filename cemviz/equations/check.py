@@ -18,7 +18,7 @@ ROUNDED = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a check found.
+    """Outcome of a check.
 
     Attributes:
         left, right: the two computations, in words.

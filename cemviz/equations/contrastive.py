@@ -27,7 +27,7 @@ def pairs(net: nn.Module, x: Tensor, others: Tensor) -> list[list[Tensor]]:
 
 
 def attack_on(net: nn.Module, refs: Tensor) -> energies.Energy:
-    """What an attack on InfoNCE descends: minus the loss, with row i of `refs` for the positive of sample i."""
+    """Energy that an attack on InfoNCE descends: minus the loss, with row i of `refs` for the positive of sample i."""
     return energies.on(net, energies.negated(energies.infonce), refs, refs)
 
 

@@ -15,7 +15,7 @@ from .check import EXACT, Check, Equation, cosine, gap, norm
 from .gradients import at_label, by_weights, expected, one_by_one
 
 ATTACK = Dynamics(3, 0.3, radius=0.6)
-"""Of both views together."""
+"""Attack on both views together."""
 
 
 def finite(seed: int) -> tuple[Case, Tensor, Tensor]:

@@ -1,1 +1,1 @@
-"""What is measured: accuracy clean and under attack, the energy landscape, and the 2D games."""
+"""Metrics: accuracy clean and under attack, the energy landscape, and the 2D games."""

@@ -1,4 +1,4 @@
-"""What the 2D games are judged by: the payoff, D on the support, spurious maxima, and the distance of two samples."""
+"""Measures of the 2D games: the payoff, D on the support, spurious maxima, and the distance of two samples."""
 
 import math
 from dataclasses import dataclass

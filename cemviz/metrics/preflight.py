@@ -13,7 +13,7 @@ PARTNERS = 8
 
 
 def preflight(net: Scores, x: Tensor, y: Tensor) -> list[str]:
-    """What speaks against believing a net's robust accuracy, found before it is attacked.
+    """Reasons against believing a net's robust accuracy, found before it is attacked.
 
     First what keeps it from being measured at all, of which one sentence is told: train mode; images, labels or outputs that
     are not what they should be; a net that fails.  Then answers and gradients that are not finite, answers that differ between
@@ -82,7 +82,7 @@ def _crowded(net: Scores, x: Tensor, first: Tensor, tolerance: Tensor) -> bool:
 
 
 def _way(net: Scores, x: Tensor, y: Tensor, classes: int) -> str:
-    """What to do about gradients of zero at these images."""
+    """Advice on gradients of zero at these images."""
     if classes > 2 and (_slopes(net, margin_ratio, x, y) != 0).any():
         return "it rounds away where the net is sure; attack with apgd-dlr"
     if (_slopes(net, lambda f, _: f.square().sum(1), x, y) != 0).any():

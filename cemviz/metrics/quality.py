@@ -18,7 +18,7 @@ INCEPTION_WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"  # the file's na
 
 @dataclass(frozen=True, slots=True)
 class Extractor:
-    """What sees the images.
+    """Net that sees the images.
 
     Attributes:
         name: "inception" or "judge-NAME"; it stands beside every number.

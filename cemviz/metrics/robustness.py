@@ -92,7 +92,7 @@ def correct_under(
     restarts: int = 1,
     generator: Generator | None = None,
 ) -> Iterator[Tensor]:
-    """Which images stay correct under an attack, clean and at every restart.
+    """Tell which images stay correct under an attack, clean and at every restart.
 
     Arguments and errors are those of `outcomes_under`, which also tells what is wrong from what is not finite.
 

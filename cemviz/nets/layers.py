@@ -1,4 +1,4 @@
-"""What several nets share: normalisation of the input, activations, norms."""
+"""Layers that several nets share: normalisation of the input, activations, norms."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

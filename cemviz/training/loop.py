@@ -25,7 +25,7 @@ Batch = tuple[Tensor, Tensor]
 
 
 class Objective(Protocol):
-    """What is trained: named scalar terms of a batch; their sum is minimised.
+    """Objective of a training: named scalar terms of a batch; their sum is minimised.
 
     `progress` is the share of the run that is done, in [0, 1): what a progressive K goes by.  An objective that keeps something
     between its steps, such as a replay buffer, has an attribute `tensors`: name -> tensor, changed in place.
@@ -70,7 +70,7 @@ def product(*schedules: Schedule) -> Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a step of training tells.
+    """Report of a step of training.
 
     Attributes:
         step: number of updates done.

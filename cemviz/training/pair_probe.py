@@ -1,4 +1,4 @@
-"""What a run without labels shows while it goes: the same figures as `probes`, with a second view where the label was.
+"""Probes of a run without labels while it goes: the same figures as `probes`, with a second view where the label was.
 
 E(x, x') = -f(x, x') takes the place of E(x, y), and E(x) is estimated against clean views, CEM (19).  Labels serve the reader
 alone: accuracy is that of the nearest labelled neighbour in feature space.

@@ -1,4 +1,4 @@
-"""What a run shows while it goes: how far attacks lift energies, how far updates lower them, and the two gradients of CEM (11).
+"""Probes of a run while it goes: how far attacks lift energies, how far updates lower them, and the two gradients of CEM (11).
 
 A probe looks at the batch of one update, before and after it.  It draws from a generator of its own and leaves no trace in the
 run: a probed run and an unprobed one end with the same weights.

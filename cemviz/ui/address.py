@@ -75,7 +75,7 @@ def unread(text: str, value: Any) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What stands behind the names of an address.
+    """Parts of the page that the names of an address stand for.
 
     Attributes:
         tabs: by key, in reading order.

@@ -1,4 +1,4 @@
-"""What the tabs share: the visitor's session, the shape of a tab, and errors that reach the visitor."""
+"""Parts that the tabs share: the visitor's session, the shape of a tab, and errors that reach the visitor."""
 
 import threading
 from collections import defaultdict
@@ -35,7 +35,7 @@ LIGHT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 
 
 class Session:
-    """What one visitor has going, changed in place.
+    """State of one visitor, changed in place.
 
     An input of every handler and, once, an output of the page's load: only what was an output goes when its visitor has left.
 
@@ -85,7 +85,7 @@ class Stories:
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """What a tab module's `build(session, studio)` returns.
+    """Result of a tab module's `build(session, studio)`.
 
     Attributes:
         params: name in the address -> control; together with seed and tab they make the picture.
@@ -104,7 +104,7 @@ class Tab:
 
 
 def words_of(error: Exception) -> str:
-    """What an error says, without the quotes that a KeyError puts around it."""
+    """Words of an error, without the quotes that a KeyError puts around them."""
     return str(error.args[0] if isinstance(error, KeyError) and error.args else error)
 
 

@@ -24,12 +24,12 @@ from ..studio import Studio
 from .rates import COLUMNS
 
 FACTORS = (1, 2, 5, 10, 20, 50)
-"""By which a difference may be amplified."""
+"""Factors by which a difference may be amplified."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the net makes of an image: energies in nats with the image's own label, the class it sees, p(label | x)."""
+    """Reading of an image by the net: energies in nats with the image's own label, the class it sees, p(label | x)."""
 
     joint: float
     marginal: float

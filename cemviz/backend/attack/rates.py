@@ -25,13 +25,13 @@ from ..use_case import Step
 
 
 def columns(attacks: dict[str, Attack]) -> dict[str, str]:
-    """What accuracy is measured under, with the headings: nothing, and every untargeted row that is shown."""
+    """Conditions that accuracy is measured under, with the headings: no attack, and every untargeted row that is shown."""
     shown = {name: row for name, row in attacks.items() if row.shown and not row.targeted}
     return {"none": "No attack"} | {name: row.column or row.title for name, row in shown.items()}
 
 
 COLUMNS = columns(ATTACKS)
-"""What accuracy is measured under: nothing, and keys of ATTACKS."""
+"""Conditions that accuracy is measured under: no attack, and keys of ATTACKS."""
 
 RADII = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 """Radii of the curve, as multiples of the threat model's."""
@@ -158,7 +158,7 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
 
 
 def absent(data: str) -> str:
-    """What to say, and to do, where the test images are missing."""
+    """Sentence that says the test images are missing, and what to do."""
     return (
         f"the test images of {data} are not on this machine, and accuracy is measured on them: put the set where CEMVIZ_DATA "
         f"points, or train one of its recipes, which downloads it if it can be had; the shipped rates need no images"
@@ -184,7 +184,7 @@ def shipped(data: str) -> dict[str, Rates]:
 
 
 def ready(studio: Studio, models: tuple[str, ...]) -> tuple[list[Rates], list[str]]:
-    """What ships of these models, without images or nets.
+    """Shipped rates of these models, without images or nets.
 
     Returns:
         rows of the models whose weights are still those that were measured; sentences about the others.

@@ -1,4 +1,4 @@
-"""What chains of an encoder leave behind: how crowded the batch is, how alike its members are, and where their features lie.
+"""Records of an encoder's chains: how crowded the batch is, how alike its members are, and where their features lie.
 
 A batch is one system: every member is a reference of the others.  Labels never enter; where a linear probe of the encoder is
 stored, it says in the end what it takes each sample for.
@@ -128,7 +128,7 @@ def probe_of(card: Card) -> str | None:
 
 
 def hints(chains: "Chains") -> list[str]:
-    """What each start hints at."""
+    """Words on the class that each start hints at."""
     names = chains.card.classes
     return [f"start: {names[y]}" if chains.hinted else "no class asked" for y in chains.asked]
 

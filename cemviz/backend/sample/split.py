@@ -1,4 +1,4 @@
-"""What chains of a classifier leave behind: its energies, and the two gradients whose balance tells the samplers apart."""
+"""Records of a classifier's chains: its energies, and the two gradients whose balance tells the samplers apart."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -85,7 +85,7 @@ class Split:
         }
 
     def outcome(self, studio: "Studio", card: Card, x: Tensor) -> dict[str, Any]:
-        """What the classifier itself takes the last images for."""
+        """Classes that the classifier itself takes the last images for."""
         return judged(self.logits)
 
 
@@ -101,13 +101,13 @@ def judged(f: Tensor) -> dict[str, np.ndarray]:
 
 
 def hints(chains: "Chains") -> list[str]:
-    """What each chain was asked for."""
+    """Class that each chain was asked for, in words."""
     names, conditional = chains.card.classes, SAMPLERS[chains.request.sampler].conditional
     return [f"asked: {names[y]}" if conditional else "no class asked" for y in chains.asked]
 
 
 def summary(chains: "Chains") -> str:
-    """What the chains climbed, and where they ended."""
+    """Sentence on what the chains climbed, and where they ended."""
     sampler = SAMPLERS[chains.request.sampler]
     climbs = "climbs {:+g}·f_y {:+g}·logsumexp".format(*sampler.climbs) if sampler.climbs else sampler.title
     right = float((chains.predicted == chains.asked).mean())

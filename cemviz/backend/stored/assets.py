@@ -1,4 +1,4 @@
-"""What ships beside the models, so that a machine without network and data set has something to show.
+"""Files that ship beside the models, so that a machine without network and data set has something to show.
 
 | in checkpoints/          | holds                                                              | made from            |
 |--------------------------|--------------------------------------------------------------------|----------------------|

@@ -22,7 +22,7 @@ LARGEST = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a model is and where it comes from: enough to make it again.
+    """Description of a model and of where it comes from: enough to make it again.
 
     Attributes:
         kind: classifier, encoder, binary or one-vs-rest.
@@ -67,7 +67,7 @@ class Card:
     unknown: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """What its file holds."""
+        """Content of its file."""
         held = asdict(self)
         return held | held.pop("unknown")
 

@@ -1,4 +1,4 @@
-"""What each field of a card may hold, so that nothing is built, or allocated, from a card that cannot be right."""
+"""Rules for each field of a card, so that nothing is built, or allocated, from a card that cannot be right."""
 
 import inspect
 import json
@@ -23,7 +23,7 @@ WORDS = {
 }
 
 LARGEST_SIDE, MOST_CLASSES, MOST_WEIGHTS, DEEPEST, WIDEST = 4096, 100_000, 500_000_000, 300, 8192
-"""Of an input's shape; of labels; of a net's weights, its depth and every other number of its arguments."""
+"""Limits of an input's shape; of labels; of a net's weights, its depth and every other number of its arguments."""
 
 WHOLE = 2**63 - 1
 
@@ -174,4 +174,4 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     key: (lambda v, words=words: isinstance(v, str) and v in words, f"choose one of {', '.join(words)}")
     for key, words in WORDS.items()
 }
-"""Whether a value is right, and what to give."""
+"""Field -> test of its value, and what to give where it fails."""

@@ -52,7 +52,7 @@ def drawn_by(sampler: str, start: str = "uniform", where: str = "", **settings: 
 
 
 def bounds(start: str, where: str = "") -> dict[Place, Cell]:
-    """What the starts alone score (in a ball of radius 0 nothing moves), and what real images do."""
+    """Scores of the starts alone (in a ball of radius 0 nothing moves) and of real images."""
     still = grid(
         {"start, no step": "mnist-standard-linf"}, drawn_by("jeat16", start, where, radius=0.0, steps=1), scale="shipped"
     )
@@ -78,7 +78,7 @@ FALLING = tuple(
 )
 
 BY = {"standard": "jeat16", "AT": "jeat16", "JEM": "jeat17", "JEAT": "jeat17"}
-"""Who draws by which generator."""
+"""Sampler that each generator draws by."""
 
 THEIRS = {"standard": "class-gaussian", "AT": "class-gaussian", "JEM": "uniform", "JEAT": "uniform"}
 """The paper's starts: its row AT is Santurkar et al.'s number, from class Gaussians."""
@@ -88,7 +88,7 @@ DIFFERENT = {
     "JEM": "trained with a calming term of .02 and learning rate 5e-4, JEAT with none and 1e-3",
     "JEAT": "trained with no calming term and learning rate 1e-3, JEM with .02 and 5e-4",
 }
-"""What sets the two runs apart beside their losses: our choice, since JEM drifts away without it."""
+"""Differences of the two runs beside their losses: our choice, since JEM drifts away without them."""
 
 JEAT_2 = Experiment(
     "Fisher scores and sample quality",

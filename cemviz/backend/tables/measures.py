@@ -23,7 +23,7 @@ from ..train import curves
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a cell of a table is.
+    """Measurement behind a cell of a table.
 
     Attributes:
         key: of the number on a model's card, without the seed: tables that want the same number share it.

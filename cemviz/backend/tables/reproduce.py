@@ -28,7 +28,7 @@ from .rows import completed, kept, measured
 
 @dataclass(frozen=True, slots=True)
 class ReproduceRequest:
-    """Which table to make.
+    """Request for a table.
 
     Attributes:
         target: key of EXPERIMENTS.
@@ -153,7 +153,7 @@ def _trained(asked: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
 
 
 def _scale(cell: Cell, request: ReproduceRequest) -> str:
-    """Of a cell's models; "shipped" is the stored model of its recipe's name."""
+    """Scale of a cell's models; "shipped" is the stored model of its recipe's name."""
     return "shipped" if request.shipped else cell.scale or request.scale
 
 
@@ -162,7 +162,7 @@ def _there(name: str) -> bool:
 
 
 def _name(cell: Cell, request: ReproduceRequest, seed: int) -> str:
-    """Of an evidence model: what tells it from the others."""
+    """Name of an evidence model: what tells it from the others."""
     scale = _scale(cell, request)
     parts = [cell.recipe, *([] if scale == "evidence" else [scale]), str(seed)]
     parts += [re.sub(r"[^A-Za-z0-9.]", "", value) for _, value in (*cell.changes, *cell.encoder)]

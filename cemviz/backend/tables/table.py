@@ -1,4 +1,4 @@
-"""What a table of a paper is made of: places, how the number there is made, and what the paper claims of two of them."""
+"""Parts of a paper's table: places, how the number there is made, and what the paper claims of two of them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +32,7 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """What is measured on what, in words: two cells of one key have the same number."""
+        """Model and measurement in words: two cells of one key have the same number."""
         changes = [f"{k}={v}" for k, v in self.changes] + [f"encoder {k}={v}" for k, v in self.encoder]
         return " ".join([self.recipe, *changes, f"({self.scale})" if self.scale else "", self.measure.key]).replace("  ", " ")
 

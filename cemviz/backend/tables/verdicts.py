@@ -6,7 +6,7 @@ from typing import Any
 from .table import Order, Place
 
 DEVIATIONS = 2.0
-"""A gap decides where it exceeds so many standard deviations of the difference: about 95 % of a normal law."""
+"""Standard deviations of the difference that a gap must exceed to decide: about 95 % of a normal law."""
 
 Row = dict[str, Any]
 """A number of a table with what it rests on, as in checkpoints/results/TARGET.json."""

@@ -1,4 +1,4 @@
-"""What a visitor asks to train, checked: names that are free, numbers in range, images that are here."""
+"""Checks of what a visitor asks to train: names that are free, numbers in range, images that are here."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def row(request: RunRequest) -> Recipe:
 
 
 def missing(studio: Studio, data: str) -> str:
-    """What to say where the images of a set are not on this machine, or ""; a known set may lack those of the test split."""
+    """Advice where the images of a set are not on this machine, or ""; a known set may lack those of the test split."""
     row = dataset(data)
     needed = ("train",) if row.torchvision else ("train", "test")
     absent = [split for split in needed if not images.available(data, split, data=studio.data)]

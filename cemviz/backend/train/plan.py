@@ -1,4 +1,4 @@
-"""What is to be trained: the request, checked before any work, and refused where it would replace what another run made."""
+"""Plan of a training: the request, checked before any work, and refused where it would replace what another run made."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a run trains with: images, the net, the objective and the probe that looks at both."""
+"""Parts that a run trains with: images, the net, the objective and the probe that looks at both."""
 
 import warnings
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ class Prepared:
     encoder: str = ""
 
     def objective(self, draws: torch.Generator, dtype: torch.dtype | None) -> loop.Objective:
-        """What is minimised, drawing from `draws`."""
+        """Objective that is minimised, drawing from `draws`."""
         goal = objective(self.row, tuple(self.images.pixels.shape[1:]), draws)
         return goal if dtype is None else Mixed(goal, dtype)
 

@@ -15,7 +15,7 @@ from .team import Team
 
 @dataclass(frozen=True, slots=True)
 class TrainRequest:
-    """What to train.
+    """Request for a training.
 
     Attributes:
         recipe, scale: a row of RECIPES.
@@ -46,7 +46,7 @@ WORDS = ("title", "source", "role")
 
 
 def identity(request: TrainRequest, row: Recipe) -> dict[str, Any]:
-    """What tells a run from every other, as JSON has it: recipe, scale, seed, precision and the numbers of the row.
+    """Identity of a run, as JSON has it: recipe, scale, seed, precision and the numbers of the row tell it from every other.
 
     Args:
         row: with the changes that were asked for.
@@ -64,7 +64,7 @@ def identity_of(card: store.Card) -> dict[str, Any]:
 
 
 def differences(run: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """What one identity has and another has not, in words, at most four of them."""
+    """Differences of one identity from another, in words, at most four of them."""
     apart = [key for key in dict.fromkeys([*run, *other]) if run.get(key, MISSING) != other.get(key, MISSING)]
     words = [f"{key} is {run.get(key, 'not known here')}, not {other.get(key, 'known there')}" for key in apart]
     return words[:4] + ([f"and {len(words) - 4} more"] if len(words) > 4 else [])

@@ -117,7 +117,7 @@ def _updates(asked: Plan, work: Prepared, start: Start, team: Team) -> Iterator[
 
 
 def _notes(work: Prepared, retries: int, team: Team) -> str:
-    """What the card says beside its fields."""
+    """Notes on the card, beside its fields."""
     notes = [f"diverged and went on {retries} times, each with half the learning rate and draws of its own"] if retries else []
     notes += work.images.cautions()
     if work.encoder:

@@ -18,7 +18,7 @@ from . import curves, states
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What a visitor wants trained.
+    """Request of a visitor for a training.
 
     Attributes:
         recipe, scale: a row of RECIPES.
@@ -40,7 +40,7 @@ class RunRequest:
 TYPES: dict[str, Any] = {
     "recipe": str, "scale": str, "seed": int, "name": str, "steps": int | None, "download": bool, "mode": str,
 }  # fmt: skip
-"""What a request on the disk may hold."""
+"""Types of the values that a request on the disk may hold."""
 
 
 @dataclass(frozen=True, slots=True)

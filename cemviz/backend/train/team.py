@@ -26,7 +26,7 @@ def leads() -> bool:
 
 
 def advice() -> str | None:
-    """What to say where accelerate was asked for several processes and started one, as it does on CPUs."""
+    """Advice where accelerate was asked for several processes and started one, as it does on CPUs."""
     asked = "ACCELERATE_USE_CPU" in os.environ and "MASTER_PORT" in os.environ
     if asked and "WORLD_SIZE" not in os.environ:
         return "accelerate started one process, which trains on the whole batch; for several on CPUs add --multi_gpu"

@@ -1,4 +1,4 @@
-"""What a run shows of itself while it goes: the probe of each kind of model."""
+"""Probes of a run while it goes: one for each kind of model."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the landscape tab does: plain functions of the controls' values, by name."""
+"""Handlers of the landscape tab: plain functions of the controls' values, by name."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -41,14 +41,14 @@ SHOWN = (
     "intro", "waiting", "image", "index", "anchor", "other", "energy", "a", "b", "plane",
     "scale", "status", "picture", "table", "script", *SLOTS,
 )  # fmt: skip
-"""What a picture changes."""
+"""Elements that a picture changes."""
 
 TOLD = ("waiting", "models", "image", "anchor", "directions", "radius", "seed")
-"""What a story sets."""
+"""Elements that a story sets."""
 
 
 class Picture(NamedTuple):
-    """What a visitor drew last: its panels as they come, and what is said of those that do not."""
+    """Last picture of a visitor: its panels as they come, and what is said of those that do not."""
 
     request: LandscapeRequest
     panels: list[Panel]
@@ -157,7 +157,7 @@ def draw(studio: Studio, held: Session, request: LandscapeRequest) -> Iterator[s
 
 
 def drawn(held: Session) -> Picture:
-    """What the session drew last.
+    """Last picture of the session.
 
     Raises:
         BadInput: it drew nothing yet.

@@ -26,7 +26,7 @@ WHITE, BLACK, PAPER = "rgb(255,255,255)", "rgb(0,0,0)", "rgba(20,20,23,.78)"
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """What all panels of a picture share.
+    """Settings that all panels of a picture share.
 
     Attributes:
         energy: joint or marginal.
@@ -44,12 +44,12 @@ class Levels:
     kind: str = "classifier"
 
     def zero(self, panel: Panel) -> float:
-        """What is taken off this panel's energies: that of the image, or nothing."""
+        """Energy that is taken off those of this panel: that of the image, or nothing."""
         return panel.here(self.energy) if self.mode == "relative" else 0.0
 
     @property
     def name(self) -> str:
-        """Of the quantity, e.g. E(x, y) - E(image, y)."""
+        """Name of the quantity, e.g. E(x, y) - E(image, y)."""
         energy = KINDS[self.kind].view.energies[self.energy]
         return f"{energy} − {energy.replace('x', 'image', 1)}" if self.mode == "relative" else energy
 

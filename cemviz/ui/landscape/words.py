@@ -1,4 +1,4 @@
-"""What the landscape tab says: its story, its choices, and the numbers of panels and points in words."""
+"""Words of the landscape tab: its story, its choices, and the numbers of panels and points."""
 
 import html
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ plane around the *same* image (★), on one colour scale. The energy is low wher
 Without attacks in training (**SimCLR**) an image becomes unlike itself in fewer steps; with them (**UAT**) the window is
 flatter. Choose *adversarial* to look along the way an attack goes, or another anchor to see which way its likeness lies.""",
 }
-"""By kind of model."""
+"""Story by kind of model."""
 
 HOW = """**How to read it.** *Exact*: the stored net's logits at every grid point, E(x, y) = −f_y and E(x) = −logsumexp f;
 precomputed windows are rounded to half precision. *Approximate*: a plane is a slice of a space of hundreds of dimensions; the
@@ -85,7 +85,7 @@ def caption(panel: Panel, energy: str) -> str:
 
 
 def report(studio: Studio, request: LandscapeRequest, panels: list[Panel], energy: str) -> str:
-    """What is said under the panels: the mean over all precomputed images, since one is an anecdote; what a sample is."""
+    """Text under the panels: the mean over all precomputed images, since one is an anecdote; what a sample is."""
     cards = studio.cards()
     data = cards[request.models[0]].data
     if KINDS[panels[0].kind].view.paired:

@@ -1,4 +1,4 @@
-"""What the playground does: plain functions of the controls' values, by name.
+"""Handlers of the playground: plain functions of the controls' values, by name.
 
 Plane, numbers, history and status change together: they are the frame that every move ends in.
 """
@@ -34,7 +34,7 @@ GAME = ("preset", "data", "p0", "rule", *NUMBERS, "seed")
 FRAME = ("plane", "numbers", "history", "status")
 
 BEGUN = ("story", "script", "steps", *FRAME)
-"""What the beginning of a game changes."""
+"""Elements that the beginning of a game changes."""
 
 
 def read(preset: str, rule: str, **values: Any) -> Rules:

@@ -18,7 +18,7 @@ from ..theme import DATA, INK, MUTED
 LAYERS: dict[str, str] = {
     "contour": "contour of D", "arrows": "arrows ∇f", "data": "p_data", "p0": "p₀", "paths": "paths", "moved": "p_T",
 }  # fmt: skip
-"""What can be shown or left out."""
+"""Layers that can be shown or left out."""
 
 DOTS = 300  # drawn of either kind: the browser takes 10 ms or more for each kind
 

@@ -1,4 +1,4 @@
-"""What the playground says: explanations, what moved, the numbers beside the plane, and the Python of a game."""
+"""Words of the playground: explanations, what moved, the numbers beside the plane, and the Python of a game."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ draws. At most 300 points of a kind and 64 paths are drawn."""
 
 
 def changes(preset: str, rules: Rules) -> str:
-    """What the visitor has changed since the preset was chosen; empty where that is nothing."""
+    """Changes by the visitor since the preset was chosen; empty where there are none."""
     own = PLAY[preset].rules
     return ", ".join(
         f"{name} {_plain(key, rules)}" for key, name in CHANGED.items() if getattr(rules, key) != getattr(own, key)
@@ -65,7 +65,7 @@ def _plain(key: str, rules: Rules) -> str:
 
 
 def story(preset: str, rules: Rules) -> str:
-    """What to look for, and what was changed."""
+    """Story of the preset: what to look for, and what was changed."""
     changed = changes(preset, rules)
     return PLAY[preset].story + (f"\n\n*Changed since:* {changed}." if changed else "")
 
@@ -97,26 +97,26 @@ def figures(view: View, rule: str) -> str:
 
 
 def attacked(rules: Rules, turn: int) -> str:
-    """What p_T's move just was."""
+    """Sentence on p_T's last move."""
     if rules.rule == "minimax":
         return f"**p_T attacked:** {rules.count} kept points climbed f by one step of {rules.dynamics(turn - 1).step:.3g}."
     return f"**p_T attacked:** {rules.count} fresh points of p₀ climbed f by {rules.steps} steps of {rules.step:g}."
 
 
 def answered(rules: Rules, view: View) -> str:
-    """What D's move just was."""
+    """Sentence on D's last move."""
     return f"**D answered:** {_updates(rules)}, U = {minus(f'{view.U:.3f}')}."
 
 
 def each_turn(rules: Rules) -> str:
-    """What both players do again and again."""
+    """Sentence on what both players do each turn."""
     climb = "one step" if rules.rule == "minimax" else f"{rules.steps} steps of {rules.step:g}"
     who = "kept points" if rules.rule == "minimax" else "fresh points of p₀"
     return f"**Each turn:** {rules.count} {who} climb f by {climb}, then D answers with {_updates(rules)}."
 
 
 def from_now(rules: Rules) -> str:
-    """What a change of numbers in the middle of a game means."""
+    """Sentence on what a change of numbers in the middle of a game means."""
     attack = f"one step of λ = {rules.step:g}" if rules.rule == "minimax" else f"K = {rules.steps}, λ = {rules.step:g}"
     return f"**From the next move on:** {attack}, {rules.inner} updates of D, learning rate {rules.lr:g}. The game goes on."
 

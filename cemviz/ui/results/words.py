@@ -1,4 +1,4 @@
-"""What the results tab says: a table of the papers as cards with both numbers, its claims, and how every table stands."""
+"""Words of the results tab: a table of the papers as cards with both numbers, its claims, and how every table stands."""
 
 from html import escape
 from typing import Any, Final
@@ -33,10 +33,10 @@ MEANS: Final = {
     "SSIM": "likeness of restored and original images; higher is better",
     "share": "share of the probes",
 }
-"""How a column's name begins -> what it measures, for who meets it first; the first that fits counts."""
+"""Beginning of a column's name -> what it measures, for readers new to it; the first that fits counts."""
 
 RATES: Final = ("natural", "robust", "FGSM", "PGD", "mnist", "cifar10", "share")
-"""How the names of columns of rates begin: shown in per cent, as the papers do."""
+"""Beginnings of the names of columns of rates: shown in per cent, as the papers do."""
 
 
 def figure(value: float | None, column: str, digits: int = 4) -> str:
@@ -59,7 +59,7 @@ def table_html(table: dict[str, Any]) -> str:
 
 
 VERDICTS: Final = {True: ("holds", "✓", "holds"), False: ("fails", "✗", "does not hold"), None: ("open", "?", "undecided")}
-"""How a claim stands -> class, sign and words."""
+"""Verdict on a claim -> class, sign and words."""
 
 
 def claims(table: dict[str, Any], rows: list[Row]) -> str:
@@ -145,11 +145,11 @@ RESAMPLED: Final = {
     "images": "over images",
     "real images": "of as many real images, at least",
 }
-"""How a row knows what other images would change -> in words."""
+"""Source of a standard error -> what it is, in words."""
 
 
 def scatter(row: Row) -> str:
-    """What the ± of a number joins."""
+    """Words for the parts that the ± of a number joins."""
     parts = ["deviation over seeds"] if row.get("deviation") else []
     if row.get("resampled"):
         parts.append(f"standard error {RESAMPLED.get(row['resampled'], row['resampled'])}")
@@ -157,7 +157,7 @@ def scatter(row: Row) -> str:
 
 
 def facts(row: Row) -> list[str]:
-    """What a number rests on, and what there is to say about it."""
+    """Facts about a number: what it rests on, and what there is to say about it."""
     counted = "probes of a run" if "Δ" in row["column"] else f"images of the {row['split']} split"
     told = [
         f"{row['count']:,} {counted}" if row["count"] else "",

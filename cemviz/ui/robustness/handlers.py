@@ -1,4 +1,4 @@
-"""What the robustness tab does: plain functions of the controls' values, by name.  Its halves are rates and single images."""
+"""Handlers of the robustness tab: plain functions of the controls' values, by name.  Its halves are rates and single images."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -37,10 +37,10 @@ RADIUS = {"norm": "radius", "ball": "eps"}
 PLOTS = {norm: (f"column-{norm}", f"plot-{norm}") for norm in NORMS}
 
 MEASURED = ("status", "rates", "caption", "script", "numbers", "origin", *(part for pair in PLOTS.values() for part in pair))
-"""What a measurement changes."""
+"""Elements that a measurement changes."""
 
 LOOKED = ("effects", "reading", "grid", "look-script")
-"""What attacks on single images change."""
+"""Elements that attacks on single images change."""
 
 
 def classifying(studio: Studio) -> dict[str, Card]:

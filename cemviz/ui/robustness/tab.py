@@ -137,7 +137,7 @@ def _images_controls(cards: dict[str, Card], model: str | None, radius: float) -
 
 
 def _images_stage() -> dict[str, Any]:
-    """What every attack changes, the images of one of them, and the script."""
+    """Elements that show the changes by every attack, the images of one of them, and the script."""
     return {
         "effects": gr.HTML("", elem_id="rob-effects", padding=False),
         "reading": gr.Markdown("", elem_id="rob-reading"),
@@ -152,7 +152,7 @@ def _script(elem_id: str) -> gr.Code:
 
 
 def _threat(kind: type, prefix: str, radius: float) -> tuple[gr.Radio, gr.components.Component]:
-    """Which ball: the card's, or a norm with a radius."""
+    """Controls of the ball: the card's, or a norm with a radius."""
     info = f"pixel units, {ends(kind, 'radius')}"
     norm = radio(kind, "norm", words.CARD, label="threat model", choices=_named(words.THREATS), elem_id=f"{prefix}-norm")
     return norm, control(kind, "radius", radius, info=info, visible=False, elem_id=f"{prefix}-radius")

@@ -1,4 +1,4 @@
-"""What the robustness tab says: its story, the table of rates, and images before and after as HTML."""
+"""Words of the robustness tab: its story, the table of rates, and images before and after as HTML."""
 
 import html
 from typing import Any
@@ -70,7 +70,7 @@ def table(rows: list[Rates], looks: dict[str, Style]) -> str:
 
 
 def caption(rows: list[Rates], data: str, device: str) -> str:
-    """What the numbers rest on, and whether they compare."""
+    """Caption of the rates: what they rest on, and whether they compare."""
     counts, seeds = sorted({row.count for row in rows}), sorted({row.seed for row in rows})
     source = "shipped numbers" if all(row.ready for row in rows) else f"measured here on {device}"
     names = [name for name in COLUMNS if name in ATTACKS and any(name in row.rates for row in rows)]
@@ -115,7 +115,7 @@ def grid(one: Attacked, factor: float) -> str:
 
 
 def reading(one: Attacked, factor: float, fits: bool) -> str:
-    """What the pictures are, in a line or two."""
+    """Caption of the pictures, in a line or two."""
     clipped = "" if fits else f" At × {factor:g} the largest differences are clipped."
     return (
         f"{COLUMNS[one.attack]} within {within(one.norm, one.radius)}, on {one.origin}. Difference × {factor:g}: grey is no "

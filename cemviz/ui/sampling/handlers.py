@@ -1,4 +1,4 @@
-"""What the sampling tab does: plain functions of the controls' values, by name."""
+"""Handlers of the sampling tab: plain functions of the controls' values, by name."""
 
 import math
 import tempfile
@@ -34,7 +34,7 @@ RUN = ("story", "a", "by_a", "b", "by_b", "start", "classes", "count", "alpha", 
 """Controls that a run depends on."""
 
 SHOWN = ("prose", "player", "status", "script", "png", "gif", "npz", "by_a", "by_b", "features")
-"""What a run changes."""
+"""Elements that a run changes."""
 
 LENGTHS = ("alpha", "eta", "beta", "steps")
 

@@ -62,7 +62,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
 
 
 def _first_words(studio: Studio, told: list[str]) -> str:
-    """What stands above the first picture: its story, or how to get a model."""
+    """Words above the first picture: its story, or how to get a model."""
     if do.FIRST in told:
         return SAMPLE[do.FIRST].story
     return "" if do.sampled(studio) else NOTHING

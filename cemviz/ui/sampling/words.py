@@ -1,4 +1,4 @@
-"""What the sampling tab says: explanations, the names of curves, and the outcome of runs, for the player and in words."""
+"""Words of the sampling tab: explanations, the names of curves, and the outcome of runs, for the player and in words."""
 
 from ...backend import kinds
 from ...backend.sample.chains import Chains, reach
@@ -30,7 +30,7 @@ says in the end what it takes a sample for."""
 
 
 def payload(runs: list[Chains]) -> str:
-    """What the player plays."""
+    """Payload that the player plays."""
     named: dict[str, str] = {}
     for chains in runs:
         named |= dict(kinds.of(chains.card).series.values())

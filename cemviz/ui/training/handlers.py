@@ -1,4 +1,4 @@
-"""What the training tab does: plain functions of the controls' values, by name."""
+"""Handlers of the training tab: plain functions of the controls' values, by name."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -29,10 +29,10 @@ RECIPE = "mnist-at-linf"
 SCALES = ("evidence", "laptop", "shipped", "paper")
 
 DRAWN = ("status", "a", "b", "at", "numbers", *FIGURES)
-"""What another look changes."""
+"""Elements that another look changes."""
 
 RAN = (*DRAWN, "name", "kept", "pending", "resume")
-"""What a run changes."""
+"""Elements that a run changes."""
 
 VIEW = ("recipe", "scale", "steps", "a", "b", "at")
 """Controls of the first view."""
@@ -155,7 +155,7 @@ def left() -> Changes:
 
 
 def resuming(name: str | None) -> str:
-    """What the button does: resume, or try again where the guard stopped the run."""
+    """Label of the button: resume, or try again where the guard stopped the run."""
     run = runs.unfinished().get(name or "")
     return "Try again with half the step" if run is not None and run.diverged else "Resume"
 

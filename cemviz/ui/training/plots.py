@@ -20,7 +20,7 @@ Lines = dict[str, np.ndarray]
 COLOURS = [
     (PALETTE[name][0], dash) for name, dash in (("data", "solid"), ("p0", "dash"), ("third", "dot"), ("fourth", "dashdot"))
 ]
-"""Of the lines of a panel, in order: colour and dash, never colour alone."""
+"""Colour and dash of the lines of a panel, in order: never colour alone."""
 
 BINS = 40
 

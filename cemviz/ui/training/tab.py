@@ -21,7 +21,7 @@ NAMES = {
 """Name in the address -> control."""
 
 TRAINING: dict[str, Any] = {**HEAVY, "concurrency_id": "training", "concurrency_limit": 2}
-"""Runs are long, and leave the places of what is short alone; the device is shared in turns."""
+"""Arguments of events that train: runs are long and do not take the places of short events; the device is shared in turns."""
 
 
 def build(session: gr.State, studio: Studio) -> Tab:
@@ -57,7 +57,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
 
 
 def _recipe() -> dict[str, Any]:
-    """What is to be trained."""
+    """Controls for what is to be trained."""
     on: dict[str, Any] = {"interactive": True}
     whole: dict[str, Any] = {"precision": 0, "min_width": 110}
     recipes = [(row["evidence"].title, key) for key, row in RECIPES.items()]

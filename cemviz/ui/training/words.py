@@ -117,7 +117,7 @@ def standing(update: Update) -> str:
 
 
 def diverged(message: str) -> str:
-    """What the guard said, and what to do."""
+    """Message of the guard, and what to do."""
     return (
         f"**The guard stopped the run:** {message}. The last good state is kept: *Try again with half the step* goes on from "
         "it with half the learning rate and draws of its own."
@@ -125,7 +125,7 @@ def diverged(message: str) -> str:
 
 
 def numbers(runs: Sequence[Shown]) -> str:
-    """What the probes looked at tell, a column a run."""
+    """Numbers of the probes looked at, a column a run."""
     probes = [run.probe for run in runs]
     if not any(probes):
         return ""
