@@ -3,8 +3,10 @@
 import argparse
 import os
 import signal
+import threading
 
 from cemviz.backend.device import choose
+from cemviz.backend.play import warm_up
 from cemviz.backend.studio import Studio
 from cemviz.backend.train import live as training
 from cemviz.data.images import root
@@ -29,6 +31,7 @@ def main() -> None:
         parser.error(str(error))
     hosted = "SPACE_ID" in os.environ  # a hosted space sets its own address and has no browser
     server = {} if hosted else {"server_name": args.host, "server_port": args.port, "inbrowser": not args.no_browser}
+    threading.Thread(target=warm_up, daemon=True).start()  # while the page is built and the first visitor reads
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the page as Ctrl-C does
     try:
         build(studio).launch(**LAUNCH, **server)

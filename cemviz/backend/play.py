@@ -94,6 +94,11 @@ def changed_rules(base: Rules, **changes: Any) -> Rules:
     return Rules(**asdict(RulesRequest(**asdict(base) | given)))
 
 
+def warm_up() -> None:
+    """Load what the first optimiser of a process loads: seconds that would be the first visitor's."""
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+
+
 class Playground:
     """A visitor's game, built when it is first asked for.  Moves take a lock, since a page may send two at once.
 
