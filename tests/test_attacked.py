@@ -32,6 +32,7 @@ def looked(studio: Studio, **kwargs) -> dict:
     return {one.attack: one for one in attacked(studio, request)}
 
 
+@pytest.mark.slow
 def test_an_example_holds_the_nets_own_energies_and_stays_in_the_ball(studio):
     found = looked(studio, radius=0.1)
     assert list(found) == [name for name in COLUMNS if name != "none"]
@@ -50,6 +51,7 @@ def test_an_example_holds_the_nets_own_energies_and_stays_in_the_ball(studio):
     assert np.abs(example.change).max() <= 0.1 + 1e-6
 
 
+@pytest.mark.slow
 def test_pgd_climbs_joint_minus_marginal_and_the_energy_attack_the_joint(studio):
     found = {name: one.means() for name, one in looked(studio, count=9, radius=0.1).items()}
     assert found["energy"][0] > found["pgd"][0]  # E(x, y)

@@ -85,6 +85,7 @@ def test_evaluate_prints_the_fields_of_the_contract(places, call):
     assert one_object(call("evaluate", "toy", *args, "--json")[1]) == robust
 
 
+@pytest.mark.slow
 def test_robust_takes_auto_pgd_in_the_cards_threat_and_is_at_most_accuracy(places, call):
     call("train", *TINY[:4], "40", *TINY[5:], "--set", "lr=0.02")
     clean = one_object(call("evaluate", "toy", "--json")[1])["value"]
@@ -191,6 +192,7 @@ def test_debug_raises_the_error_itself(places, call, monkeypatch):
 
 
 @pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.slow
 def test_the_module_runs_as_a_program_and_traces_back_only_when_debugging(places, debug):
     env = os.environ | ({"CEMVIZ_DEBUG": "1"} if debug else {})
     done = subprocess.run(
@@ -227,6 +229,7 @@ def test_exit_codes_tell_bad_input_from_failed_runs(error, expected):
     assert cli.code(error) == expected
 
 
+@pytest.mark.slow
 def test_a_model_of_another_run_is_not_replaced_unasked(places, call):
     tiny = ["train", *TINY[:1], *TINY[3:]]  # no --out
     assert call(*tiny)[0] == 0 and call(*tiny)[0] == 0  # the same run again

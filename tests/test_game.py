@@ -121,11 +121,13 @@ def maximin():
     return {p0: [play(Rules(p0=p0), 150, seed).standing() for seed in (0, 1, 2)] for p0 in ("uniform", "corner")}
 
 
+@pytest.mark.slow
 def test_maximin_reaches_minus_log_4_with_d_one_half_on_the_support(maximin):
     for s in maximin["uniform"]:
         assert abs(s.U + math.log(4)) <= 0.02 and abs(s.D_support - 0.5) <= 0.02
 
 
+@pytest.mark.slow
 def test_maximin_leaves_no_spurious_maxima_for_uniform_p0_but_for_a_corner(maximin):
     assert [s.spurious for s in maximin["uniform"]] == [0, 0, 0]
     assert sum(s.spurious for s in maximin["corner"]) / 3 > 0.05  # a seed may end without any

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from importlinter.cli import lint_imports
 
 ROOT = Path(__file__).parents[1]
@@ -17,6 +18,7 @@ def test_each_layer_imports_only_what_stands_below_it(monkeypatch, capsys):
     assert lint_imports(no_cache=True) == 0, capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_everything_but_the_page_imports_without_gradio_and_plotly():
     program = """
 import sys, pkgutil, importlib

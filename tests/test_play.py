@@ -43,6 +43,7 @@ def weights(ground):
 # ------------------------------------------------------------------------------------------------- what the thesis says
 
 
+@pytest.mark.slow
 def test_maximin_from_everywhere_has_no_spurious_maximum_at_minus_log_4():
     fresh = Playground(PLAY["maximin"].rules).view()
     assert fresh.spurious > 0.2  # there was something to find
@@ -52,6 +53,7 @@ def test_maximin_from_everywhere_has_no_spurious_maximum_at_minus_log_4():
     assert abs(view.D_support - 0.5) <= 0.02
 
 
+@pytest.mark.slow
 def test_maximin_from_a_corner_keeps_spurious_maxima_its_payoff_hides():
     view = settled("maximin-corner", 250).view()
     assert view.spurious > 0.05
@@ -263,6 +265,7 @@ def test_layers_can_be_left_out():
     assert len(json.loads(every)["data"]) == len(LAYERS) + 1  # the contour is two
 
 
+@pytest.mark.slow
 def test_the_first_view_is_a_begun_game_and_the_same_for_the_same_link():
     a, b = Session(), Session()
     one, two = (do.first(None, held, layers=LAYERS, **MAXIMIN | {"data": "moons"}) for held in (a, b))

@@ -21,6 +21,7 @@ def test_every_public_name_is_there_and_is_the_one_of_its_module():
         _ = cemviz.train
 
 
+@pytest.mark.slow
 def test_the_import_brings_no_backend_and_nothing_of_the_page():
     code = "import sys, cemviz; print([m for m in sys.modules if m.split('.')[0] in ('gradio', 'plotly', 'PIL', 'safetensors') "
     code += "or m.startswith(('cemviz.backend', 'cemviz.ui', 'cemviz.training'))])"

@@ -188,6 +188,7 @@ def test_without_test_images_it_says_what_to_do(alone):
 # ------------------------------------------------------------------------------------------------------ what ships
 
 
+@pytest.mark.slow
 def test_shipped_rates_equal_measured_ones_without_images_or_nets(studio, monkeypatch, tmp_path):
     told = measured(studio)
     assert told[-1]["path"].endswith("robustness/stripes.json") and told[-1]["bytes"] > 0
@@ -198,6 +199,7 @@ def test_shipped_rates_equal_measured_ones_without_images_or_nets(studio, monkey
     assert held == fresh and not notes and all(row.ready for row in held) and not any(row.ready for row in fresh)
 
 
+@pytest.mark.slow
 def test_a_model_trained_anew_is_stale_and_only_it_is_measured_again(studio):
     measured(studio)
     save("stripes-at", 9, norm="linf", radius=0.05)
@@ -210,6 +212,7 @@ def test_a_model_trained_anew_is_stale_and_only_it_is_measured_again(studio):
     assert shipped("stripes")["stripes-at"].sha256 == store.read_card("stripes-at").sha256
 
 
+@pytest.mark.slow
 def test_making_again_gives_the_same_bytes_and_forgets_missing_models(studio):
     measured(studio)
     path = store.folder() / "robustness" / "stripes.json"
@@ -236,6 +239,7 @@ def test_a_spoiled_file_is_refused_with_the_cure(places, text):
         shipped("stripes")
 
 
+@pytest.mark.slow
 def test_a_row_is_plain_json(studio):
     measured(studio)
     text = (store.folder() / "robustness" / "stripes.json").read_text()

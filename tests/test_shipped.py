@@ -25,6 +25,9 @@ NAMES = list(KINDS)
 CLASSIFIERS, ENCODERS = ([name for name in NAMES if KINDS[name] == kind] for kind in ("classifier", "encoder"))
 
 
+pytestmark = pytest.mark.slow  # chains of the models that ship
+
+
 @pytest.fixture(autouse=True)
 def shipped(monkeypatch):
     monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(SHIPPED))

@@ -21,6 +21,8 @@ from cemviz.backend.tables.reproduce import results
 from cemviz.backend.tables.verdicts import decided
 from cemviz.metrics.robustness import logits
 
+pytestmark = pytest.mark.slow  # chains of the models that ship
+
 
 @pytest.fixture(autouse=True)
 def shipped(monkeypatch):

@@ -141,6 +141,7 @@ def opened(studio: Studio, origin: str = "shipped", **changes) -> list[dict]:
     return list(do.first(studio, Session(), origin=origin, **MEASURE | LOOK | changes))
 
 
+@pytest.mark.slow
 def test_the_first_view_needs_no_images(studio, alone):
     rates.measured(studio)
     steps = opened(alone, models=["stripes-standard", "stripes-at"])
@@ -151,6 +152,7 @@ def test_the_first_view_needs_no_images(studio, alone):
     assert all(title in steps[-1]["effects"] for name, title in COLUMNS.items() if name != "none")
 
 
+@pytest.mark.slow
 def test_a_norm_that_nobody_was_measured_in_has_no_plot(studio):
     rates.measured(studio)
     told = do.choose(studio, Session(), origin="shipped", models=["stripes-at"])

@@ -73,6 +73,7 @@ def test_a_run_tells_every_step_and_stores_a_model_with_its_card(places):
     assert not states.path("toy").exists()
 
 
+@pytest.mark.slow
 def test_the_command_on_a_card_makes_the_same_weights_again(places, monkeypatch, capsys):
     run(request(seed=3))
     card = store.read_card("toy")
@@ -95,6 +96,7 @@ def test_a_command_line_says_values_as_the_command_line_reads_them(changes):
     assert words[3:10] == ["train", "mnist-at", "--scale", "evidence", "--seed", "2", "--out"] and words[10] == "m"
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_weights(places):
     for out, seed in (("a", 1), ("b", 1), ("c", 2)):
         run(request(out, seed=seed))
@@ -103,6 +105,7 @@ def test_the_seed_decides_the_weights(places):
 
 
 @pytest.mark.parametrize("stop", [1, 5, 11])
+@pytest.mark.slow
 def test_a_run_closed_and_resumed_ends_bit_equal_to_an_unbroken_one(places, stop):
     for split in ("train", "test"):  # its views draw from a generator too
         write_images(places / "data" / "cifar10" / split, 3, 0, CIFAR10, side=32)
@@ -119,6 +122,7 @@ def test_a_run_closed_and_resumed_ends_bit_equal_to_an_unbroken_one(places, stop
     assert store.read_card("parts").sha256 == store.read_card("whole").sha256 and not states.path("parts").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_resumes_from_its_last_periodic_save(places, monkeypatch):
     monkeypatch.setattr(states, "SAVE_EVERY", -1.0)
     for told in train(request("whole"), choose("cpu")):
@@ -148,6 +152,7 @@ JEAT = {
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="autograd's threads of a GPU do not survive a fork")
 @pytest.mark.parametrize("changes", [{}, JEAT], ids=["at", "jeat"])
+@pytest.mark.slow
 def test_ten_kills_at_any_moment_lose_only_the_steps_since_the_last_save(places, monkeypatch, changes):
     """SIGKILL lands in a step, in a save or between the two; weights and curves end as those of a run that nobody stopped."""
     changes, chance, steps = changes | {"steps": "80"}, random.Random(7), []
@@ -176,6 +181,7 @@ def test_ten_kills_at_any_moment_lose_only_the_steps_since_the_last_save(places,
     assert left == []
 
 
+@pytest.mark.slow
 def test_half_written_files_of_a_killed_run_do_no_harm_and_are_swept_away(places):
     first = train(request(), choose("cpu"))
     next(first), first.close()
@@ -189,6 +195,7 @@ def test_half_written_files_of_a_killed_run_do_no_harm_and_are_swept_away(places
     assert not any(path.exists() for path in ours) and all(path.exists() for path in others)
 
 
+@pytest.mark.slow
 def test_a_run_killed_after_its_last_step_still_gets_its_model(places, monkeypatch):
     monkeypatch.setattr(states, "SAVE_EVERY", -1.0)
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
@@ -197,6 +204,7 @@ def test_a_run_killed_after_its_last_step_still_gets_its_model(places, monkeypat
     assert [t["step"] for t in run(request(resume=True))] == [12] and store.load("toy")
 
 
+@pytest.mark.slow
 def test_a_saved_state_needs_resume_and_resume_without_one_begins_anew(places):
     first = train(request(), choose("cpu"))
     next(first), first.close()
@@ -220,6 +228,7 @@ def test_a_run_that_diverges_stores_no_model_and_keeps_its_last_good_state(place
 
 
 @pytest.mark.parametrize("objective", ["standard", "adversarial"])
+@pytest.mark.slow
 def test_training_learns_an_easy_set_and_the_stored_net_knows_it(places, objective):
     told = run(request(objective=objective, steps="60", lr="0.02", batch="30"))
     losses = [sum(t["terms"].values()) for t in told]
@@ -271,6 +280,7 @@ def test_training_leaves_the_global_random_state_alone(places):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 def test_a_linear_probe_trains_one_layer_on_a_stored_encoders_frozen_trunk(places):
     encoder = {
         "kind": "encoder", "net": "encoder", "net_args": {"width": 4, "projection": (8, 4)}, "objective": "contrastive",
@@ -292,6 +302,7 @@ def test_a_linear_probe_trains_one_layer_on_a_stored_encoders_frozen_trunk(place
     ("name", "said"),
     [("nobody", "there is no encoder 'nobody' to probe; train it"), ("plain", "encoder is 'plain', a classifier of stripes")],
 )
+@pytest.mark.slow
 def test_a_probe_without_its_encoder_is_refused(places, name, said):
     run(request("plain"))
     with pytest.raises(BadInput, match=said):
@@ -452,6 +463,7 @@ def test_a_failed_periodic_save_is_told_and_tried_again_as_the_run_goes_on(place
 
 
 @pytest.mark.parametrize("where", ["toy@", "toy.json", "history"])
+@pytest.mark.slow
 def test_a_model_that_cannot_be_stored_is_kept_as_a_state_until_resumed(places, monkeypatch, where):
     run(request("whole"))
     with (
@@ -468,6 +480,7 @@ def test_a_model_that_cannot_be_stored_is_kept_as_a_state_until_resumed(places, 
     assert kept[0] == kept[1]
 
 
+@pytest.mark.slow
 def test_on_a_full_disk_the_last_state_that_was_saved_stands(places, monkeypatch):
     monkeypatch.setattr(states, "SAVE_EVERY", -1.0)
     going = train(request(), choose("cpu"))
