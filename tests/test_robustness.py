@@ -9,6 +9,7 @@ from torch import nn
 
 from cemviz.attacks import ATTACKS, Attack, perturb, threat
 from cemviz.energies import conditional, negated
+from cemviz.metrics import answers
 from cemviz.metrics.robustness import (
     LOST,
     RIGHT,
@@ -321,3 +322,8 @@ def test_a_net_in_train_mode_is_told_so_and_not_run():
     net[0].train()  # one layer is enough
     (found,) = preflight(net, X, Y)
     assert "train mode" in found and net[0].num_batches_tracked == 0 and net[0].training
+
+
+def test_an_answer_that_is_not_finite_is_read_as_no_class():
+    f = torch.tensor([[1.0, 2.0], [float("nan"), 0.0], [float("inf"), 0.0]])
+    assert answers.read(f, ("left", "right")) == ["right", answers.UNREADABLE, answers.UNREADABLE]

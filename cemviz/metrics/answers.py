@@ -1,5 +1,7 @@
 """Answers of a classifier to many images: right, wrong, or not finite, which an argmax would take for a class."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -25,6 +27,15 @@ def outcomes(f: Tensor, y: Tensor) -> Tensor:
         (B,) int8: RIGHT, WRONG, or LOST where a logit is NaN or infinite.
     """
     return torch.where(f.isfinite().all(1), (f.argmax(1) == y).to(torch.int8), LOST)
+
+
+UNREADABLE = "no finite answer"
+"""What stands for a class where a net gives none."""
+
+
+def read(f: Tensor, names: Sequence[str]) -> list[str]:
+    """The likeliest class of each answer by name, (B, C) -> B words; one that is not finite has none."""
+    return [names[int(row.argmax())] if row.isfinite().all() else UNREADABLE for row in f]
 
 
 def lost(outcome: Tensor, of: str = "images") -> list[str]:

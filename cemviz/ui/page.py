@@ -11,6 +11,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
+from ..backend import store
 from ..backend.studio import Studio
 from .address import Address
 from .controls import LIGHT, Session, Tab
@@ -113,6 +114,8 @@ def build(studio: Studio | None = None) -> gr.Blocks:
                 with gr.Tab(title, id=key, elem_id=f"tab-{key}") as leaves[key]:
                     built[key] = module.build(session, studio)
         gr.Markdown(f"Computed on **{studio.device.title}**. Every picture is in the address: share the link, seed included.")
+        if faults := store.left_out():
+            gr.Markdown("**Left out:** " + "  \n".join(faults), elem_id="left-out")
         address = Address(built, session, notice, restored, tabs)
         loaded = page.load(address.restore, session, address.outputs, **LIGHT)
         _first_views(built, leaves, address, loaded)

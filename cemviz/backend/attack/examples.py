@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...attacks import perturb, threat
 from ...energies import joint, marginal
-from ...metrics.robustness import logits
+from ...metrics.answers import logits, read
 from .. import kinds
 from ..checks import BadInput, choice, threat_model
 from ..requests import SOURCES, AttackedRequest
@@ -129,8 +129,9 @@ def fitting(one: Attacked) -> int:
 
 def _seen(net: nn.Module, card: Card, x: Tensor, y: Tensor) -> list[Seen]:
     f = logits(net, x)
-    rows: Any = zip(joint(f, y), marginal(f), f.argmax(1), f.softmax(1).gather(1, y[:, None]).squeeze(1), strict=True)
-    return [Seen(float(e), float(m), card.classes[int(k)], float(p)) for e, m, k, p in rows]
+    shares = f.softmax(1).gather(1, y[:, None]).squeeze(1)
+    rows: Any = zip(joint(f, y), marginal(f), read(f, card.classes), shares, strict=True)
+    return [Seen(float(e), float(m), name, float(p)) for e, m, name, p in rows]
 
 
 def _images(studio: Studio, request: AttackedRequest, card: Card) -> tuple[Tensor, Tensor, str]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...energies import joint, marginal
+from ...metrics import answers
 from ...metrics.landscape import Plane, Shape, around, read, scan, shape
 from .. import kinds
 from ..checks import BadInput, article, choice, number
@@ -210,7 +211,7 @@ def _row(model: str, of: Reading, x: Tensor) -> Row:
         f = of.net(x)
     e, m = joint(f, of.y.expand(2)).tolist(), marginal(f).tolist()
     p = f[0].softmax(0)
-    return Row(model, e[0], m[0], e[0] - e[1], m[0] - m[1], p[of.y].item(), of.names[int(p.argmax())])
+    return Row(model, e[0], m[0], e[0] - e[1], m[0] - m[1], p[of.y].item(), answers.read(f[:1], of.names)[0])
 
 
 def _row_of(panel: Panel, i: int, j: int) -> Row:
