@@ -86,7 +86,13 @@ def places(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def url(tmp_path_factory):
+    """The page with the models that ship: one server for all tests that need no other."""
+    yield from pages.served(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="session")
 def browser():
     from playwright.sync_api import sync_playwright
 

@@ -1,18 +1,14 @@
 """The page in a real browser: nothing leaves the machine, nothing breaks, pause stops, links reproduce, everyone can use it."""
 
+import urllib.request
+
 import pytest
-from pages import MARKS, SLOW, calm, drawn, open_tab, served, violations
+from pages import MARKS, SLOW, calm, drawn, open_tab, violations
 
 from cemviz.backend.presets import LANDSCAPE, PLAY, SAMPLE
 
 pytestmark = MARKS
 TABS = ("Playground", "Landscape", "Sampling", "Training", "Results", "Equations")
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    """The page with the models that ship."""
-    yield from served(tmp_path_factory.mktemp("page"))
 
 
 def text_of(page, selector: str) -> str:
@@ -225,3 +221,9 @@ def test_nothing_is_wider_than_a_phone(visit, tab):
     page = visit(f"?tab={tab.lower()}", width=400, height=800)
     page.wait_for_timeout(2500)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
+
+
+def test_the_document_is_sent_compressed(url):
+    asked = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
+    with urllib.request.urlopen(asked) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip" and len(answer.read()) < 200_000

@@ -1,15 +1,9 @@
 """The robustness tab in a real browser: a first view without a click, images under another attack, its link, everyone's use."""
 
 import pytest
-from pages import MARKS, SLOW, drawn, served, violations
+from pages import MARKS, SLOW, drawn, violations
 
 pytestmark = MARKS
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    """The page with the models that ship."""
-    yield from served(tmp_path_factory.mktemp("robustness"))
 
 
 def shown(page) -> None:

@@ -30,7 +30,7 @@ def outcomes(f: Tensor, y: Tensor) -> Tensor:
 
 
 UNREADABLE = "no finite answer"
-"""What stands for a class where a net gives none."""
+"""Word for the class where a net gives none."""
 
 
 def read(f: Tensor, names: Sequence[str]) -> list[str]:
