@@ -3,6 +3,7 @@
 import argparse
 import os
 import signal
+import socket
 
 from cemviz.backend.device import choose
 from cemviz.backend.studio import Studio
@@ -25,8 +26,13 @@ def main() -> None:
     try:
         root(args.data)  # a mistyped folder is said now, not when a visitor asks for an image
         studio = Studio(choose(args.device), args.data)
+        if args.port is not None and not 0 < args.port < 65536:
+            raise ValueError(f"port is {args.port}; give a whole number from 1 to 65535")
+        socket.getaddrinfo(args.host.strip("[]"), None)  # a mistyped address would end in the server's traceback
     except (ValueError, LookupError) as error:
         parser.error(str(error))
+    except socket.gaierror:
+        parser.error(f"host is {args.host!r}, which is no address here; give 127.0.0.1, or 0.0.0.0 for the network")
     hosted = "SPACE_ID" in os.environ  # a hosted space sets its own address and has no browser
     server = {} if hosted else {"server_name": args.host, "server_port": args.port, "inbrowser": not args.no_browser}
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the page as Ctrl-C does

@@ -1,5 +1,9 @@
 """The page in a real browser: nothing leaves the machine, nothing breaks, pause stops, links reproduce, everyone can use it."""
 
+import runpy
+import sys
+from pathlib import Path
+
 import pytest
 from pages import MARKS, SLOW, calm, drawn, open_tab, served, violations
 
@@ -225,3 +229,13 @@ def test_nothing_is_wider_than_a_phone(visit, tab):
     page = visit(f"?tab={tab.lower()}", width=400, height=800)
     page.wait_for_timeout(2500)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["--port", "99999"], "port is 99999"), (["--host", "999.1.1.1"], "host is '999.1.1.1'")]
+)
+def test_an_address_that_cannot_be_is_refused_before_the_page_is_built(monkeypatch, capsys, words, said):
+    monkeypatch.setattr(sys, "argv", ["app.py", *words])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(Path(__file__).parents[1] / "app.py"), run_name="__main__")
+    assert stop.value.code == 2 and said in capsys.readouterr().err.splitlines()[-1]
