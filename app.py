@@ -3,6 +3,7 @@
 import argparse
 import os
 import signal
+import socket
 import threading
 
 from cemviz.backend.device import choose
@@ -27,8 +28,13 @@ def main() -> None:
     try:
         root(args.data)  # a mistyped folder is said now, not when a visitor asks for an image
         studio = Studio(choose(args.device), args.data)
+        if args.port is not None and not 0 < args.port < 65536:
+            raise ValueError(f"port is {args.port}; give a whole number from 1 to 65535")
+        socket.getaddrinfo(args.host.strip("[]"), None)  # a mistyped address would end in the server's traceback
     except (ValueError, LookupError) as error:
         parser.error(str(error))
+    except socket.gaierror:
+        parser.error(f"host is {args.host!r}, which is no address here; give 127.0.0.1, or 0.0.0.0 for the network")
     hosted = "SPACE_ID" in os.environ  # a hosted space sets its own address and has no browser
     server = {} if hosted else {"server_name": args.host, "server_port": args.port, "inbrowser": not args.no_browser}
     threading.Thread(target=warm_up, daemon=True).start()  # while the page is built and the first visitor reads

@@ -148,7 +148,11 @@ BAD = [
     (["evaluate", "toy", "--metric", "robust", "--radius", "-1"], "ε (radius) is -1; give a number from 0 to inf"),
     (["evaluate", "toy", "--metric", "robust", "--steps", "0"], "K (steps) is 0; give a whole number from 1"),
     (["evaluate", "toy", "--count", "0"], "count is 0; give a whole number from 1"),
-    (["evaluate", "toy", "--count", "many"], "'--count'"),
+    (["evaluate", "toy", "--count", "many"], "count is 'many'; give a whole number from 1 to 1000000"),
+    (["evaluate", "toy", "--seed", "1.5"], "seed is 1.5; give a whole number from 0 to 2147483647"),
+    (["evaluate", "toy", "--seed", "2147483648"], "seed is 2147483648; give a whole number from 0 to 2147483647"),
+    (["sample", "toy", "--noise", ""], "η (noise) is ''; give a number from 0 to 10"),
+    (["sample", "toy", "--start", "uniform", "--classes", "²"], "class is '²'; toy knows"),
     (["evaluate", "toy", "--device", "tpu"], "device is 'tpu'; choose cuda"),
     (["evaluate"], "model"),
     (["evaluate", "toy", "--colour"], "--colour"),
@@ -257,3 +261,18 @@ def test_a_card_that_cannot_be_read_is_said_beside_the_list(places, call):
     status, out, err = call("list", "--json")
     assert status == 0 and json.loads(out)["models"] == []
     assert len(err.splitlines()) == 2 and "dir.json cannot be read (is a directory)" in err and "odd.json" in err
+
+
+@pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["evaluate", "--help"]])
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_output_that_is_no_utf_8_loses_a_letter_and_not_the_answer(places, encoding, words):
+    done = subprocess.run(
+        [sys.executable, "-m", "cemviz", *words],
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and done.stderr == b"" and done.stdout
+    if "--json" in words:
+        recipes = one_object(done.stdout.decode(encoding).replace("\r", ""))["recipes"]
+        assert any("L∞" in row["title"] for row in recipes)  # JSON keeps every letter

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zlib
 
@@ -136,7 +138,6 @@ def test_path_bytes_and_open_file_are_one_image(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(12_000, 12_000), (12_000, 2_000), (4_001, 4_000), (2**31 - 1, 1), (65_000, 65_000)])
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_too_many_pixels_are_refused_from_the_header(tmp_path, size):
     path = tmp_path / "wide.png"
     path.write_bytes(header(*size))
@@ -145,6 +146,13 @@ def test_too_many_pixels_are_refused_from_the_header(tmp_path, size):
         decode(path, COLOUR)
     assert tracemalloc.get_traced_memory()[1] < 1e6
     tracemalloc.stop()
+
+
+def test_what_is_refused_is_said_once(tmp_path):
+    (tmp_path / "wide.png").write_bytes(header(12_000, 12_000))
+    lines = f"from cemviz.data.decoding import decode; decode({str(tmp_path / 'wide.png')!r})"
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, timeout=60)
+    assert "BadImage" in done.stderr and "Warning" not in done.stderr
 
 
 def test_the_most_pixels_are_decoded():

@@ -70,7 +70,7 @@ def test_every_metric_gives_the_contracts_fields_as_json_and_repeats(stored, met
     how = {} if metric == "accuracy" else QUICK if metric in ("is", "fid", "robust") else {"count": 12}
     result, progress = run(metric=metric, **how)
     assert result.keys() >= FIELDS and (result["model"], result["metric"], result["split"]) == ("toy", metric, "test")
-    assert json.loads(json.dumps(result, allow_nan=False)) == result and result["warnings"] == []
+    assert json.loads(json.dumps(result, allow_nan=False)) == result and bool(result["warnings"]) == (metric == "is")
     assert result["count"] == (30 if metric == "accuracy" else 12) and bool(progress) == (metric != "accuracy")
     assert result["extractor"] == ("judge-stripes-judge" if metric in ("is", "fid") else None)
     assert run(metric=metric, **how)[0] == result
@@ -284,3 +284,24 @@ def test_answers_that_are_not_finite_are_wrong_and_counted(stored, monkeypatch, 
     result, _ = run(metric=metric, **how)
     assert dark and any(f"not finite for {dark} of 30 images" in warning for warning in result["warnings"])
     assert result["value"] <= 1 - dark / 30 + 1e-4
+
+
+@pytest.mark.parametrize(
+    ("metric", "how", "said"),
+    [
+        ("accuracy", {"attack": "pgd"}, "takes no attack; leave it out, or ask for the metric robust"),
+        ("accuracy", {"radius": 1.0}, "takes no radius; leave it out, or ask for the metric robust or is or fid"),
+        ("robust", {"sampler": "rcs"}, "takes no sampler; leave it out, or ask for the metric is or fid"),
+        ("fid", {"norm": "linf"}, "takes no norm"),
+        ("jfs", {"steps": 5}, "takes no steps"),
+    ],
+)
+def test_what_has_no_bearing_on_a_metric_is_refused(stored, metric, how, said):
+    with pytest.raises(BadInput, match=f"metric '{metric}' {said}"):
+        run(metric=metric, **how)
+
+
+def test_a_score_bounded_by_its_few_images_says_so(stored):
+    result, _ = run(metric="is", steps=1, count=3)
+    assert result["value"] == 1 and result["warnings"] == ["3 parts of 3 images score at most 1; give more"]
+    assert run(metric="is", steps=1, count=30)[0]["warnings"] == []

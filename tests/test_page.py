@@ -1,6 +1,9 @@
 """The page in a real browser: nothing leaves the machine, nothing breaks, pause stops, links reproduce, everyone can use it."""
 
+import runpy
+import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 from pages import MARKS, SLOW, calm, drawn, open_tab, violations
@@ -227,3 +230,13 @@ def test_the_document_is_sent_compressed(url):
     asked = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
     with urllib.request.urlopen(asked) as answer:
         assert answer.headers["Content-Encoding"] == "gzip" and len(answer.read()) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["--port", "99999"], "port is 99999"), (["--host", "999.1.1.1"], "host is '999.1.1.1'")]
+)
+def test_an_address_that_cannot_be_is_refused_before_the_page_is_built(monkeypatch, capsys, words, said):
+    monkeypatch.setattr(sys, "argv", ["app.py", *words])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(Path(__file__).parents[1] / "app.py"), run_name="__main__")
+    assert stop.value.code == 2 and said in capsys.readouterr().err.splitlines()[-1]

@@ -35,9 +35,7 @@ def number(field: str, value: float | None, low: float, high: float, *, symbol: 
     except (TypeError, ValueError):
         raise BadInput(field, f"{name} is {value!r}; {wanted}") from None
     if math.isnan(read) or not low <= read <= high or (whole and read != int(read)):
-        raise BadInput(
-            field, f"{name} is {value:g}; {wanted}" if isinstance(value, (int, float)) else f"{name} is {value!r}; {wanted}"
-        )
+        raise BadInput(field, f"{name} is {read:.10g}; {wanted}")
     return int(read) if whole else read
 
 

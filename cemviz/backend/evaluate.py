@@ -16,6 +16,7 @@ from ..metrics.answers import RIGHT, entered, logits, lost, outcomes
 from ..metrics.robustness import outcomes_under, preflight
 from . import kinds, store
 from .checks import BadInput, choice, number, threat_model
+from .fields import changes
 from .requests import EvaluateRequest, SampleRequest
 from .sample.chains import prepared
 from .store import Card
@@ -52,6 +53,7 @@ class Metric:
         unit: of the value; empty where it has none.
         better: which values are good.
         drawn: it looks at samples, which every kind of model draws; the others want a classifier.
+        takes: fields of a request that mean something to it, beside model, metric, count and seed.
     """
 
     title: str
@@ -59,6 +61,7 @@ class Metric:
     better: Literal["higher", "lower"]
     drawn: bool
     measure: Measure
+    takes: tuple[str, ...] = ()
 
 
 def evaluate(studio: Studio, request: EvaluateRequest) -> Iterator[Step | dict[str, Any]]:
@@ -74,6 +77,10 @@ def evaluate(studio: Studio, request: EvaluateRequest) -> Iterator[Step | dict[s
     net, card = studio.model(request.model)
     kinds.of(card)
     metric = METRICS[request.metric]
+    for name in changes(request):
+        if name not in ("model", "metric", "count", "seed", *metric.takes):
+            others = " or ".join(key for key, row in METRICS.items() if name in row.takes)
+            raise BadInput(name, f"metric {request.metric!r} takes no {name}; leave it out, or ask for the metric {others}")
     if not metric.drawn:
         kinds.classifier(card, request.metric)
     test = images.load(card.data, "test", classes=card.classes, data=studio.data, device=studio.device.torch)
@@ -146,6 +153,9 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str,
     if request.metric == "is":
         splits = len(seen.chunk(SPLITS))
         value, spread = quality.inception_score(extractor, seen, splits, request.seed)
+        part = math.ceil(count / splits)
+        if part < len(on.test.classes):
+            numbers["warnings"] = [*on.test.warnings, f"{splits} parts of {count} images score at most {part}; give more"]
         yield numbers | {"value": round(value, 4), "spread": round(spread, 4), "splits": splits}
         return
     real = extractor(held.floats())
@@ -205,11 +215,14 @@ def _fisher(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, 
     }
 
 
+DRAWN = ("sampler", "start", "radius", "steps", "extractor")
+"""Of a request, what samples rest on."""
+
 METRICS: dict[str, Metric] = {
     "accuracy": Metric("Accuracy on clean test images", "share", "higher", False, _accuracy),
-    "robust": Metric("Accuracy under attack", "share", "higher", False, _robust),
-    "is": Metric("Inception Score of samples", "", "higher", True, _quality),
-    "fid": Metric("Frechet distance of samples to test images", "", "lower", True, _quality),
+    "robust": Metric("Accuracy under attack", "share", "higher", False, _robust, ("attack", "norm", "radius", "steps")),
+    "is": Metric("Inception Score of samples", "", "higher", True, _quality, DRAWN),
+    "fid": Metric("Frechet distance of samples to test images", "", "lower", True, _quality, DRAWN),
     "jfs": Metric("Joint Fisher score, of E(x, y)", "", "lower", False, _fisher),
     "mfs": Metric("Marginal Fisher score, of E(x)", "", "lower", False, _fisher),
 }

@@ -4,6 +4,7 @@
 CEMVIZ_DEBUG=1 shows the traceback instead.
 """
 
+import io
 import json
 import os
 import sys
@@ -58,7 +59,7 @@ def say(text: str, *, again: bool = False, always: bool = False) -> None:
 
 def answer(result: dict[str, Any], as_json: bool) -> None:
     """The result on standard output: one JSON object, or a line a field."""
-    print(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))
+    print(json.dumps(result) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))
 
 
 @app.command("list")
@@ -83,7 +84,7 @@ def list_command(as_json: Json = False) -> None:
     for line in store.left_out():
         say(f"cemviz: {line}")
     if as_json:
-        print(json.dumps(names, ensure_ascii=False))
+        print(json.dumps(names))
         return
     for kind, rows in names.items():
         print(f"{kind}:" if rows else f"{kind}: none yet")
@@ -250,7 +251,7 @@ def reproduce_command(
         if "doing" in table:
             say(f"{table['done']}/{table['of']}  {table['doing']}", again=True)
     if as_json:
-        print(json.dumps(table, ensure_ascii=False))
+        print(json.dumps(table))
         return
     print("\n".join(as_text(table)))
 
@@ -284,6 +285,8 @@ def last(work: Iterator[Any]) -> Any:
 
 def main() -> None:
     """Run the command line and turn errors into one line and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where output is no UTF-8 (Windows, redirected), what it lacks is a ?
     try:
         status = app(standalone_mode=False)  # some versions of typer return the code of an Exit, 130 for an interrupt
     except typer.Exit as stop:

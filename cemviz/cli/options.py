@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import typer
 
-from ..backend.fields import Field, fields_of
+from ..backend.fields import Field, Number, fields_of
 
 Usual = Callable[[dict[str, Any]], Mapping[str, Any]]
 """Fields as given -> further fields, for those that nobody gave."""
@@ -45,15 +45,17 @@ def _parameter(kind: type, name: str, positional: bool) -> inspect.Parameter:
     about: Field = fields_of(kind)[name]
     default = next(f.default for f in fields(kind) if f.name == name)
     plain = next(t for t in _types(kind, name) if t is not type(None))
-    plain = str if get_origin(plain) is tuple else plain
+    shown = f"<{plain.__name__}>" if isinstance(about, Number) else None
+    # a text the request reads itself: its message names value and range, those of the parser do not
+    plain = str if shown or get_origin(plain) is tuple else plain
     if positional:
-        annotation: Any = Annotated[plain, typer.Argument(help=about.help, show_default=default is not MISSING)]
+        annotation: Any = Annotated[plain, typer.Argument(help=about.help, metavar=shown, show_default=default is not MISSING)]
         given = inspect.Parameter.empty if default is MISSING else default
     else:
         words = f"{about.symbol}: {about.help}" if about.symbol else about.help or about.title
         if default not in (None, MISSING, ()) and "(default" not in words:
             words += f" (default: {default})"
-        annotation, given = Annotated[plain | None, typer.Option(help=words, show_default=False)], None
+        annotation, given = Annotated[plain | None, typer.Option(help=words, metavar=shown, show_default=False)], None
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=given, annotation=annotation)
 
 

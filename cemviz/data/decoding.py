@@ -2,6 +2,7 @@
 
 import io
 import os
+import warnings
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +16,8 @@ FORMATS = ("PNG", "WEBP", "JPEG", "GIF", "BMP", "TIFF")
 
 MOST_PIXELS, MOST_BYTES = 16_000_000, 64 * 2**20
 """Pixels of an image and bytes of its file, at most."""
+
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `decode` refuses such images, in one line
 
 
 class BadImage(ValueError):

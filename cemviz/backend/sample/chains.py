@@ -100,7 +100,7 @@ def labels(classes: tuple[str | int, ...], count: int, card: Card) -> list[int]:
         text = str(asked).strip()
         if text in card.classes:
             chosen.append(card.classes.index(text))
-        elif text.isdigit() and int(text) < len(card.classes):
+        elif text.isdecimal() and int(text) < len(card.classes):
             chosen.append(int(text))
         else:
             raise BadInput("classes", f"class is {text!r}; {card.name} knows {', '.join(card.classes)}")
