@@ -18,15 +18,13 @@ from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.evaluate import evaluate
 from cemviz.backend.look.pictures import subject
-from cemviz.backend.requests import AttackedRequest, EvaluateRequest, RobustnessRequest
+from cemviz.backend.requests import AttackedRequest, EvaluateRequest, RobustnessRequest, RunRequest, TrainRequest
 from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
 from cemviz.backend.tables.measures import window
 from cemviz.backend.train import asked as asked_of_visitors
 from cemviz.backend.train import live as training
-from cemviz.backend.train.provenance import TrainRequest
 from cemviz.backend.train.run import train
-from cemviz.backend.train.runs import RunRequest
 from cemviz.backend.use_case import Step
 from cemviz.data import images, originals
 from cemviz.data.datasets import DATASETS, BadData, DataMissing, Dataset

@@ -22,10 +22,11 @@ from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.memory import OutOfMemory, smaller
+from cemviz.backend.requests import TrainRequest
 from cemviz.backend.train import curves, prepared
 from cemviz.backend.train import run as backend
 from cemviz.backend.train import team as distributed
-from cemviz.backend.train.provenance import TrainRequest, command
+from cemviz.backend.train.provenance import command
 from cemviz.backend.train.run import train
 from cemviz.draws import Part, gathered, own, rand, total
 from cemviz.draws import randn as normal

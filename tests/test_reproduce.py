@@ -9,13 +9,13 @@ from cemviz.backend import store
 from cemviz.backend import tables as experiments
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
+from cemviz.backend.requests import ReproduceRequest, TrainRequest
 from cemviz.backend.tables import EXPERIMENTS, Cell, Experiment, Order, measures, rows
 from cemviz.backend.tables import reproduce as engine
 from cemviz.backend.tables.measures import Measure
-from cemviz.backend.tables.reproduce import ReproduceRequest, as_text, reproduce, results
+from cemviz.backend.tables.reproduce import as_text, reproduce, results
 from cemviz.backend.tables.table import grid
 from cemviz.backend.train import states
-from cemviz.backend.train.provenance import TrainRequest
 from cemviz.backend.train.run import train
 from cemviz.data import images
 from cemviz.training.recipes import RECIPES, recipe

@@ -21,13 +21,14 @@ from cemviz import cli
 from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
+from cemviz.backend.requests import TrainRequest
 from cemviz.backend.store import Unwritable
 from cemviz.backend.train import curves, states
 from cemviz.backend.train import run as backend
 from cemviz.backend.train.interrupt import Interrupt
 from cemviz.backend.train.plan import plan
 from cemviz.backend.train.prepared import statistics
-from cemviz.backend.train.provenance import TrainRequest, card_of, command
+from cemviz.backend.train.provenance import card_of, command
 from cemviz.backend.train.run import train, with_metric
 from cemviz.backend.train.team import Team
 from cemviz.data import images

@@ -22,16 +22,15 @@ from ..backend.evaluate import METRICS, evaluate, summary
 from ..backend.kinds import of
 from ..backend.play import play
 from ..backend.presets import LANDSCAPE, PLAY, SAMPLE
-from ..backend.requests import EvaluateRequest, PlayRequest, SampleRequest
+from ..backend.requests import EvaluateRequest, PlayRequest, ReproduceRequest, SampleRequest, TrainRequest
 from ..backend.sample import export
 from ..backend.sample.chains import Chains, sample
 from ..backend.stored import assets
 from ..backend.studio import Studio
 from ..backend.tables import EXPERIMENTS
-from ..backend.tables.reproduce import ReproduceRequest, as_text, reproduce
+from ..backend.tables.reproduce import as_text, reproduce
 from ..backend.train import team as distributed
 from ..backend.train.interrupt import Interrupt
-from ..backend.train.provenance import TrainRequest
 from ..backend.train.run import train, with_metric
 from ..backend.use_case import Step, follow
 from ..data.images import DATASETS, DataMissing, root

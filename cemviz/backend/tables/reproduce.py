@@ -9,43 +9,20 @@ not.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ...training.recipes import recipe
 from .. import store
-from ..checks import BadInput, choice, number
+from ..checks import BadInput
 from ..device import Device
+from ..requests import ReproduceRequest, TrainRequest
 from ..train import states
-from ..train.provenance import TrainRequest
 from ..train.run import train, with_metric
 from ..train.states import AnotherRun
 from . import EXPERIMENTS, Cell, Experiment, Place, judge
 from .rows import completed, kept, measured
-
-
-@dataclass(frozen=True, slots=True)
-class ReproduceRequest:
-    """Request for a table.
-
-    Attributes:
-        target: key of EXPERIMENTS.
-        seeds: number of seeds, 0 first; of a stored model, those of its draws and attacks.
-        scale: of the models trained for it.
-        shipped: take the stored models instead of training any.
-        present: train the first seed only; of the others take those whose models are there.
-        keep: train nothing: measure what rests on stored models, and keep the other rows of the table that is there.
-    """
-
-    target: str
-    seeds: int = 3
-    scale: str = "evidence"
-    shipped: bool = False
-    data: str | None = None
-    present: bool = False
-    keep: bool = False
 
 
 def reproduce(request: ReproduceRequest, device: Device) -> Iterator[dict[str, Any]]:
@@ -57,12 +34,11 @@ def reproduce(request: ReproduceRequest, device: Device) -> Iterator[dict[str, A
     Raises:
         BadInput, KeyError, DataMissing, Diverged.
     """
-    choice("target", request.target, EXPERIMENTS)
-    seeds = number("seeds", request.seeds, 1, 20, whole=True)
     it = EXPERIMENTS[request.target]
     found: dict[Place, list[dict[str, Any]]] = {place: [] for place in it.cells}
     lacking: dict[Place, str] = {}
-    work = [(place, cell, seed) for place, cell in it.cells.items() for seed in range(seeds) if _wanted(cell, request, seed)]
+    seeds = range(request.seeds)
+    work = [(place, cell, seed) for place, cell in it.cells.items() for seed in seeds if _wanted(cell, request, seed)]
     for done, (place, cell, seed) in enumerate(sorted(work, key=lambda job: job[2])):  # a whole table first, then more seeds
         yield {"doing": f"{place[0]}, {place[1]}, seed {seed}", "done": done, "of": len(work)}
         try:

@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...dynamics import Diverged
-from ..checks import MAX_SEED, BadInput
+from ..checks import BadInput
 from ..jobs import Waiting
+from ..requests import RunRequest
 from ..store import Unwritable
 from ..stored import files
 from ..stored.locks import Lock, Taken
 from ..studio import Studio
 from . import states
-from .asked import MAX_STEPS, checked, missing, proposed, row
+from .asked import checked, missing, proposed, row
 from .run import train
-from .runs import RunRequest, beside, remember, unfinished
+from .runs import beside, remember, unfinished
 
-__all__ = ["MAX_SEED", "MAX_STEPS", "checked", "missing", "proposed", "row", "run"]
+__all__ = ["checked", "missing", "proposed", "row", "run"]
 
 RATE = 3.0
 """Updates a second, at most; one that carries a probe, and the last one, always come."""

@@ -16,13 +16,14 @@ from ...training.recipe import SCHEDULES
 from .. import store
 from ..device import Device
 from ..memory import OutOfMemory, full, smaller
+from ..requests import TrainRequest
 from ..store import Unwritable
 from ..stored import files, models
 from ..stored.cards import with_metric
 from . import curves, states
 from .plan import Plan, plan
 from .prepared import Prepared, prepare, probe
-from .provenance import TrainRequest, card_of
+from .provenance import card_of
 from .states import Saver, Start
 from .team import Team, join, separate
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import gradio as gr
 
+from ...backend.checks import MAX_SEED
+from ...backend.requests import MAX_UPDATES, SCALES
 from ...backend.studio import Studio
 from ...backend.train import live as training
 from ...backend.train import runs
@@ -64,15 +66,15 @@ def _recipe() -> dict[str, Any]:
     parts = {
         "recipe": gr.Dropdown(recipes, value=do.RECIPE, label="recipe", elem_id="train-recipe", **on),
         "scale": gr.Radio(
-            list(do.SCALES), value="evidence", label="scale", elem_id="train-scale", **on,
+            list(SCALES), value="evidence", label="scale", elem_id="train-scale", **on,
             info="on two CPU cores: evidence about 3 minutes, laptop 15, shipped up to 2 hours",
         ),
     }  # fmt: skip
     with gr.Row():
         first = RECIPES[do.RECIPE]["evidence"].steps
-        updates = {"label": "updates", "minimum": 1, "maximum": training.MAX_STEPS, "elem_id": "train-steps"}
+        updates = {"label": "updates", "minimum": 1, "maximum": MAX_UPDATES, "elem_id": "train-steps"}
         parts["steps"] = gr.Number(first, **updates, **whole, **on)
-        seed = {"label": "seed", "minimum": 0, "maximum": training.MAX_SEED, "elem_id": "train-seed"}
+        seed = {"label": "seed", "minimum": 0, "maximum": MAX_SEED, "elem_id": "train-seed"}
         parts["seed"] = gr.Number(0, **seed, **whole, **on)
     proposed = training.proposed(do.RECIPE)
     parts["name"] = gr.Textbox(proposed, label="name of the model", max_length=64, elem_id="train-name", **on)
@@ -101,7 +103,7 @@ def _runs() -> dict[str, Any]:
     with gr.Row():
         parts["a"] = gr.Dropdown(do.known(), value=do.opened(), label="show the run of", elem_id="train-a", **on)
         parts["b"] = gr.Dropdown(do.compared(), value=do.NONE, label="beside it", elem_id="train-b", **on)
-        most = training.MAX_STEPS
+        most = MAX_UPDATES
         parts["at"] = gr.Slider(0, most, most, step=1, label="update looked at", elem_id="train-look", **on)
     return parts
 
