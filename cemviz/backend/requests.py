@@ -221,7 +221,7 @@ class TrainRequest:
 
     recipe: Recipe
     scale: Annotated[str, Choice("scale", "evidence, laptop, shipped or paper", table=lambda: SCALES)] = "laptop"
-    out: Annotated[str | None, Field("name of the model", "of the model (default: the recipe's)")] = None
+    out: Annotated[str | None, Field("out", "name of the model (default: the recipe's)")] = None
     seed: Seed = 0
     changes: dict[str, Any] | None = None
     data: Root = None
@@ -232,7 +232,7 @@ class TrainRequest:
     precision: Annotated[
         str, Choice("precision", f"{' or '.join(PRECISIONS)}, of the passes through the net", table=PRECISIONS)
     ] = "fp32"
-    download: Annotated[bool, Field("download the images", "of a known data set, where they are not here")] = True
+    download: Annotated[bool, Field("download", "fetch the images of a known data set where they are not here")] = True
 
 
 @request
