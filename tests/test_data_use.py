@@ -18,15 +18,13 @@ from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.evaluate import evaluate
 from cemviz.backend.look.pictures import subject
-from cemviz.backend.requests import AttackedRequest, EvaluateRequest, RobustnessRequest
+from cemviz.backend.requests import AttackedRequest, EvaluateRequest, RobustnessRequest, RunRequest, TrainRequest
 from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
 from cemviz.backend.tables.measures import window
 from cemviz.backend.train import asked as asked_of_visitors
 from cemviz.backend.train import live as training
-from cemviz.backend.train.provenance import TrainRequest
 from cemviz.backend.train.run import train
-from cemviz.backend.train.runs import RunRequest
 from cemviz.backend.use_case import Step
 from cemviz.data import images, originals
 from cemviz.data.datasets import DATASETS, BadData, DataMissing, Dataset
@@ -174,7 +172,7 @@ def call(monkeypatch, capsys):
 COMMANDS = {
     "list": ["list"], "train": ["train", "mnist-at", "--steps", 1], "evaluate": ["evaluate", "three"],
     "sample": ["sample", "three", "--count", 1, "--start", "uniform"], "play": ["play", "--steps", 1],
-    "assets": ["assets", "mnist"], "reproduce": ["reproduce", "cem-5", "--shipped"], "bench": ["bench", "chain"],
+    "assets": ["assets", "mnist"], "reproduce": ["reproduce", "cem-3", "--shipped"], "bench": ["bench", "chain"],
 }  # fmt: skip
 
 
@@ -216,13 +214,13 @@ def test_only_training_downloads(oracle, monkeypatch, tmp_path):
         lambda: measured("three"),
         lambda: window("depth").run("three", choose("cpu"), None, 0),
         lambda: list(assets.make(Studio(choose("cpu")), "mnist", only=("seeds",))),
-        lambda: list(train(TrainRequest("mnist-at", out="toy", download=False), choose("cpu"))),
+        lambda: list(train(Studio(choose("cpu")), TrainRequest("mnist-at", out="toy", download=False))),
     ):
         with pytest.raises(DataMissing):
             use()
     assert asked == [False] * 4 and Studio(choose("cpu")).test_images("mnist") is None
     with pytest.raises(DataMissing):
-        list(train(TrainRequest("mnist-at", out="toy"), choose("cpu")))
+        list(train(Studio(choose("cpu")), TrainRequest("mnist-at", out="toy")))
     assert asked == [False] * 4 + [True]
 
 
@@ -240,10 +238,10 @@ def test_an_own_set_without_a_test_split_is_refused_before_training(places, call
 def test_a_known_set_without_a_test_split_says_so_and_is_trained(places, monkeypatch):
     write_images(places / "data" / "mnist" / "train", 2, 1, DATASETS["mnist"].classes, side=28, grey=True)
     monkeypatch.setattr(originals, "read", lambda *a: pytest.fail("a download was tried"))
-    work = train(TrainRequest("mnist-at", out="toy", changes=TINY), choose("cpu"))
+    work = train(Studio(choose("cpu")), TrainRequest("mnist-at", out="toy", changes=TINY))
     with pytest.warns(UserWarning, match="mnist has no test split on this machine"):
         first = next(work)
-    assert first["step"] == 1 and list(work)[-1]["model"] == "toy"
+    assert first.done == 1 and list(work)[-1].name == "toy"
 
 
 def test_a_class_that_training_lacks_is_warned_of_and_on_the_card(places):
@@ -251,7 +249,7 @@ def test_a_class_that_training_lacks_is_warned_of_and_on_the_card(places):
     write_images(places / "data" / "mnist" / "test", 1, 1, DATASETS["mnist"].classes, side=28, grey=True)
     shutil.rmtree(places / "data" / "mnist" / "train" / "3")
     with pytest.warns(UserWarning, match=r"mnist \(train\) has no images of 3"):
-        list(train(TrainRequest("mnist-at", out="toy", changes=TINY), choose("cpu")))
+        list(train(Studio(choose("cpu")), TrainRequest("mnist-at", out="toy", changes=TINY)))
     made = store.read_card("toy")
     assert "mnist (train) has no images of 3" in made.notes and len(made.classes) == 10
 

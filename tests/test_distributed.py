@@ -22,11 +22,13 @@ from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.memory import OutOfMemory, smaller
+from cemviz.backend.requests import TrainRequest
+from cemviz.backend.studio import Studio
 from cemviz.backend.train import curves, prepared
 from cemviz.backend.train import run as backend
 from cemviz.backend.train import team as distributed
-from cemviz.backend.train.provenance import TrainRequest, command
-from cemviz.backend.train.run import train
+from cemviz.backend.train.provenance import command
+from cemviz.backend.train.run import Model, train
 from cemviz.draws import Part, gathered, own, rand, total
 from cemviz.draws import randn as normal
 from cemviz.dynamics import Dynamics
@@ -58,6 +60,11 @@ def asked(name, **more):
     return TrainRequest(row, out=name, changes=TINY | changes, **more)
 
 
+def updates(request):
+    *told, _ = train(Studio(choose("cpu")), request)
+    return told
+
+
 def work(rank, port, places, runs, out):
     """One of two processes: train each (name, recipe, changes, last step or None) and write what was told."""
     torch.set_num_threads(1)
@@ -73,13 +80,15 @@ def work(rank, port, places, runs, out):
     told = {}
     for name, row, changes, stop in runs:
         told[name] = []
-        run = train(TrainRequest(row, out=name, changes=changes), choose("cpu"))
+        run = train(Studio(choose("cpu")), TrainRequest(row, out=name, changes=changes))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
                 for at in run:
-                    told[name].append(at["terms"])
-                    if at["step"] == stop:
+                    if isinstance(at, Model):
+                        continue
+                    told[name].append(at.terms)
+                    if at.done == stop:
                         break
             except ValueError as error:
                 told[name] = str(error)
@@ -109,7 +118,7 @@ def pair(places, runs):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_two_processes_give_the_curve_the_model_and_the_state_of_one(places, monkeypatch):
-    alone = {name: [told["terms"] for told in train(asked(name), choose("cpu"))] for name in RUNS}
+    alone = {name: [told.terms for told in updates(asked(name))] for name in RUNS}
     models = {name: store.load(name)[0].state_dict() for name in alone}
     runs = [(name, row, TINY | changes, None) for name, (row, changes) in RUNS.items()]
     runs += [("stopped", RUNS["jeat"][0], TINY | CHAINS, 3), ("odd", RUNS["standard"][0], TINY | {"batch": "9"}, None)]
@@ -126,9 +135,9 @@ def test_two_processes_give_the_curve_the_model_and_the_state_of_one(places, mon
         assert "--num_processes 2 -m cemviz train" in card.command and card.device.startswith("2 × CPU")
     assert "batch is 9, which 2 processes cannot share evenly; give a multiple of 2: 8" in first["odd"]
     assert first["normed warned"] and not second["normed warned"] and "BatchNorm" in store.read_card("normed").notes
-    resumed = list(train(TrainRequest("mnist-jeat", out="stopped", changes=TINY | CHAINS, resume=True), choose("cpu")))
+    resumed = updates(TrainRequest("mnist-jeat", out="stopped", changes=TINY | CHAINS, resume=True))
     for here, there in zip(alone["jeat"][3:], resumed, strict=True):
-        assert here == pytest.approx(there["terms"], abs=1e-5)
+        assert here == pytest.approx(there.terms, abs=1e-5)
 
 
 @pytest.mark.slow
@@ -149,7 +158,7 @@ def test_accelerate_launches_two_processes_of_which_one_writes_and_speaks(places
     assert card.metrics["accuracy"]["value"] == json.loads(done.stdout)["accuracy"]
     weights = store.weights_path(card)
     assert {p.name for p in (places / "models").rglob("*") if p.is_file()} == {"two.json", weights.name}
-    list(train(TrainRequest("mnist-at-linf", out="one", changes=TINY), choose("cpu")))
+    list(train(Studio(choose("cpu")), TrainRequest("mnist-at-linf", out="one", changes=TINY)))
     one = json.loads(curves.path("one").read_text())
     for name, curve in one["terms"].items():
         assert curve == pytest.approx(history["terms"][name], rel=2e-4)  # five digits are kept
@@ -224,7 +233,7 @@ def test_bf16_trains_nearly_alike_and_is_told(places):
     curves = {}
     for precision in ("fp32", "bf16"):
         asking = TrainRequest("mnist-trades", out=precision, changes=TINY, precision=precision)
-        curves[precision] = [sum(told["terms"].values()) for told in train(asking, choose("cpu"))]
+        curves[precision] = [sum(told.terms.values()) for told in updates(asking)]
     gaps = [abs(a - b) for a, b in zip(*curves.values(), strict=True)]
     assert 0 < max(gaps) < 0.05
     card = store.read_card("bf16")
@@ -233,12 +242,12 @@ def test_bf16_trains_nearly_alike_and_is_told(places):
 
 
 def test_a_state_of_one_precision_does_not_go_on_in_another(places):
-    first = train(TrainRequest("mnist-at-linf", changes=TINY), choose("cpu"))
+    first = train(Studio(choose("cpu")), TrainRequest("mnist-at-linf", changes=TINY))
     next(first), first.close()
     with pytest.raises(ValueError, match="is of another run"):
-        next(train(TrainRequest("mnist-at-linf", changes=TINY, resume=True, precision="bf16"), choose("cpu")))
+        next(train(Studio(choose("cpu")), TrainRequest("mnist-at-linf", changes=TINY, resume=True, precision="bf16")))
     with pytest.raises(BadInput, match="precision is 'fp8'; choose one of fp32, bf16"):
-        next(train(TrainRequest("mnist-at-linf", changes=TINY, precision="fp8"), choose("cpu")))
+        next(train(Studio(choose("cpu")), TrainRequest("mnist-at-linf", changes=TINY, precision="fp8")))
 
 
 def test_every_pass_of_a_mixed_step_is_lower_and_every_gradient_is_whole():
@@ -263,7 +272,7 @@ def test_a_batch_that_does_not_fit_is_answered_with_what_to_set(places, monkeypa
     monkeypatch.setattr(backend, "probe", lambda *args: None)
     words = r"batch is 12, .* memory of CPU.*: --set batch=6 --set lr=0.00707 --steps 10"
     with pytest.raises(OutOfMemory, match=words) as caught:
-        next(train(asked("adversarial"), choose("cpu")))
+        next(train(Studio(choose("cpu")), asked("adversarial")))
     assert cli.code(caught.value) == 1
 
 
@@ -274,7 +283,7 @@ def test_other_errors_stay_what_they_are(places, monkeypatch):
     monkeypatch.setattr(prepared, "objective", lambda row, shape, generator: goal)
     monkeypatch.setattr(backend, "probe", lambda *args: None)
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
-        next(train(asked("adversarial"), choose("cpu")))
+        next(train(Studio(choose("cpu")), asked("adversarial")))
 
 
 def test_a_smaller_batch_takes_its_rate_with_it_and_stays_divisible():

@@ -9,13 +9,14 @@ from cemviz.backend import store
 from cemviz.backend import tables as experiments
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
+from cemviz.backend.requests import ReproduceRequest, TrainRequest
+from cemviz.backend.studio import Studio
 from cemviz.backend.tables import EXPERIMENTS, Cell, Experiment, Order, measures, rows
 from cemviz.backend.tables import reproduce as engine
 from cemviz.backend.tables.measures import Measure
-from cemviz.backend.tables.reproduce import ReproduceRequest, as_text, reproduce, results
+from cemviz.backend.tables.reproduce import as_text, reproduce, results
 from cemviz.backend.tables.table import grid
 from cemviz.backend.train import states
-from cemviz.backend.train.provenance import TrainRequest
 from cemviz.backend.train.run import train
 from cemviz.data import images
 from cemviz.training.recipes import RECIPES, recipe
@@ -55,7 +56,7 @@ def toy(places, monkeypatch):
 
 
 def run(**changes):
-    *told, table = reproduce(ReproduceRequest("toy", **changes), choose("cpu"))
+    *told, table = reproduce(Studio(choose("cpu")), ReproduceRequest("toy", **changes))
     return told, table
 
 
@@ -86,7 +87,7 @@ def test_a_linear_probe_gets_the_changed_encoder_of_its_own_seed_first(probed):
 
 def test_an_interrupted_run_that_the_recipe_has_left_behind_begins_anew(toy, monkeypatch):
     long = TrainRequest("a", "evidence", "evidence/a-0", 0, {"steps": 50})
-    running = train(long, choose("cpu"))
+    running = train(Studio(choose("cpu")), long)
     next(running), running.close()
     assert states.path("evidence/a-0").is_file()
     _, table = run(seeds=1)
@@ -95,7 +96,10 @@ def test_an_interrupted_run_that_the_recipe_has_left_behind_begins_anew(toy, mon
 
 
 def test_a_table_trains_what_is_missing_tells_both_numbers_and_is_written(toy):
-    _, table = run(seeds=2)
+    told, table = run(seeds=2)
+    assert [(step.done, step.of) for step in told] == [(i, 4) for i in range(4)] and str(
+        told[0]
+    ) == "A, natural, seed 0: 0 of 4"
     a, b = table["rows"]
     assert (a["name"], a["column"], a["paper"], a["ours"], a["seeds"], a["count"]) == ("A", "natural", 0.9, 0.505, 2, 7)
     assert a["deviation"] == pytest.approx(0.0071, abs=1e-4) and a["scale"] == "evidence" and a["error"] == 0.02
@@ -137,14 +141,14 @@ def test_a_number_rests_on_its_judge_and_is_measured_anew_with_another(toy, monk
 def test_present_trains_the_first_seed_only_and_takes_others_that_exist(toy):
     run(seeds=1)
     told = TrainRequest("a", "evidence", "evidence/a-1", 1)
-    assert [item for item in train(told, choose("cpu"))]
+    assert [item for item in train(Studio(choose("cpu")), told)]
     _, table = run(seeds=3, present=True)
     assert [row["seeds"] for row in table["rows"]] == [2, 1] and table["rows"][1]["deviation"] is None
     assert table["command"].endswith("--seeds 3 --scale evidence --present")
 
 
 def test_an_interrupted_table_keeps_what_it_has(toy):
-    stream = reproduce(ReproduceRequest("toy", seeds=2), choose("cpu"))
+    stream = reproduce(Studio(choose("cpu")), ReproduceRequest("toy", seeds=2))
     while not toy:
         next(stream)
     stream.close()
@@ -155,7 +159,7 @@ def test_an_interrupted_table_keeps_what_it_has(toy):
 
 def test_a_stored_model_is_one_training_that_draws_with_every_seed(toy):
     for name in "ab":
-        assert [item for item in train(TrainRequest(name, "evidence", name, 0), choose("cpu"))]
+        assert [item for item in train(Studio(choose("cpu")), TrainRequest(name, "evidence", name, 0))]
     _, table = run(seeds=3, shipped=True)
     a, b = table["rows"]
     assert (a["seeds"], a["draws"], a["values"]) == (1, 3, [0.5, 0.51, 0.52]) and a["scale"] == b["scale"] == "shipped"
@@ -166,7 +170,7 @@ def test_a_stored_model_is_one_training_that_draws_with_every_seed(toy):
 
 
 def test_what_no_seed_changes_is_measured_once_on_a_stored_model(toy, monkeypatch):
-    assert [item for item in train(TrainRequest("a", "evidence", "a", 0), choose("cpu"))]
+    assert [item for item in train(Studio(choose("cpu")), TrainRequest("a", "evidence", "a", 0))]
     once = replace(EXPERIMENTS["toy"].cells[("A", "natural")].measure, seeded=False)
     cells = {("A", "natural"): Cell("a", once)}
     monkeypatch.setitem(EXPERIMENTS, "toy", replace(EXPERIMENTS["toy"], cells=cells, orders=()))
@@ -242,7 +246,7 @@ def test_real_images_differ_from_those_compared_with_and_follow_the_seed(monkeyp
 def half_stored(toy, monkeypatch):
     """The table with a row that rests on a stored model beside one that wants training."""
     measure = next(iter(EXPERIMENTS["toy"].cells.values())).measure
-    assert [item for item in train(TrainRequest("b", "evidence", "b", 0), choose("cpu"))]
+    assert [item for item in train(Studio(choose("cpu")), TrainRequest("b", "evidence", "b", 0))]
     cells = {("A", "natural"): Cell("a", measure), ("B", "natural"): Cell("b", measure, "shipped")}
     monkeypatch.setitem(EXPERIMENTS, "toy", replace(EXPERIMENTS["toy"], cells=cells))
     return toy
@@ -351,9 +355,9 @@ def test_one_seed_of_draws_for_all_scatters_at_least_as_real_images_do():
 
 def test_bad_requests_name_the_value():
     with pytest.raises(BadInput, match=r"nonsense.*cem-3"):
-        list(reproduce(ReproduceRequest("nonsense"), choose("cpu")))
+        list(reproduce(Studio(choose("cpu")), ReproduceRequest("nonsense")))
     with pytest.raises(BadInput, match=r"0.*1 to 20"):
-        list(reproduce(ReproduceRequest("cem-3", seeds=0), choose("cpu")))
+        list(reproduce(Studio(choose("cpu")), ReproduceRequest("cem-3", seeds=0)))
 
 
 def test_equal_measures_share_a_key_and_different_ones_do_not():

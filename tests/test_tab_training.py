@@ -12,13 +12,14 @@ from conftest import write_images
 from tabs import page, wired
 
 from cemviz.backend import store
-from cemviz.backend.checks import BadInput
+from cemviz.backend.checks import MAX_SEED, BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.kinds import KINDS
+from cemviz.backend.requests import MAX_UPDATES, RunRequest
 from cemviz.backend.studio import Studio
 from cemviz.backend.train import live as training
 from cemviz.backend.train.live import Update, run
-from cemviz.backend.train.runs import RunRequest, unfinished
+from cemviz.backend.train.runs import unfinished
 from cemviz.training.recipes import RECIPES, recipe
 from cemviz.ui.controls import Session
 from cemviz.ui.panels import Panels
@@ -204,7 +205,7 @@ def test_every_address_control_is_interactive_and_every_endpoint_private(studio)
     assert all(component.interactive for component in tab.params.values())
     assert all(name.startswith("t.") and part.elem_id.startswith("train-") for name, part in tab.params.items())
     assert not [fn.name for fn in blocks.fns.values() if fn.api_visibility != "private"]
-    assert tab.params["t.steps"].maximum == training.MAX_STEPS and tab.params["t.seed"].maximum == training.MAX_SEED
+    assert tab.params["t.steps"].maximum == MAX_UPDATES and tab.params["t.seed"].maximum == MAX_SEED
 
 
 def test_every_event_calls_its_handler(studio):
@@ -287,8 +288,8 @@ def test_discarding_takes_the_run_from_the_menus_and_the_screen(studio, held):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"steps": None}, "updates is empty"), ({"seed": None}, "seed is empty"), ({"name": "mnist-at"}, "another model"),
-        ({"steps": 0}, "updates is 0; give a whole number from 1"), ({"recipe": "nope"}, "recipe is 'nope'"),
+        ({"steps": None}, "steps is empty"), ({"seed": None}, "seed is empty"), ({"name": "mnist-at"}, "another model"),
+        ({"steps": 0}, "steps is 0; give a whole number from 1"), ({"recipe": "nope"}, "recipe is 'nope'"),
     ],
 )  # fmt: skip
 def test_bad_requests_are_named_and_leave_nothing_going(studio, held, change, words):

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import shlex
 import shutil
 import signal
@@ -21,14 +22,16 @@ from cemviz import cli
 from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
+from cemviz.backend.requests import TrainRequest
 from cemviz.backend.store import Unwritable
+from cemviz.backend.studio import Studio
 from cemviz.backend.train import curves, states
 from cemviz.backend.train import run as backend
 from cemviz.backend.train.interrupt import Interrupt
 from cemviz.backend.train.plan import plan
 from cemviz.backend.train.prepared import statistics
-from cemviz.backend.train.provenance import TrainRequest, card_of, command
-from cemviz.backend.train.run import train, with_metric
+from cemviz.backend.train.provenance import card_of, command
+from cemviz.backend.train.run import Model, Trained, train, with_metric
 from cemviz.backend.train.team import Team
 from cemviz.data import images
 from cemviz.data.datasets import CIFAR10, DATASETS, DataMissing, dataset
@@ -49,15 +52,20 @@ def request(out="toy", **changes):
 
 
 def run(asked):
-    return list(train(asked, choose("cpu")))
+    """The updates of a run."""
+    *updates, model = train(Studio(choose("cpu")), asked)
+    assert isinstance(model, Model) and model.end is updates[-1]
+    return updates
 
 
 def test_a_run_tells_every_step_and_stores_a_model_with_its_card(places):
-    told = run(request(seed=3))
-    assert [t["step"] for t in told] == list(range(1, 13)) and {t["steps"] for t in told} == {12}
-    assert all("adversarial cross-entropy" in t["terms"] and t["left"] >= 0 for t in told) and told[-1]["left"] == 0
+    *told, model = train(Studio(choose("cpu")), request(seed=3))
+    assert [t.done for t in told] == list(range(1, 13)) and {t.of for t in told} == {12}
+    assert all("adversarial cross-entropy" in t.terms and t.left >= 0 for t in told) and told[-1].left == 0
+    line = r"step 12/12  adversarial cross-entropy \d\.\d{4}  lr \d\.\d\de-\d\d  0\.0 min left"
+    assert re.fullmatch(line, str(told[-1]))
     path = store.weights_path(store.read_card("toy"))
-    assert told[-1]["model"] == "toy" and told[-1]["path"] == str(path) and path.parent == places / "models"
+    assert (model.name, model.path, model.end) == ("toy", str(path), told[-1]) and path.parent == places / "models"
     _, card = store.load("toy")
     assert (card.name, card.kind, card.net, card.data, card.shape) == (
         "toy",
@@ -111,34 +119,40 @@ def test_a_run_closed_and_resumed_ends_bit_equal_to_an_unbroken_one(places, stop
         write_images(places / "data" / "cifar10" / split, 3, 0, CIFAR10, side=32)
     asked = {"data": "cifar10", "batch": "10", "optimizer": "sgd" if stop == 5 else "adamw", "lr": "0.01"}
     run(request("whole", **asked))
-    first = train(request("parts", **asked), choose("cpu"))
+    first = train(Studio(choose("cpu")), request("parts", **asked))
     for told in first:
-        if told["step"] == stop:
+        if told.done == stop:
             break
     first.close()
     assert int(store.read_tensors(states.path("parts"))["step"]) == stop
     told = run(request("parts", **asked, resume=True))
-    assert [t["step"] for t in told] == list(range(stop + 1, 13))
+    assert [t.done for t in told] == list(range(stop + 1, 13))
     assert store.read_card("parts").sha256 == store.read_card("whole").sha256 and not states.path("parts").exists()
 
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_resumes_from_its_last_periodic_save(places, monkeypatch):
     monkeypatch.setattr(states, "SAVE_EVERY", -1.0)
-    for told in train(request("whole"), choose("cpu")):
-        if told["step"] == 5:
+    for told in train(Studio(choose("cpu")), request("whole")):
+        if isinstance(told, Trained) and told.done == 5:
             shutil.copy(states.path("whole"), places / "kept")
     states.path("parts").parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(places / "kept", states.path("parts"))
     told = run(request("parts", resume=True))
-    assert told[0]["step"] == 6 and store.read_card("parts").sha256 == store.read_card("whole").sha256
+    assert told[0].done == 6 and store.read_card("parts").sha256 == store.read_card("whole").sha256
+
+
+def tell(asked, told):
+    for item in train(Studio(choose("cpu")), asked):
+        if isinstance(item, Trained):
+            told.send(item.done)
 
 
 def child(asked):
     """A process that trains, saves after every step and says each one; forked, since a fresh one loads torch for seconds."""
     context = multiprocessing.get_context("fork")
     said, told = context.Pipe(duplex=False)
-    process = context.Process(target=lambda: [told.send(t["step"]) for t in train(asked, choose("cpu"))])
+    process = context.Process(target=tell, args=(asked, told))
     process.start()
     told.close()
     return process, said
@@ -183,7 +197,7 @@ def test_ten_kills_at_any_moment_lose_only_the_steps_since_the_last_save(places,
 
 @pytest.mark.slow
 def test_half_written_files_of_a_killed_run_do_no_harm_and_are_swept_away(places):
-    first = train(request(), choose("cpu"))
+    first = train(Studio(choose("cpu")), request())
     next(first), first.close()
     run_folder, models = states.path("toy").parent, places / "models"
     whole = states.path("toy").read_bytes()
@@ -191,7 +205,7 @@ def test_half_written_files_of_a_killed_run_do_no_harm_and_are_swept_away(places
     others = [run_folder / "toy.2.123.part", run_folder / "toys.123.part"]  # of the models "toy.2" and "toys"
     for path in ours + others:
         path.write_bytes(whole[: len(whole) // 2])
-    assert run(request(resume=True))[0]["step"] == 2
+    assert run(request(resume=True))[0].done == 2
     assert not any(path.exists() for path in ours) and all(path.exists() for path in others)
 
 
@@ -201,19 +215,19 @@ def test_a_run_killed_after_its_last_step_still_gets_its_model(places, monkeypat
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
         patch.setattr(store, "save", lambda *_: 1 / 0)  # dies where it would store the model
         run(request())
-    assert [t["step"] for t in run(request(resume=True))] == [12] and store.load("toy")
+    assert [t.done for t in run(request(resume=True))] == [12] and store.load("toy")
 
 
 @pytest.mark.slow
 def test_a_saved_state_needs_resume_and_resume_without_one_begins_anew(places):
-    first = train(request(), choose("cpu"))
+    first = train(Studio(choose("cpu")), request())
     next(first), first.close()
-    assert run(request())[0]["step"] == 1 and run(request(resume=True))[0]["step"] == 1
+    assert run(request())[0].done == 1 and run(request(resume=True))[0].done == 1
 
 
 @pytest.mark.parametrize("change", [{"net_args": "width:8"}, {"lr": "0.5"}, {"steps": "4"}, {"seed": 9}])
 def test_resuming_the_state_of_another_run_is_refused(places, change):
-    first = train(request(), choose("cpu"))
+    first = train(Studio(choose("cpu")), request())
     next(first), first.close()
     with pytest.raises(ValueError, match="is of another run"):
         run(request(resume=True, **change))
@@ -231,7 +245,7 @@ def test_a_run_that_diverges_stores_no_model_and_keeps_its_last_good_state(place
 @pytest.mark.slow
 def test_training_learns_an_easy_set_and_the_stored_net_knows_it(places, objective):
     told = run(request(objective=objective, steps="60", lr="0.02", batch="30"))
-    losses = [sum(t["terms"].values()) for t in told]
+    losses = [sum(t.terms.values()) for t in told]
     assert sum(losses[-5:]) / 5 < 0.5 * losses[0]
     held = images.load("stripes", "test")
     net, _ = store.load("toy")
@@ -265,7 +279,7 @@ def test_with_metric_adds_to_the_card_and_keeps_the_rest(places):
 @pytest.mark.parametrize("out", ["../toy", "a b", ".x"])
 def test_a_bad_name_is_refused_before_the_work(places, out):
     with pytest.raises(ValueError, match="model name is"):
-        next(train(request(out), choose("cpu")))
+        next(train(Studio(choose("cpu")), request(out)))
     assert not (places / "models").exists()
 
 
@@ -288,7 +302,7 @@ def test_a_linear_probe_trains_one_layer_on_a_stored_encoders_frozen_trunk(place
     }  # fmt: skip
     told = run(request("enc", **encoder))
     card = store.read_card("enc")
-    assert card.kind == "encoder" and "outputs" not in card.net_args and told[-1]["probe"]["clean"] <= 1
+    assert card.kind == "encoder" and "outputs" not in card.net_args and told[-1].probe["clean"] <= 1
     standard = {"objective": "standard", "attack_steps": 0, "encoder": "enc"}
     run(request("enc-probe", **standard))
     net, probe = store.load("enc-probe")
@@ -359,7 +373,7 @@ def test_a_stored_model_is_not_replaced_unasked_by_another_run(places, change, s
     with pytest.raises(
         BadInput, match=rf"a model 'mnist-at' of another run is stored \({said}.*--out my-mnist-at, or say --out"
     ):
-        next(train(named(**change), choose("cpu")))
+        next(train(Studio(choose("cpu")), named(**change)))
     assert store.read_card("mnist-at") == before and store.load("mnist-at")
 
 
@@ -390,7 +404,7 @@ def test_a_shipped_card_is_that_of_its_recipe_and_two_more_steps_are_not(monkeyp
 
 
 def test_the_difference_of_a_state_is_named(places):
-    first = train(request(lr="0.1"), choose("cpu"))
+    first = train(Studio(choose("cpu")), request(lr="0.1"))
     next(first), first.close()
     with pytest.raises(
         states.AnotherRun, match=r"is of another run: lr is 0.2, not 0.1; give the same ones, or leave --resume"
@@ -407,20 +421,20 @@ def test_the_difference_of_a_state_is_named(places):
 @pytest.mark.parametrize("seed", [-1, 2**31, 0.5])
 def test_a_seed_out_of_range_is_refused_before_the_work(places, seed):
     with pytest.raises(BadInput, match="from 0 to 2147483647"):
-        next(train(request(seed=seed), choose("cpu")))
+        next(train(Studio(choose("cpu")), request(seed=seed)))
 
 
 # two at once, and full disks ------------------------------------------------------------------------------------------------
 
 
 def test_a_second_run_of_a_name_is_refused_and_the_name_is_free_afterwards(places):
-    first = train(request(), choose("cpu"))
+    first = train(Studio(choose("cpu")), request())
     next(first)
     with pytest.raises(BadInput, match=r"a run 'toy' is going on; wait for it, pause it, or name yours: --out my-toy"):
-        next(train(request(), choose("cpu")))
-    other = train(request("other"), choose("cpu"))
+        next(train(Studio(choose("cpu")), request()))
+    other = train(Studio(choose("cpu")), request("other"))
     next(other), other.close(), first.close()
-    assert run(request(resume=True))[0]["step"] == 2
+    assert run(request(resume=True))[0].done == 2
     assert not list((places / "models").rglob("*.lock"))
 
 
@@ -429,7 +443,7 @@ def test_a_run_in_another_process_holds_the_name_until_it_dies(places):
     process, said = child(request(steps="100000"))
     said.recv()
     with pytest.raises(BadInput, match=rf"a run 'toy' is going on \(process {process.pid}\)"):
-        next(train(request(), choose("cpu")))
+        next(train(Studio(choose("cpu")), request()))
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert (states.path("toy").with_suffix(".lock")).is_file() and run(request(steps="2"))  # what it left is taken over
@@ -451,15 +465,15 @@ def failing(patch, fault, where=""):
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS])
 def test_a_failed_periodic_save_is_told_and_tried_again_as_the_run_goes_on(places, monkeypatch, fault):
     monkeypatch.setattr(states, "SAVE_EVERY", -1.0)
-    going = train(request(), choose("cpu"))
-    assert next(going)["unsaved"] == ""
+    going = train(Studio(choose("cpu")), request())
+    assert next(going).unsaved == ""
     with monkeypatch.context() as patch:
         failing(patch, fault, "runs")
         told = next(going)
-        assert os.strerror(fault).lower() in told["unsaved"] and "is saved up to step 1" in told["unsaved"]
-        assert str(states.path("toy")) in told["unsaved"]
-    assert next(going)["unsaved"] == "" and int(store.read_tensors(states.path("toy"))["step"]) == 3
-    assert list(going)[-1]["model"] == "toy"
+        assert os.strerror(fault).lower() in told.unsaved and "is saved up to step 1" in told.unsaved
+        assert str(states.path("toy")) in told.unsaved
+    assert next(going).unsaved == "" and int(store.read_tensors(states.path("toy"))["step"]) == 3
+    assert list(going)[-1].name == "toy"
 
 
 @pytest.mark.parametrize("where", ["toy@", "toy.json", "history"])
@@ -474,7 +488,7 @@ def test_a_model_that_cannot_be_stored_is_kept_as_a_state_until_resumed(places, 
         run(request())
     monkeypatch.setattr("cemviz.training.loop.LIMIT", 0.0)  # no update would pass
     told = run(request(resume=True))
-    assert [t["step"] for t in told] == [12] and told[0]["terms"] and told[0]["model"] == "toy"
+    assert [t.done for t in told] == [12] and told[0].terms
     assert store.read_card("toy").sha256 == store.read_card("whole").sha256 and not states.path("toy").exists()
     kept = [json.loads(curves.path(name).read_text())["terms"] for name in ("toy", "whole")]
     assert kept[0] == kept[1]
@@ -483,13 +497,13 @@ def test_a_model_that_cannot_be_stored_is_kept_as_a_state_until_resumed(places, 
 @pytest.mark.slow
 def test_on_a_full_disk_the_last_state_that_was_saved_stands(places, monkeypatch):
     monkeypatch.setattr(states, "SAVE_EVERY", -1.0)
-    going = train(request(), choose("cpu"))
+    going = train(Studio(choose("cpu")), request())
     next(going), next(going)
     with monkeypatch.context() as patch:
         failing(patch, errno.ENOSPC)
         with pytest.raises(Unwritable, match=r"toy@.*no space left.*saved up to step 2: make room, and go on with --resume"):
             list(going)
-    assert run(request(resume=True))[0]["step"] == 3
+    assert run(request(resume=True))[0].done == 3
 
 
 def test_a_folder_that_may_not_be_written_is_refused_before_the_work(places, monkeypatch):
@@ -498,7 +512,7 @@ def test_a_folder_that_may_not_be_written_is_refused_before_the_work(places, mon
     )
     monkeypatch.setattr(backend, "prepare", lambda *_: pytest.fail("the images were loaded"))
     with pytest.raises(Unwritable, match=r"models/runs cannot be written \(read-only\); nothing was begun"):
-        next(train(request(), choose("cpu")))
+        next(train(Studio(choose("cpu")), request()))
 
 
 # signals ------------------------------------------------------------------------------------------------------------------
@@ -523,7 +537,7 @@ def test_a_signal_ends_the_command_after_an_update_whose_state_is_kept(places, m
         cli.main()
     assert stopped.value.code == 130 and "can be resumed with --resume" in capsys.readouterr().err
     assert signal.getsignal(number) == before and int(store.read_tensors(states.path("toy"))["step"]) == 4
-    assert [t["step"] for t in run(request(steps="6", resume=True))] == [5, 6]
+    assert [t.done for t in run(request(steps="6", resume=True))] == [5, 6]
     assert store.read_card("toy").sha256 == store.read_card("whole").sha256
 
 

@@ -11,13 +11,14 @@ from conftest import write_images
 from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
+from cemviz.backend.requests import RunRequest
 from cemviz.backend.store import BrokenCheckpoint, Unwritable
 from cemviz.backend.stored.locks import Lock
 from cemviz.backend.studio import Studio
 from cemviz.backend.train import curves, runs, states
 from cemviz.backend.train import live as training
 from cemviz.backend.train.live import Update, checked, discard, missing, proposed, run
-from cemviz.backend.train.runs import RunRequest, histories, read_history, unfinished
+from cemviz.backend.train.runs import histories, read_history, unfinished
 from cemviz.data.images import DataMissing
 from cemviz.dynamics import Diverged
 from cemviz.training.recipes import RECIPES
@@ -27,7 +28,9 @@ ROW = replace(
     RECIPES["mnist-standard"]["evidence"], net_args={"width": 4}, steps=8, batch=10, images=None, objective="adversarial",
     radius=0.3, attack_steps=1, attack_step=0.3, schedule="constant",
 )  # fmt: skip
-ASKED = RunRequest("tiny", name="my-run")
+with pytest.MonkeyPatch.context() as table:  # a request is checked when it is made
+    table.setitem(RECIPES, "tiny", {"evidence": ROW})
+    ASKED = RunRequest("tiny", name="my-run")
 
 
 @pytest.fixture
@@ -132,8 +135,8 @@ def test_a_diverged_run_keeps_its_last_good_state_and_resumes_at_half_rate(studi
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"recipe": "nothing"}, "choose one of"), ({"scale": "huge"}, "choose one of evidence, paper"),
-        ({"seed": -1}, "seed is -1"), ({"seed": 0.5}, "whole number"), ({"steps": 0}, "updates is 0"),
+        ({"recipe": "nothing"}, "choose one of"), ({"scale": "huge"}, "choose one of evidence, laptop"),
+        ({"seed": -1}, "seed is -1"), ({"seed": 0.5}, "whole number"), ({"steps": 0}, "steps is 0"),
         ({"steps": 10**9}, "from 1 to 100000"), ({"name": "../x"}, "slash"), ({"name": ""}, "letters, digits"),
         ({"name": "mnist-at"}, "take 'my-tiny'"), ({"scale": "paper"}, "accelerator"),
         ({"mode": "resume"}, "no unfinished run"), ({"mode": "retry"}, "no unfinished run"),

@@ -1,6 +1,6 @@
 """Requests: one for each use-case, every field with its symbol, range and help."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from ..attacks import ATTACKS
 from ..data.datasets import DATASETS
@@ -8,6 +8,8 @@ from ..data.toys import P0S, TOYS
 from ..samplers import SAMPLERS
 from ..starts import STARTS
 from ..training.binary import Rules
+from ..training.precision import PRECISIONS
+from ..training.recipes import RECIPES
 from .checks import MAX_CHAINS, MAX_SEED, MAX_STEPS, BadInput
 from .fields import Choice, Field, Number, request
 
@@ -19,9 +21,16 @@ DIRECTIONS = {"random": "random × random (JEAT Fig. 2)", "adversarial": "advers
 SELF = "self"
 """Anchor of a landscape: the image in the middle."""
 
+SCALES = ("evidence", "laptop", "shipped", "paper")
+MODES = ("start", "resume", "retry")
+MAX_UPDATES = 100_000
+"""Updates of a visitor's run, at most."""
+
 Model = Annotated[str, Field("model", "a stored model, see `list`")]
 Models = Annotated[tuple[str, ...], Field("models", "stored models of one data set and kind")]
 Seed = Annotated[int, Number("seed", "of every random draw", high=MAX_SEED, whole=True)]
+Root = Annotated[str | None, Field("data", "root of local image folders (default: CEMVIZ_DATA)")]
+Recipe = Annotated[str, Choice("recipe", "a recipe, see `list`", table=lambda: RECIPES)]
 Norm = Annotated[str | None, Choice("norm", "l2 or linf (default: the card's)", table=NORMS)]
 Radius = Annotated[float | None, Number("radius", "of the attack, pixel units (default: the card's)", "ε", 0.001, 100)]
 
@@ -194,6 +203,82 @@ class RulesRequest:
     gain: Annotated[float, Number("gain", "factor of D's initial weights", low=0.1, high=5)] = OURS.gain
 
 
+@request
+class TrainRequest:
+    """Train a recipe.
+
+    Attributes:
+        recipe, scale: a row of RECIPES.
+        out: name of the model; None takes the recipe's.
+        seed: of weights, order, augmentation and attack.
+        changes: fields of the row to replace.
+        data: root of local image folders.
+        resume: go on from the saved state, if there is one.
+        retry: go on from the last good state of a run that diverged, with half the learning rate and the next seed's draws.
+        precision: key of PRECISIONS, of the passes through the net.
+        download: fetch the images of a known set where they are not here.
+    """
+
+    recipe: Recipe
+    scale: Annotated[str, Choice("scale", "evidence, laptop, shipped or paper", table=lambda: SCALES)] = "laptop"
+    out: Annotated[str | None, Field("out", "name of the model (default: the recipe's)")] = None
+    seed: Seed = 0
+    changes: dict[str, Any] | None = None
+    data: Root = None
+    resume: Annotated[bool, Field("resume", "go on from the saved state, if there is one")] = False
+    retry: Annotated[
+        bool, Field("retry", "after a divergence: go on from the last good state with half the lr and draws of its own")
+    ] = False
+    precision: Annotated[
+        str, Choice("precision", f"{' or '.join(PRECISIONS)}, of the passes through the net", table=PRECISIONS)
+    ] = "fp32"
+    download: Annotated[bool, Field("download", "fetch the images of a known data set where they are not here")] = True
+
+
+@request
+class RunRequest:
+    """Train on the page.
+
+    Attributes:
+        recipe, scale: a row of RECIPES.
+        steps: number of updates; None takes the row's.
+        name: of the model.
+        download: fetch the data set if it is not here.
+        mode: begin anew, go on from the saved state, or go on from the last good one with half the learning rate.
+    """
+
+    recipe: Recipe
+    scale: Annotated[str, Choice("scale", table=lambda: SCALES)] = "evidence"
+    seed: Seed = 0
+    name: Annotated[str, Field("name of the model")] = ""
+    steps: Annotated[int | None, Number("steps", "updates (default: the recipe's)", "", 1, MAX_UPDATES, whole=True)] = None
+    download: Annotated[bool, Field("download the images")] = False
+    mode: Annotated[str, Choice("mode", table=lambda: MODES)] = "start"
+
+
+@request
+class ReproduceRequest:
+    """Make a table of the papers.
+
+    Attributes:
+        target: key of EXPERIMENTS.
+        seeds: number of seeds, 0 first; of a stored model, those of its draws and attacks.
+        scale: of the models trained for it.
+        shipped: take the stored models instead of training any.
+        data: root of local image folders.
+        present: train the first seed only; of the others take those whose models are there.
+        keep: train nothing: measure what rests on stored models, and keep the other rows of the table that is there.
+    """
+
+    target: Annotated[str, Choice("target", "a table or figure of the papers, see `list`", table=lambda: _experiments())]
+    seeds: Annotated[int, Number("seeds", "how many", low=1, high=20, whole=True)] = 3
+    scale: Annotated[str, Choice("scale", "of the models trained for it", table=lambda: SCALES)] = "evidence"
+    shipped: Annotated[bool, Field("shipped", "measure the stored models instead of training any")] = False
+    data: Root = None
+    present: Annotated[bool, Field("present", "train the first seed only, take more where they are")] = False
+    keep: Annotated[bool, Field("keep", "train nothing: measure what rests on stored models, keep the rest")] = False
+
+
 def _metrics() -> list[str]:
     from .evaluate import METRICS  # the rows hold functions that take these requests
 
@@ -202,6 +287,12 @@ def _metrics() -> list[str]:
 
 def _untargeted() -> list[str]:
     return [name for name, row in ATTACKS.items() if not row.targeted]
+
+
+def _experiments() -> list[str]:
+    from .tables import EXPERIMENTS  # its cells are measured by these requests
+
+    return list(EXPERIMENTS)
 
 
 def _presets() -> list[str]:

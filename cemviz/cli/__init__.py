@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,22 +24,20 @@ from ..backend.evaluate import METRICS, evaluate, summary
 from ..backend.kinds import of
 from ..backend.play import play
 from ..backend.presets import LANDSCAPE, PLAY, SAMPLE
-from ..backend.requests import EvaluateRequest, PlayRequest, SampleRequest
+from ..backend.requests import EvaluateRequest, PlayRequest, ReproduceRequest, SampleRequest, TrainRequest
 from ..backend.sample import export
 from ..backend.sample.chains import Chains, sample
 from ..backend.stored import assets
 from ..backend.studio import Studio
 from ..backend.tables import EXPERIMENTS
-from ..backend.tables.reproduce import ReproduceRequest, as_text, reproduce
+from ..backend.tables.reproduce import as_text, reproduce
 from ..backend.train import team as distributed
 from ..backend.train.interrupt import Interrupt
-from ..backend.train.provenance import TrainRequest
-from ..backend.train.run import train, with_metric
+from ..backend.train.run import Model, train, with_metric
 from ..backend.use_case import Step, follow
 from ..data.images import DATASETS, DataMissing, root
 from ..dynamics import Diverged
 from ..samplers import SAMPLERS
-from ..training.precision import PRECISIONS
 from ..training.recipes import RECIPES
 from .options import asks
 
@@ -93,17 +92,12 @@ def list_command(as_json: Json = False) -> None:
 
 
 @app.command("train")
+@asks(TrainRequest, "recipe")
 def train_command(
-    recipe: Annotated[str, typer.Argument(help="A recipe, see `list`.")],
-    scale: Annotated[str, typer.Option(help="evidence, laptop, shipped or paper.")] = "laptop",
-    out: Annotated[str | None, typer.Option(help="Name of the model (default: the recipe's).")] = None,
+    request: TrainRequest,
+    *,
     steps: Annotated[int | None, typer.Option(help="Number of updates.")] = None,
-    seed: Seed = 0,
     changes: Annotated[list[str], typer.Option("--set", help="Replace a field of the recipe: field=value.")] = [],  # noqa: B006
-    resume: Annotated[bool, typer.Option(help="Go on from the saved state, if there is one.")] = False,
-    retry: Annotated[bool, typer.Option(help="After a divergence: go on from the last good state with half the lr.")] = False,
-    precision: Annotated[str, typer.Option(help=f"{' or '.join(PRECISIONS)}, of the passes through the net.")] = "fp32",
-    data: Data = None,
     device: DeviceName = None,
     as_json: Json = False,
 ) -> None:
@@ -114,40 +108,48 @@ def train_command(
         if not equals:
             raise BadInput("set", f"--set is {change!r}; give field=value, such as --set lr=0.001")
         asked[key] = value
-    chosen = choose(device)
-    done: dict[str, Any] = {}
+    studio = Studio(choose(device), request.data)
     if note := distributed.advice():
         say(f"cemviz: {note}")
-    work = train(TrainRequest(recipe, scale, out, seed, asked, data, resume, retry, precision), chosen)
-    with Interrupt() as interrupt:
-        for done in work:
-            interrupt.armed = True
-            terms = ", ".join(f"{k} {v:.4f}" for k, v in done["terms"].items())
-            line = f"step {done['step']}/{done['steps']}  {terms}  lr {done['lr']:.2e}  {done['left'] / 60:.1f} min left"
-            say(line, again=done["step"] % 100 != 0 and done["step"] != done["steps"])
-            if done["unsaved"]:
-                say(f"cemviz: {done['unsaved']}")
-            if interrupt.asked:
-                work.close()  # saves the state
-                raise KeyboardInterrupt
+    model = _trained(studio, replace(request, changes=asked))
     distributed.leave()
-    if not distributed.leads():
+    if model is None:
         return
-    result = {k: done[k] for k in ("model", "path", "steps", "seconds", "terms")}
-    card = store.read_card(done["model"])
+    result = {
+        "model": model.name, "path": model.path, "steps": model.end.of, "seconds": model.end.seconds, "terms": model.end.terms,
+    }  # fmt: skip
+    card = store.read_card(model.name)
     if not of(card).classifies:
-        say(f"it has no accuracy of its own: {of(card).instead.format(name=card.name, recipe=recipe)}")
+        say(f"it has no accuracy of its own: {of(card).instead.format(name=card.name, recipe=request.recipe)}")
         return answer(result, as_json)
     for metric in ("accuracy", "robust"):
         say(f"measuring {metric} ...")
         try:
-            measured = last(evaluate(Studio(chosen, data), EvaluateRequest(done["model"], metric, seed=seed)))
+            measured = last(evaluate(studio, EvaluateRequest(model.name, metric, seed=request.seed)))
         except DataMissing as error:  # it was said before the training, which is done
             say(f"not measured: {error}")
             break
-        with_metric(done["model"], metric, summary(measured))
+        with_metric(model.name, metric, summary(measured))
         result[metric] = measured["value"]
     answer(result, as_json)
+
+
+def _trained(studio: Studio, request: TrainRequest) -> Model | None:
+    """The model of a run that a signal stops between two updates; None in a process that stores none."""
+    work, model = train(studio, request), None
+    with Interrupt() as interrupt:
+        for item in work:
+            if isinstance(item, Model):
+                model = item
+                continue
+            interrupt.armed = True
+            say(str(item), again=item.done % 100 != 0 and item.done != item.of)
+            if item.unsaved:
+                say(f"cemviz: {item.unsaved}")
+            if interrupt.asked:
+                work.close()  # saves the state
+                raise KeyboardInterrupt
+    return model
 
 
 @app.command("evaluate")
@@ -231,25 +233,10 @@ def docs_command(out: Annotated[Path, typer.Option(help="Folder to write to.")] 
 
 
 @app.command("reproduce")
-def reproduce_command(
-    target: Annotated[str, typer.Argument(help=f"One of {', '.join(EXPERIMENTS)}.")],
-    shipped: Annotated[bool, typer.Option("--shipped", help="Measure the stored models instead of training any.")] = False,
-    seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 3,
-    scale: Annotated[str, typer.Option(help="Of the models trained for it.")] = "evidence",
-    present: Annotated[bool, typer.Option("--present", help="Train the first seed only, take more where they are.")] = False,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Train nothing: measure what rests on stored models, keep the rest.")
-    ] = False,
-    data: Data = None,
-    device: DeviceName = None,
-    as_json: Json = False,
-) -> None:
+@asks(ReproduceRequest, "target")
+def reproduce_command(request: ReproduceRequest, *, device: DeviceName = None, as_json: Json = False) -> None:
     """Make a table of the papers: train what is missing, measure, and print the paper's number beside ours."""
-    root(data)
-    table: dict[str, Any] = {}
-    for table in reproduce(ReproduceRequest(target, seeds, scale, shipped, data, present, keep), choose(device)):
-        if "doing" in table:
-            say(f"{table['done']}/{table['of']}  {table['doing']}", again=True)
+    table = last(reproduce(Studio(choose(device), request.data), request))
     if as_json:
         print(json.dumps(table))
         return

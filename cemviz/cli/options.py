@@ -53,7 +53,7 @@ def _parameter(kind: type, name: str, positional: bool) -> inspect.Parameter:
         given = inspect.Parameter.empty if default is MISSING else default
     else:
         words = f"{about.symbol}: {about.help}" if about.symbol else about.help or about.title
-        if default not in (None, MISSING, ()) and "(default" not in words:
+        if default not in (None, MISSING, ()) and default is not False and "(default" not in words:
             words += f" (default: {default})"
         annotation, given = Annotated[plain | None, typer.Option(help=words, metavar=shown, show_default=False)], None
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=given, annotation=annotation)

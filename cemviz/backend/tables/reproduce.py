@@ -8,66 +8,45 @@ not.
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ...training.recipes import recipe
 from .. import store
-from ..checks import BadInput, choice, number
+from ..checks import BadInput
 from ..device import Device
+from ..requests import ReproduceRequest, TrainRequest
+from ..studio import Studio
 from ..train import states
-from ..train.provenance import TrainRequest
-from ..train.run import train, with_metric
+from ..train.run import Model, Trained, train, with_metric
 from ..train.states import AnotherRun
+from ..use_case import Step
 from . import EXPERIMENTS, Cell, Experiment, Place, judge
 from .rows import completed, kept, measured
 
 
-@dataclass(frozen=True, slots=True)
-class ReproduceRequest:
-    """Request for a table.
-
-    Attributes:
-        target: key of EXPERIMENTS.
-        seeds: number of seeds, 0 first; of a stored model, those of its draws and attacks.
-        scale: of the models trained for it.
-        shipped: take the stored models instead of training any.
-        present: train the first seed only; of the others take those whose models are there.
-        keep: train nothing: measure what rests on stored models, and keep the other rows of the table that is there.
-    """
-
-    target: str
-    seeds: int = 3
-    scale: str = "evidence"
-    shipped: bool = False
-    data: str | None = None
-    present: bool = False
-    keep: bool = False
-
-
-def reproduce(request: ReproduceRequest, device: Device) -> Iterator[dict[str, Any]]:
+def reproduce(studio: Studio, request: ReproduceRequest) -> Iterator[Step | dict[str, Any]]:
     """Train what is missing, measure what is not measured yet, and compare with the paper.
 
     Yields:
-        {doing, done, of}; the last one is the table: {table, title, source, date, command, rows, orders, about}, also
-        written to checkpoints/results/TARGET.json.
+        steps, then the table: {table, title, source, date, command, rows, orders, about}, also written to
+        checkpoints/results/TARGET.json.
     Raises:
         BadInput, KeyError, DataMissing, Diverged.
     """
-    choice("target", request.target, EXPERIMENTS)
-    seeds = number("seeds", request.seeds, 1, 20, whole=True)
     it = EXPERIMENTS[request.target]
     found: dict[Place, list[dict[str, Any]]] = {place: [] for place in it.cells}
     lacking: dict[Place, str] = {}
-    work = [(place, cell, seed) for place, cell in it.cells.items() for seed in range(seeds) if _wanted(cell, request, seed)]
+    seeds = range(request.seeds)
+    work = [(place, cell, seed) for place, cell in it.cells.items() for seed in seeds if _wanted(cell, request, seed)]
     for done, (place, cell, seed) in enumerate(sorted(work, key=lambda job: job[2])):  # a whole table first, then more seeds
-        yield {"doing": f"{place[0]}, {place[1]}, seed {seed}", "done": done, "of": len(work)}
+        yield (at := Step(done, len(work), f"{place[0]}, {place[1]}, seed {seed}"))
         try:
-            model = yield from _model(cell, request, seed, device, done, len(work))
-            found[place].append(_measured(model, cell, device, request.data, seed))
+            model = yield from _model(studio, cell, request, seed, at)
+            found[place].append(_measured(model, cell, studio.device, request.data or studio.data, seed))
         except BadInput as error:  # a judge that is not here yet: the row says so
             if error.field != "extractor":
                 raise
@@ -124,7 +103,7 @@ def rests_on(row: dict[str, Any]) -> str:
     return f"{trained}, {draws} seeds of draws" if draws > 1 and row["seeds"] == 1 else trained
 
 
-def _model(cell: Cell, request: ReproduceRequest, seed: int, device: Device, done: int, of: int) -> Iterator[dict[str, Any]]:
+def _model(studio: Studio, cell: Cell, request: ReproduceRequest, seed: int, at: Step) -> Generator[Step, None, str]:
     """The name of the model of a cell, trained first where it is missing."""
     if _scale(cell, request) == "shipped":
         return cell.recipe
@@ -134,22 +113,21 @@ def _model(cell: Cell, request: ReproduceRequest, seed: int, device: Device, don
         encoder = recipe(cell.recipe, scale).encoder
         if encoder is not None:  # a linear probe: the encoder of the same seed comes first
             below = Cell(encoder, cell.measure, cell.scale, cell.encoder)
-            changes["encoder"] = yield from _model(below, request, seed, device, done, of)
+            changes["encoder"] = yield from _model(studio, below, request, seed, at)
         asked = TrainRequest(cell.recipe, scale, name, seed, changes or None, request.data, resume=True)
-        for told in _trained(asked, device):
-            if told["step"] % 10 == 0:
-                doing = f"training {name}: {told['step']}/{told['steps']}, {told['left'] / 60:.1f} min left"
-                yield {"doing": doing, "done": done, "of": of}
+        for item in _trained(studio, asked):
+            if isinstance(item, Trained) and item.done % 10 == 0:
+                yield replace(at, doing=f"training {name} ({item.done}/{item.of}, {item.left / 60:.1f} min left)")
     return name
 
 
-def _trained(asked: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
+def _trained(studio: Studio, asked: TrainRequest) -> Iterator[Trained | Model]:
     """Go on with an interrupted run; one that the code or the recipe has left behind begins anew."""
     try:
-        yield from train(asked, device)
+        yield from train(studio, asked)
     except AnotherRun:
-        states.path(asked.out).unlink()
-        yield from train(asked, device)
+        states.path(str(asked.out)).unlink()
+        yield from train(studio, asked)
 
 
 def _scale(cell: Cell, request: ReproduceRequest) -> str:

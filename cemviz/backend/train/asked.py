@@ -7,13 +7,11 @@ from ...data.datasets import DataMissing, dataset
 from ...training.recipe import Recipe
 from ...training.recipes import RECIPES, recipe
 from .. import store
-from ..checks import MAX_SEED, BadInput, choice, number
+from ..checks import BadInput, choice
+from ..requests import RunRequest, TrainRequest
 from ..studio import Studio
 from . import states
-from .provenance import TrainRequest
-from .runs import RunRequest, unfinished
-
-MAX_STEPS = 100_000
+from .runs import unfinished
 
 
 def proposed(key: str) -> str:
@@ -27,11 +25,9 @@ def row(request: RunRequest) -> Recipe:
     """The recipe's row with the asked number of updates.
 
     Raises:
-        BadInput: unknown recipe or scale, or a number out of range.
+        BadInput: a recipe without that scale.
     """
-    choice("recipe", request.recipe, RECIPES)
     choice("scale", request.scale, RECIPES[request.recipe])
-    number("seed", request.seed, 0, MAX_SEED, whole=True)
     return recipe(request.recipe, request.scale, **_changes(request))
 
 
@@ -79,7 +75,7 @@ def checked(studio: Studio, request: RunRequest) -> TrainRequest:
     if told := "" if request.download else missing(studio, asked.data):
         raise DataMissing(told)
     return TrainRequest(
-        request.recipe, request.scale, name, int(request.seed), _changes(request) or None, studio.data,
+        request.recipe, request.scale, name, request.seed, _changes(request) or None, studio.data,
         resume=request.mode == "resume", retry=request.mode == "retry", download=request.download,
     )  # fmt: skip
 
@@ -95,7 +91,5 @@ def _stored(name: str) -> bool:
 
 
 def _changes(request: RunRequest) -> dict[str, Any]:
-    if request.steps is None:
-        return {}
-    steps = number("updates", request.steps, 1, MAX_STEPS, whole=True)
-    return {} if steps == RECIPES[request.recipe][request.scale].steps else {"steps": steps}
+    usual = RECIPES[request.recipe][request.scale].steps
+    return {} if request.steps in (None, usual) else {"steps": request.steps}

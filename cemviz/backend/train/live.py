@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...dynamics import Diverged
-from ..checks import MAX_SEED, BadInput
+from ..checks import BadInput
 from ..jobs import Waiting
+from ..requests import RunRequest
 from ..store import Unwritable
 from ..stored import files
 from ..stored.locks import Lock, Taken
 from ..studio import Studio
 from . import states
-from .asked import MAX_STEPS, checked, missing, proposed, row
-from .run import train
-from .runs import RunRequest, beside, remember, unfinished
+from .asked import checked, missing, proposed, row
+from .run import Model, Trained, train
+from .runs import beside, remember, unfinished
 
-__all__ = ["MAX_SEED", "MAX_STEPS", "checked", "missing", "proposed", "row", "run"]
+__all__ = ["checked", "missing", "proposed", "row", "run"]
 
 RATE = 3.0
 """Updates a second, at most; one that carries a probe, and the last one, always come."""
@@ -68,7 +69,7 @@ class Update:
     unsaved: str = ""
 
 
-_going: dict[Path, Iterator[dict[str, Any]]] = {}
+_going: dict[Path, Iterator[Trained | Model]] = {}
 _lock = threading.Lock()
 _closing = threading.Event()
 
@@ -127,7 +128,7 @@ def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[
     permit()
     asked = checked(studio, request)
     name, state = str(asked.out), states.path(str(asked.out))
-    work = train(asked, studio.device)
+    work = train(studio, asked)
     with _lock:
         if state in _going:
             raise BadInput("name", f"a run {name!r} is going on; wait for it, or take another name")
@@ -152,7 +153,7 @@ def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[
                 _going.pop(state, None)
 
 
-def _steps(studio: Studio, name: str, work: Iterator[dict[str, Any]], stop: threading.Event) -> Iterator[Update]:
+def _steps(studio: Studio, name: str, work: Iterator[Trained | Model], stop: threading.Event) -> Iterator[Update]:
     last, shown, began, over = Update(name, "waiting"), 0.0, time.monotonic(), False
     while last.state != "done":
         with closing(studio.jobs.run(_turn(work), title=f"Training {name}", limit=math.inf, stop=stop)) as items:
@@ -160,8 +161,9 @@ def _steps(studio: Studio, name: str, work: Iterator[dict[str, Any]], stop: thre
                 if isinstance(item, Waiting):
                     yield replace(last, state="waiting", waiting=item.before)
                     continue
-                last, over = _update(name, item), time.monotonic() - began > LIMIT
-                if last.state == "done" or item["probe"] or item["unsaved"] or time.monotonic() - shown >= 1 / RATE:
+                at = item.end if isinstance(item, Model) else item
+                last, over = _update(name, "running" if at is item else "done", at), time.monotonic() - began > LIMIT
+                if last.state == "done" or at.probe or at.unsaved or time.monotonic() - shown >= 1 / RATE:
                     yield last
                     shown = time.monotonic()
                 if over or _closing.is_set():
@@ -178,21 +180,22 @@ def _why(over: bool) -> str:
     return f"after {LIMIT / 60:.0f} minutes, the limit of this page" if over else ""
 
 
-def _turn(work: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _turn(work: Iterator[Trained | Model]) -> Iterator[Trained | Model]:
     """The work for a few seconds; closing this leaves the work open."""
     until = time.monotonic() + TURN
     for item in work:
+        if isinstance(item, Trained) and item.done == item.of:  # the model, which is stored, tells it
+            continue
         yield item
         if time.monotonic() > until:
             return
 
 
-def _update(name: str, item: dict[str, Any]) -> Update:
-    state: State = "done" if "model" in item else "running"
-    held = item["history"]  # the trainer goes on to change it, and a visitor may look at this one from another thread
+def _update(name: str, state: State, at: Trained) -> Update:
+    held = at.history  # the trainer goes on to change it, and a visitor may look at this one from another thread
     history = {key: list(held[key]) for key in ("steps", "lr", "probes")}
     history["terms"] = {key: list(values) for key, values in held["terms"].items()}
-    return Update(name, state, item["step"], item["steps"], item["seconds"], item["left"], history, unsaved=item["unsaved"])
+    return Update(name, state, at.done, at.of, at.seconds, at.left, history, unsaved=at.unsaved)
 
 
 def discard(name: str) -> None:

@@ -10,10 +10,11 @@ from ...training.precision import PRECISIONS
 from ...training.recipe import Recipe
 from ...training.recipes import recipe
 from .. import store
-from ..checks import MAX_SEED, BadInput, choice, number
+from ..checks import BadInput
+from ..requests import TrainRequest
 from ..stored.locks import Lock, Taken
 from . import states
-from .provenance import TrainRequest, differences, identity, identity_of
+from .provenance import differences, identity, identity_of
 from .states import Start
 
 
@@ -68,16 +69,15 @@ def plan(request: TrainRequest) -> Plan:
     """Check a request.
 
     Raises:
-        KeyError, ValueError: unknown recipe, scale or field, a bad value, or a model of another run stands in its place.
+        KeyError, ValueError: a recipe without that scale, an unknown field, a bad value, or a model of another run stands in
+            its place.
     """
     row = recipe(request.recipe, request.scale, **(request.changes or {}))
     name = store.checked(request.out or request.recipe)
-    dtype = PRECISIONS[choice("precision", request.precision, PRECISIONS)]
-    number("seed", request.seed, 0, MAX_SEED, whole=True)
     told = identity(request, row)
     if request.out is None:
         _refuse_to_replace(name, told)
-    return Plan(request, row, name, dtype, told | _encoder_weights(row))
+    return Plan(request, row, name, PRECISIONS[request.precision], told | _encoder_weights(row))
 
 
 def _refuse_to_replace(name: str, told: dict[str, Any]) -> None:

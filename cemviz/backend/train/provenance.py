@@ -1,45 +1,17 @@
-"""How a model came about: what was asked, and the card and the command line that say so."""
+"""How a model came about: the identity of its run, and the card and the command line that say so."""
 
 import json
 import math
 import shlex
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
 from ...data import images
 from ...training.recipe import Recipe
 from .. import store
+from ..requests import TrainRequest
 from .team import Team
-
-
-@dataclass(frozen=True, slots=True)
-class TrainRequest:
-    """Request for a training.
-
-    Attributes:
-        recipe, scale: a row of RECIPES.
-        out: name of the model; None takes the recipe's.
-        seed: of weights, order, augmentation and attack.
-        changes: fields of the row to replace.
-        data: root of local image folders.
-        resume: go on from the saved state, if there is one.
-        retry: go on from the last good state of a run that diverged, with half the learning rate and the next seed's draws.
-        precision: key of PRECISIONS, of the passes through the net.
-        download: fetch the images of a known set where they are not here.
-    """
-
-    recipe: str
-    scale: str = "laptop"
-    out: str | None = None
-    seed: int = 0
-    changes: dict[str, Any] | None = None
-    data: str | None = None
-    resume: bool = False
-    retry: bool = False
-    precision: str = "fp32"
-    download: bool = True
-
 
 WORDS = ("title", "source", "role")
 """Fields of a row that say something and change no number."""

@@ -5,7 +5,7 @@
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -14,42 +14,83 @@ from ...dynamics import Diverged
 from ...training import loop
 from ...training.recipe import SCHEDULES
 from .. import store
-from ..device import Device
 from ..memory import OutOfMemory, full, smaller
+from ..requests import TrainRequest
 from ..store import Unwritable
 from ..stored import files, models
 from ..stored.cards import with_metric
+from ..studio import Studio
+from ..use_case import Step
 from . import curves, states
 from .plan import Plan, plan
 from .prepared import Prepared, prepare, probe
-from .provenance import TrainRequest, card_of
+from .provenance import card_of
 from .states import Saver, Start
 from .team import Team, join, separate
 
-__all__ = ["train", "with_metric"]
+__all__ = ["Model", "Trained", "train", "with_metric"]
 
 
-def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained(Step):
+    """An update of a run; `done` and `of` count updates.
+
+    Attributes:
+        terms: of the loss, by name.
+        lr: learning rate.
+        seconds, left: trained so far, and estimated to go.
+        probe: what `training.probes.Probe` told of this update, or None.
+        history: the curves so far, the same dict each time.
+        unsaved: why the state could not be saved just now, or "".
+    """
+
+    terms: dict[str, float]
+    lr: float
+    seconds: float
+    left: float
+    probe: dict[str, Any] | None
+    history: dict[str, Any]
+    unsaved: str = ""
+
+    def __str__(self) -> str:
+        """As the command line tells it."""
+        terms = ", ".join(f"{name} {value:.4f}" for name, value in self.terms.items())
+        return f"step {self.done}/{self.of}  {terms}  lr {self.lr:.2e}  {self.left / 60:.1f} min left"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that a run stored.
+
+    Attributes:
+        name: of its card.
+        path: of its weights.
+        end: the last update.
+    """
+
+    name: str
+    path: str
+    end: Trained
+
+
+def train(studio: Studio, request: TrainRequest) -> Iterator[Trained | Model]:
     """Train a model and store it, and its curves beside it; of several processes (see `distributed`) the first one stores.
 
     Closing the iteration at an item keeps the full state, from which `resume` goes on bit-equal.
 
     Yields:
-        {step, steps, terms, lr, seconds, left, probe, history, unsaved} after every update; `left` is the estimated number of
-        seconds to go, `probe` what `training.probes.Probe` told of this update, or None, `history` the curves so far, the same
-        dict each time, `unsaved` why the state could not be saved just now, or "".  The last one also has {model, path}, in the
-        process that stored it.
+        every update, the last one once the model is stored; then the model, in the process that stored it.
     Raises:
-        KeyError, ValueError: bad request; a model of that name, which was not asked for, is of another run; somebody else
-            trains a model of that name.
+        KeyError, ValueError: bad changes of the row; a model of that name, which was not asked for, is of another run; somebody
+            else trains a model of that name.
         DataMissing: the training images are not here.
         AnotherRun: the state to resume from belongs to another one.
         Diverged: the run stopped; its last good state is kept for --resume and --retry.
         OutOfMemory: the batch does not fit.
         Unwritable: a full disk, or a folder that may not be written; what was saved before still stands.
     """
-    asked = plan(request)
-    team = join(device, asked.row.batch)
+    asked = plan(request if request.data else replace(request, data=studio.data))
+    team = join(studio.device, asked.row.batch)
     lock = asked.lock() if team.leads else None
     try:
         yield from _train(asked, team)
@@ -58,7 +99,7 @@ def train(request: TrainRequest, device: Device) -> Iterator[dict[str, Any]]:
             lock.release()
 
 
-def _train(asked: Plan, team: Team) -> Iterator[dict[str, Any]]:
+def _train(asked: Plan, team: Team) -> Iterator[Trained | Model]:
     request, steps = asked.request, asked.row.steps
     if team.leads:
         models.sweep(asked.name), files.sweep(states.path(asked.name))
@@ -92,9 +133,11 @@ def _train(asked: Plan, team: Team) -> Iterator[dict[str, Any]]:
     end = _last(start) if progress is None else _item(progress, start)
     if team.leads:
         state = start.state if progress is None else progress.state()
-        card = card_of(request, work.row, asked.name, work.net_args, work.images, end["seconds"], team, notes)
-        end |= {"model": asked.name, "path": _store(card, state, start, saver, progress)}
+        card = card_of(request, work.row, asked.name, work.net_args, work.images, end.seconds, team, notes)
+        path = _store(card, state, start, saver, progress)
     yield end
+    if team.leads:
+        yield Model(asked.name, path, end)
 
 
 def _updates(asked: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
@@ -153,23 +196,25 @@ def _store(card: store.Card, state: dict[str, Tensor], start: Start, saver: Save
     return str(path)
 
 
-def _item(progress: loop.Progress, start: Start, unsaved: str = "") -> dict[str, Any]:
+def _item(progress: loop.Progress, start: Start, unsaved: str = "") -> Trained:
     pace = progress.seconds / (progress.step - start.done)
-    return {
-        "step": progress.step,
-        "steps": progress.steps,
-        "terms": progress.terms,
-        "lr": progress.lr,
-        "seconds": start.seconds + progress.seconds,
-        "left": pace * (progress.steps - progress.step),
-        "probe": progress.probe,
-        "history": start.history,
-        "unsaved": unsaved,
-    }
+    return Trained(
+        progress.step,
+        progress.steps,
+        terms=progress.terms,
+        lr=progress.lr,
+        seconds=start.seconds + progress.seconds,
+        left=pace * (progress.steps - progress.step),
+        probe=progress.probe,
+        history=start.history,
+        unsaved=unsaved,
+    )
 
 
-def _last(start: Start) -> dict[str, Any]:
-    """The item of a run whose last update was done before it could be stored."""
-    terms = {name: values[-1] for name, values in start.history["terms"].items()}
-    item = {"step": start.done, "steps": start.done, "terms": terms, "lr": start.history["lr"][-1], "seconds": start.seconds}
-    return item | {"left": 0.0, "probe": None, "history": start.history, "unsaved": ""}
+def _last(start: Start) -> Trained:
+    """The last update of a run that was done before it could be stored."""
+    held = start.history
+    terms = {name: values[-1] for name, values in held["terms"].items()}
+    return Trained(
+        start.done, start.done, terms=terms, lr=held["lr"][-1], seconds=start.seconds, left=0.0, probe=None, history=held
+    )

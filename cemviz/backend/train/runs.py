@@ -4,43 +4,17 @@ Beside the saved state `runs/NAME.safetensors` of a run that the page began lies
 list the run and to go on with it after a restart.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from safetensors import SafetensorError
 
 from .. import store
+from ..requests import RunRequest
 from ..store import BrokenCheckpoint
 from ..stored import artefacts
 from . import curves, states
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """Request of a visitor for a training.
-
-    Attributes:
-        recipe, scale: a row of RECIPES.
-        steps: number of updates; None takes the row's.
-        name: of the model.
-        download: fetch the data set if it is not here.
-        mode: begin anew, go on from the saved state, or go on from the last good one with half the learning rate.
-    """
-
-    recipe: str
-    scale: str = "evidence"
-    seed: int = 0
-    name: str = ""
-    steps: int | None = None
-    download: bool = False
-    mode: Literal["start", "resume", "retry"] = "start"
-
-
-TYPES: dict[str, Any] = {
-    "recipe": str, "scale": str, "seed": int, "name": str, "steps": int | None, "download": bool, "mode": str,
-}  # fmt: skip
-"""Types of the values that a request on the disk may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +44,13 @@ def remember(request: RunRequest, diverged: str = "") -> None:
 
 def unfinished() -> dict[str, Unfinished]:
     """The runs that can go on, by name; one that cannot be read is left out."""
-    found = {}
+    found, known = {}, {f.name for f in fields(RunRequest)}  # a later version may ask for more
     for path in sorted((store.folder() / "runs").glob("*.json")):
         try:
             held = store.read_json(path)
-            asked = {k: v for k, v in held["request"].items() if k in TYPES}  # a later version may ask for more
-            if not all(isinstance(v, TYPES[k]) for k, v in asked.items()) or not isinstance(held["diverged"], str):
-                continue
-            found[path.stem] = Unfinished(RunRequest(**asked), states.stopped_at(path.stem), held["diverged"])
+            asked = RunRequest(**{k: v for k, v in held["request"].items() if k in known})
+            if isinstance(held["diverged"], str):
+                found[path.stem] = Unfinished(asked, states.stopped_at(path.stem), held["diverged"])
         except (OSError, ValueError, TypeError, KeyError, AttributeError, BrokenCheckpoint, SafetensorError):
             continue
     return found

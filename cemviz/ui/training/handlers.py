@@ -7,14 +7,15 @@ from typing import Any
 import gradio as gr
 
 from ...backend.checks import BadInput
+from ...backend.requests import SCALES, RunRequest
 from ...backend.studio import Studio
 from ...backend.train import live as training
 from ...backend.train import runs
-from ...backend.train.runs import RunRequest
 from ...data.datasets import dataset
 from ...dynamics import Diverged
 from ...training.recipes import RECIPES
 from ..controls import Session
+from ..fields import filled
 from ..wiring import Changes
 from . import words
 from .plots import FIGURES, Shown, figure
@@ -25,8 +26,6 @@ FIRST = ("mnist-at-linf", "mnist-at")
 
 RECIPE = "mnist-at-linf"
 """The recipe to begin with."""
-
-SCALES = ("evidence", "laptop", "shipped", "paper")
 
 DRAWN = ("status", "a", "b", "at", "numbers", *FIGURES)
 """Elements that another look changes."""
@@ -177,9 +176,7 @@ def begin(
     download: bool,
 ) -> Iterator[Changes]:
     """Start a run."""
-    for label, value in (("updates", steps), ("seed", seed)):
-        if value is None:
-            raise BadInput(label, f"{label} is empty; give a whole number")
+    filled(RunRequest, steps=steps, seed=seed)
     yield from follow(studio, held, RunRequest(recipe, scale, seed, name, steps, download))
 
 

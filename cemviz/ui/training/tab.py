@@ -4,11 +4,14 @@ from typing import Any
 
 import gradio as gr
 
+from ...backend.checks import MAX_SEED
+from ...backend.requests import MAX_UPDATES, RunRequest
 from ...backend.studio import Studio
 from ...backend.train import live as training
 from ...backend.train import runs
 from ...training.recipes import RECIPES
 from ..controls import HEAVY, LIGHT, Tab
+from ..fields import control, radio
 from ..views import live_plot
 from ..wiring import Wiring
 from . import handlers as do
@@ -58,25 +61,21 @@ def build(session: gr.State, studio: Studio) -> Tab:
 
 def _recipe() -> dict[str, Any]:
     """Controls for what is to be trained."""
-    on: dict[str, Any] = {"interactive": True}
-    whole: dict[str, Any] = {"precision": 0, "min_width": 110}
+    of, narrow = RunRequest, {"min_width": 110, "info": None}
     recipes = [(row["evidence"].title, key) for key, row in RECIPES.items()]
     parts = {
-        "recipe": gr.Dropdown(recipes, value=do.RECIPE, label="recipe", elem_id="train-recipe", **on),
-        "scale": gr.Radio(
-            list(do.SCALES), value="evidence", label="scale", elem_id="train-scale", **on,
+        "recipe": control(of, "recipe", do.RECIPE, choices=recipes, elem_id="train-recipe"),
+        "scale": radio(
+            of, "scale", elem_id="train-scale",
             info="on two CPU cores: evidence about 3 minutes, laptop 15, shipped up to 2 hours",
         ),
     }  # fmt: skip
     with gr.Row():
         first = RECIPES[do.RECIPE]["evidence"].steps
-        updates = {"label": "updates", "minimum": 1, "maximum": training.MAX_STEPS, "elem_id": "train-steps"}
-        parts["steps"] = gr.Number(first, **updates, **whole, **on)
-        seed = {"label": "seed", "minimum": 0, "maximum": training.MAX_SEED, "elem_id": "train-seed"}
-        parts["seed"] = gr.Number(0, **seed, **whole, **on)
-    proposed = training.proposed(do.RECIPE)
-    parts["name"] = gr.Textbox(proposed, label="name of the model", max_length=64, elem_id="train-name", **on)
-    parts["download"] = gr.Checkbox(False, label="download the images", visible=False, elem_id="train-download", **on)
+        parts["steps"] = control(of, "steps", first, minimum=1, maximum=MAX_UPDATES, elem_id="train-steps", **narrow)
+        parts["seed"] = control(of, "seed", minimum=0, maximum=MAX_SEED, elem_id="train-seed", **narrow)
+    parts["name"] = control(of, "name", training.proposed(do.RECIPE), max_length=64, elem_id="train-name")
+    parts["download"] = control(of, "download", visible=False, elem_id="train-download")
     return parts
 
 
@@ -101,7 +100,7 @@ def _runs() -> dict[str, Any]:
     with gr.Row():
         parts["a"] = gr.Dropdown(do.known(), value=do.opened(), label="show the run of", elem_id="train-a", **on)
         parts["b"] = gr.Dropdown(do.compared(), value=do.NONE, label="beside it", elem_id="train-b", **on)
-        most = training.MAX_STEPS
+        most = MAX_UPDATES
         parts["at"] = gr.Slider(0, most, most, step=1, label="update looked at", elem_id="train-look", **on)
     return parts
 
