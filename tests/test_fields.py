@@ -71,6 +71,19 @@ def test_other_types_unknown_fields_and_an_even_side_are_one_line():
         assert "\n" not in str(refused.value) and next(iter(values)) in str(refused.value)
 
 
+def test_what_has_to_be_given_is_not_none():
+    for kind, name in (
+        (SampleRequest, "count"),
+        (SampleRequest, "sampler"),
+        (EvaluateRequest, "seed"),
+        (SampleRequest, "model"),
+    ):
+        with pytest.raises(BadInput) as refused:
+            made(kind, **{name: None})
+        assert refused.value.field == name
+    assert SampleRequest("m", noise=None).noise is None
+
+
 def test_replacing_a_value_checks_it_again():
     with pytest.raises(BadInput, match=r"η \(noise\) is -1; give a number from 0 to 10"):
         replace(SampleRequest("m"), noise=-1)

@@ -550,3 +550,11 @@ def test_a_second_signal_or_one_before_the_first_update_stops_at_once():
         assert interrupt.asked
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("args", [{"width": 10**9}, {"depth": 10**6}, {"width": -1}, {"wings": 2}])
+def test_a_net_that_cannot_be_built_is_refused_before_it_is(places, args):
+    began = time.perf_counter()
+    with pytest.raises(BadInput, match="net_args"):
+        run(request("toy", net_args=args))
+    assert time.perf_counter() - began < 5

@@ -57,6 +57,15 @@ def _check_net(held: dict[str, Any]) -> None:
         raise BrokenCheckpoint(f"classes is {_short(list(held['classes']))}; the net has {outputs} outputs: give as many names")
 
 
+def check_net(net: str, args: dict[str, Any]) -> None:
+    """Refuse a net that cannot be built, or is too large to be, before any of it is allocated.
+
+    Raises:
+        BrokenCheckpoint: the message names the argument and what is allowed.
+    """
+    _measured(net, json.dumps(args, sort_keys=True))
+
+
 @lru_cache(maxsize=256)
 def _measured(net: str, given: str) -> tuple[int | None, int | None]:
     """Number of outputs and of channels of a net, None where it does not say; refuses one that cannot be built."""

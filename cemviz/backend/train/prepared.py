@@ -20,6 +20,7 @@ from ...training.recipe import Recipe, objective
 from .. import kinds, store
 from ..checks import BadInput, article
 from ..device import Device
+from ..stored.fields import check_net
 from .plan import Plan
 from .team import Team
 
@@ -85,6 +86,10 @@ def prepare(asked: Plan, team: Team) -> Prepared:
         _whole(team)
     if not kind.classifies:
         del net_args["outputs"]  # its own arguments decide
+    try:
+        check_net(row.net, net_args)
+    except store.BrokenCheckpoint as error:
+        raise BadInput("net_args", str(error)) from None
     net = team.device.place(build(row.net, seed=asked.request.seed, **net_args)).train()
     if trained is not None:
         probed(trained, net)
