@@ -84,7 +84,7 @@ def test_minimax_moves_kept_points_towards_p_data():
     ("changes", "said"),
     [
         ({"step": -0.1}, "λ (step) is -0.1"),
-        ({"steps": 10**6}, "K (steps) is 1e+06"),
+        ({"steps": 10**6}, "K (steps) is 1000000"),
         ({"steps": math.nan}, "K (steps) is nan"),
         ({"steps": 2.5}, "whole"),
         ({"inner": 0}, "inner is 0"),

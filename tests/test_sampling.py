@@ -147,7 +147,7 @@ def test_classes_by_name_and_number_go_to_the_chains_in_turn(studio):
     [
         ({"step": -1}, ["α", "-1", "0 to 100"]),
         ({"step": math.nan}, ["α", "nan"]),
-        ({"steps": 10**6}, ["K", "1e+06", "1000"]),
+        ({"steps": 10**6}, ["K", "1000000", "1000"]),
         ({"steps": 2.5}, ["K", "2.5", "whole"]),
         ({"noise": 11}, ["η", "11"]),
         ({"radius": -2}, ["β", "-2"]),
