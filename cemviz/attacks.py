@@ -226,6 +226,6 @@ def _begin(
         check_mode(net)
         check_images(x, dyn.bounds)
         check_labels(y, x)
-        net = checked(net, y)
+        net = checked(net, y, followed=True)
     start = near(x, dyn.radius, dyn.norm, dyn.bounds, generator=generator) if chosen.random_start else x
     return on(net, chosen.energy, y), start

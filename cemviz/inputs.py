@@ -114,20 +114,26 @@ def check_mode(net: Scores) -> None:
         raise ValueError("the net is in train mode: its answers depend on the batch; call net.eval(), then try again")
 
 
-def checked(net: Scores, labels: Tensor | None = None, *, flat: bool = False) -> Scores:
+def checked(net: Scores, labels: Tensor | None = None, *, flat: bool = False, followed: bool = False) -> Scores:
     """The same net, each answer of which is looked at: one row of scores for each image, and a column for each label.
 
     Args:
         net: (B, C, H, W) -> (B, classes) or (B, features).
         labels: (B,), that must be among the classes; None asks for none.
         flat: whether (B,) will do as well: a binary net's logit.
+        followed: whether a gradient to the images must come with them.
     Raises:
         ValueError: by the net that is returned.
     """
     highest = -1 if labels is None else int(labels.max())
 
     def scores(x: Tensor) -> Tensor:
-        f = net(x)
+        try:
+            f = net(x)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise ValueError(_refused(net, x, error)) from error
         if not isinstance(f, Tensor):
             raise ValueError(f"the net returns a {type(f).__name__}; give one that returns scores alone: {_picked(f)}")
         if not (flat and f.shape == x.shape[:1]) and (f.dim() != 2 or len(f) != len(x)):
@@ -138,9 +144,25 @@ def checked(net: Scores, labels: Tensor | None = None, *, flat: bool = False) ->
             raise ValueError(
                 f"label {highest} is beyond the net's {f.shape[1]} classes; give labels from 0 to {f.shape[1] - 1}"
             )
+        if followed and x.requires_grad and not f.requires_grad:
+            raise ValueError(
+                "the net's scores carry no gradient to the images; take .detach(), torch.no_grad() or numpy out of its forward"
+            )
         return f
 
     return scores
+
+
+def _refused(net: Scores, x: Tensor, error: RuntimeError) -> str:
+    owner = getattr(net, "__self__", net)
+    weight = next(owner.parameters(), None) if isinstance(owner, nn.Module) else None
+    if weight is not None and weight.device != x.device:
+        return f"the images are on {x.device}, the net on {weight.device}; move one of them: x.to({str(weight.device)!r})"
+    if weight is not None and weight.dtype is not x.dtype:
+        return f"the images are {_dtype(x)}, the net's weights {_dtype(weight)}; give one type: x.to({weight.dtype})"
+    line = str(error).partition("\n")[0]
+    advice = "give the channels, size and type that it was trained on"
+    return f"the net does not take images of shape {tuple(x.shape)} ({line}); {advice}"
 
 
 def _picked(f: Any) -> str:

@@ -224,5 +224,6 @@ def sample(
         check_images(refs, bounds)
     if chosen.conditional and y is not None:
         check_labels(y, x0)
-    energy = chosen.of(checked(net, y if chosen.conditional else None, flat=chosen.needs == "binary"), x0, y, refs)
+    net = checked(net, y if chosen.conditional else None, flat=chosen.needs == "binary", followed=True)
+    energy = chosen.of(net, x0, y, refs)
     return descend(energy, x0, suited(chosen, tuple(x0.shape[1:])) if dyn is None else dyn, generator=generator)

@@ -255,6 +255,37 @@ def test_samples_are_written_into_a_new_folder(places, call, suffix):
     assert call("sample", "toy", "--start", "uniform", "--count", "2", "--steps", "1", "--out", out)[0] == 0 and out.is_file()
 
 
+def test_a_place_for_a_result_is_looked_at_before_the_work(places, call, monkeypatch):
+    call("train", *TINY)
+    (places / "x.png").mkdir()
+    monkeypatch.setattr("cemviz.cli.sample", lambda *_: pytest.fail("work was begun"))
+    status, _, err = call("sample", "toy", "--start", "uniform", "--count", "1", "--out", places / "x.png")
+    assert status == 1 and "x.png cannot be written (a folder stands there)" in err
+
+
+def test_a_result_of_training_or_of_a_table_needs_its_place(places, call, monkeypatch):
+    (places / "file").write_text("")
+    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(places / "file"))
+    for words in (("train", *TINY), ("reproduce", "jeat-1")):
+        status, _, err = call(*words)
+        assert status == 1 and f"cannot be written ({places / 'file'} is no folder)" in err
+
+
+def test_options_without_a_say_are_said(places, call):
+    call("train", *TINY)
+    words = ("sample", "toy", "--start", "uniform", "--count", "2", "--steps", "1", "--out", places / "x.png")
+    status, _, err = call(*words, "--sampler", "langevin", "--classes", "1", "--features", "trunk")
+    assert status == 0 and "--classes has no say" in err and "--features has no say" in err
+    status, _, err = call(*words, "--sampler", "rcs", "--classes", "1")
+    assert status == 0 and "no say" not in err
+
+
+def test_a_folder_of_models_that_is_not_there_is_named(places, call, monkeypatch):
+    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(places / "none"))
+    status, _, err = call("list")
+    assert status == 0 and f"there is no folder {places / 'none'}" in err
+
+
 def test_a_card_that_cannot_be_read_is_said_beside_the_list(places, call):
     (places / "models" / "dir.json").mkdir(parents=True)
     (places / "models" / "odd.json").write_text("[" * 100_000)

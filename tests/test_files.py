@@ -224,3 +224,24 @@ def test_a_folder_and_a_broken_link_are_named_a_missing_file_is_missing(tmp_path
 def test_json_is_written_as_it_is_read(tmp_path):
     files.write_json(tmp_path / "new" / "x.json", {"ü": [1, None]})
     assert files.read_json(tmp_path / "new" / "x.json") == json.loads('{"ü": [1, null]}')
+
+
+# the place of a result, before the work ---------------------------------------------------------------------------------
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    for place, said in {
+        tmp_path: "a folder stands there",
+        tmp_path / "file" / "x.png": f"{tmp_path / 'file'} is no folder",
+        tmp_path / "file" / "deep" / "x.png": "is no folder",
+    }.items():
+        with pytest.raises(Unwritable, match=f"^{place} cannot be written .*{said}.*; name another place"):
+            files.check_place(place)
+    monkeypatch.chdir(tmp_path)
+    for place in ("x.png", "new/folder/x.png", "file"):
+        files.check_place(Path(place))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]  # nothing was made
+    monkeypatch.setattr(files.os, "access", lambda *_: False)
+    with pytest.raises(Unwritable, match=f"the folder {tmp_path} may not be written"):
+        files.check_place(Path("new/x.png"))

@@ -144,6 +144,40 @@ def test_a_net_whose_answers_are_no_scores_is_told_how_to_give_some(enter, bad):
         [*(enter(Answering(change).eval(), X, Y * 0) or ())]
 
 
+DEAF = {
+    "another type": (NET, X.float(), r"are float32, the net's weights float64; give one type: x.to\(torch.float64\)"),
+    "its method": (NET.forward, X.float(), "give one type"),
+    "another size": (NET, rand(6, 1, 5, 5), r"does not take images of shape \(6, 1, 5, 5\) \(.+\); give the channels, size"),
+    "a function": (lambda x: NET(x), X.float(), r"does not take images of shape .*type that it was trained on"),
+    "another device": (toy_classifier().to("meta"), X, r"images are on cpu, the net on meta; move one of them: x.to\('meta'\)"),
+}
+
+
+@everywhere
+@pytest.mark.parametrize("deaf", DEAF)
+def test_images_that_a_net_does_not_take_are_told_from_those_it_does(enter, deaf):
+    net, x, said = DEAF[deaf]
+    with pytest.raises(ValueError, match=said):
+        [*(enter(net, x, Y) or ())]
+
+
+def too_large(x):
+    raise torch.OutOfMemoryError("of 3 GiB")
+
+
+def test_memory_that_is_out_is_no_fault_of_the_images():
+    with pytest.raises(torch.OutOfMemoryError):
+        checked(too_large)(X)
+
+
+@pytest.mark.parametrize("enter", ["sample", "attack", "perturb", "auto"])
+@pytest.mark.parametrize("net", [lambda x: NET(x).detach(), torch.no_grad()(NET.forward)], ids=["detached", "no_grad"])
+def test_a_net_without_a_gradient_is_refused_where_one_is_followed(enter, net):
+    with pytest.raises(ValueError, match=r"scores carry no gradient to the images; take .detach\(\), torch.no_grad\(\)"):
+        [*(ENTRANCES[enter](net, X, Y) or ())]
+    assert len(checked(net)(X)) == len(X)  # to measure its answers none is asked for
+
+
 def test_a_binary_net_may_give_its_logit_alone():
     row_ = Sampler("Binary ascent", "binary", binary, None, CEM_TABLE_5, "thesis (2.8)", "Climbs the logit.")
     for net in (lambda x: x.flatten(1).sum(1), lambda x: x.flatten(1).sum(1, keepdim=True)):

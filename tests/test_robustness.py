@@ -223,9 +223,11 @@ def test_several_faults_are_told_at_once_and_nonfinite_hides_none():
 
 def test_a_net_that_fails_is_told_in_a_sentence():
     (found,) = preflight(nn.Sequential(nn.Flatten(), nn.Linear(16, 4)).half().eval(), X.float(), Y)
-    assert "the net fails on images of shape (40, 1, 4, 4) and torch.float32" in found and "\n" not in found
+    assert "the images are float32, the net's weights float16; give one type" in found and "\n" not in found
     (found,) = preflight(nn.Sequential(nn.Flatten(), nn.Linear(9, 4)).double().eval(), X, Y)
-    assert "the net fails" in found
+    assert "the net does not take images of shape (40, 1, 4, 4)" in found
+    (found,) = preflight(lambda x: x[:, 9], X, Y)
+    assert "the net fails on images of shape (40, 1, 4, 4)" in found
 
 
 # what is not finite is never right ---------------------------------------------------------------------------------------

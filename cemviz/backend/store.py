@@ -6,7 +6,7 @@ import torch
 
 from ..starts import Gaussians
 from .stored.cards import Card, cards, checked, folder, left_out, read_card, with_metric, write_card
-from .stored.files import BrokenCheckpoint, Unwritable, digest, read_json, read_tensors, write_json, write_tensors
+from .stored.files import BrokenCheckpoint, Unwritable, check_place, digest, read_json, read_tensors, write_json, write_tensors
 from .stored.models import load, save, weights_path
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Card",
     "Unwritable",
     "cards",
+    "check_place",
     "checked",
     "digest",
     "folder",

@@ -82,6 +82,8 @@ def list_command(as_json: Json = False) -> None:
     }
     for line in store.left_out():
         say(f"cemviz: {line}")
+    if not store.folder().exists():
+        say(f"cemviz: there is no folder {store.folder()}; the first model makes it, or mend CEMVIZ_CHECKPOINTS")
     if as_json:
         print(json.dumps(names))
         return
@@ -179,7 +181,10 @@ def sample_command(
     """Sample from a stored model and write a picture."""
     writers = {".png": export.save_png, ".gif": export.save_gif, ".npz": export.save_npz}
     write = writers[choice("out", out.suffix.lower(), writers)]
+    store.check_place(out)
     chains: Chains = last(sample(Studio(choose(device), data), request))
+    for name in chains.unheard:
+        say(f"cemviz: --{name} has no say with this model, sampler and start; it was left aside")
     write(chains, out)
     unknown = [None] * len(chains.asked)  # an encoder alone does not say what an image shows
     result = {

@@ -63,6 +63,15 @@ class Chains:
         return SAMPLERS[self.request.sampler].conditional or self.request.start == "class-gaussian"
 
     @property
+    def unheard(self) -> list[str]:
+        """What was asked for and had no say: classes where none is climbed, an encoder's features of another kind of model."""
+        asked = {
+            "classes": self.request.classes and not self.hinted,
+            "features": self.request.features != SampleRequest.features and "features" not in kinds.of(self.card).asks,
+        }
+        return [name for name, idle in asked.items() if idle]
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The numbers of the run, for a card or a file; an infinite beta is written as "inf"."""
         numbers = {k: v for k, v in asdict(self.dynamics).items() if k != "bounds"}

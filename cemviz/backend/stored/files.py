@@ -62,6 +62,24 @@ def write(path: Path, content: bytes) -> None:
         raise Unwritable(f"{path} cannot be written ({reason(error)}); nothing was replaced") from error
 
 
+def check_place(path: Path) -> None:
+    """Refuse a place that no file can be written to, before the work whose result is to lie there.
+
+    Raises:
+        Unwritable: a folder stands there, or what it would lie in is no folder, or one that may not be written.
+    """
+    above = next(folder for folder in path.absolute().parents if os.path.exists(folder))  # what may not be seen is absent
+    if os.path.isdir(path):
+        fault = "a folder stands there"
+    elif not above.is_dir():
+        fault = f"{above} is no folder"
+    elif not os.access(above, os.W_OK | os.X_OK):
+        fault = f"the folder {above} may not be written"
+    else:
+        return
+    raise Unwritable(f"{path} cannot be written ({fault}); name another place")
+
+
 def write_json(path: Path, value: dict[str, Any], indent: int | None = None) -> None:
     """Write a JSON file in one piece.  Raises Unwritable."""
     write(path, (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode())

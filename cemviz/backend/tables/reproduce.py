@@ -35,9 +35,10 @@ def reproduce(studio: Studio, request: ReproduceRequest) -> Iterator[Step | dict
         steps, then the table: {table, title, source, date, command, rows, orders, about}, also written to
         checkpoints/results/TARGET.json.
     Raises:
-        BadInput, KeyError, DataMissing, Diverged.
+        BadInput, KeyError, DataMissing, Diverged, and before any work Unwritable.
     """
     it = EXPERIMENTS[request.target]
+    store.check_place(results_path(request.target))
     found: dict[Place, list[dict[str, Any]]] = {place: [] for place in it.cells}
     lacking: dict[Place, str] = {}
     seeds = range(request.seeds)

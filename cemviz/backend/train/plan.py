@@ -71,9 +71,11 @@ def plan(request: TrainRequest) -> Plan:
     Raises:
         KeyError, ValueError: a recipe without that scale, an unknown field, a bad value, or a model of another run stands in
             its place.
+        Unwritable: the model could not be stored.
     """
     row = recipe(request.recipe, request.scale, **(request.changes or {}))
     name = store.checked(request.out or request.recipe)
+    store.check_place(store.folder() / f"{name}.json")
     told = identity(request, row)
     if request.out is None:
         _refuse_to_replace(name, told)
