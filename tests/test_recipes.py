@@ -197,7 +197,8 @@ def test_changes_as_values_are_taken_as_they_are():
         (("mnist-at", "huge"), {}, KeyError, "recipe 'mnist-at' has no scale 'huge'; choose one of evidence, laptop, shipped"),
         (("mnist-at",), {"rate": "1"}, KeyError, "a recipe has no field 'rate'; choose one of title, data"),
         (("mnist-at",), {"lr": "fast"}, ValueError, "lr is 'fast'; give a number, such as 0.004"),
-        (("mnist-at",), {"steps": "1.5"}, ValueError, "steps is '1.5'; give a number"),
+        (("mnist-at",), {"steps": "1.5"}, ValueError, "steps is '1.5'; give a whole number"),
+        (("mnist-at",), {"images": "1e3"}, ValueError, "images is '1e3'; give a whole number"),
         (("mnist-at",), {"net_args": "width"}, ValueError, r"net_args is 'width'; give KEY:VALUE\[,KEY:VALUE\]"),
         (("mnist-at",), {"optimizer": "adam"}, ValueError, "optimizer is 'adam'; choose one of adamw, sgd, lars"),
         (("mnist-at",), {"schedule": "step"}, ValueError, "schedule is 'step'; choose one of constant, warm-up"),
@@ -224,8 +225,10 @@ def test_an_argument_that_the_objective_does_not_have_is_refused(name):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("clip", "0"), ("clip", "-1"), ("clip", "nan"), ("average", "1"), ("average", "nan"), ("average", "-0.1")],
-)
+    [("clip", "0"), ("clip", "-1"), ("clip", "nan"), ("average", "1"), ("average", "nan"), ("average", "-0.1"),
+     ("lr", "0"), ("lr", "-0.1"), ("lr", "nan"), ("lr", "inf"), ("weight_decay", "-1"), ("weight_decay", "nan"),
+     ("weight_decay", "inf")],
+)  # fmt: skip
 def test_numbers_of_the_loop_that_would_climb_or_stand_still_are_refused(field, value):
-    with pytest.raises(ValueError, match=f"{field} is .*; give a number"):
+    with pytest.raises(ValueError, match=f"^{field} is .*; give a (finite )?number"):
         recipe("mnist-at", **{field: value})

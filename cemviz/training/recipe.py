@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from math import inf
 from typing import Any, Literal
 
 import torch
@@ -75,6 +76,10 @@ class Recipe:
         for key in ("steps", "batch"):
             if getattr(self, key) < 1:
                 raise ValueError(f"{key} is {getattr(self, key)}; give at least 1")
+        if not 0 < self.lr < inf:
+            raise ValueError(f"lr is {self.lr}; give a finite number above 0")
+        if not 0 <= self.weight_decay < inf:
+            raise ValueError(f"weight_decay is {self.weight_decay}; give a finite number from 0")
         if self.images is not None and self.images < 1:
             raise ValueError(f"images is {self.images}; give at least 1, or leave it out for all")
         if not self.clip > 0:
@@ -209,12 +214,13 @@ def changed(row: Recipe, **changes: Any) -> Recipe:
 def _read(key: str, value: Any, present: Any) -> Any:
     if not isinstance(value, str) or isinstance(present, str) or key == "encoder":
         return value
+    whole = isinstance(present, int) or key == "images"
     try:
         if isinstance(present, dict):
             return present | {k: _plain(v) for k, v in (part.split(":", 1) for part in value.split(","))}
-        return int(value) if isinstance(present, int) or key == "images" else float(value)
+        return int(value) if whole else float(value)
     except ValueError as error:
-        wanted = "KEY:VALUE[,KEY:VALUE]" if isinstance(present, dict) else "a number"
+        wanted = "KEY:VALUE[,KEY:VALUE]" if isinstance(present, dict) else "a whole number" if whole else "a number"
         raise ValueError(f"{key} is {value!r}; give {wanted}, such as {present}") from error
 
 
