@@ -112,6 +112,7 @@ def visit(browser, url):
         opened.append(context)
         page = context.new_page()
         page.set_default_timeout(pages.SLOW)
+        pages.TRAFFIC[page] = pages.Traffic(page)
         page.on("request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else strays.append(r.url))
         page.on("pageerror", lambda e: errors.append(str(e)))
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)

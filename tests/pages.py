@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -61,19 +62,39 @@ def free_port() -> int:
 
 
 def open_tab(page, name: str) -> None:
-    page.get_by_role("tab", name=name, exact=True).click()
-    page.wait_for_timeout(500)
+    tab = page.get_by_role("tab", name=name, exact=True)
+    tab.click()
+    page.wait_for_function("tab => tab.ariaSelected === 'true'", arg=tab.element_handle())
 
 
-def calm(page, seconds: float = 1.5) -> None:
-    """Wait until the page has asked the server for nothing for so long."""
-    last = [time.monotonic()]
-    page.on("request", lambda r: last.append(time.monotonic()) if "heartbeat" not in r.url else None)
-    for _ in range(SLOW // 250):
-        page.wait_for_timeout(250)
-        if time.monotonic() - last[-1] > seconds:
+class Traffic:
+    """Requests of a page that are still under way, and when the last one came or went; the heartbeat never ends."""
+
+    def __init__(self, page) -> None:
+        self.open, self.last = set(), time.monotonic()
+        page.on("request", lambda request: self.seen(self.open.add, request))
+        for ended in ("requestfinished", "requestfailed"):
+            page.on(ended, lambda request: self.seen(self.open.discard, request))
+
+    def seen(self, note, request) -> None:
+        if "heartbeat" not in request.url:
+            note(request)
+            self.last = time.monotonic()
+
+
+TRAFFIC = WeakKeyDictionary()
+"""Page -> its traffic, from before its first request."""
+
+
+def calm(page, seconds: float = 0.8) -> None:
+    """Wait until no request of the page is under way, and none was for so long; then until its transitions have ended."""
+    traffic = TRAFFIC[page]
+    for _ in range(SLOW // 100):
+        page.wait_for_timeout(100)  # the events come in while it waits
+        if not traffic.open and time.monotonic() - traffic.last > seconds:
+            page.wait_for_function("() => document.getAnimations().every(a => !(a instanceof CSSTransition))")
             return
-    raise AssertionError("the page never came to rest")
+    raise AssertionError(f"the page never came to rest; under way: {[request.url for request in traffic.open]}")
 
 
 def drawn(page, selector: str) -> None:

@@ -297,6 +297,7 @@ def test_a_card_that_cannot_be_read_is_said_beside_the_list(places, call):
 @pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["evaluate", "--help"]])
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_output_that_is_no_utf_8_loses_a_letter_and_not_the_answer(places, encoding, words):
+    (places / "models").mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "cemviz", *words],
         env=os.environ | {"PYTHONIOENCODING": encoding},

@@ -64,9 +64,9 @@ def test_pause_stops_the_game_and_keeps_the_same_plot(visit):
         f"() => +(document.querySelector('#play-numbers').innerText.match(/turn\\D*(\\d+)/i)[1]) > {before} + 5"
     )
     page.locator("#play-pause").click()
-    page.wait_for_timeout(1500)
+    calm(page)
     stopped = turns(page)
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(2000)  # in which nothing happens
     assert turns(page) == stopped > before
     assert page.locator("#play-plane .js-plotly-plot[data-kept=yes]").count() == 1
 
@@ -88,10 +88,10 @@ def test_another_tab_stops_the_game(visit):
         f"() => +(document.querySelector('#play-numbers').innerText.match(/turn\\D*(\\d+)/i)[1]) > {before} + 2"
     )
     open_tab(page, "Equations")
-    page.wait_for_timeout(1500)
+    calm(page)
     open_tab(page, "Playground")
     stopped = turns(page)
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(1500)  # in which nothing happens
     assert turns(page) == stopped
 
 
@@ -103,7 +103,7 @@ def test_chains_play_in_the_browser_without_a_request(visit):
     page.on("request", lambda r: requests.append(r.url) if "heartbeat" not in r.url else None)
     player = page.locator("#samp-player")
     player.get_by_role("button", name="Play", exact=False).first.click()
-    page.wait_for_timeout(2500)
+    page.wait_for_timeout(2500)  # in which it plays
     assert not [r for r in requests if not r.startswith(("data:", "blob:"))]
 
 
@@ -113,13 +113,13 @@ def test_a_link_shows_the_same_picture(visit):
     for _ in range(2):
         page = visit(query)
         sampled(page)
-        page.wait_for_timeout(800)
+        calm(page)
         pictures.append(page.locator("#samp-player canvas").first.evaluate("c => c.toDataURL()"))
         assert page.locator("#samp-seed input").input_value() == "5"
     assert pictures[0] == pictures[1]
     other = visit(query.replace("seed=5", "seed=6"))
     sampled(other)
-    other.wait_for_timeout(800)
+    calm(other)
     assert other.locator("#samp-player canvas").first.evaluate("c => c.toDataURL()") != pictures[0]
 
 
@@ -203,11 +203,11 @@ def test_redrawing_does_not_grow_the_page(visit):
     turn = page.locator("#play-turn")
     for _ in range(3):
         turn.click()
-        page.wait_for_timeout(400)
+        calm(page, 0.1)
     before = nodes(page)
     for _ in range(15):
         turn.click()
-        page.wait_for_timeout(300)
+        calm(page, 0.1)
     assert nodes(page) - before < 400
 
 
@@ -215,14 +215,14 @@ def test_redrawing_does_not_grow_the_page(visit):
 @pytest.mark.parametrize("tab", TABS)
 def test_axe_finds_no_violation_of_wcag_aa(visit, tab, theme):
     page = visit(f"?__theme={theme}&tab={tab.lower()}")
-    page.wait_for_timeout(2500)
+    calm(page)
     assert not (found := violations(page)), found
 
 
 @pytest.mark.parametrize("tab", TABS)
 def test_nothing_is_wider_than_a_phone(visit, tab):
     page = visit(f"?tab={tab.lower()}", width=400, height=800)
-    page.wait_for_timeout(2500)
+    calm(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
 
 

@@ -77,7 +77,7 @@ def test_the_map_plays_without_a_request_and_a_clicked_dot_picks_its_chain(visit
 def test_axe_finds_no_violation_of_wcag_aa_beside_the_map(visit, theme):
     page = visit(f"{QUERY}&__theme={theme}")
     sampled(page)
-    page.wait_for_timeout(1500)
+    calm(page)
     found = violations(page)
     assert not found, found
 
@@ -97,7 +97,7 @@ def test_data_that_is_not_here_is_said_and_stays_on_the_page(visit):
 def test_a_phone_shows_the_map_below_the_tiles(visit):
     page = visit(QUERY, width=400, height=800)
     sampled(page)
-    page.wait_for_timeout(800)
+    calm(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
     grid, sphere = (page.locator(f"#samp-player {name}").bounding_box() for name in (".cem-grid", ".cem-map-plot"))
     assert sphere["y"] >= grid["y"] + grid["height"] and sphere["width"] >= 200

@@ -1,7 +1,7 @@
 """The robustness tab in a real browser: a first view without a click, images under another attack, its link, everyone's use."""
 
 import pytest
-from pages import MARKS, SLOW, drawn, violations
+from pages import MARKS, SLOW, calm, drawn, violations
 
 pytestmark = MARKS
 
@@ -49,7 +49,7 @@ def test_axe_finds_no_violation_of_wcag_aa(visit, theme):
     page.locator("#rob-effects tbody tr").nth(3).wait_for(timeout=SLOW)
     for listing in page.locator("#rob-stage, #rob-look").get_by_text("The Python of this picture").all():
         listing.click()
-    page.wait_for_timeout(1500)
+    calm(page)
     assert "RobustnessRequest(models=" in page.locator("#rob-script").inner_text()
     assert "AttackedRequest(model=" in page.locator("#rob-look-script").inner_text()
     assert not (found := violations(page)), found

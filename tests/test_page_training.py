@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from conftest import write_images
-from pages import MARKS, ROOT, SLOW, drawn, open_tab, served, violations
+from pages import MARKS, ROOT, SLOW, calm, drawn, open_tab, served, violations
 
 pytestmark = MARKS
 WAIT = 3 * SLOW
@@ -48,8 +48,8 @@ def test_a_run_is_started_paused_resumed_finished_and_in_the_other_menus(visit):
     assert again.locator("#train-look input[type=number]").input_value() == "1"
     assert not violations(again)
     again.evaluate("() => document.body.classList.add('dark')")
-    again.wait_for_timeout(1500)
+    calm(again)
     assert not violations(again)
     again.set_viewport_size({"width": 400, "height": 800})
-    again.wait_for_timeout(1500)
+    calm(again)
     assert again.evaluate("() => document.documentElement.scrollWidth") <= 400
