@@ -216,7 +216,7 @@ def _fisher(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, 
 
 
 DRAWN = ("sampler", "start", "radius", "steps", "extractor")
-"""Of a request, what samples rest on."""
+"""Fields of a request that samples rest on."""
 
 METRICS: dict[str, Metric] = {
     "accuracy": Metric("Accuracy on clean test images", "share", "higher", False, _accuracy),

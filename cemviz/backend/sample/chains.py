@@ -64,7 +64,7 @@ class Chains:
 
     @property
     def unheard(self) -> list[str]:
-        """What was asked for and had no say: classes where none is climbed, an encoder's features of another kind of model."""
+        """Options that were given and had no say: classes where none is climbed, an encoder's features of another kind."""
         asked = {
             "classes": self.request.classes and not self.hinted,
             "features": self.request.features != SampleRequest.features and "features" not in kinds.of(self.card).asks,
