@@ -37,10 +37,12 @@ def main() -> None:
         parser.error(f"host is {args.host!r}, which is no address here; give 127.0.0.1, or 0.0.0.0 for the network")
     hosted = "SPACE_ID" in os.environ  # a hosted space sets its own address and has no browser
     server = {} if hosted else {"server_name": args.host, "server_port": args.port, "inbrowser": not args.no_browser}
-    threading.Thread(target=warm_up, daemon=True).start()  # while the page is built and the first visitor reads
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the page as Ctrl-C does
     try:
-        build(studio).launch(**LAUNCH, **server)
+        page = build(studio)
+        page.launch(**LAUNCH, **server, prevent_thread_lock=True)
+        threading.Thread(target=warm_up, daemon=True).start()  # while the first visitor reads, and not before the page answers
+        page.block_thread()
     except OSError as error:
         message = f"cemviz: the page could not be opened ({error}); is the port in use? Give another: --port 7900"
         raise SystemExit(message) from None

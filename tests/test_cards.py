@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import random
 import time
 from dataclasses import replace
@@ -13,6 +14,7 @@ from cards import ARGS, card, net
 from cemviz.backend import kinds, store
 from cemviz.backend.sample.crowd import probe_of
 from cemviz.backend.store import BrokenCheckpoint
+from cemviz.backend.stored import files
 from cemviz.backend.stored.cards import usual_role
 from cemviz.nets import NETS, build
 from cemviz.training.recipes import RECIPES
@@ -305,3 +307,15 @@ def test_shipped_cards_say_their_role():
     for path in (Path(__file__).parents[1] / "checkpoints").glob("*.json"):
         held = json.loads(path.read_text())
         assert held["role"] == usual_role(path.stem, held["recipe"], held["recipe_args"]) and held["origin"] == "recipe", path
+
+
+@pytest.mark.parametrize("age", [0, 5, 10_000], ids=["just now", "seconds ago", "hours ago"])
+def test_a_card_that_changed_is_read_anew_and_an_unchanged_one_is_read_once(stored, monkeypatch, age):
+    read_json, reads = files.read_json, []
+    monkeypatch.setattr(files, "read_json", lambda *given: reads.append(given) or read_json(*given))
+    for seconds, title in ((age + 2, "first"), (age, "other")):  # of one length: the size tells nothing
+        rewritten(stored, lambda held, title=title: held.update(title=title))
+        os.utime(stored / "toy.json", ns=(time.time_ns() - seconds * 10**9,) * 2)
+        reads.clear()
+        assert [store.read_card("toy").title for _ in range(4)] == [title] * 4
+        assert len(reads) == (1 if seconds > 1 else 4)

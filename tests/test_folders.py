@@ -57,7 +57,16 @@ STRAYS = {
     "thumbnails": lambda f: (f / "3" / "Thumbs.db").write_bytes(b"x"),
     "folder in a class": lambda f: _junk(f / "3", "old.png"),
     "dangling link": lambda f: (f / "4" / "gone.png").symlink_to(f / "nowhere"),
+    "another format": lambda f: plain(f / "5" / "scan.TIFF", 255),
+    "a moving picture": lambda f: plain(f / "6" / "wave.gif", 255),
 }
+
+SAID = {
+    "hidden": "'.ipynb_checkpoints'", "macosx": "'__MACOSX'", "python": "'__pycache__'", "synology": "'@eaDir'",
+    "windows": "'System Volume Information'", "folder in a class": "'3/old.png'", "another format": "'5/scan.TIFF'",
+    "a moving picture": "'6/wave.gif'",
+}  # fmt: skip
+"""Strays that may have been meant for images."""
 
 
 @pytest.mark.parametrize("stray", STRAYS)
@@ -65,7 +74,22 @@ STRAYS = {
 def test_what_lies_beside_the_classes_changes_no_label(digits, stray, classes):
     STRAYS[stray](digits)
     held = load("mnist", "test", classes=classes)
-    assert len(held) == 30 and right(held) and held.classes == DIGITS and held.warnings == ()
+    assert len(held) == 30 and right(held) and held.classes == DIGITS
+    told = f"{digits} has {SAID.get(stray)}, passed over: read are .png, .webp and .jpg in CLASS folders"
+    assert held.warnings == ((told,) if stray in SAID else ())
+
+
+@pytest.mark.parametrize("other", ["00", "0003", "zero"])
+def test_two_folders_of_one_class_are_taken_together_and_said(digits, other):
+    d = {"00": "0", "0003": "3", "zero": "0"}[other]
+    (digits / other).mkdir()
+    plain(digits / other / "a.png", 20 * int(d) + 9)
+    held = load("mnist", "test")
+    assert len(held) == 31 and right(held)
+    first, second = sorted([d, other])
+    assert held.warnings == (
+        f"{digits} has the folders {first!r} and {second!r}, which name one class: their images are taken together",
+    )
 
 
 @pytest.mark.parametrize("gone", [{"0"}, {"5"}, {"9"}, {"1", "2", "8"}])

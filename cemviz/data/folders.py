@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from . import cache
@@ -16,7 +17,7 @@ from .decoding import BadImage, decode
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg"}
 
 STRAY = {"__macosx", "__pycache__", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
-"""Folders that systems leave beside the classes; hidden ones are left out too."""
+"""Folders that systems leave beside the classes; hidden ones are left out too, and all of them are said."""
 
 MOST_NAMED, MOST_BYTES = 10, 8 * 2**30
 """Files or names that a message lists; bytes of the decoded pixels of a split."""
@@ -24,7 +25,7 @@ MOST_NAMED, MOST_BYTES = 10, 8 * 2**30
 
 def read(
     folder: Path, row: Dataset, classes: Sequence[str] | None, caches: Sequence[Path]
-) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+) -> tuple[Tensor, Tensor, tuple[str, ...], tuple[str, ...]]:
     """Read ROOT/NAME/SPLIT/CLASS/*: image i of every class in turn, by file name.
 
     Args:
@@ -32,14 +33,15 @@ def read(
         classes: names in label order; None takes the row's, else those of the folders.
         caches: where decoded pixels may be kept, in order of preference.
     Returns:
-        pixels, uint8 (N, C, H, W); labels, int64 (N,); classes.
+        pixels, uint8 (N, C, H, W); labels, int64 (N,); classes; a sentence for each kind of thing that was passed over.
     Raises:
         DataMissing: no images.
         BadData: see `images.load`.
     """
-    files = {name: _names(folder / name, files=True) for name in _names(folder, files=False)}
-    if classes is None and row.classes is None:
-        _apart(folder, row, list(files))
+    names, passed = _classes(folder)
+    files = {name: _images(folder / name, passed) for name in names}
+    said = _merged(folder, row, names, known=classes is not None or row.classes is not None)
+    said += [f"{folder} has {_listed(passed)}, passed over: read are .png, .webp and .jpg in CLASS folders"] if passed else []
     classes = tuple(classes or row.classes or files)
     of_folder = labels(row, list(files), classes, str(folder))
     turns = row.labels(list(files), row.classes or list(files))  # the order is the set's own, whatever a model's order is
@@ -56,7 +58,7 @@ def read(
         if not cache.write(caches, key, pixels):
             warnings.warn(f"could not cache the decoded images of {folder}: the next start decodes them again", stacklevel=4)
     order = sorted(range(len(places)), key=places.__getitem__)
-    return pixels[order], torch.tensor([places[k][2] for k in order]), classes
+    return pixels[order], torch.tensor([places[k][2] for k in order]), classes, tuple(said)
 
 
 def labels(row: Dataset, names: Sequence[str], classes: Sequence[str], where: str) -> list[int]:
@@ -79,25 +81,49 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in names[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _names(folder: Path, *, files: bool) -> list[str]:
-    """Names of the images of a folder, or of its class folders, in order."""
+def _entries(folder: Path) -> list[os.DirEntry]:
+    """What lies in a folder, by name."""
     try:
         with os.scandir(folder) as entries:
-            visible = [entry for entry in entries if not entry.name.startswith(".")]
+            return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         raise BadData(f"{folder} cannot be read: {error.strerror}") from error
-    if files:
-        return sorted(e.name for e in visible if Path(e.name).suffix.lower() in SUFFIXES and e.is_file())
-    return sorted(e.name for e in visible if e.name.lower() not in STRAY and e.is_dir())
 
 
-def _apart(folder: Path, row: Dataset, names: Sequence[str]) -> None:
-    """Refuse two folders that one class name would mean."""
+def _classes(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of the class folders, and of the folders that are none."""
+    names = [entry.name for entry in _entries(folder) if entry.is_dir()]
+    stray = [name for name in names if name.startswith(".") or name.lower() in STRAY]
+    return [name for name in names if name not in stray], stray
+
+
+def _images(folder: Path, passed: list[str]) -> list[str]:
+    """Names of the images of a class; adds to `passed` its folders and the pictures of other formats."""
+    kept = []
+    for entry in _entries(folder):
+        suffix = Path(entry.name).suffix.lower()
+        if entry.name.startswith("."):
+            continue
+        if suffix in SUFFIXES and entry.is_file():
+            kept.append(entry.name)
+        elif entry.is_dir() or suffix in Image.registered_extensions().keys() - SUFFIXES:
+            passed.append(f"{folder.name}/{entry.name}")
+    return kept
+
+
+def _merged(folder: Path, row: Dataset, names: Sequence[str], *, known: bool) -> list[str]:
+    """A sentence for each two folders that one class name means; where no class names are known they are refused."""
     spelled: dict[str, str] = {}
+    said = []
     for name in names:
         other = spelled.setdefault(row.canonical(name), name)
-        if other != name:
-            raise BadData(f"{folder} has the folders {other!r} and {name!r}, which name one class; merge or rename them")
+        if other == name:
+            continue
+        both = f"{folder} has the folders {other!r} and {name!r}, which name one class"
+        if not known:
+            raise BadData(f"{both}; merge or rename them")
+        said.append(f"{both}: their images are taken together")
+    return said
 
 
 def _decoded(folder: Path, files: Sequence[str], row: Dataset) -> Tensor:

@@ -30,7 +30,7 @@ class Images:
         pixels: uint8, (N, C, H, W).
         labels: int64, (N,).
         classes: names in label order.
-        warnings: what a reader of numbers should know: classes without images.
+        warnings: what a reader of numbers should know: classes without images, files that were passed over.
     """
 
     name: str
@@ -131,8 +131,9 @@ def load(
             raise DataMissing(f"{name} has too few images for a {split} split; give at least 10 of a class")
         chosen = replace(stored, split=split, pixels=stored.pixels[places], labels=stored.labels[places])
     absent = sorted(set(range(len(chosen.classes))) - set(chosen.labels.unique().tolist()))
-    said = f"{name} ({split}) has no images of {', '.join(chosen.classes[label] for label in absent)}"
-    return replace(chosen, pixels=chosen.pixels.to(device), labels=chosen.labels.to(device), warnings=(said,) if absent else ())
+    said = [f"{name} ({split}) has no images of {', '.join(chosen.classes[label] for label in absent)}"] if absent else []
+    warnings = (*chosen.warnings, *said)
+    return replace(chosen, pixels=chosen.pixels.to(device), labels=chosen.labels.to(device), warnings=warnings)
 
 
 def _plain(*names: str) -> bool:
@@ -157,7 +158,8 @@ def _stored(name: str, split: str, classes: Sequence[str] | None, folder: Path |
     row, caches = dataset(name), [CACHE / "decoded" / f"{name}-{split}.safetensors"]
     if folder is not None and (folder / name / split).is_dir():
         beside = folder / name / f".{split}.safetensors"
-        return Images(name, split, *folders.read(folder / name / split, row, classes, [beside, *caches]))
+        pixels, labels, known, said = folders.read(folder / name / split, row, classes, [beside, *caches])
+        return Images(name, split, pixels, labels, known, said)
     pixels, labels, own = originals.read(name, row, split, folder or CACHE / "data", download)
     classes = tuple(classes or own)
     return Images(name, split, pixels, torch.tensor(folders.labels(row, own, classes, row.title))[labels], classes)

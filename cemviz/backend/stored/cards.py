@@ -6,7 +6,9 @@ A card that cannot be used is left out of lists, with one line that says why (`l
 import json
 import os
 import re
+import time
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ REPOSITORY = Path(__file__).parents[3] / "checkpoints"
 
 LARGEST = 2**20
 """Bytes of a card, at most."""
+
+SETTLED = 10**9
+"""Nanoseconds after which a file's time tells a change: file systems count it in ticks, and two writes may fall into one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +134,28 @@ def read_card(name: str) -> Card:
     """
     at = path(name)
     try:
-        return parsed(name, files.read_json(at, LARGEST))
+        return _unchanged(at, name, *_version(at))
     except FileNotFoundError:
         known = ", ".join(p.stem for p in sorted(folder().glob("*.json"))) or "none yet: train one"
         raise KeyError(f"no model {name!r} in {folder()}; there are {known}") from None
     except BrokenCheckpoint as fault:
         raise BrokenCheckpoint(f"the card {at.name} cannot be read ({fault}); restore it, or train the model again") from fault
+
+
+@lru_cache(maxsize=1024)
+def _unchanged(at: Path, name: str, *version: int) -> Card:
+    """A card, read once for each version of its file: a page looks at all of them many times."""
+    return parsed(name, files.read_json(at, LARGEST))
+
+
+def _version(at: Path) -> tuple[int, ...]:
+    """What tells a version of a file from others: where it lies, its size and time, and the moment while that is no proof."""
+    try:
+        held = at.stat()
+    except OSError:  # the reading says why
+        return (time.time_ns(),)
+    new = time.time_ns() - held.st_mtime_ns < SETTLED
+    return (held.st_ino, held.st_size, held.st_mtime_ns, held.st_ctime_ns, *([time.time_ns()] if new else []))
 
 
 def check(card: Card) -> None:

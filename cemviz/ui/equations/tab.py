@@ -79,14 +79,21 @@ def name(row: Equation) -> str:
     return f"{row.function.__module__.removeprefix('cemviz.')}.{row.function.__qualname__}"
 
 
-def source(row: Equation) -> str:
-    """The function, and below it the check."""
+@lru_cache
+def source(key: str) -> str:
+    """The function of an equation, and below it the check."""
+    row = EQUATIONS[key]
     function, check = (dedent(inspect.getsource(part)).rstrip() for part in (row.function, row.check))
     return f"# {name(row)}\n{function}\n\n\n# how it is checked\n{check}"
 
 
-def card(row: Equation) -> gr.Markdown:
-    """One equation; returns the component that holds its result."""
+def opened(seed: float | None) -> list[str]:
+    """The first view: every result and every code, which the page's document would carry for visitors who never look."""
+    return [*shown(seed), *map(source, ORDER)]
+
+
+def card(row: Equation) -> tuple[gr.Markdown, gr.Code]:
+    """One equation; returns the components that hold its result and its code."""
     with gr.Column(variant="panel", elem_classes="cem-equation"):
         with gr.Row():
             with gr.Column(min_width=280):
@@ -96,8 +103,8 @@ def card(row: Equation) -> gr.Markdown:
                 if row.note:
                     gr.Markdown(f"**Note.** {plain(row.note)}")
         with gr.Accordion(f"Code: {name(row)} and its check", open=False):
-            gr.Code(source(row), language="python", interactive=False, show_label=False, max_lines=40, buttons=["copy"])
-    return result
+            code = gr.Code(language="python", interactive=False, show_label=False, max_lines=40, buttons=["copy"])
+    return result, code
 
 
 def build(session: gr.State, studio: Studio) -> Tab:
@@ -111,7 +118,8 @@ def build(session: gr.State, studio: Studio) -> Tab:
     for paper, reference in PAPERS.items():
         gr.Markdown(f"## {paper[0].upper()}{paper[1:]}\n\n{reference}")
         cards += [card(row) for row in EQUATIONS.values() if row.paper == paper]
-    outputs: list[Any] = [total, *cards]
+    results, codes = zip(*cards, strict=True)
+    outputs: list[Any] = [total, *results]
     live = guarded(lambda value: shown(value, found.__wrapped__))
     gr.on([again.click, seed.submit], live, seed, outputs, trigger_mode="once", **HEAVY)
-    return Tab(params={"e.seed": seed}, draw=(guarded(shown), [seed], outputs))
+    return Tab(params={"e.seed": seed}, draw=(guarded(opened), [seed], [*outputs, *codes]))
