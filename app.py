@@ -11,7 +11,7 @@ from cemviz.backend.play import warm_up
 from cemviz.backend.studio import Studio
 from cemviz.backend.train import live as training
 from cemviz.data.images import root
-from cemviz.ui.page import LAUNCH, build
+from cemviz.ui.page import build, launch_options
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the page as Ctrl-C does
     try:
         page = build(studio)
-        page.launch(**LAUNCH, **server, prevent_thread_lock=True)
+        page.launch(**launch_options(), **server, prevent_thread_lock=True)
         threading.Thread(target=warm_up, daemon=True).start()  # while the first visitor reads, and not before the page answers
         page.block_thread()
     except OSError as error:

@@ -7,9 +7,9 @@ import torch
 from stripes import card
 
 from cemviz.backend import store
+from cemviz.backend.assets import make as make_assets
 from cemviz.backend.attack import rates as rb
 from cemviz.backend.device import choose
-from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
 from cemviz.nets import build
 
@@ -41,7 +41,7 @@ def learned(seed: int) -> dict[str, torch.Tensor]:
 
 def equipped(patch: pytest.MonkeyPatch) -> Studio:
     """Two classifiers of the data set `stripes` within two threat models, and a gallery."""
-    patch.setattr(assets, "PER_CLASS", 2)
+    patch.setattr("cemviz.backend.assets.PER_CLASS", 2)
     patch.setattr(rb, "SHIPPED", 24)
     patch.setattr(rb, "SIZE", 10)
     save("stripes-standard", 1)
@@ -52,7 +52,7 @@ def equipped(patch: pytest.MonkeyPatch) -> Studio:
             store.folder().joinpath(path).parent.mkdir(parents=True, exist_ok=True)
             store.folder().joinpath(path).write_bytes(held)
     else:
-        list(assets.make(made, "stripes", only=("seeds", "gallery")))
+        list(make_assets(made, "stripes", only=("seeds", "gallery")))
         found = [path for kind in ("seeds", "gallery") for path in (store.folder() / kind).iterdir()]
         GALLERY.update({str(path.relative_to(store.folder())): path.read_bytes() for path in found})
     return made
@@ -60,4 +60,4 @@ def equipped(patch: pytest.MonkeyPatch) -> Studio:
 
 def measured(studio: Studio) -> list[dict]:
     """Measure what ships; what measuring told."""
-    return list(assets.make(studio, "stripes", only=("robustness",)))
+    return list(make_assets(studio, "stripes", only=("robustness",)))

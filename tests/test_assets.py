@@ -10,6 +10,7 @@ from conftest import CLASSES
 from windows import MADE, ask, panels
 
 from cemviz.backend import store
+from cemviz.backend.assets import make as make_assets
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.look.landscape import ENERGIES
@@ -37,7 +38,7 @@ def test_make_gives_the_same_bytes_again(studio):
     files = sorted(path for kind in ("seeds", "grids", "gallery") for path in (store.folder() / kind).iterdir())
     before = [path.read_bytes() for path in files]
     assert len(files) == 5
-    list(assets.make(studio, "stripes", only=MADE))
+    list(make_assets(studio, "stripes", only=MADE))
     assert before == [path.read_bytes() for path in files]
 
 
@@ -68,11 +69,11 @@ def test_the_gallery_is_what_the_model_drew(studio):
 
 def test_make_says_what_it_skips(places):
     studio = Studio(choose("cpu"))
-    told = list(assets.make(studio, "stripes", only=("grids", "gallery")))
+    told = list(make_assets(studio, "stripes", only=("grids", "gallery")))
     assert [("skipped" in step, step["asset"]) for step in told] == [(True, "grids"), (True, "gallery")]
     assert assets.grids("stripes") is None and assets.gallery("stripes") is None
     with pytest.raises(BadInput, match="only is 'moons'"):
-        list(assets.make(studio, "stripes", only=("moons",)))
+        list(make_assets(studio, "stripes", only=("moons",)))
 
 
 @pytest.mark.parametrize("spoil", ["tensors", "words", "fields", "missing", "exchanged"])

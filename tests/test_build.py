@@ -116,7 +116,7 @@ def test_a_session_and_its_files_go_an_hour_after_its_visitor(places, monkeypatc
     states = StateHolder()
     states.set_blocks(page)
     (load,) = (event for event in page.fns.values() if event.name == "restore")
-    (session,) = (block for block in page.blocks.values() if isinstance(block, gr.State))
+    (session,) = (b for b in page.blocks.values() if isinstance(b, gr.State) and isinstance(b.value, Session))
     assert session in load.inputs and session in load.outputs
     here = states["visitor"]
     held = here[session._id]
@@ -147,9 +147,7 @@ def test_a_first_view_is_made_once_and_only_of_the_open_tab(made):
     assert "value" not in next(draw(held, True, 7))["out"] and calls == [7]
 
 
-@pytest.mark.parametrize(
-    ("asked", "tab"), [({}, "playground"), ({"tab": "sampling"}, "sampling"), ({"tab": "nope"}, "playground")]
-)
+@pytest.mark.parametrize(("asked", "tab"), [({}, "start"), ({"tab": "sampling"}, "sampling"), ({"tab": "nope"}, "start")])
 def test_the_address_says_which_tab_is_open(restored, asked, tab):
     held = Session()
     restored.load(held, SimpleNamespace(query_params=asked))

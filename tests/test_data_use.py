@@ -12,6 +12,8 @@ from torch import nn
 
 from cemviz import cli
 from cemviz.backend import store
+from cemviz.backend.assets import make as make_assets
+from cemviz.backend.assets import one_a_class
 from cemviz.backend.attack.examples import attacked
 from cemviz.backend.attack.rates import Rates, robustness
 from cemviz.backend.checks import BadInput
@@ -105,7 +107,7 @@ def test_an_extra_folder_is_refused_by_every_use(oracle, name):
         lambda: list(attacked(studio, AttackedRequest("ten", source="test"))),
         lambda: subject(studio, "bars", "test:0", TEN),
         lambda: window("depth", count=2, side=3).run("ten", choose("cpu"), None, 0),
-        lambda: list(assets.make(studio, "bars", only=("grids",))),
+        lambda: list(make_assets(studio, "bars", only=("grids",))),
     )
     for use in uses:
         with pytest.raises(BadData, match=f"'{name}', which is no class"):
@@ -215,7 +217,7 @@ def test_only_training_downloads(oracle, monkeypatch, tmp_path):
     for use in (
         lambda: measured("three"),
         lambda: window("depth").run("three", choose("cpu"), None, 0),
-        lambda: list(assets.make(Studio(choose("cpu")), "mnist", only=("seeds",))),
+        lambda: list(make_assets(Studio(choose("cpu")), "mnist", only=("seeds",))),
         lambda: list(train(Studio(choose("cpu")), TrainRequest("mnist-at", out="toy", download=False))),
     ):
         with pytest.raises(DataMissing):
@@ -271,11 +273,11 @@ def test_a_recipe_of_one_s_own_set_does_not_break_the_training_tab(places, monke
 def test_a_new_row_brings_its_window_its_rank_and_its_gallery(places, monkeypatch):
     row = Dataset("Stripes", (3, 8, 8), CLASSES, radius=1.25, rank=5, gallery="stripes-own")
     monkeypatch.setitem(DATASETS, "stripes", row)
-    monkeypatch.setattr(assets, "SIDE", 3)
+    monkeypatch.setattr("cemviz.backend.assets.SIDE", 3)
     from windows import save
 
     save("stripes-own", 1)
-    steps = list(assets.make(Studio(choose("cpu")), "stripes", only=("seeds", "grids", "gallery")))
+    steps = list(make_assets(Studio(choose("cpu")), "stripes", only=("seeds", "grids", "gallery")))
     assert not any("skipped" in item for item in steps if not isinstance(item, Step))
     assert assets.grids("stripes").radius == 1.25 and assets.gallery("stripes").model == "stripes-own"
     assert store.load_gaussians("stripes").factors.shape[-1] == 5
@@ -284,5 +286,5 @@ def test_a_new_row_brings_its_window_its_rank_and_its_gallery(places, monkeypatc
 
 def test_windows_are_of_the_classes_that_there_are(oracle):
     shutil.rmtree(oracle / "stripes" / "test" / "left")
-    places = assets.one_a_class(images.load("stripes", "test", classes=CLASSES))
+    places = one_a_class(images.load("stripes", "test", classes=CLASSES))
     assert places == [0, 1]

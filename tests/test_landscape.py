@@ -15,6 +15,7 @@ from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.look.landscape import ENERGIES, Panel, landscape, point, precomputed
 from cemviz.backend.look.pictures import subject
+from cemviz.backend.requests import DIRECTIONS
 from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
 
@@ -32,7 +33,7 @@ def alone(studio, monkeypatch):
 # ---------------------------------------------------------------------------------------------------------- windows
 
 
-@pytest.mark.parametrize("directions", assets.DIRECTIONS)
+@pytest.mark.parametrize("directions", DIRECTIONS)
 @pytest.mark.parametrize("image", ["test:4", "gallery:2"])
 def test_a_window_holds_the_nets_own_energies(studio, directions, image):
     """Against logits computed point by point along directions drawn by hand."""
@@ -77,8 +78,8 @@ def test_random_directions_are_one_plane_for_all_adversarial_ones_are_not(studio
     save("twin", 1)
     a, b = panels(studio, ask("test:1", "stripes-standard", "twin", directions="adversarial"))
     assert np.array_equal(a.grids["joint"], b.grids["joint"])
-    at = {d: point(studio, ask("test:1", directions=d), 1.0, 0.5, "stripes-at").pixels for d in assets.DIRECTIONS}
-    of = {d: point(studio, ask("test:1", directions=d), 1.0, 0.5, "stripes-standard").pixels for d in assets.DIRECTIONS}
+    at = {d: point(studio, ask("test:1", directions=d), 1.0, 0.5, "stripes-at").pixels for d in DIRECTIONS}
+    of = {d: point(studio, ask("test:1", directions=d), 1.0, 0.5, "stripes-standard").pixels for d in DIRECTIONS}
     assert np.array_equal(at["random"], of["random"]) and not np.array_equal(at["adversarial"], of["adversarial"])
 
 
@@ -98,7 +99,7 @@ def test_progress_comes_before_each_panel(studio):
 # ------------------------------------------------------------------------------------------------------ precomputed
 
 
-@pytest.mark.parametrize("directions", assets.DIRECTIONS)
+@pytest.mark.parametrize("directions", DIRECTIONS)
 def test_precomputed_equals_computed(studio, directions):
     """To half precision: relative 2^-11."""
     i = assets.grids("stripes").indices[2]
@@ -157,7 +158,7 @@ def test_precomputed_is_empty_for_images_without_a_window(studio):
 # ----------------------------------------------------------------------------------------------------------- points
 
 
-@pytest.mark.parametrize("directions", assets.DIRECTIONS)
+@pytest.mark.parametrize("directions", DIRECTIONS)
 def test_a_point_agrees_with_the_grid(studio, directions):
     request = ask("test:3", directions=directions)
     for panel in panels(studio, request):

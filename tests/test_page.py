@@ -24,6 +24,8 @@ def sampled(page) -> None:
 
 def test_every_tab_shows_something_without_a_click(visit):
     page = visit()
+    page.locator("#start-place #cem-start[data-ready='0']").wait_for()
+    open_tab(page, "Playground")
     drawn(page, "#play-plane")
     open_tab(page, "Landscape")
     for panel in range(2):
@@ -55,7 +57,7 @@ def turns(page) -> int:
 
 
 def test_pause_stops_the_game_and_keeps_the_same_plot(visit):
-    page = visit()
+    page = visit("?tab=playground")
     drawn(page, "#play-plane")
     page.evaluate("() => { document.querySelector('#play-plane .js-plotly-plot').dataset.kept = 'yes' }")
     before = turns(page)
@@ -80,7 +82,7 @@ def test_an_address_of_a_game_opens_that_game_however_fast_the_page_loads(visit)
 
 
 def test_another_tab_stops_the_game(visit):
-    page = visit()
+    page = visit("?tab=playground")
     drawn(page, "#play-plane")
     before = turns(page)
     page.locator("#play-run").click()
@@ -167,7 +169,7 @@ def test_what_a_story_sets_of_a_hidden_control_is_in_the_address_too(visit):
 
 def test_hostile_addresses_are_clamped_or_ignored(visit):
     page = visit("?tab=nope&s.count=99999&s.a=<script>&s.alpha=nan&s.K=1e9&p.K=-5&l.radius=abc&p.rule=x")
-    drawn(page, "#play-plane")
+    page.locator("#start-place #cem-start").wait_for()  # the first tab stands for one that is not
     open_tab(page, "Sampling")
     assert page.locator("#samp-count input[type=number]").input_value() == "256"
     assert page.locator("#samp-model-a input").input_value() == "mnist-at"
@@ -198,7 +200,7 @@ def nodes(page) -> int:
 
 
 def test_redrawing_does_not_grow_the_page(visit):
-    page = visit()
+    page = visit("?tab=playground")
     drawn(page, "#play-plane")
     turn = page.locator("#play-turn")
     for _ in range(3):

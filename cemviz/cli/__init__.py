@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from ..attacks import ATTACKS
-from ..backend import docs, store
+from ..backend import assets, docs, store
 from ..backend.bench import BENCHES, bench
 from ..backend.checks import BadInput, choice
 from ..backend.device import choose
@@ -27,7 +27,6 @@ from ..backend.presets import LANDSCAPE, PLAY, SAMPLE
 from ..backend.requests import EvaluateRequest, PlayRequest, ReproduceRequest, SampleRequest, TrainRequest
 from ..backend.sample import export
 from ..backend.sample.chains import Chains, sample
-from ..backend.stored import assets
 from ..backend.studio import Studio
 from ..backend.tables import EXPERIMENTS
 from ..backend.tables.reproduce import as_text, reproduce
@@ -213,14 +212,12 @@ def play_command(request: PlayRequest, *, as_json: Json = False) -> None:
 @app.command("assets")
 def assets_command(
     dataset: Annotated[str, typer.Argument(help="A data set, see `list`.")],
-    only: Annotated[str, typer.Option(help="seeds, grids, gallery, robustness, or several with commas.")] = (
-        "seeds,grids,gallery,robustness"
-    ),
+    only: Annotated[str, typer.Option(help=f"{', '.join(assets.ASSETS)}, or several with commas.")] = ",".join(assets.ASSETS),
     data: Data = None,
     device: DeviceName = None,
     as_json: Json = False,
 ) -> None:
-    """Make what ships beside the models: class Gaussians, energy grids, samples the models drew, accuracy under attack."""
+    """Make what ships beside the models: class Gaussians, energy grids, samples they drew, rates under attack, the tour."""
     result: dict[str, Any] = {}
     for step in assets.make(Studio(choose(device), data), dataset, root=data, only=tuple(only.split(","))):
         if not isinstance(step, Step):

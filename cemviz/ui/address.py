@@ -21,6 +21,7 @@ WRITE = """(value) => {{
   const text = Array.isArray(value) ? value.join(',') : String(value);
   if (text === {default}) address.searchParams.delete('{name}'); else address.searchParams.set('{name}', text);
   history.replaceState(null, '', address);
+  document.dispatchEvent(new CustomEvent('cemviz-address'));
   return [];
 }}"""
 
@@ -82,6 +83,7 @@ class Address:
         session, notice: the visitor's state, and where to say what was asked in vain.
         restored: becomes true once the browser has what the address asks for.
         chooser: opens a tab.
+        redraw: tab -> a number; its first view is made again when that changes.
     """
 
     tabs: Mapping[str, Tab]
@@ -89,6 +91,7 @@ class Address:
     notice: gr.Markdown
     restored: gr.Checkbox
     chooser: gr.Tabs
+    redraw: Mapping[str, gr.State]
 
     @property
     def params(self) -> dict[str, gr.components.Component]:
@@ -104,7 +107,7 @@ class Address:
     def outputs(self) -> list[Any]:
         """All that an address may set."""
         set_by_stories = [component for tab in self.tabs.values() if tab.stories for component in tab.stories.sets]
-        own = [self.session, self.notice, self.restored, self.chooser]
+        own = [self.session, self.notice, self.restored, self.chooser, *self.redraw.values()]
         return [*dict.fromkeys([*self.params.values(), *self.menus, *set_by_stories]), *own]
 
     def refresh(self) -> dict[Any, Any]:
@@ -112,8 +115,37 @@ class Address:
         return {component: gr.update(choices=choices()) for component, choices in self.menus.items()}
 
     def restore(self, held: Session, request: gr.Request) -> dict[Any, Any]:
-        """Set what the address names: first all that its stories set, then what stands beside them."""
-        asked, changes = dict(request.query_params), self.refresh() | {self.session: held}
+        """Set what the address of a page that opens names."""
+        return self._set(dict(request.query_params), held)
+
+    def go(self, event: gr.EventData, held: Session, *drawn: int) -> dict[Any, Any]:
+        """Set what a link of the page names, or an address that Back returns to, and draw its tab again.
+
+        What it does not name begins anew: a picture is its address.
+
+        Args:
+            event: with `query`, name -> text.
+            drawn: values of `redraw`.
+        """
+        query = event.query if isinstance(event.query, dict) else {}
+        asked = {str(name): str(text) for name, text in query.items()}
+        key = asked.setdefault("tab", next(iter(self.tabs)))
+        if key not in self.tabs:
+            return self._set(asked, held)
+        held.drawn.discard(key)
+        return self._set(self._defaults(key) | asked, held) | {
+            self.redraw[key]: dict(zip(self.redraw, drawn, strict=True))[key] + 1
+        }
+
+    def _defaults(self, key: str) -> dict[str, str]:
+        """The address of what a tab begins with: its first story, or else all of its controls."""
+        tab = self.tabs[key]
+        begin = {name: part for name, part in tab.params.items() if tab.stories is None or part is tab.stories.menu}
+        return {name: _text(part.value) for name, part in begin.items() if part.value is not None}
+
+    def _set(self, asked: dict[str, str], held: Session) -> dict[Any, Any]:
+        """Set what is asked: first all that its stories set, then what stands beside them."""
+        changes = self.refresh() | {self.session: held}
         self._stories(asked, changes)
         lost = [part for name in self.params if name in asked for part in self._value(name, asked[name], changes)]
         known = asked.get("tab") in self.tabs
@@ -146,9 +178,7 @@ class Address:
         """Keep the address current while controls change."""
         for tab in self.tabs.values():
             for name, component in tab.params.items():
-                default = component.value
-                text = ",".join(map(str, default)) if isinstance(default, list) else _js(default)
-                left_out = "null" if tab.stories is not None else repr(text)
+                left_out = "null" if tab.stories is not None else repr(_text(component.value))
                 component.change(None, [component], None, js=WRITE.format(name=name, default=left_out))
 
 
@@ -157,8 +187,10 @@ def _put(changes: dict[Any, Any], component: Any, value: Any) -> None:
     changes[component] = changes.get(component, {}) | change
 
 
-def _js(value: Any) -> str:
-    """How JavaScript's String() writes this value."""
+def _text(value: Any) -> str:
+    """How a control's value stands in the address, as JavaScript's String() writes it."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -16,15 +16,19 @@ from ..backend.studio import Studio
 from .address import Address
 from .controls import LIGHT, Session, Tab
 from .equations import tab as tab_equations
+from .head import EarlyHead
 from .landscape import tab as landscape_tab
 from .playground import tab as playground_tab
 from .results import tab as tab_results
 from .robustness import tab as robustness_tab
 from .sampling import tab as sampling_tab
+from .start import tab as start_tab
 from .theme import CSS, HEAD, THEME
 from .training import tab as training_tab
+from .views import navigator
 
 TABS: dict[str, tuple[str, Any]] = {
+    "start": ("Start", start_tab),
     "playground": ("Playground", playground_tab),
     "landscape": ("Landscape", landscape_tab),
     "sampling": ("Sampling", sampling_tab),
@@ -38,7 +42,6 @@ TABS: dict[str, tuple[str, Any]] = {
 LAUNCH: dict[str, Any] = {
     "theme": THEME,
     "css": CSS,
-    "head": HEAD,
     "ssr_mode": False,  # the views are not tested under server-side rendering
     "run_history": False,  # it would store every visitor's pictures in the browser
     "enable_monitoring": False,
@@ -47,22 +50,33 @@ LAUNCH: dict[str, Any] = {
     "max_threads": 16,
     "state_session_capacity": 200,
     "share": False,
-    "app_kwargs": {"middleware": [Middleware(GZipMiddleware, minimum_size=2000, compresslevel=5)]},
 }
 
 INTRO = """# cemviz
-**A classifier that withstands attacks can draw.** Read as an energy-based model, its logits are a landscape: attacks climb it,
-adversarial training flattens it, and samplers roll down it. Play the game in the plane, look at the landscape around a digit,
-then let a classifier turn noise into pictures."""
+Adversarial training is energy-based modelling: attacks climb a landscape, training flattens it, samplers roll down it."""
+
+
+def launch_options() -> dict[str, Any]:
+    """Arguments of `launch`; the head holds what plays before the page around it is there."""
+    early = Middleware(EarlyHead, html=f"{HEAD}\n{start_tab.head()}")
+    compressed = Middleware(GZipMiddleware, minimum_size=2000, compresslevel=5)
+    return LAUNCH | {"app_kwargs": {"middleware": [compressed, early]}}
+
 
 SHOW_TAB = """(...args) => {
   const address = new URL(location);
   const open = document.querySelector('button[role=tab][aria-selected=true]');
-  if (open) address.searchParams.set('tab', open.dataset.tabId || open.textContent.trim().toLowerCase());
-  history.replaceState(null, '', address);
+  const tab = open && (open.dataset.tabId || open.textContent.trim().toLowerCase());
+  const before = address.searchParams.get('tab') ?? 'start';
+  if (tab && tab !== before) {
+    address.searchParams.set('tab', tab);
+    history.pushState(null, '', address);
+    document.dispatchEvent(new CustomEvent('cemviz-address'));
+  }
   document.dispatchEvent(new CustomEvent('cemviz-pause'));
   return [];
 }"""
+"""A tab that is opened is a place that Back leaves."""
 
 
 def opened(key: str) -> Callable[[Session], None]:
@@ -107,17 +121,19 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         gr.Markdown(INTRO, elem_id="intro")
         notice = gr.Markdown(visible=False, elem_id="notice")
         restored = gr.Checkbox(False, visible=False)  # sent as true by a browser that has what the address asks for
+        asked = navigator()
         built: dict[str, Tab] = {}
         leaves: dict[str, gr.Tab] = {}
-        with gr.Tabs(elem_id="tabs") as tabs:
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             for key, (title, module) in TABS.items():
                 with gr.Tab(title, id=key, elem_id=f"tab-{key}") as leaves[key]:
                     built[key] = module.build(session, studio)
         gr.Markdown(f"Computed on **{studio.device.title}**. Every picture is in the address: share the link, seed included.")
         if faults := store.left_out():
             gr.Markdown("**Left out:** " + "  \n".join(faults), elem_id="left-out")
-        address = Address(built, session, notice, restored, tabs)
+        address = Address(built, session, notice, restored, tabs, {key: gr.State(0) for key in built})
         loaded = page.load(address.restore, session, address.outputs, **LIGHT)
+        asked.select(address.go, [session, *address.redraw.values()], address.outputs, **LIGHT)
         _first_views(built, leaves, address, loaded)
         address.follow()
         running = [event for tab in built.values() for event in tab.running]
@@ -138,5 +154,6 @@ def _first_views(built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Addr
             view = first_view(key, function, outputs), [address.session, address.restored, *inputs], outputs
             # an address that names a tab selects it: a second event would send what the first one has changed already
             leaves[key].select(opened(key), address.session, None, **LIGHT).then(*view, **how)
+            address.redraw[key].change(*view, **how)
             if key == next(iter(built)):
                 loaded.then(*view, **how)

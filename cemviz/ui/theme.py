@@ -64,8 +64,8 @@ def _palette_css() -> str:
     return f":root{{{light}}}.dark{{{dark}}}"
 
 
-def _plotly_script() -> str:
-    """The script tag of plotly.py's own plotly.js, served from this machine.
+def _plotly_address() -> str:
+    """A tag with the address of plotly.py's own plotly.js on this machine, which the first figure of a page fetches.
 
     Gradio bundles an older plotly.js than plotly.py writes for. The address is relative, so it works below a root path.
     """
@@ -74,14 +74,14 @@ def _plotly_script() -> str:
         raise ImportError("plotly is not installed: pip install -r requirements.txt")
     script = Path(package.origin).parent / "package_data" / "plotly.min.js"
     gr.set_static_paths([str(script)])  # this one file, not its folder
-    return f'<script src="gradio_api/file={quote(script.as_posix())}"></script>'
+    return f'<meta name="cem-plotly" content="gradio_api/file={quote(script.as_posix())}">'
 
 
 CSS: Final = _text("css/page.css")
 HEAD: Final = "\n".join(
     (
-        _plotly_script(),
+        _plotly_address(),
         f"<style>{_palette_css()}\n{_text('css/views.css')}\n{_text('css/tables.css')}</style>",
-        f"<script>{_text('js/page.js')}</script>",
+        f"<script>{_text('js/page.js')}{_text('js/glossary.js')}</script>",
     )
 )

@@ -74,6 +74,20 @@ def live_plot(
     )
 
 
+# ------------------------------------------------------------------------------------------------------ navigator
+
+NAVIGATOR_SCRIPT: Final = _script("navigate.js")
+
+
+def navigator() -> gr.HTML:
+    """Return what makes links of the form "?tab=..." act in place, and Back and Forward too; nothing of it is seen.
+
+    Events:
+        `view.select(fn)`: `fn(event: gr.EventData)` reads `event.query`, name -> text: what the address names now.
+    """
+    return gr.HTML("", html_template="<span></span>", js_on_load=NAVIGATOR_SCRIPT, apply_default_css=False, elem_id="navigator")
+
+
 # --------------------------------------------------------------------------------------------------- chain player
 
 

@@ -17,12 +17,16 @@ let lastHover = 0;
 const pageIsDark = () => document.body.classList.contains("dark");
 const cssValue = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
 
-async function plotlyLoaded() {
-  for (let tries = 0; !window.Plotly; tries += 1) {
-    if (tries === 100) throw new Error("plotly.js is missing: launch with head=cemviz.ui.theme.HEAD");
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return window.Plotly;
+// Four megabytes that no page without a figure needs: the first figure of a page fetches them, all others wait for the same.
+function plotlyLoaded() {
+  window.cemPlotly ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = document.querySelector("meta[name=cem-plotly]").content;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error("plotly.js did not arrive: reload the page"));
+    document.head.append(script);
+  });
+  return window.cemPlotly;
 }
 
 function readFigure() {

@@ -1,0 +1,277 @@
+"""What the page begins with: chains of two nets from one noise, and the stations that explain them, measured once and shipped.
+
+    checkpoints/tour/opening.json    the chains that play while the page still loads
+    checkpoints/tour/stations.json   what the seven stations of the tour show
+
+Both are pictures and numbers that a browser draws without a request.  Every number that the stations' words name is a fact of
+theirs, measured here.  No image of a data set is in them: the attacked digit was drawn by a model, and says so.
+"""
+
+import base64
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..attacks import attack, threat
+from ..data.datasets import dataset
+from ..data.toys import BOX
+from ..energies import conditional
+from ..metrics import landscape
+from ..metrics.robustness import logits
+from .play import Playground
+from .presets import PLAY, UNLABELLED
+from .requests import SampleRequest
+from .sample.chains import Chains, sample
+from .stored import artefacts, assets
+from .stored.artefacts import Artefact
+from .studio import Studio
+from .use_case import Step
+
+DATA = "mnist"
+
+NETS = {"standard": "mnist-standard-linf", "robust": "mnist-jeat"}
+"""The two nets of the tour: one architecture; found by trying, see `tests/test_tour.py` for what is held."""
+
+BETWEEN, JUDGE, ENCODER = "mnist-at-linf", "mnist-judge", UNLABELLED.model
+"""The same architecture under attacks alone; who reads the samples; a net that never saw a label."""
+
+OPENING = SampleRequest(NETS["robust"], "jeat17", count=10, start="uniform", steps=40)
+"""One chain a class from uniform noise, by JEAT's own sampler, without a ball."""
+
+SHOWN = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40)
+"""Steps of the chains that ship: close together where much happens."""
+
+SUBJECT = 4
+"""Image of MNIST's gallery that the first stations attack."""
+
+RADII = tuple(round(0.02 * i, 2) for i in range(16))
+SIDE, ROLLED, TURNS, POINTS = 41, 3, (0, 5, 15, 30, 60, 100, 160, 250, 400), 150
+"""Points along an edge of a window, the class that the ball is asked for, and the turns and points of the game that ship."""
+
+GREYS = 16
+"""Levels of a shipped grey: noise does not compress, and an eye does not see more."""
+
+
+def make(studio: Studio, data: str = DATA) -> Iterator[Step | dict[str, Any]]:
+    """Measure everything anew and write both files.
+
+    Args:
+        data: of whose models; only MNIST's have a tour.
+    Yields:
+        steps while at work; {path} of each file; {skipped} where there is no tour, or a model of it is not stored.
+    Raises:
+        BrokenCheckpoint, Unwritable.
+    """
+    if data != DATA:
+        yield {"skipped": f"the tour is of {DATA}"}
+        return
+    cards, used = studio.cards(), (*NETS.values(), BETWEEN, JUDGE, ENCODER)
+    if lacking := [name for name in used if name not in cards]:
+        yield {"skipped": f"the tour is of {', '.join(lacking)}, which are not stored"}
+        return
+    parts = (_opening, _attack, _window, _roll, _plane, _unlabelled)
+    made: dict[str, Any] = {}
+    for i, part in enumerate(parts):
+        yield Step(i, len(parts), part.__name__.strip("_"))
+        made |= part(studio, made)
+    models = {"models": {name: cards[name].sha256 for name in used}}
+    opening = made.pop("opening")
+    made.pop("chains")
+    yield {"path": str(artefacts.write("tour", "opening", Artefact(models | opening), indent=None))}
+    yield {"path": str(artefacts.write("tour", "stations", Artefact(models | made), indent=None))}
+
+
+def opening() -> Artefact | None:
+    """The shipped opening, or None where there is none.  Raises BrokenCheckpoint."""
+    return artefacts.read("tour", "opening", f"run: python -m cemviz assets {DATA} --only tour")
+
+
+def stations() -> Artefact | None:
+    """The shipped stations, or None where there are none.  Raises BrokenCheckpoint."""
+    return artefacts.read("tour", "stations", f"run: python -m cemviz assets {DATA} --only tour")
+
+
+def drawn(studio: Studio, request: SampleRequest) -> Chains:
+    """The chains of a request."""
+    *_, chains = sample(studio, request)
+    return chains
+
+
+def read_by(studio: Studio, chains: Chains, judge: str = JUDGE) -> int:
+    """How many of the last images a net that had no part in them takes for the class asked for."""
+    said = logits(studio.model(judge)[0], torch.from_numpy(chains.final)).argmax(1).numpy()
+    return int((said == chains.asked).sum())
+
+
+def _opening(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
+    runs = {side: drawn(studio, replace(OPENING, model=name)) for side, name in NETS.items()}
+    alone = drawn(studio, replace(OPENING, model=BETWEEN))
+    panels = {
+        side: {
+            "model": chains.card.name,
+            "sprite": sprite(chains.pixels[list(SHOWN), ..., 0]),
+            "read": read_by(studio, chains),
+            "energy": _short(chains.series["joint"][list(SHOWN)].mean(1)),
+        }
+        for side, chains in runs.items()
+    }
+    about = {"classes": list(runs["robust"].card.classes), "steps": list(SHOWN), "side": runs["robust"].card.shape[1]}
+    more = {
+        "settings": runs["robust"].settings | {"seed": OPENING.seed},
+        "judge": JUDGE,
+        "attacks alone": read_by(studio, alone),
+    }
+    return {"opening": about | more | {"panels": panels}, "chains": runs}
+
+
+def _attack(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
+    """One digit under attacks of growing radius, by each net: what it looks like, and the net's logits."""
+    held = assets.gallery(DATA)
+    x = held.images[SUBJECT : SUBJECT + 1].to(studio.device.torch).float() / 255
+    y = held.labels[SUBJECT : SUBJECT + 1].to(studio.device.torch)
+    sides = {}
+    for side, name in NETS.items():
+        net, card = studio.model(name)
+        worst, frames, scores = x, [], []
+        for radius in RADII:
+            if radius:
+                dyn = threat("pgd", card.norm, radius, 40)
+                *_, last = attack("pgd", net, x, y, dyn, generator=studio.device.generator(0))
+                both = torch.cat([worst, last.x])
+                worst = both[conditional(net(both), y.expand(2)).argmax()][None]  # a smaller ball lies in a larger one
+            frames.append(_bytes(worst[0, 0]))
+            scores.append(logits(net, worst)[0])
+        f = torch.stack(scores)
+        wrong = [radius for radius, says in zip(RADII, f.argmax(1).tolist(), strict=True) if says != int(y)]
+        sides[side] = {"sprite": sprite(np.stack(frames)[:, None]), "logits": [_short(row) for row in f],
+                       "flips": wrong[0] if wrong else None}  # fmt: skip
+    return {"attack": {"radii": list(RADII), "label": int(y), "drawn by": held.model, **sides}}
+
+
+def _window(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
+    """E(x, y) around the digit, along each net's own attack and a random direction."""
+    held, radius = assets.gallery(DATA), dataset(DATA).radius
+    x, y = held.images[SUBJECT].to(studio.device.torch).float() / 255, held.labels[SUBJECT].to(studio.device.torch)
+    sides = {}
+    for side, name in NETS.items():
+        net, _ = studio.model(name)
+        plane = landscape.around(net, x, y, "adversarial", radius, SIDE, 0)
+        energy, _ = landscape.energies(net, plane, y)
+        sides[side] = field(energy) | {"range": round(float(energy.max() - energy.min()), 1)}
+    return {"window": {"radius": radius, **sides}}
+
+
+def _roll(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
+    """The plane through one chain's start and both nets' ends, E(x, y) of each net on it, and the shadows of both chains.
+
+    The chains move among all 784 pixels.  The plane holds their start and their ends; between, it shows where they would be if
+    one looked straight down on it.
+    """
+    steps = {side: torch.from_numpy(chains.pixels[:, ROLLED]).permute(0, 3, 1, 2).float() / 255 for side, chains in
+             made["chains"].items()}  # fmt: skip
+    start = steps["robust"][0]
+    u = steps["robust"][-1] - start
+    u = u / u.norm()
+    v = steps["standard"][-1] - start
+    v = v - (u * v).sum() * u
+    v = v / v.norm()
+    shadows = {side: torch.stack([((x - start) * e).sum((1, 2, 3)) for e in (u, v)], 1) for side, x in steps.items()}
+    points = torch.cat(list(shadows.values()))
+    low, high = points.amin(0), points.amax(0)
+    middle, half = (low + high) / 2, float((high - low).max()) * 0.6
+    axis = landscape.window(half, SIDE)
+    y = torch.tensor(ROLLED, device=studio.device.torch)
+    sides = {}
+    for side, name in NETS.items():
+        net, _ = studio.model(name)
+        centre = start + middle[0] * u + middle[1] * v
+        plane = landscape.Plane(*(part.to(studio.device.torch) for part in (centre, u, v, axis)))
+        energy, _ = landscape.energies(net, plane, y)
+        chains = made["chains"][side]
+        sides[side] = field(energy) | {
+            "path": [_short(point) for point in ((shadows[side] - middle) / half)],
+            "energy": _short(chains.series["joint"][:, ROLLED]),
+            "sprite": sprite(chains.pixels[:, ROLLED, :, :, 0][:, None]),
+        }
+    return {"roll": {"asked": ROLLED, "half": round(half, 2), "steps": OPENING.steps, **sides}}
+
+
+def _plane(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
+    """Two games in the plane over their turns, which differ in p0 alone."""
+    games = {}
+    for key in ("maximin", "maximin-corner"):
+        ground, shots = Playground(PLAY[key].rules, PLAY[key].seed), []
+        for turn in TURNS:
+            while ground.game.turn < turn:
+                ground.both()
+            view = ground.view(SIDE)
+            points = {"start": _places(view.start), "moved": _places(view.moved)}
+            stands = {"spurious": round(view.spurious, 4), "support": round(view.D_support, 3)}
+            shots.append({"D": _packed(torch.from_numpy(view.D) * 255)} | points | stands)
+        games[key] = {"shots": shots, "data": _places(view.data)}
+    return {"plane": {"turns": list(TURNS), "side": SIDE, **games}}
+
+
+def _unlabelled(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
+    """Chains of a net that never saw a label: a batch that spreads, and one that meets in one place."""
+    sides, places = {}, None
+    for sampler in ("maxent", "pgd"):
+        chains = drawn(studio, replace(UNLABELLED, sampler=sampler))
+        places = np.linspace(0, chains.dynamics.steps, 11).round().astype(int).tolist()
+        sides[sampler] = {
+            "sprite": sprite(chains.pixels[places, :10, :, :, 0]),
+            "seen": len(set(chains.predicted.tolist())),
+            "most": int(np.bincount(chains.predicted).max()),
+            "count": len(chains.asked),
+        }
+    return {"unlabelled": {"model": ENCODER, "steps": places, **sides}}
+
+
+# how it is written -------------------------------------------------------------------------------------------------------
+
+
+def sprite(frames: np.ndarray) -> str:
+    """Grey pictures as one PNG of 4 bits a pixel, as a data URL: step t is row t, chain b is column b.
+
+    Args:
+        frames: uint8, (T, B, H, W).
+    """
+    steps, chains, height, width = frames.shape
+    sheet = frames.transpose(0, 2, 1, 3).reshape(steps * height, chains * width)
+    image = Image.fromarray((sheet.astype(np.float32) / 255 * (GREYS - 1)).round().astype(np.uint8), "P")
+    image.putpalette([level * 255 // (GREYS - 1) for level in range(GREYS) for _ in range(3)])
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", bits=4, optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def field(values: Tensor) -> dict[str, Any]:
+    """A grid of numbers in 255 steps between its ends: {low, high, grid}, the grid row by row in base64."""
+    low, high = float(values.min()), float(values.max())
+    scaled = (values - low) / max(high - low, 1e-9) * 255
+    return {"low": round(low, 3), "high": round(high, 3), "grid": _packed(scaled)}
+
+
+def _packed(values: Tensor) -> str:
+    return base64.b64encode(values.round().clamp(0, 255).byte().cpu().numpy().tobytes()).decode("ascii")
+
+
+def _places(points: np.ndarray) -> str:
+    """Points of the plane's box as pairs of bytes in base64, a hundredth of the box apart."""
+    return _packed((torch.from_numpy(points[:POINTS]) + BOX) / (2 * BOX) * 255)
+
+
+def _bytes(x: Tensor) -> np.ndarray:
+    return (x * 255).round().byte().cpu().numpy()
+
+
+def _short(values: Any) -> list[float]:
+    """Numbers to four digits."""
+    return [float(f"{v:.4g}") if math.isfinite(v) else 0.0 for v in np.asarray(values, dtype=float).tolist()]

@@ -1,0 +1,43 @@
+"""The symbols of the page: what each stands for, to be read wherever it stands."""
+
+import html
+import re
+from typing import Final
+
+GLOSSARY: Final[dict[str, str]] = {
+    "x": "an image: all its pixels as one point, each between 0 and 1",
+    "x0": "where a chain starts",
+    "y": "a class, such as the digit 3",
+    "f": "the net's scores, its logits: one number for each class, the larger the surer",
+    "E": "an energy: low where the net finds something likely. E(x, y) = −f(x)[y] is of an image with a label, "
+    "E(x) = −log Σ exp f(x) of the image alone",
+    "p0": "the law that points are drawn from before an attack moves them",
+    "pT": "where those points are after the attack",
+    "D": "a classifier's probability that a point is real data: D = 1 / (1 + exp(−f))",
+    "α": "alpha, how long one step is",
+    "β": "beta, how far a chain may go from its start",
+    "η": "eta, how much noise each step adds to each pixel",
+    "K": "how many steps a chain or an attack takes",
+    "ε": "epsilon, how far an attack may move an image: here, by how much at most it may change each pixel",
+}
+"""Symbol -> its meaning in a line."""
+
+SHOWN: Final = {"x0": "x₀", "p0": "p₀", "pT": "p_T"}
+"""How a symbol is written, where that is not its key."""
+
+MARK: Final = re.compile(r"\[\[(\w+)(?:\|([^\]]+))?\]\]")
+
+
+def marked(text: str) -> str:
+    """Text with its [[symbol]]s, or [[symbol|as written]], made into buttons that tell their meaning: HTML.
+
+    Raises:
+        KeyError: a symbol without an entry.
+    """
+
+    def button(found: re.Match[str]) -> str:
+        key, written = found[1], found[2] or SHOWN.get(found[1], found[1])
+        meaning = html.escape(GLOSSARY[key], quote=True)
+        return f'<button type="button" class="cem-symbol" data-meaning="{meaning}">{written}</button>'
+
+    return MARK.sub(button, text)

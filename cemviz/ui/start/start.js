@@ -1,0 +1,205 @@
+// The first tab: the opening, then the stations of the tour. Made before the page around it is there, and moved into its tab
+// once that is; nothing here asks the server for anything but the file with the stations' pictures.
+import { clamp, due, node } from "./draw.js";
+import { VIEWS } from "./views.js";
+
+const held = (id) => JSON.parse(document.getElementById(id).textContent);
+const opening = held("cem-opening");
+const words = held("cem-tour"); // words[0] is the opening; then the stations, see words.py
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const INTERVAL = 220; // ms a frame, where a view names none
+
+let fetched = null;
+const stations = () => (fetched ??= fetch(document.getElementById("cem-tour").dataset.src).then((answer) => answer.json()));
+
+// --------------------------------------------------------------------------------------------------------------- elements
+
+const button = (name, text, label) => node("button", { type: "button", class: `cem-start-${name}`, "aria-label": label, text });
+const ui = {
+  place: node("p", { class: "cem-start-place" }),
+  title: node("h2", { tabindex: "-1" }),
+  lead: node("p", { class: "cem-start-lead" }),
+  stage: node("div", { class: "cem-start-stage" }),
+  back: button("back", "‹ Back", "Back"),
+  play: button("play", "Play", "Play"),
+  scrub: node("input", { type: "range", min: "0", value: "0", "aria-label": "frame", class: "cem-start-scrub" }),
+  count: node("output", { class: "cem-start-count" }),
+  next: button("next", "Next ›", "Next"),
+  question: node("div", { class: "cem-start-question" }),
+  told: node("p", { class: "cem-start-told", "aria-live": "polite" }),
+};
+const bar = node("div", { class: "cem-start-bar", role: "group", "aria-label": "tour" });
+bar.append(ui.back, ui.play, ui.scrub, ui.count, ui.next);
+const root = node("section", { id: "cem-start", "aria-label": "Start: a tour" });
+root.append(ui.place, ui.title, ui.lead, ui.stage, bar, ui.question, ui.told);
+
+// ------------------------------------------------------------------------------------------------------------------ state
+
+const asked = new URLSearchParams(location.search);
+let at = clamp(Math.trunc(Number(asked.get("tour"))) || 0, 0, words.length - 1);
+let said = words.map((_, i) => {
+  const answer = (asked.get("said") ?? "").split("-")[i - 1];
+  return /^\d$/.test(answer) && Number(answer) < words[i].answers.length ? Number(answer) : null;
+});
+let view = null;
+let frame = 0;
+let clock = 0;
+let token = 0; // of the station being shown: what arrives for an older one is dropped
+
+function address(push) {
+  const url = new URL(location);
+  const answers = said.slice(1).map((answer) => answer ?? "").join("-");
+  if (at) url.searchParams.set("tour", at);
+  else url.searchParams.delete("tour");
+  if (/\d/.test(answers)) url.searchParams.set("said", answers);
+  else url.searchParams.delete("said");
+  history[push ? "pushState" : "replaceState"](history.state, "", url);
+}
+
+// --------------------------------------------------------------------------------------------------------------- transport
+
+function show(k) {
+  frame = clamp(k, 0, view.frames - 1);
+  view.show(frame);
+  ui.scrub.value = frame;
+  ui.scrub.setAttribute("aria-valuetext", view.label(frame));
+  ui.count.textContent = view.label(frame);
+}
+
+function play() {
+  if (!view || clock) return;
+  if (frame === view.frames - 1) show(0);
+  const [from, began, interval] = [frame, performance.now(), view.interval ?? INTERVAL];
+  const turn = (now) => {
+    const next = due(from, now - began, interval, view.frames);
+    if (next.frame !== frame) show(next.frame);
+    clock = next.ended ? 0 : requestAnimationFrame(turn);
+    pressed();
+  };
+  clock = requestAnimationFrame(turn);
+  pressed();
+}
+
+function pause() {
+  cancelAnimationFrame(clock);
+  clock = 0;
+  pressed();
+}
+
+function pressed() {
+  ui.play.textContent = clock ? "Pause" : "Play";
+  ui.play.setAttribute("aria-label", ui.play.textContent);
+}
+
+// ---------------------------------------------------------------------------------------------------------------- stations
+
+async function enter(station, { push = false, focus = false } = {}) {
+  pause();
+  at = station;
+  const mine = (token += 1);
+  const row = words[at];
+  ui.place.textContent = at ? `Station ${at} of ${words.length - 1}` : "";
+  ui.title.textContent = row.title;
+  ui.lead.innerHTML = row.lead;
+  ui.back.disabled = at === 0;
+  ui.next.disabled = at === words.length - 1;
+  ui.next.textContent = at ? "Next ›" : "Why? Take the tour ›";
+  ui.next.setAttribute("aria-label", at ? "Next station" : "Why? Take the tour");
+  ask(row);
+  if (push) address(true);
+  const host = node("div", { class: `cem-view-row cem-view-${row.view}` });
+  const made = await VIEWS[row.view](host, at ? await stations() : null, opening);
+  if (mine !== token) return;
+  view = made;
+  ui.stage.replaceChildren(host);
+  ui.scrub.max = view.frames - 1;
+  root.dataset.station = at;
+  if (focus) ui.title.focus({ preventScroll: true });
+  if (still.matches) show(view.frames - 1);
+  else {
+    show(0);
+    if (!row.answers.length || said[at] !== null) play();
+  }
+  root.dataset.ready = at; // for who waits until it is painted
+}
+
+function ask(row) {
+  ui.question.replaceChildren();
+  ui.told.replaceChildren();
+  if (!row.answers.length) {
+    ui.told.innerHTML = row.told;
+    return;
+  }
+  ui.question.append(node("p", { text: row.question }));
+  const choices = node("div", { class: "cem-start-answers", role: "group", "aria-label": row.question });
+  row.answers.forEach((text, i) => {
+    const choice = node("button", { type: "button", text, "aria-pressed": String(said[at] === i) });
+    choice.addEventListener("click", () => answer(row, i));
+    choices.append(choice);
+  });
+  ui.question.append(choices);
+  if (said[at] !== null) reveal(row);
+}
+
+function answer(row, i) {
+  said[at] = i;
+  address(false);
+  reveal(row);
+  if (still.matches) show(view.frames - 1);
+  else {
+    pause();
+    if (view) show(0);
+    play();
+  }
+}
+
+function reveal(row) {
+  [...ui.question.querySelectorAll("button")].forEach((choice, i) => {
+    choice.setAttribute("aria-pressed", String(said[at] === i));
+    choice.classList.toggle("cem-right", i === row.right);
+    choice.classList.toggle("cem-not", i === said[at] && i !== row.right);
+  });
+  const verdict = said[at] === row.right ? "Yes." : `Not quite: “${row.answers[row.right]}”.`;
+  ui.told.innerHTML = `<strong>${verdict}</strong> ${row.told}`;
+}
+
+const go = (station) => station >= 0 && station < words.length && enter(station, { push: true, focus: true });
+ui.back.addEventListener("click", () => go(at - 1));
+ui.next.addEventListener("click", () => go(at + 1));
+ui.play.addEventListener("click", () => (clock ? pause() : play()));
+ui.scrub.addEventListener("input", () => {
+  pause();
+  show(Number(ui.scrub.value));
+});
+root.addEventListener("keydown", (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey || event.target === ui.scrub) return;
+  if (event.key === "ArrowRight") go(at + 1);
+  else if (event.key === "ArrowLeft") go(at - 1);
+  else if (event.key === " " && event.target.tagName !== "BUTTON") clock ? pause() : play();
+  else return;
+  event.preventDefault();
+});
+addEventListener("popstate", () => {
+  const station = clamp(Math.trunc(Number(new URLSearchParams(location.search).get("tour"))) || 0, 0, words.length - 1);
+  if (station !== at) enter(station);
+});
+document.addEventListener("cemviz-pause", pause);
+
+// ------------------------------------------------------------------------------------------------------- its place on the page
+
+const opens = (asked.get("tab") ?? "start") === "start";
+if (!document.body) await new Promise((resolve) => addEventListener("DOMContentLoaded", resolve));
+if (opens) {
+  root.classList.add("cem-early");
+  document.body.prepend(root);
+}
+const settle = () => {
+  const place = document.getElementById("start-place");
+  if (!place || place.contains(root)) return;
+  root.classList.remove("cem-early");
+  place.append(root);
+};
+new MutationObserver(settle).observe(document.documentElement, { childList: true, subtree: true });
+settle();
+enter(at);
+if (opens) requestIdleCallback?.(() => stations()); // the next station is here before it is asked for
