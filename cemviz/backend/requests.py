@@ -116,6 +116,26 @@ class LandscapeRequest:
 
 
 @request
+class DigitRequest:
+    """Show a drawn digit to two nets.
+
+    Attributes:
+        picture: "drawn:" and the bytes of 28 x 28 pixels in base64, 4 bits a pixel.
+        models: two stored classifiers of MNIST's size.
+        asked: the class that it is to become; empty takes what the second net sees.
+    """
+
+    picture: Annotated[str, Field("picture", "drawn:BASE64")]
+    models: Models
+    asked: Annotated[str, Field("turn it into", "a class, or nothing for what it is")] = ""
+    seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        if len(self.models) != 2:
+            raise BadInput("models", f"models are {', '.join(self.models) or 'none'}; give two")
+
+
+@request
 class RobustnessRequest:
     """Measure accuracy under attacks; None takes each card's own.
 

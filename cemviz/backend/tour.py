@@ -7,24 +7,18 @@ Both are pictures and numbers that a browser draws without a request.  Every num
 theirs, measured here.  No image of a data set is in them: the attacked digit was drawn by a model, and says so.
 """
 
-import base64
-import io
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
 
-from ..attacks import attack, threat
 from ..data.datasets import dataset
-from ..data.toys import BOX
-from ..energies import conditional
 from ..metrics import landscape
 from ..metrics.robustness import logits
+from .attack.growing import flips, growing
+from .packed import field, packed, places, short, sprite
 from .play import Playground
 from .presets import PLAY, UNLABELLED
 from .requests import SampleRequest
@@ -54,9 +48,6 @@ SUBJECT = 4
 RADII = tuple(round(0.02 * i, 2) for i in range(16))
 SIDE, ROLLED, TURNS, POINTS = 41, 3, (0, 5, 15, 30, 60, 100, 160, 250, 400), 150
 """Points along an edge of a window, the class that the ball is asked for, and the turns and points of the game that ship."""
-
-GREYS = 16
-"""Levels of a shipped grey: noise does not compress, and an eye does not see more."""
 
 
 def make(studio: Studio, data: str = DATA) -> Iterator[Step | dict[str, Any]]:
@@ -118,7 +109,7 @@ def _opening(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
             "model": chains.card.name,
             "sprite": sprite(chains.pixels[list(SHOWN), ..., 0]),
             "read": read_by(studio, chains),
-            "energy": _short(chains.series["joint"][list(SHOWN)].mean(1)),
+            "energy": short(chains.series["joint"][list(SHOWN)].mean(1)),
         }
         for side, chains in runs.items()
     }
@@ -139,19 +130,13 @@ def _attack(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
     sides = {}
     for side, name in NETS.items():
         net, card = studio.model(name)
-        worst, frames, scores = x, [], []
-        for radius in RADII:
-            if radius:
-                dyn = threat("pgd", card.norm, radius, 40)
-                *_, last = attack("pgd", net, x, y, dyn, generator=studio.device.generator(0))
-                both = torch.cat([worst, last.x])
-                worst = both[conditional(net(both), y.expand(2)).argmax()][None]  # a smaller ball lies in a larger one
-            frames.append(_bytes(worst[0, 0]))
-            scores.append(logits(net, worst)[0])
+        frames, scores = zip(*growing(net, x, y, card.norm, RADII, 40, studio.device.generator(0)), strict=True)
         f = torch.stack(scores)
-        wrong = [radius for radius, says in zip(RADII, f.argmax(1).tolist(), strict=True) if says != int(y)]
-        sides[side] = {"sprite": sprite(np.stack(frames)[:, None]), "logits": [_short(row) for row in f],
-                       "flips": wrong[0] if wrong else None}  # fmt: skip
+        sides[side] = {
+            "sprite": sprite(torch.stack(frames).mul(255).round().byte().cpu().numpy()),
+            "logits": [short(row) for row in f],
+            "flips": flips(f, int(y), RADII),
+        }
     return {"attack": {"radii": list(RADII), "label": int(y), "drawn by": held.model, **sides}}
 
 
@@ -196,8 +181,8 @@ def _roll(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
         energy, _ = landscape.energies(net, plane, y)
         chains = made["chains"][side]
         sides[side] = field(energy) | {
-            "path": [_short(point) for point in ((shadows[side] - middle) / half)],
-            "energy": _short(chains.series["joint"][:, ROLLED]),
+            "path": [short(point) for point in ((shadows[side] - middle) / half)],
+            "energy": short(chains.series["joint"][:, ROLLED]),
             "sprite": sprite(chains.pixels[:, ROLLED, :, :, 0][:, None]),
         }
     return {"roll": {"asked": ROLLED, "half": round(half, 2), "steps": OPENING.steps, **sides}}
@@ -212,66 +197,23 @@ def _plane(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
             while ground.game.turn < turn:
                 ground.both()
             view = ground.view(SIDE)
-            points = {"start": _places(view.start), "moved": _places(view.moved)}
+            points = {"start": places(view.start[:POINTS]), "moved": places(view.moved[:POINTS])}
             stands = {"spurious": round(view.spurious, 4), "support": round(view.D_support, 3)}
-            shots.append({"D": _packed(torch.from_numpy(view.D) * 255)} | points | stands)
-        games[key] = {"shots": shots, "data": _places(view.data)}
+            shots.append({"D": packed(torch.from_numpy(view.D) * 255)} | points | stands)
+        games[key] = {"shots": shots, "data": places(view.data[:POINTS])}
     return {"plane": {"turns": list(TURNS), "side": SIDE, **games}}
 
 
 def _unlabelled(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
     """Chains of a net that never saw a label: a batch that spreads, and one that meets in one place."""
-    sides, places = {}, None
+    sides, shown = {}, None
     for sampler in ("maxent", "pgd"):
         chains = drawn(studio, replace(UNLABELLED, sampler=sampler))
-        places = np.linspace(0, chains.dynamics.steps, 11).round().astype(int).tolist()
+        shown = np.linspace(0, chains.dynamics.steps, 11).round().astype(int).tolist()
         sides[sampler] = {
-            "sprite": sprite(chains.pixels[places, :10, :, :, 0]),
+            "sprite": sprite(chains.pixels[shown, :10, :, :, 0]),
             "seen": len(set(chains.predicted.tolist())),
             "most": int(np.bincount(chains.predicted).max()),
             "count": len(chains.asked),
         }
-    return {"unlabelled": {"model": ENCODER, "steps": places, **sides}}
-
-
-# how it is written -------------------------------------------------------------------------------------------------------
-
-
-def sprite(frames: np.ndarray) -> str:
-    """Grey pictures as one PNG of 4 bits a pixel, as a data URL: step t is row t, chain b is column b.
-
-    Args:
-        frames: uint8, (T, B, H, W).
-    """
-    steps, chains, height, width = frames.shape
-    sheet = frames.transpose(0, 2, 1, 3).reshape(steps * height, chains * width)
-    image = Image.fromarray((sheet.astype(np.float32) / 255 * (GREYS - 1)).round().astype(np.uint8), "P")
-    image.putpalette([level * 255 // (GREYS - 1) for level in range(GREYS) for _ in range(3)])
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", bits=4, optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def field(values: Tensor) -> dict[str, Any]:
-    """A grid of numbers in 255 steps between its ends: {low, high, grid}, the grid row by row in base64."""
-    low, high = float(values.min()), float(values.max())
-    scaled = (values - low) / max(high - low, 1e-9) * 255
-    return {"low": round(low, 3), "high": round(high, 3), "grid": _packed(scaled)}
-
-
-def _packed(values: Tensor) -> str:
-    return base64.b64encode(values.round().clamp(0, 255).byte().cpu().numpy().tobytes()).decode("ascii")
-
-
-def _places(points: np.ndarray) -> str:
-    """Points of the plane's box as pairs of bytes in base64, a hundredth of the box apart."""
-    return _packed((torch.from_numpy(points[:POINTS]) + BOX) / (2 * BOX) * 255)
-
-
-def _bytes(x: Tensor) -> np.ndarray:
-    return (x * 255).round().byte().cpu().numpy()
-
-
-def _short(values: Any) -> list[float]:
-    """Numbers to four digits."""
-    return [float(f"{v:.4g}") if math.isfinite(v) else 0.0 for v in np.asarray(values, dtype=float).tolist()]
+    return {"unlabelled": {"model": ENCODER, "steps": shown, **sides}}

@@ -26,7 +26,8 @@ WRITE = """(value) => {{
 }}"""
 
 PLAIN = re.compile(r"[\w .,-]{0,80}")
-"""Text that may come from the address."""
+DRAWN = re.compile(r"drawn:[\w-]{1,600}")
+"""Text and drawings that may come from the address."""
 
 
 def read(component: gr.components.Component, text: str, choices: list[Any] | None = None) -> Any:
@@ -62,6 +63,8 @@ def read(component: gr.components.Component, text: str, choices: list[Any] | Non
             return known[text]
         if isinstance(component, gr.Textbox):
             return text if PLAIN.fullmatch(text) else gr.skip()
+        if isinstance(component, gr.HTML):  # a pad
+            return text if DRAWN.fullmatch(text) else gr.skip()
         return gr.skip()
     except (ValueError, KeyError, OverflowError):
         return gr.skip()

@@ -15,6 +15,7 @@ from ..backend import store
 from ..backend.studio import Studio
 from .address import Address
 from .controls import LIGHT, Session, Tab
+from .digit import tab as digit_tab
 from .equations import tab as tab_equations
 from .head import EarlyHead
 from .landscape import tab as landscape_tab
@@ -29,6 +30,7 @@ from .views import navigator
 
 TABS: dict[str, tuple[str, Any]] = {
     "start": ("Start", start_tab),
+    "digit": ("Your digit", digit_tab),
     "playground": ("Playground", playground_tab),
     "landscape": ("Landscape", landscape_tab),
     "sampling": ("Sampling", sampling_tab),

@@ -81,7 +81,7 @@ CSS: Final = _text("css/page.css")
 HEAD: Final = "\n".join(
     (
         _plotly_address(),
-        f"<style>{_palette_css()}\n{_text('css/views.css')}\n{_text('css/tables.css')}</style>",
+        f"<style>{_palette_css()}\n{_text('css/views.css')}\n{_text('css/tables.css')}{_text('start/start.css')}{_text('digit/digit.css')}</style>",
         f"<script>{_text('js/page.js')}{_text('js/glossary.js')}</script>",
     )
 )

@@ -1,13 +1,12 @@
 // The first tab: the opening, then the stations of the tour. Made before the page around it is there, and moved into its tab
 // once that is; nothing here asks the server for anything but the file with the stations' pictures.
-import { clamp, due, node } from "./draw.js";
+import { clamp, node } from "./draw.js";
+import { Transport } from "./transport.js";
 import { VIEWS } from "./views.js";
 
 const held = (id) => JSON.parse(document.getElementById(id).textContent);
 const opening = held("cem-opening");
 const words = held("cem-tour"); // words[0] is the opening; then the stations, see words.py
-const still = matchMedia("(prefers-reduced-motion: reduce)");
-const INTERVAL = 220; // ms a frame, where a view names none
 
 let fetched = null;
 const stations = () => (fetched ??= fetch(document.getElementById("cem-tour").dataset.src).then((answer) => answer.json()));
@@ -41,9 +40,6 @@ let said = words.map((_, i) => {
   const answer = (asked.get("said") ?? "").split("-")[i - 1];
   return /^\d$/.test(answer) && Number(answer) < words[i].answers.length ? Number(answer) : null;
 });
-let view = null;
-let frame = 0;
-let clock = 0;
 let token = 0; // of the station being shown: what arrives for an older one is dropped
 
 function address(push) {
@@ -56,45 +52,12 @@ function address(push) {
   history[push ? "pushState" : "replaceState"](history.state, "", url);
 }
 
-// --------------------------------------------------------------------------------------------------------------- transport
-
-function show(k) {
-  frame = clamp(k, 0, view.frames - 1);
-  view.show(frame);
-  ui.scrub.value = frame;
-  ui.scrub.setAttribute("aria-valuetext", view.label(frame));
-  ui.count.textContent = view.label(frame);
-}
-
-function play() {
-  if (!view || clock) return;
-  if (frame === view.frames - 1) show(0);
-  const [from, began, interval] = [frame, performance.now(), view.interval ?? INTERVAL];
-  const turn = (now) => {
-    const next = due(from, now - began, interval, view.frames);
-    if (next.frame !== frame) show(next.frame);
-    clock = next.ended ? 0 : requestAnimationFrame(turn);
-    pressed();
-  };
-  clock = requestAnimationFrame(turn);
-  pressed();
-}
-
-function pause() {
-  cancelAnimationFrame(clock);
-  clock = 0;
-  pressed();
-}
-
-function pressed() {
-  ui.play.textContent = clock ? "Pause" : "Play";
-  ui.play.setAttribute("aria-label", ui.play.textContent);
-}
+const film = new Transport(ui);
 
 // ---------------------------------------------------------------------------------------------------------------- stations
 
 async function enter(station, { push = false, focus = false } = {}) {
-  pause();
+  film.pause();
   at = station;
   const mine = (token += 1);
   const row = words[at];
@@ -110,16 +73,11 @@ async function enter(station, { push = false, focus = false } = {}) {
   const host = node("div", { class: `cem-view-row cem-view-${row.view}` });
   const made = await VIEWS[row.view](host, at ? await stations() : null, opening);
   if (mine !== token) return;
-  view = made;
   ui.stage.replaceChildren(host);
-  ui.scrub.max = view.frames - 1;
+  film.load(made);
   root.dataset.station = at;
   if (focus) ui.title.focus({ preventScroll: true });
-  if (still.matches) show(view.frames - 1);
-  else {
-    show(0);
-    if (!row.answers.length || said[at] !== null) play();
-  }
+  if (!row.answers.length || said[at] !== null) film.begin();
   root.dataset.ready = at; // for who waits until it is painted
 }
 
@@ -145,12 +103,7 @@ function answer(row, i) {
   said[at] = i;
   address(false);
   reveal(row);
-  if (still.matches) show(view.frames - 1);
-  else {
-    pause();
-    if (view) show(0);
-    play();
-  }
+  film.begin();
 }
 
 function reveal(row) {
@@ -166,16 +119,11 @@ function reveal(row) {
 const go = (station) => station >= 0 && station < words.length && enter(station, { push: true, focus: true });
 ui.back.addEventListener("click", () => go(at - 1));
 ui.next.addEventListener("click", () => go(at + 1));
-ui.play.addEventListener("click", () => (clock ? pause() : play()));
-ui.scrub.addEventListener("input", () => {
-  pause();
-  show(Number(ui.scrub.value));
-});
 root.addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.target === ui.scrub) return;
   if (event.key === "ArrowRight") go(at + 1);
   else if (event.key === "ArrowLeft") go(at - 1);
-  else if (event.key === " " && event.target.tagName !== "BUTTON") clock ? pause() : play();
+  else if (event.key === " " && event.target.tagName !== "BUTTON") film.toggle();
   else return;
   event.preventDefault();
 });
@@ -183,7 +131,7 @@ addEventListener("popstate", () => {
   const station = clamp(Math.trunc(Number(new URLSearchParams(location.search).get("tour"))) || 0, 0, words.length - 1);
   if (station !== at) enter(station);
 });
-document.addEventListener("cemviz-pause", pause);
+document.addEventListener("cemviz-pause", () => film.pause());
 
 // ------------------------------------------------------------------------------------------------------- its place on the page
 

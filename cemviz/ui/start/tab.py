@@ -1,10 +1,8 @@
 """The first tab: a place for the tour, whose script and data come with the head of the page."""
 
 import json
-from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import gradio as gr
 
@@ -12,6 +10,7 @@ from ...backend import tour
 from ...backend.stored import artefacts
 from ...backend.studio import Studio
 from ..controls import Tab
+from ..modules import address, served
 from .words import rows
 
 HERE = Path(__file__).parent
@@ -41,19 +40,12 @@ def head() -> str:
     if opening is None or stations is None:
         return ""
     file = artefacts.path("tour", "stations")
-    gr.set_static_paths([str(file), str(HERE)])
     words = rows(stations.head | opening.head)
     return "\n".join((
         _data("cem-opening", opening.head),
-        _data("cem-tour", words, f' data-src="{_address(file)}"'),
-        f'<script type="module" async fetchpriority="high" src="{_address(HERE / "start.js")}"></script>',
-        f"<style>{(HERE / 'start.css').read_text(encoding='utf-8')}</style>",
+        _data("cem-tour", words, f' data-src="{address(file)}"'),
+        f'<script type="module" async fetchpriority="high" src="{served(HERE / "start.js")}"></script>',
     ))  # fmt: skip
-
-
-def _address(file: Path) -> str:
-    """Where a file that never changes while the page runs is served: relative, so that it works below a root path."""
-    return f"gradio_api/file={escape(quote(file.as_posix()))}"
 
 
 def _data(name: str, value: Any, more: str = "") -> str:

@@ -15,9 +15,9 @@ function panel(host, title, badge, describe) {
   return { stage, line };
 }
 
-const both = (host, describe) => ({
-  standard: panel(host, SIDES.standard, "A", `${SIDES.standard}: ${describe}`),
-  robust: panel(host, SIDES.robust, "B", `${SIDES.robust}: ${describe}`),
+const both = (host, describe, titles = SIDES) => ({
+  standard: panel(host, titles.standard, "A", `${titles.standard}: ${describe}`),
+  robust: panel(host, titles.robust, "B", `${titles.robust}: ${describe}`),
 });
 
 /** Draw row `step` of a sprite as rows of chains. */
@@ -75,8 +75,8 @@ export async function unlabelled(host, { unlabelled: data }) {
   return films(host, { maxent, pgd }, { side: 28, count: 10, columns: 5, steps, titles, line });
 }
 
-export async function attack(host, { attack: data }) {
-  const parts = both(host, "the digit under an attack that grows with the slider");
+export async function attack(host, { attack: data, titles }) {
+  const parts = both(host, "the digit under an attack that grows with the slider", titles);
   for (const [key, part] of Object.entries(parts)) {
     part.canvas = part.stage.appendChild(node("canvas", { class: "cem-pixels cem-one" }));
     part.image = await pictures(data[key].sprite);
@@ -91,7 +91,7 @@ export async function attack(host, { attack: data }) {
         const p = softmax(data[key].logits[k]);
         const says = largest(p);
         line.textContent = `sees a ${says}, sure by ${Math.round(100 * p[says])} %`;
-        line.classList.toggle("cem-wrong", says !== data.label);
+        line.classList.toggle("cem-wrong", says !== (data[key].label ?? data.label));
       }
     },
   };
@@ -152,9 +152,9 @@ function chart(stage, field, side, low, high) {
   return { grid, svg: stage.appendChild(mark("svg", { viewBox: "-1 -1 2 2", class: "cem-marks" })) };
 }
 
-export async function window_(host, { window: data }) {
-  const parts = both(host, "the energy of the digit's label around the digit, deep is likely");
-  const side = 41;
+export async function window_(host, { window: data, titles }) {
+  const parts = both(host, "the energy of the digit's label around the digit, deep is likely", titles);
+  const side = data.side ?? 41;
   const [low, high] = [Math.min(data.standard.low, data.robust.low), Math.max(data.standard.high, data.robust.high)];
   for (const [key, part] of Object.entries(parts)) {
     Object.assign(part, chart(part.stage, data[key], side, low, high), { field: data[key] });
@@ -209,6 +209,26 @@ const roll = (film) => async (host, { roll: data }) => {
   };
 };
 
+/** A drawing that rolls down E(x, asked). */
+export async function become(host, { become: data, titles }) {
+  const parts = both(host, "the drawing as it rolls down the energy of the class asked for", titles);
+  for (const [key, part] of Object.entries(parts)) {
+    part.canvas = part.stage.appendChild(node("canvas", { class: "cem-pixels cem-one" }));
+    part.image = await pictures(data[key].sprite);
+  }
+  return {
+    frames: data.steps + 1,
+    interval: 110,
+    label: (k) => `step ${k} of ${data.steps}`,
+    show(k) {
+      for (const [key, { canvas, image, line }] of Object.entries(parts)) {
+        tiles(canvas, image, k, 28, 1, 1);
+        line.textContent = `E(x, ${data.asked}) = ${plain(data[key].energy[k])}`;
+      }
+    },
+  };
+}
+
 export async function plane(host, { plane: data }) {
   const titles = { maximin: ["A", "p₀ everywhere"], "maximin-corner": ["B", "p₀ in one corner"] };
   const at = (byte) => (byte / 255) * 2 - 1;
@@ -242,4 +262,4 @@ export async function plane(host, { plane: data }) {
   };
 }
 
-export const VIEWS = { opening, attack, logits, window: window_, roll: roll(false), film: roll(true), plane, unlabelled };
+export const VIEWS = { opening, attack, logits, window: window_, roll: roll(false), film: roll(true), become, plane, unlabelled };

@@ -1,0 +1,53 @@
+"""Pictures and numbers as a browser takes them: small, and drawn without a request."""
+
+import base64
+import io
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..data.toys import BOX
+
+GREYS = 16
+"""Levels of a grey: noise does not compress, and an eye does not see more."""
+
+
+def sprite(frames: np.ndarray) -> str:
+    """Grey pictures as one PNG of 4 bits a pixel, as a data URL: step t is row t, chain b is column b.
+
+    Args:
+        frames: uint8, (T, B, H, W).
+    """
+    steps, chains, height, width = frames.shape
+    sheet = frames.transpose(0, 2, 1, 3).reshape(steps * height, chains * width)
+    image = Image.fromarray((sheet.astype(np.float32) / 255 * (GREYS - 1)).round().astype(np.uint8), "P")
+    image.putpalette([level * 255 // (GREYS - 1) for level in range(GREYS) for _ in range(3)])
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", bits=4, optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def field(values: Tensor) -> dict[str, Any]:
+    """A grid of numbers in 255 steps between its ends: {low, high, grid}, the grid row by row in base64."""
+    low, high = float(values.min()), float(values.max())
+    scaled = (values - low) / max(high - low, 1e-9) * 255
+    return {"low": round(low, 3), "high": round(high, 3), "grid": packed(scaled)}
+
+
+def packed(values: Tensor) -> str:
+    """Numbers from 0 to 255 as bytes in base64."""
+    return base64.b64encode(values.round().clamp(0, 255).byte().cpu().numpy().tobytes()).decode("ascii")
+
+
+def places(points: np.ndarray) -> str:
+    """Points of the plane's box, (n, 2), as pairs of bytes in base64: a 255th of the box apart."""
+    return packed((torch.from_numpy(points) + BOX) / (2 * BOX) * 255)
+
+
+def short(values: Any) -> list[float]:
+    """Numbers to four digits."""
+    return [float(f"{v:.4g}") if math.isfinite(v) else 0.0 for v in np.asarray(values, dtype=float).tolist()]

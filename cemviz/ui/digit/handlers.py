@@ -1,0 +1,54 @@
+"""Handlers of the digit tab: plain functions of the controls' values, by name."""
+
+import base64
+import binascii
+from collections.abc import Iterator
+from typing import Any
+
+from ...backend.checks import BadInput
+from ...backend.look.digit import Digit, digit, from_file, from_ink, packed, readers
+from ...backend.requests import DigitRequest
+from ...backend.studio import Studio
+from ...data.decoding import MOST_BYTES
+from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..wiring import Changes, run
+from . import words
+
+LIMIT = 30.0
+"""Seconds that the nets may take."""
+
+RUN = ("pad", "a", "b", "asked")
+SHOWN = ("results", "status")
+
+KINDS = {"ink": from_ink, "file": from_file}
+"""What the pad sends: its own pixels, or a file."""
+
+
+def took(studio: Studio, held: Session, *, kind: Any, data: Any) -> Changes:
+    """What was drawn or uploaded, as MNIST's digits are; nothing of it stays but the picture itself."""
+    if not (isinstance(kind, str) and kind in KINDS and isinstance(data, str)) or len(data) > MOST_BYTES * 4 // 3 + 4:
+        raise BadInput("picture", f"the pad sends ink or a file of at most {MOST_BYTES // 2**20} MB; this is neither")
+    try:
+        content = base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise BadInput("picture", "the picture arrived broken; send it again") from error
+    return {"pad": packed(KINDS[kind](content))}
+
+
+def go(studio: Studio, held: Session, *, pad: str | None, a: str, b: str, asked: str) -> Iterator[Changes]:
+    """Show the drawing to both nets."""
+    request = DigitRequest(pad or "", (a, b), "" if asked == words.OWN else asked)
+    try:
+        for item in run(studio, held, "digit", digit(studio, request), title="A drawing", limit=LIMIT):
+            if isinstance(item, Digit):
+                yield {"results": words.payload(item), "status": words.READY}
+            elif item != STOPPED:
+                yield {"status": f"Looking: {item}"}
+    except EXPECTED as error:
+        yield {"status": f"**Nothing was looked at:** {words_of(error)}."}
+        raise
+
+
+def offered(studio: Studio) -> list[str]:
+    """The nets that read drawn digits."""
+    return readers(studio)

@@ -1,0 +1,59 @@
+"""The digit tab: a pad, two nets, and four answers to what is drawn."""
+
+from functools import partial
+from pathlib import Path
+
+import gradio as gr
+
+from ...backend.look.digit import packed
+from ...backend.stored import assets
+from ...backend.studio import Studio
+from ...backend.tour import NETS, SUBJECT
+from ..controls import HEAVY, LIGHT, Tab
+from ..modules import module_view, served
+from ..wiring import Wiring
+from . import handlers as do
+from . import words
+
+HERE = Path(__file__).parent
+PAD, SEEN = served(HERE / "pad.js"), served(HERE / "digit.js")
+NAMES = {"d.x": "pad", "d.a": "a", "d.b": "b", "d.to": "asked"}
+"""Name in the address -> control."""
+
+DIGITS = [str(k) for k in range(10)]
+
+
+def build(session: gr.State, studio: Studio) -> Tab:
+    """Lay the tab out and wire it."""
+    nets = do.offered(studio)
+    first, second = (name if name in nets else next(iter(nets), None) for name in NETS.values())
+    gr.Markdown(words.INTRO, elem_id="digit-intro")
+    with gr.Row():
+        with gr.Column(scale=1, min_width=300, elem_id="digit-controls"):
+            pad = module_view(
+                PAD, '<div id="cem-pad"></div>', "(element, props, trigger, watch)", _begin(), elem_id="digit-pad"
+            )
+            asked = gr.Radio([("itself", words.OWN), *DIGITS], value=words.OWN, label="turn it into", elem_id="digit-to")
+            with gr.Accordion("Which nets", open=False):
+                a = gr.Dropdown(nets, value=first, label="net A", interactive=True, elem_id="digit-a")
+                b = gr.Dropdown(nets, value=second, label="net B", interactive=True, elem_id="digit-b")
+            status = gr.Markdown("", elem_id="digit-status")
+        with gr.Column(scale=3, min_width=320, elem_id="digit-stage"):
+            results = module_view(SEEN, '<div id="cem-digit"></div>', "(element, props, watch)", None, elem_id="digit-results")
+    parts = {"pad": pad, "asked": asked, "a": a, "b": b, "status": status, "results": results}
+    wire = Wiring(session, studio, parts)
+    view = wire.first(do.go, do.RUN, do.SHOWN)
+    wire.click(pad, do.took, [], ["pad"], {"kind": "kind", "data": "data"}, **LIGHT).then(*view, **HEAVY)
+    wire([part.input for part in (asked, a, b)], do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY)
+    listed = {name: partial(do.offered, studio) for name in ("a", "b")}
+    return Tab(
+        {name: parts[part] for name, part in NAMES.items()},
+        view if nets else None,
+        menus={parts[name]: choices for name, choices in listed.items()},
+    )
+
+
+def _begin() -> str | None:
+    """A drawing to begin with: one that a model made."""
+    held = assets.gallery("mnist")
+    return None if held is None else packed(held.images[SUBJECT].float() / 255)

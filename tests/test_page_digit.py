@@ -1,0 +1,126 @@
+"""The pad in a real browser: pen, keys and files reach four answers, and a link is the drawing."""
+
+import numpy as np
+import pytest
+from pages import MARKS, SLOW, calm, violations
+from PIL import Image
+
+pytestmark = MARKS
+
+THREE = [
+    (0.3, 0.25),
+    (0.45, 0.15),
+    (0.62, 0.2),
+    (0.65, 0.35),
+    (0.5, 0.47),
+    (0.66, 0.58),
+    (0.67, 0.75),
+    (0.5, 0.86),
+    (0.3, 0.78),
+]
+
+
+def shown(page) -> int:
+    """How often answers were drawn."""
+    return int(page.locator("#cem-digit").get_attribute("data-ready") or 0)
+
+
+def opened(visit, query: str = "", **how):
+    page = visit(f"?tab=digit{query}", **how)
+    page.locator("#cem-digit[data-ready]").wait_for()
+    calm(page)
+    return page
+
+
+def answered(page, before: int) -> None:
+    page.wait_for_function(f"() => +document.querySelector('#cem-digit').dataset.ready > {before}", timeout=SLOW)
+
+
+def small(page) -> str:
+    return page.locator("canvas.cem-pad-small").evaluate("c => c.toDataURL()")
+
+
+def draw(page, places=THREE) -> None:
+    box = page.locator("#cem-pad canvas").first.bounding_box()
+    for k, (x, y) in enumerate(places):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=4)
+        if not k:
+            page.mouse.down()
+    page.mouse.up()
+
+
+def test_a_digit_drawn_by_pen_reaches_four_answers_and_its_link_shows_the_same(visit):
+    page = opened(visit)
+    before = shown(page)
+    page.get_by_role("button", name="Clear").click()
+    draw(page)
+    answered(page, before)
+    cards = page.locator("#cem-digit section")
+    assert cards.count() == 4 and "Both see a 3" in cards.first.inner_text()
+    slider = page.get_by_role("slider", name="An attack that grows")
+    slider.focus()
+    page.keyboard.press("End")
+    assert page.locator("#cem-digit .cem-wrong").count() >= 1  # .3 in each pixel
+    page.wait_for_function("() => location.search.includes('d.x=drawn')")
+    again = opened(visit, "&" + page.url.split("?")[1].replace("tab=digit&", ""))
+    assert small(again) == small(page)
+    assert again.locator("#cem-digit section").first.inner_text() == cards.first.inner_text()
+
+
+def test_a_digit_drawn_by_keys_reaches_the_nets(visit):
+    page = opened(visit)
+    before = shown(page)
+    page.get_by_role("button", name="Clear").click()  # leaves the focus on the pad
+    page.keyboard.press(" ")
+    for _ in range(18):
+        page.keyboard.press("ArrowDown")
+    assert "Pen down at column 15, row 25" in page.locator(".cem-pad-said").inner_text()
+    page.keyboard.press("Enter")
+    answered(page, before)
+    assert "see a 1" in page.locator("#cem-digit section").first.inner_text()
+
+
+def test_a_file_is_decoded_by_the_server_and_one_that_is_none_is_told(visit, tmp_path):
+    sheet = np.full((200, 150), 255, np.uint8)
+    sheet[30:170, 70:85] = 0
+    Image.fromarray(sheet).save(tmp_path / "one.png")
+    (tmp_path / "two.png").write_bytes(b"no picture")
+    page = opened(visit)
+    before = shown(page)
+    page.locator("#cem-pad input[type=file]").set_input_files(tmp_path / "one.png")
+    answered(page, before)
+    assert "see a 1" in page.locator("#cem-digit section").first.inner_text()
+    page.locator("#cem-pad input[type=file]").set_input_files(tmp_path / "two.png")
+    page.get_by_text("is no image").first.wait_for()
+    (tmp_path / "three.png").write_bytes(b"\0" * (5 * 2**20 + 1))
+    page.locator("#cem-pad input[type=file]").set_input_files(tmp_path / "three.png")
+    page.get_by_text("more than 5 MB").wait_for()
+
+
+def test_another_class_is_rolled_into_and_is_in_the_address(visit):
+    page = opened(visit)
+    before = shown(page)
+    page.locator("#digit-to").get_by_text("7", exact=True).click()
+    answered(page, before)
+    page.locator("#cem-digit section").last.get_by_text("E(x, 7)").first.wait_for()
+    page.wait_for_function("() => location.search.includes('d.to=7')")
+
+
+@pytest.mark.parametrize("query", ["&d.x=drawn:AAAA", "&d.x=<script>", "&d.a=nope&d.to=77"])
+def test_a_hostile_address_shows_a_line_or_the_first_drawing(visit, query):
+    page = visit(f"?tab=digit{query}")
+    calm(page)
+    told = page.locator("#digit-status").inner_text() + page.locator("#cem-digit").inner_text()
+    assert "give drawn:" in told or "Both see" in told
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_no_violation_of_wcag_aa(visit, theme):
+    page = opened(visit, f"&__theme={theme}")
+    assert not (found := violations(page)), found
+
+
+def test_the_pad_is_on_a_phone_s_first_screen_and_nothing_is_wider(visit):
+    page = opened(visit, width=400, height=800)
+    box = page.locator("#cem-pad canvas").first.bounding_box()
+    assert box["y"] + box["height"] <= 800 and page.evaluate("() => document.documentElement.scrollWidth") <= 400
