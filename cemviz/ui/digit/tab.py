@@ -9,7 +9,7 @@ from ...backend.look.digit import packed
 from ...backend.stored import assets
 from ...backend.studio import Studio
 from ...backend.tour import NETS, SUBJECT
-from ..controls import HEAVY, LIGHT, Tab
+from ..controls import HEAVY, Tab
 from ..modules import module_view, served
 from ..wiring import Wiring
 from . import handlers as do
@@ -19,6 +19,9 @@ HERE = Path(__file__).parent
 PAD, SEEN = served(HERE / "pad.js"), served(HERE / "digit.js")
 NAMES = {"d.x": "pad", "d.a": "a", "d.b": "b", "d.to": "asked"}
 """Name in the address -> control."""
+
+TAKING = HEAVY | {"concurrency_id": "pad", "concurrency_limit": 8}
+"""Of what the pad sends: it waits for nobody, and a picture that is none is told as other errors are."""
 
 DIGITS = [str(k) for k in range(10)]
 
@@ -43,7 +46,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
     parts = {"pad": pad, "asked": asked, "a": a, "b": b, "status": status, "results": results}
     wire = Wiring(session, studio, parts)
     view = wire.first(do.go, do.RUN, do.SHOWN)
-    wire.click(pad, do.took, [], ["pad"], {"kind": "kind", "data": "data"}, **LIGHT).then(*view, **HEAVY)
+    wire.click(pad, do.took, [], ["pad"], {"kind": "kind", "data": "data"}, **TAKING).success(*view, **HEAVY)
     wire([part.input for part in (asked, a, b)], do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY)
     listed = {name: partial(do.offered, studio) for name in ("a", "b")}
     return Tab(
