@@ -108,7 +108,9 @@ def test_controls_say_what_the_request_says_within_the_pages_own_ends(studio):
 def test_a_live_picture_shows_each_panel_as_it_comes(studio):
     steps = draw(studio, image="gallery:1")
     shown = [sum(step.get(f"plot{k}") is not None for k in range(4)) for step in steps]
-    assert [n for n in shown if n] == [1, 2, 2]
+    assert [n for n in shown if n] == [1, 2, 2, 2]
+    planes = [json.loads(step["plot0"])["layout"].get("meta") for step in steps if step.get("plot0")]
+    assert [bool(plane) for plane in planes] == [False, False, False, True], "images are looked up after the figures"
     assert any("points" in step.get("status", "") for step in steps)
     assert "by construction" in steps[-2]["status"] and steps[-1]["picture"]["visible"]
     assert [steps[-2][f"column{k}"]["visible"] for k in range(4)] == [True, True, False, False]

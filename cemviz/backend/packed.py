@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..data.toys import BOX
+from ..metrics.landscape import Plane
 
 GREYS = 16
 """Levels of a grey: noise does not compress, and an eye does not see more."""
@@ -36,6 +37,23 @@ def field(values: Tensor) -> dict[str, Any]:
     low, high = float(values.min()), float(values.max())
     scaled = (values - low) / max(high - low, 1e-9) * 255
     return {"low": round(low, 3), "high": round(high, 3), "grid": packed(scaled)}
+
+
+def plane(window: Plane) -> dict[str, Any]:
+    """A plane of images, from which a browser makes the one at any a and b: clamp(x + a u + b v).
+
+    Returns:
+        x: bytes; u, v: bytes about 127, in units of their scale; shape: (H, W, C). All in base64, channels last.
+    """
+
+    def last(x: Tensor) -> Tensor:
+        return x.permute(1, 2, 0)
+
+    made: dict[str, Any] = {"x": packed(last(window.centre) * 255), "shape": list(last(window.centre).shape)}
+    for name, direction in (("u", window.u), ("v", window.v)):
+        scale = float(direction.abs().max())
+        made |= {name: packed(last(direction) / scale * 127 + 127), f"{name} scale": scale / 127}
+    return made
 
 
 def packed(values: Tensor) -> str:

@@ -200,8 +200,8 @@ class LandscapePreset:
 LANDSCAPE: dict[str, LandscapePreset] = {
     "standard-robust": LandscapePreset(
         "Standard beside adversarial",
-        LandscapeRequest(("mnist-standard", "mnist-at"), "grid:4"),
-        "The same image, two nets trained on the same set.",
+        LandscapeRequest(("mnist-standard", "mnist-at"), "grid:4", directions="adversarial"),
+        "The same image, two nets trained on the same set, along the way that an attack goes.",
     ),
     "jeat-fig-2": LandscapePreset(
         "JEAT Fig. 2: standard, AT, PreJEAT, JEAT",

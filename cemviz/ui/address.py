@@ -14,14 +14,9 @@ from .controls import Session, Tab
 
 LOST = "**This link asks for what is not on this machine:** {}. In its place stands what the page begins with."
 
-# keeps the address current without a request; a default is left out, so that links stay short, but not beside stories, which
-# have defaults of their own
+# page.js writes the address: at once, or, where a picture has to be made first, when it is
 WRITE = """(value) => {{
-  const address = new URL(location);
-  const text = Array.isArray(value) ? value.join(',') : String(value);
-  if (text === {default}) address.searchParams.delete('{name}'); else address.searchParams.set('{name}', text);
-  history.replaceState(null, '', address);
-  document.dispatchEvent(new CustomEvent('cemviz-address'));
+  window.cemvizAddress('{name}', Array.isArray(value) ? value.join(',') : String(value), {default});
   return [];
 }}"""
 
@@ -178,7 +173,10 @@ class Address:
         return [f"`{name}={part if PLAIN.fullmatch(part) else '...'}`" for part in unread(text, value)]
 
     def follow(self) -> None:
-        """Keep the address current while controls change."""
+        """Keep the address current while controls change.
+
+        A default is left out, so that links stay short, but not beside stories, which have defaults of their own.
+        """
         for tab in self.tabs.values():
             for name, component in tab.params.items():
                 left_out = "null" if tab.stories is not None else repr(_text(component.value))

@@ -144,8 +144,8 @@ PLAYER_SCRIPT: Final = _script("chart.js", "sphere.js", "player.js")
 def chain_player(payload: str | None = None, *, label: str, empty: str = "No trajectory yet.", **kwargs: Any) -> gr.HTML:
     """Return a player of chains: pictures, numbers and curves over K+1 steps, without any request while it plays.
 
-    Update it with the string of `player_payload`. An update with the same number of steps keeps the step and the chain
-    on screen; otherwise the last step is shown, or the first one if the payload asks to play.
+    Update it with the string of `player_payload`. If the payload asks to play, it begins at the first step; else an update with
+    the same number of steps keeps the step and the chain on screen, and another shows the last step.
 
     Args:
         payload: from `player_payload`; None shows `empty`.
@@ -228,6 +228,7 @@ def player_payload(
     limits: Mapping[str, tuple[float, str]] | None = None,
     seed: int | None = None,
     autoplay: bool = False,
+    number: int = 0,
 ) -> str:
     """Return one or two panels as the JSON string that `chain_player` plays.
 
@@ -238,8 +239,8 @@ def player_payload(
         limits: per chart a value and its label, drawn as a dashed line, e.g. {"distance to x0": (6.0, "β = 6")}.
             A limit that is not finite is left out.
         seed: of the run; travels along.
-        autoplay: start to play at the first step, unless the visitor prefers reduced motion or the update has as many
-            steps as the run on screen.
+        autoplay: start to play at the first step, unless the visitor prefers reduced motion.
+        number: of the run; a view takes no notice of a value that equals the one it has.
 
     Raises:
         ValueError: no or more than two panels, panels that do not fit together, or a name that no panel has.
@@ -268,6 +269,7 @@ def player_payload(
         "axis": dict(axis or {}),
         "seed": seed,
         "autoplay": autoplay,
+        "number": number,
     }
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 

@@ -152,13 +152,23 @@ def landscape(studio: Studio, request: LandscapeRequest) -> Iterator[Step | Pane
         elif it.x is None:
             yield Missing(card.name, _cannot(card, it))
         else:
-            of, plane = _plane(studio, request, card.name, it)
+            of, window = _plane(studio, request, card.name, it)
             found: list[Tensor] = []
-            for f in scan(of.net, plane):
+            for f in scan(of.net, window):
                 found.append(f)
                 yield Step(sum(map(len, found)), request.side**2, card.name)
             grids = tuple(e.cpu().numpy() for e in read(torch.cat(found), of.y, request.side))
             yield _panel(card, it, request, grids, False)
+
+
+def plane_of(studio: Studio, request: LandscapeRequest, model: str) -> Plane | None:
+    """The plane of a model's panel, from which every image of it can be made; None where the image's pixels are not here.
+
+    Raises: as `landscape`.
+    """
+    card = viewed(studio, request)[0]
+    it = subject(studio, card.data, request.image, card.classes)
+    return None if it.x is None else _plane(studio, request, model, it)[1]
 
 
 def point(studio: Studio, request: LandscapeRequest, a: float, b: float, model: str | None = None) -> Point:
@@ -185,8 +195,8 @@ def point(studio: Studio, request: LandscapeRequest, a: float, b: float, model: 
         seen = panels.values() if request.directions == "random" else [panels[of]]
         a, b = float(axis[j]), float(axis[i])
         return Point(a, b, float(np.hypot(a, b)), None, None, it.lacking, None, tuple(_row_of(panel, i, j) for panel in seen))
-    _, plane = _plane(studio, request, of, it)
-    x = torch.cat([plane.at(*torch.tensor([[a], [b]]).to(it.x)), it.x[None]])
+    _, window = _plane(studio, request, of, it)
+    x = torch.cat([window.at(*torch.tensor([[a], [b]]).to(it.x)), it.x[None]])
     rows = tuple(_row(card.name, reading(studio, card.name, it, request.anchor), x) for card in cards)
     outside = float(((x[0] < 0) | (x[0] > 1)).float().mean())
     return Point(a, b, float(np.hypot(a, b)), *to_pixels(x), "", outside, rows, cards[0].kind)

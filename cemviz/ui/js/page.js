@@ -17,3 +17,44 @@ new MutationObserver(() => {
     if (line && !line.role) line.role = "status";
   }
 }).observe(document.documentElement, { childList: true, subtree: true });
+
+// The address says what is shown. A control whose picture is dear, which a button makes, is written when it was made: until then
+// the picture is stale, and marked so. `DEAR` names the first part of such controls' names, and where their picture stands.
+{
+  const DEAR = { s: "samp-stage" };
+  const waiting = {}; // stage -> name -> text
+  const shown = {}; // name -> text in the address, where this page wrote it
+
+  const write = (entries) => {
+    const address = new URL(location);
+    for (const [name, { text, standard }] of entries) {
+      shown[name] = text;
+      if (text === standard) address.searchParams.delete(name);
+      else address.searchParams.set(name, text);
+    }
+    history.replaceState(history.state, "", address);
+    document.dispatchEvent(new CustomEvent("cemviz-address"));
+  };
+
+  window.cemvizAddress = (name, text, standard) => {
+    const stage = DEAR[name.split(".")[0]];
+    if (!stage) {
+      write([[name, { text, standard }]]);
+      return;
+    }
+    waiting[stage] ??= {};
+    if (shown[name] === text) delete waiting[stage][name];
+    else waiting[stage][name] = { text, standard };
+    document.getElementById(stage)?.classList.toggle("cem-stale", Object.keys(waiting[stage]).length > 0);
+  };
+
+  document.addEventListener("cemviz-drawn", (event) => {
+    for (const stage of Object.values(DEAR)) {
+      const place = document.getElementById(stage);
+      if (!place?.contains(event.target)) continue;
+      place.classList.remove("cem-stale");
+      write(Object.entries(waiting[stage] ?? {}));
+      waiting[stage] = {};
+    }
+  });
+}

@@ -22,7 +22,8 @@ ui.empty.textContent = props.empty;
 const MILLISECONDS_PER_STEP = 200;
 const LONGEST_RUN = 12000; // at speed 1
 const FILM_LENGTH = 12;
-const TILE = { smallest: 56, largest: 116, gap: 8 };
+const TILE = { smallest: 56, largest: 108, gap: 8 };
+const NARROW = { below: 260, smallest: 32, gap: 4 }; // px of a panel: on a phone two stand side by side
 const DENSE = { from: 37, smallest: 28, gap: 3 }; // so many chains stand close together, as a square without labels
 const CHART = { smallest: 250, gap: 20 };
 
@@ -77,7 +78,11 @@ function show(next, sprites) {
   if (!sameLength) {
     pause();
     chain = 0;
-    step = autoplay ? 0 : lastStep();
+    step = lastStep();
+  }
+  if (autoplay) {
+    pause();
+    step = 0;
   }
   chain = Math.min(chain, chains - 1);
 
@@ -94,7 +99,8 @@ function show(next, sprites) {
   select(chain);
   goTo(step);
   if (tileFocus >= 0) views[Math.min(tileFocus, views.length - 1)].tiles[chain]?.node.focus();
-  if (autoplay && !sameLength) playWhenSeen();
+  if (autoplay) playWhenSeen();
+  root.dispatchEvent(new CustomEvent("cemviz-drawn", { bubbles: true })); // the picture is that of the controls again
 }
 
 function badge(panel) {
@@ -237,8 +243,9 @@ function buildCharts() {
 
 // As many columns as fit with tiles of a good size and the fewest holes in the last row.
 function bestColumns(count, width) {
-  const fitting = (tile) => Math.floor((width + TILE.gap) / (tile + TILE.gap));
-  const most = clamp(fitting(TILE.smallest), 1, count);
+  const { smallest, gap } = width < NARROW.below ? NARROW : TILE;
+  const fitting = (tile) => Math.floor((width + gap) / (tile + gap));
+  const most = clamp(fitting(smallest), 1, count);
   const least = clamp(fitting(TILE.largest), 1, most);
   let best = most;
   const holes = (columns) => Math.ceil(count / columns) * columns - count;

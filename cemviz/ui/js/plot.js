@@ -3,6 +3,7 @@ const plot = element.querySelector(".cem-plot");
 // A plane keeps its shape on a narrow page: no taller than it is wide, plus room for its titles.
 const heightNow = () => (props.square ? Math.min(props.height, plot.clientWidth + SQUARE_EXTRA || props.height) : props.height);
 const SQUARE_EXTRA = 70;
+const NARROW = 260; // px
 plot.style.height = `${heightNow()}px`;
 plot.setAttribute("aria-label", props.label);
 
@@ -60,6 +61,11 @@ function themed(layout) {
     autosize: true,
   };
   withColours(result);
+  if (props.square && plot.clientWidth && plot.clientWidth < NARROW) {
+    // two planes side by side on a phone: the numbers stay, the words go
+    for (const name of ["xaxis", "yaxis"]) result[name] = { ...result[name], title: { text: "" }, nticks: 4 };
+    Object.assign(result, { margin: { l: 24, r: 2, t: 4, b: 22 }, annotations: [], font: { ...result.font, size: 10 } });
+  }
   for (const name of Object.keys(result).filter((key) => /^scene\d*$/.test(key))) {
     result[name] = { xaxis: {}, yaxis: {}, zaxis: {}, ...result[name] };
     withColours(result[name]);
@@ -84,6 +90,48 @@ function bindEvents() {
   });
 }
 
+// The image under the pointer, of figures that bring a plane of images (see packed.plane): made here, without a request.
+const glass = document.createElement("canvas");
+glass.className = "cem-glass";
+glass.hidden = true;
+let plane = null;
+
+function unpack(held) {
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const direction = (name) => Float32Array.from(bytes(held[name]), (byte) => (byte - 127) * held[`${name} scale`] * 255);
+  return { x: bytes(held.x), u: direction("u"), v: direction("v"), shape: held.shape };
+}
+
+function imageAt(a, b) {
+  const { x, u, v, shape: [height, width, channels] } = plane;
+  const image = new ImageData(width, height);
+  for (let i = 0; i < width * height; i += 1) {
+    for (let c = 0; c < 3; c += 1) {
+      const from = i * channels + (channels === 3 ? c : 0);
+      image.data[4 * i + c] = x[from] + a * u[from] + b * v[from]; // clamped by its type
+    }
+    image.data[4 * i + 3] = 255;
+  }
+  return image;
+}
+
+function look(event) {
+  const { xaxis, yaxis } = plot._fullLayout ?? {};
+  if (!plane || !xaxis) return;
+  const box = plot.getBoundingClientRect();
+  const [a, b] = [xaxis.p2d(event.clientX - box.left - xaxis._offset), yaxis.p2d(event.clientY - box.top - yaxis._offset)];
+  const within = (value, [low, high]) => value >= low && value <= high;
+  glass.hidden = !(within(a, xaxis.range) && within(b, yaxis.range));
+  if (glass.hidden) return;
+  [glass.height, glass.width] = plane.shape;
+  glass.getContext("2d").putImageData(imageAt(a, b), 0, 0);
+  glass.dataset.at = `${a.toFixed(2)},${b.toFixed(2)}`;
+  glass.classList.toggle("cem-glass-left", a > (xaxis.range[0] + xaxis.range[1]) / 2); // never under the pointer
+}
+plot.addEventListener("pointermove", look);
+plot.addEventListener("pointerdown", look);
+plot.addEventListener("pointerleave", () => (glass.hidden = true));
+
 // While one frame is being drawn, newer ones only mark the picture as stale: the last one wins, none queue up.
 async function draw() {
   if (busy) {
@@ -95,7 +143,10 @@ async function draw() {
     const Plotly = await plotlyLoaded();
     if (props.value) {
       const { data, layout } = readFigure();
-      await Plotly.react(plot, data, layout, CONFIG);
+      plane = layout.meta?.plane ? unpack(layout.meta.plane) : null;
+      delete layout.meta;
+      await Plotly.react(plot, data, layout, { ...CONFIG, displayModeBar: plane || props.square ? false : "hover" });
+      if (plane && !glass.isConnected) plot.after(glass);
       if (!bound) bindEvents();
     } else if (bound) {
       await Plotly.react(plot, [], themed({ xaxis: { visible: false }, yaxis: { visible: false } }), CONFIG);

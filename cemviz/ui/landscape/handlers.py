@@ -9,7 +9,7 @@ import gradio as gr
 from ...backend import kinds, script
 from ...backend.checks import BadInput, choice
 from ...backend.kinds import KINDS
-from ...backend.look.landscape import MOST_MODELS, Missing, Panel, landscape, point, precomputed, viewed
+from ...backend.look.landscape import MOST_MODELS, Missing, Panel, landscape, plane_of, point, precomputed, viewed
 from ...backend.presets import LANDSCAPE, lacking, playable
 from ...backend.requests import SELF, LandscapeRequest
 from ...backend.store import Card
@@ -17,6 +17,7 @@ from ...backend.stored import assets
 from ...backend.studio import Studio
 from ...backend.use_case import Step
 from ...data.datasets import dataset
+from ...metrics.landscape import Plane
 from ..controls import STOPPED, Session
 from ..wiring import Changes, run, stop
 from . import words
@@ -48,11 +49,12 @@ TOLD = ("waiting", "models", "image", "anchor", "directions", "radius", "seed")
 
 
 class Picture(NamedTuple):
-    """Last picture of a visitor: its panels as they come, and what is said of those that do not."""
+    """Last picture of a visitor: its panels as they come, what is said of those that do not, and the images' own planes."""
 
     request: LandscapeRequest
     panels: list[Panel]
     notes: list[str]
+    planes: dict[str, Plane]
 
 
 def drawable(studio: Studio) -> list[str]:
@@ -105,7 +107,8 @@ def go(
             yield {**figures(studio, held, **look), **awaited(held)}
     if "landscape" in held.held and drawn(held).request is request:  # else it was stopped before the first panel
         yield figures(studio, held, **look)
-        yield details(studio, held, **look)
+        spot = details(studio, held, **look)
+        yield spot | figures(studio, held, **look) if touched(studio, held) else spot
 
 
 def fitted(studio: Studio, request: LandscapeRequest, story: str | None, plane: str) -> Changes:
@@ -136,7 +139,7 @@ def draw(studio: Studio, held: Session, request: LandscapeRequest) -> Iterator[s
     Yields:
         what to say meanwhile, and every panel that had to be computed.
     """
-    picture = Picture(request, [], [])
+    picture = Picture(request, [], [], {})
     work: Iterator[Any] = (f"{item} points" if isinstance(item, Step) else item for item in landscape(studio, request))
     if len(precomputed(studio, request)) < len(set(request.models)):
         work = run(studio, held, "landscape", work, title="Landscape", limit=LIMIT)
@@ -167,17 +170,30 @@ def drawn(held: Session) -> Picture:
     return held.held["landscape"]
 
 
+def touched(studio: Studio, held: Session) -> bool:
+    """Look up what the browser needs to show the image under the pointer; tells whether there is any.
+
+    After the figures: where the image is one of a data set, the set is read.
+    """
+    picture = drawn(held)
+    for panel in picture.panels:
+        found = plane_of(studio, picture.request, panel.model)
+        if found is not None:
+            picture.planes[panel.model] = found
+    return bool(picture.planes)
+
+
 def figures(
     studio: Studio, held: Session, *, energy: str, levels: str, a: float | None, b: float | None, plane: str | None
 ) -> Changes:
     """All panels from what the session drew, on one scale, with the point marked."""
-    request, panels, notes = drawn(held)
+    request, panels, notes, planes = drawn(held)
     common = shared(panels, energy, levels)
     changes: dict[str, Any] = {f"column{k}": gr.update(visible=k < len(panels)) for k in range(MOST_MODELS)}
     for k, panel in enumerate(panels):
         marked = (request.directions == "random" or panel.model == plane) and None not in (a, b)
         changes[f"title{k}"] = f"**{panel.title}**"
-        changes[f"plot{k}"] = surface(panel, common, request.directions, (a, b) if marked else None)
+        changes[f"plot{k}"] = surface(panel, common, request.directions, (a, b) if marked else None, planes.get(panel.model))
         changes[f"caption{k}"] = words.caption(panel, energy)
     return changes | {
         "scale": legend(common),
@@ -188,7 +204,7 @@ def figures(
 
 def awaited(held: Session) -> Changes:
     """The places of panels that are still to come."""
-    request, panels, _ = drawn(held)
+    request, panels, *_ = drawn(held)
     changes: dict[str, Any] = {}
     for k in range(len(panels), len(request.models)):
         changes |= {f"column{k}": gr.update(visible=True), f"title{k}": "computing ...", f"plot{k}": None, f"caption{k}": ""}
@@ -197,7 +213,7 @@ def awaited(held: Session) -> Changes:
 
 def details(studio: Studio, held: Session, *, a: float, b: float, plane: str | None, **shown: str) -> Changes:
     """Picture and table of a point."""
-    request, panels, _ = drawn(held)
+    request, panels, *_ = drawn(held)
     models = [panel.model for panel in panels]
     spot = point(studio, request, a, b, plane if plane in models else models[0])
     shot = None if spot.pixels is None else words.enlarged(spot)

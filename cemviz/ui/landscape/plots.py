@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...backend import packed
 from ...backend.kinds import KINDS
 from ...backend.look.landscape import Panel
+from ...metrics.landscape import Plane
 from ..numbers import typed
 
 LEVELS = {"relative": "relative to the image", "raw": "raw"}
@@ -66,11 +68,14 @@ def shared(panels: Sequence[Panel], energy: str, mode: str) -> Levels:
     return Levels(energy, mode, low, high, step, panels[0].kind)
 
 
-def surface(panel: Panel, levels: Levels, directions: str, at: tuple[float, float] | None = None) -> str:
+def surface(
+    panel: Panel, levels: Levels, directions: str, at: tuple[float, float] | None = None, plane: Plane | None = None
+) -> str:
     """A window: contours, the image, the lowest point, and the point looked at.
 
     Args:
         at: its a and b, marked with a ring unless it is the image itself.
+        plane: of the window; with it the browser shows the image under the pointer.
     """
     zero = levels.zero(panel)
     z, axis, shape = panel.grids[levels.energy] - zero, panel.axis, panel.shapes[levels.energy]
@@ -84,7 +89,7 @@ def surface(panel: Panel, levels: Levels, directions: str, at: tuple[float, floa
             "zmin": levels.low, "zmax": levels.high, "zauto": False, "colorscale": SCALE, "autocontour": False,
             "contours": {"coloring": "heatmap", "start": first, "end": last, "size": step, "showlabels": False},
             "line": {"color": "rgba(255,255,255,.5)", "width": 1},
-            "hovertemplate": f"a %{{x:.2f}}, b %{{y:.2f}}<br>{levels.name} = %{{z:.2f}} nats<extra></extra>",
+            "hovertemplate": "a %{x:.1f}, b %{y:.1f}: %{z:.2f} nats<extra></extra>",
         },
         {
             **common,
@@ -106,6 +111,8 @@ def surface(panel: Panel, levels: Levels, directions: str, at: tuple[float, floa
         "yaxis": _axis("b: distance along v, random", radius) | {"scaleanchor": "x", "constrain": "domain"},
         "annotations": [_note(shape.a, shape.b, "lowest" if shape.offset else "lowest: the image itself", radius)],
     }
+    if plane is not None:
+        layout["meta"] = {"plane": packed.plane(plane)}
     return json.dumps({"data": data, "layout": layout}, ensure_ascii=False)
 
 

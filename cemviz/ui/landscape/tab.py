@@ -33,15 +33,16 @@ SHOTS = ("grid:4", "grid:0", "gallery:0")
 def build(session: gr.State, studio: Studio) -> Tab:
     """Lay the tab out and wire it."""
     models, data, kind = do.beginning(studio)
-    parts: dict[str, Any] = {"intro": gr.Markdown(words.STORY.get(kind, ""), elem_id="land-story")}
+    parts: dict[str, Any] = {}
     with gr.Row():
-        with gr.Column(scale=1, min_width=280):
-            parts |= _controls(studio, models, data, kind)
+        with gr.Column(scale=1, min_width=280, elem_id="land-controls"):
             with gr.Row():
                 draw = gr.Button("Draw", variant="primary", elem_id="land-run", min_width=100)
                 halt = gr.Button("Stop", elem_id="land-stop", min_width=100)
-        with gr.Column(scale=4, min_width=320):
+            parts |= _controls(studio, models, data, kind)
+        with gr.Column(scale=4, min_width=320, elem_id="land-stage"):
             parts |= _panels(len(models))
+            parts["intro"] = gr.Markdown(words.STORY.get(kind, ""), elem_id="land-story")
             look, spot = _spot(studio, models)
             parts |= spot
     gr.Markdown(words.HOW, latex_delimiters=[])
@@ -106,7 +107,7 @@ def _controls(studio: Studio, models: list[str], data: str, kind: str) -> dict[s
         "energy": radio(
             LandscapeRequest, "energy", choices=words.titled(KINDS[kind].view.energies), elem_id="land-energy"
         ),
-        "directions": radio(LandscapeRequest, "directions", elem_id="land-dirs"),
+        "directions": radio(LandscapeRequest, "directions", "adversarial", elem_id="land-dirs"),
         "levels": gr.Radio(words.titled(LEVELS), value="relative", label="levels", elem_id="land-levels", **on),
         "radius": slider(
             LandscapeRequest, "radius", dataset(data).radius, minimum=0.5, maximum=12, step=0.5,
@@ -121,10 +122,10 @@ def _panels(count: int) -> dict[str, Any]:
     parts: dict[str, Any] = {"scale": gr.HTML("", elem_id="land-scale", padding=False)}
     with gr.Row():
         for k in range(MOST_MODELS):
-            with gr.Column(min_width=300, visible=k < max(count, 1)) as parts[f"column{k}"]:
+            with gr.Column(min_width=150, visible=k < max(count, 1)) as parts[f"column{k}"]:
                 label = f"Energy around the image, panel {k + 1}"
                 parts[f"title{k}"] = gr.Markdown(elem_id=f"land-title-{k}")
-                parts[f"plot{k}"] = live_plot(height=400, label=label, elem_id=f"land-plot-{k}")
+                parts[f"plot{k}"] = live_plot(height=400, label=label, square=True, elem_id=f"land-plot-{k}")
                 parts[f"caption{k}"] = gr.Markdown(elem_id=f"land-caption-{k}")
     return parts | {"status": gr.Markdown("", elem_id="land-status")}
 

@@ -16,11 +16,11 @@ def build(session: gr.State, studio: Studio) -> Tab:
         made = results()
         return [(say.title(key) + ("" if key in made else " (not made yet)"), key) for key in EXPERIMENTS]
 
-    gr.Markdown(say.INTRO)
     total = gr.Markdown(say.total(), elem_id="results-total")
     first = next(iter(results()), next(iter(EXPERIMENTS)))
     target = gr.Dropdown(choices(), value=first, label="table", interactive=True, elem_id="results-target")
     view = gr.HTML(say.shown(first), padding=False, elem_id="results-table")
+    gr.Markdown(say.INTRO, elem_id="results-intro")
     every = gr.HTML(say.overview(), padding=False, elem_id="results-overview")
     show = guarded(lambda key: (say.total(), say.shown(key), say.overview()))
     target.change(show, target, [total, view, every], **LIGHT)

@@ -37,21 +37,21 @@ def build(session: gr.State, studio: Studio) -> Tab:
     models = (words.pair(cards, "mnist") or words.pair(cards, next(iter(cards.values())).data if cards else ""))[:MOST_MODELS]
     model = next((name for name in (*FIRST, *models) if name in models), None)
     radius = cards[model].radius if model else 0.1
-    gr.Markdown(words.STORY, elem_id="rob-story")
     with gr.Row():
         with gr.Column(scale=1, min_width=280, elem_id="rob-controls"):
-            parts = _rates_controls(list(cards), models, radius)
             with gr.Row():
                 go = gr.Button("Measure", variant="primary", elem_id="rob-run", min_width=100)
                 halt = gr.Button("Stop", elem_id="rob-stop", min_width=100)
+            gr.Markdown(words.STORY, elem_id="rob-story")
+            parts = _rates_controls(list(cards), models, radius)
         with gr.Column(scale=4, min_width=320, elem_id="rob-stage"):
             parts |= _rates_stage()
     gr.Markdown(words.HOW, latex_delimiters=[])
     gr.Markdown(words.EFFECT, latex_delimiters=[], elem_id="rob-effect-story")
     with gr.Row():
         with gr.Column(scale=1, min_width=280, elem_id="rob-look-controls"):
-            parts |= _images_controls(cards, model, radius)
             look = gr.Button("Attack", variant="primary", elem_id="rob-look-run")
+            parts |= _images_controls(cards, model, radius)
         with gr.Column(scale=4, min_width=320, elem_id="rob-look"):
             parts |= _images_stage()
     wire = Wiring(session, studio, parts)

@@ -87,7 +87,8 @@ def go(studio: Studio, held: Session, *, story: str | None, **values: Any) -> It
                 yield {"status": item}
         if said == STOPPED:
             return
-        yield {"player": words.payload(done), "status": words.summary(studio, done), "script": script.shown(*asked)}
+        held.held["samples"] = number = held.held.get("samples", 0) + 1
+        yield {"player": words.payload(done, number), "status": words.summary(studio, done), "script": script.shown(*asked)}
         yield dict(zip(("png", "gif", "npz"), files(held, done[0]), strict=True))  # packing them takes a moment
     except EXPECTED as error:  # stays to be read when the message has gone
         yield {"status": f"**Nothing was sampled:** {words_of(error)}."}

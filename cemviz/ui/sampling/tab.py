@@ -27,13 +27,18 @@ NAMES = {
 def build(session: gr.State, studio: Studio) -> Tab:
     """Lay the tab out and wire it."""
     told = [key for _, key in do.stories(studio)]
-    parts: dict[str, Any] = {"prose": gr.Markdown(_first_words(studio, told), elem_id="samp-story")}
+    parts: dict[str, Any] = {}
     with gr.Row():
         with gr.Column(scale=1, min_width=280, elem_id="samp-controls"):
-            parts |= _controls(studio, do.FIRST if do.FIRST in told else None)  # the controls begin with its numbers
             with gr.Row():
                 go = gr.Button("Sample", variant="primary", elem_id="samp-run", min_width=110)
                 halt = gr.Button("Stop", elem_id="samp-stop", min_width=110)
+            parts["story"] = gr.Dropdown(
+                do.stories(studio), value=do.FIRST if do.FIRST in told else None, label="story", elem_id="samp-preset",
+                interactive=True,
+            )  # fmt: skip
+            parts["prose"] = gr.Markdown(_first_words(studio, told), elem_id="samp-story")
+            parts |= _controls(studio)  # they begin with the first story's numbers
         with gr.Column(scale=4, min_width=320, elem_id="samp-stage"):
             parts |= _stage()
     gr.Markdown(HOW, latex_delimiters=[])
@@ -68,14 +73,13 @@ def _first_words(studio: Studio, told: list[str]) -> str:
     return "" if do.sampled(studio) else NOTHING
 
 
-def _controls(studio: Studio, story: str | None) -> dict[str, Any]:
-    """Story, models, samplers and numbers."""
+def _controls(studio: Studio) -> dict[str, Any]:
+    """Models, samplers and numbers."""
     models, names = do.sampled(studio), do.menu(list(SAMPLERS))  # all of them, so that an address may ask for any
     on: dict[str, Any] = {"interactive": True}
     base, narrow = suited("rcs", (1, 28, 28)), {"min_width": 110}
     make = partial(control, SampleRequest)
     parts = {
-        "story": gr.Dropdown(do.stories(studio), value=story, label="story", elem_id="samp-preset", **on),
         "a": gr.Dropdown(models, value=_first(models, "mnist-at"), label="model A", elem_id="samp-model-a", **on),
         "by_a": gr.Dropdown(names, value="rcs", label="sampler A", elem_id="samp-sampler-a", **on),
         "b": gr.Dropdown(

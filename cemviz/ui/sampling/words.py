@@ -29,8 +29,12 @@ Table 5's α 7, β ∞, η 0, K 10; the batch form of PGD is *our reading*. Labe
 says in the end what it takes a sample for."""
 
 
-def payload(runs: list[Chains]) -> str:
-    """Payload that the player plays."""
+def payload(runs: list[Chains], number: int = 0) -> str:
+    """Payload that the player plays.
+
+    Args:
+        number: of the run: the same picture drawn anew is drawn anew.
+    """
     named: dict[str, str] = {}
     for chains in runs:
         named |= dict(kinds.of(chains.card).series.values())
@@ -41,6 +45,8 @@ def payload(runs: list[Chains]) -> str:
         axis=named,
         limits={DISTANCE: (dyn.radius, f"β = {dyn.radius:g}")},
         seed=int(runs[0].request.seed),
+        autoplay=True,
+        number=number,
     )
 
 

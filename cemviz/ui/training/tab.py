@@ -29,14 +29,14 @@ TRAINING: dict[str, Any] = {**HEAVY, "concurrency_id": "training", "concurrency_
 
 def build(session: gr.State, studio: Studio) -> Tab:
     """Lay the tab out and wire it."""
-    gr.Markdown(words.STORY, elem_id="train-story")
     with gr.Row():
         with gr.Column(scale=1, min_width=280, visible=training.OPEN, elem_id="train-controls"):
-            parts = _recipe() | _buttons()
+            parts = _buttons() | _recipe()
             parts["row"] = gr.HTML("", css_template=words.TABLE_CSS, padding=False, elem_id="train-row")
         with gr.Column(scale=4, min_width=320, elem_id="train-stage"):
             parts |= _runs() | _figures()
             parts["numbers"] = gr.HTML("", css_template=words.TABLE_CSS, padding=False, elem_id="train-numbers")
+    gr.Markdown(words.STORY, elem_id="train-story")
     gr.Markdown(words.HOW, latex_delimiters=[])
     wire, row = Wiring(session, studio, parts), ["recipe", "scale", "steps"]
     for name in ("recipe", "scale"):
