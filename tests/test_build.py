@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import parse_qsl
 
 import gradio as gr
 import pytest
@@ -13,7 +14,8 @@ from cemviz.backend.presets import LANDSCAPE, PLAY, SAMPLE
 from cemviz.backend.studio import Studio
 from cemviz.ui.address import read
 from cemviz.ui.controls import Session
-from cemviz.ui.page import build, first_view, opened
+from cemviz.ui.page import TABS, build, first_view, opened
+from cemviz.ui.start.words import OPENING, STATIONS
 
 NUMBER = gr.Number(0.5, minimum=0, maximum=10, render=False)
 WHOLE = gr.Number(1, minimum=0, precision=0, render=False)
@@ -24,6 +26,7 @@ SEVERAL = gr.Dropdown([("Standard", "a"), ("Robust", "b"), ("Third", "c")], mult
 LIST = gr.CheckboxGroup(["x", "y"], render=False)
 BOX = gr.Checkbox(render=False)
 TEXT = gr.Textbox(render=False)
+PAD = gr.HTML(render=False)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,7 @@ TEXT = gr.Textbox(render=False)
         (NUMBER, "0.25", 0.25), (NUMBER, "-3", 0), (NUMBER, "1e9", 10), (NUMBER, "inf", 10), (NUMBER, "2", 2),
         (WHOLE, "7.9", 7), (WHOLE, "-1", 0), (SLIDER, "999", 256), (SLIDER, "3.7", 3), (FINE, "2.5", 2.5), (FINE, "0", 0.5),
         (MENU, "b", "b"), (SEVERAL, "c,a", ["c", "a"]), (SEVERAL, "c,nope", ["c"]), (LIST, "y", ["y"]),
+        (PAD, "drawn:AB-_9", "drawn:AB-_9"),
         (SEVERAL, "", []), (LIST, "", []), (BOX, "true", True), (BOX, "false", False), (TEXT, "3, 7", "3, 7"), (TEXT, "", ""),
     ],
 )  # fmt: skip
@@ -73,6 +77,7 @@ def restored():
             return {component.elem_id: change for component, change in changes.items()}
 
         ask.load = load.fn
+        ask.names = load.fn.__self__.params.keys()
         yield ask
 
 
@@ -83,6 +88,23 @@ def test_a_story_in_the_address_sets_all_of_its_runs(restored, key):
         assert told[f"samp-sampler-{letter}"]["value"] == run.sampler
     assert told["samp-model-a"]["value"] == runs[0].model and told["samp-count"]["value"] == runs[0].count
     assert told["samp-features"]["value"] == runs[0].features and told["samp-story"]["value"] == SAMPLE[key].story
+
+
+WORKSHEET = Path(__file__).parents[1] / "docs" / "teaching.md"
+LINKS = [
+    *re.findall(r"http://127\.0\.0\.1:7860/\?([^)]*)\)", WORKSHEET.read_text(encoding="utf-8")),
+    *(station.opens.removeprefix("?") for station in (OPENING, *STATIONS)),
+    *(link for preset in SAMPLE.values() for link in re.findall(r"\]\(\?([^)]*)\)", preset.story)),
+]
+"""Addresses in the worksheet, the tour and the stories."""
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_every_link_of_ours_names_only_what_is_there(restored, link):
+    asked = dict(parse_qsl(link))
+    assert asked["tab"] in TABS and len(LINKS) > 20
+    assert restored(**asked)["notice"]["visible"] is False
+    assert asked.keys() - {"tab"} <= restored.names, "a name that the page does not know"
 
 
 @pytest.mark.parametrize(("key", "model", "sampler"), [("maxent-pgd", "mnist-at", "rcs"), ("rcs-ta", "mnist-uat", "maxent")])

@@ -314,3 +314,28 @@ def test_an_address_that_cannot_be_is_refused_before_the_page_is_built(monkeypat
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(Path(__file__).parents[1] / "app.py"), run_name="__main__")
     assert stop.value.code == 2 and said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_teacher_s_link_asks_a_question_and_hides_what_it_says(visit):
+    page = visit("?tab=sampling&s.count=4&s.K=2")
+    calm(page)
+    page.get_by_text("For a class: a link").click()
+    page.locator("#cem-class [name=ask]").fill("Which one is sure? <b>")
+    for name in ("tabs", "controls", "large"):
+        page.locator(f"#cem-class [name={name}]").check()
+    made = page.locator(".cem-class-link").inner_text()
+    assert made.startswith("http://127.0.0.1:") and "s.count=4" in made and "hide=tabs%2Ccontrols" in made
+    other = visit("?" + made.split("?")[1], tabs=False)
+    other.locator("#cem-asked", has_text="“Which one is sure? <b>”").wait_for()
+    sampled(other)
+    assert not other.get_by_role("tab", name="Results").is_visible()
+    assert other.locator("#samp-run").is_visible() and not other.locator("#samp-seed").is_visible()
+    assert other.evaluate("() => getComputedStyle(document.querySelector('.gradio-container')).zoom") == "1.3"
+    assert not (found := violations(other)), found
+
+
+def test_a_hostile_question_stays_text_and_short(visit):
+    page = visit("?tab=equations&hide=everything,<b>&ask=" + "<img src=x onerror=alert(1)>" * 20)
+    page.locator("#cem-asked").wait_for()
+    assert page.locator("#cem-asked img").count() == 0 and len(text_of(page, "#cem-asked")) < 240
+    assert page.get_by_role("tab", name="Results").is_visible()

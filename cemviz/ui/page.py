@@ -130,7 +130,10 @@ def build(studio: Studio | None = None) -> gr.Blocks:
             for key, (title, module) in TABS.items():
                 with gr.Tab(title, id=key, elem_id=f"tab-{key}") as leaves[key]:
                     built[key] = module.build(session, studio)
-        gr.Markdown(f"Computed on **{studio.device.title}**. Every picture is in the address: share the link, seed included.")
+        gr.Markdown(
+            f"Computed on **{studio.device.title}**. Every picture is in the address: share the link, seed included.",
+            elem_id="foot",
+        )
         if faults := store.left_out():
             gr.Markdown("**Left out:** " + "  \n".join(faults), elem_id="left-out")
         address = Address(built, session, notice, restored, tabs, {key: gr.State(0) for key in built})

@@ -1,7 +1,7 @@
 """How the page looks: gradio theme, style sheets, scripts in the head, and the colours that figures share.
 
-Launch with `launch(theme=THEME, css=CSS, head=HEAD, ...)`. `views.css` and `tables.css` travel inside `HEAD` and not
-inside `CSS`, because gradio re-writes what it gets as `css=`: it drops `@container` rules and prefixes every selector.
+Launch with `page.launch_options()`. The views' style sheets travel inside `HEAD` and not inside `CSS`, because gradio re-writes
+what it gets as `css=`: it drops `@container` rules and prefixes every selector.
 
 Lines use colours of Okabe and Ito, which people with any common colour-vision deficiency can tell apart (the fourth one
 is darkened for contrast). A figure is always built with the light colours below; `views.live_plot` swaps them for their
@@ -77,11 +77,15 @@ def _plotly_address() -> str:
     return f'<meta name="cem-plotly" content="gradio_api/file={quote(script.as_posix())}">'
 
 
+STYLES: Final = ("css/views.css", "css/tables.css", "css/classroom.css", "start/start.css", "digit/digit.css")
+SCRIPTS: Final = ("js/page.js", "js/glossary.js", "js/classroom.js")
+
 CSS: Final = _text("css/page.css")
 HEAD: Final = "\n".join(
     (
         _plotly_address(),
-        f"<style>{_palette_css()}\n{_text('css/views.css')}\n{_text('css/tables.css')}{_text('start/start.css')}{_text('digit/digit.css')}</style>",
-        f"<script>{_text('js/page.js')}{_text('js/glossary.js')}</script>",
+        f"<style>{_palette_css()}</style>",
+        *(f"<style>{_text(name)}</style>" for name in STYLES),
+        *(f"<script>{_text(name)}</script>" for name in SCRIPTS),
     )
 )
