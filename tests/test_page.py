@@ -201,6 +201,9 @@ def test_the_image_under_the_pointer_is_made_in_the_browser(visit):
     page.wait_for_function("() => document.querySelector('#land-a input').value !== '0'")
     told = [float(page.locator(f"#land-{name} input").input_value()) for name in ("a", "b")]
     assert abs(told[0] - a) < 0.3 and abs(told[1] - b) < 0.3  # the server's point is one of the grid's
+    page.locator("#cem-roll[data-ready]").wait_for()  # the ball that the click released
+    page.locator("#cem-roll output", has_text="step 20 of 20").wait_for()
+    assert page.locator("#cem-roll figure").count() == 2
     page.mouse.move(5, 5)
     glass.wait_for(state="hidden")
 

@@ -10,6 +10,7 @@ from ...backend import kinds, script
 from ...backend.checks import BadInput, choice
 from ...backend.kinds import KINDS
 from ...backend.look.landscape import MOST_MODELS, Missing, Panel, landscape, plane_of, point, precomputed, viewed
+from ...backend.look.roll import Roll, roll
 from ...backend.presets import LANDSCAPE, lacking, playable
 from ...backend.requests import SELF, LandscapeRequest
 from ...backend.store import Card
@@ -40,7 +41,7 @@ SLOTS = tuple(f"{part}{k}" for k in range(MOST_MODELS) for part in ("column", "t
 
 SHOWN = (
     "intro", "waiting", "image", "index", "anchor", "other", "energy", "a", "b", "plane",
-    "scale", "status", "picture", "table", "script", *SLOTS,
+    "scale", "status", "picture", "table", "script", "roll", *SLOTS,
 )  # fmt: skip
 """Elements that a picture changes."""
 
@@ -49,12 +50,13 @@ TOLD = ("waiting", "models", "image", "anchor", "directions", "radius", "seed")
 
 
 class Picture(NamedTuple):
-    """Last picture of a visitor: its panels as they come, what is said of those that do not, and the images' own planes."""
+    """Last picture of a visitor: panels as they come, what is said of those that do not, planes of images, rolls of a ball."""
 
     request: LandscapeRequest
     panels: list[Panel]
     notes: list[str]
     planes: dict[str, Plane]
+    rolls: dict[str, Roll]
 
 
 def drawable(studio: Studio) -> list[str]:
@@ -99,7 +101,9 @@ def go(
     )
     if look["plane"] not in models:
         look["plane"] = models[0]
-    yield fitted(studio, request, story, look["plane"])  # first, so that a test image can be chosen even where there is none
+    yield fitted(studio, request, story, look["plane"]) | {
+        "roll": None
+    }  # first, so that a test image can be chosen even where there is none
     for item in draw(studio, held, request):
         if isinstance(item, str):
             yield {"status": item}
@@ -139,7 +143,7 @@ def draw(studio: Studio, held: Session, request: LandscapeRequest) -> Iterator[s
     Yields:
         what to say meanwhile, and every panel that had to be computed.
     """
-    picture = Picture(request, [], [], {})
+    picture = Picture(request, [], [], {}, {})
     work: Iterator[Any] = (f"{item} points" if isinstance(item, Step) else item for item in landscape(studio, request))
     if len(precomputed(studio, request)) < len(set(request.models)):
         work = run(studio, held, "landscape", work, title="Landscape", limit=LIMIT)
@@ -187,13 +191,15 @@ def figures(
     studio: Studio, held: Session, *, energy: str, levels: str, a: float | None, b: float | None, plane: str | None
 ) -> Changes:
     """All panels from what the session drew, on one scale, with the point marked."""
-    request, panels, notes, planes = drawn(held)
+    request, panels, notes, planes, rolls = drawn(held)
     common = shared(panels, energy, levels)
     changes: dict[str, Any] = {f"column{k}": gr.update(visible=k < len(panels)) for k in range(MOST_MODELS)}
     for k, panel in enumerate(panels):
         marked = (request.directions == "random" or panel.model == plane) and None not in (a, b)
         changes[f"title{k}"] = f"**{panel.title}**"
-        changes[f"plot{k}"] = surface(panel, common, request.directions, (a, b) if marked else None, planes.get(panel.model))
+        path = rolls[panel.model].path if panel.model in rolls else None
+        point = (a, b) if marked else None
+        changes[f"plot{k}"] = surface(panel, common, request.directions, point, planes.get(panel.model), path)
         changes[f"caption{k}"] = words.caption(panel, energy)
     return changes | {
         "scale": legend(common),
@@ -229,6 +235,26 @@ def picked(studio: Studio, held: Session, *, k: int, a: float, b: float, **shown
     """The point that was clicked in panel k."""
     spot = {"a": float(f"{a:.3g}"), "b": float(f"{b:.3g}"), "plane": drawn(held).panels[k].model}
     return {**looked(studio, held, **shown, **spot), **spot}
+
+
+def rolled(studio: Studio, held: Session, **look: Any) -> Iterator[Changes]:
+    """Release a ball at the point looked at, in every panel."""
+    picture, (a, b, energy) = drawn(held), (look[name] for name in ("a", "b", "energy"))
+    if not picture.planes:
+        yield {"roll": None}
+        return
+    request = replace(picture.request, energy=energy)
+    plane = look["plane"] if look["plane"] in picture.planes else picture.panels[0].model
+    picture.rolls.clear()
+    for item in run(studio, held, "landscape", roll(studio, request, a, b, plane), title="A ball", limit=LIMIT):
+        if isinstance(item, Roll):
+            picture.rolls[item.model] = item
+        elif item == STOPPED:
+            return
+    yield {
+        **figures(studio, held, **look),
+        "roll": words.film(picture.rolls, KINDS[picture.panels[0].kind].view.energies[energy]),
+    }
 
 
 def prose(studio: Studio, story: str | None, models: list[str]) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ...backend import packed
 from ...backend.kinds import KINDS
 from ...backend.look.landscape import Panel
@@ -23,7 +25,7 @@ VIRIDIS = (
     "rgb(31,158,137)", "rgb(53,183,121)", "rgb(110,206,88)", "rgb(181,222,43)", "rgb(253,231,37)",
 )  # fmt: skip
 SCALE = [[i / (len(VIRIDIS) - 1), colour] for i, colour in enumerate(VIRIDIS)]
-WHITE, BLACK, PAPER = "rgb(255,255,255)", "rgb(0,0,0)", "rgba(20,20,23,.78)"
+WHITE, BLACK, PAPER, BALL = "rgb(255,255,255)", "rgb(0,0,0)", "rgba(20,20,23,.78)", "rgb(255,176,0)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +71,19 @@ def shared(panels: Sequence[Panel], energy: str, mode: str) -> Levels:
 
 
 def surface(
-    panel: Panel, levels: Levels, directions: str, at: tuple[float, float] | None = None, plane: Plane | None = None
+    panel: Panel,
+    levels: Levels,
+    directions: str,
+    at: tuple[float, float] | None = None,
+    plane: Plane | None = None,
+    path: np.ndarray | None = None,
 ) -> str:
     """A window: contours, the image, the lowest point, and the point looked at.
 
     Args:
         at: its a and b, marked with a ring unless it is the image itself.
         plane: of the window; with it the browser shows the image under the pointer.
+        path: a and b of a ball that rolled, (n, 2).
     """
     zero = levels.zero(panel)
     z, axis, shape = panel.grids[levels.energy] - zero, panel.axis, panel.shapes[levels.energy]
@@ -101,6 +109,13 @@ def surface(
     ]  # fmt: skip
     if at is not None and at != (0.0, 0.0):
         data += [_mark(*at, "circle-open", 15, BLACK, 5), _mark(*at, "circle-open", 15, WHITE, 2.5)]
+    if path is not None:
+        track = {"type": "scatter", "mode": "lines", "x": typed(path[:, 0]), "y": typed(path[:, 1]), "hoverinfo": "skip"}
+        data += [
+            track | {"line": {"color": BLACK, "width": 5}},
+            track | {"line": {"color": BALL, "width": 2.5}},
+            _mark(float(path[-1, 0]), float(path[-1, 1]), "circle", 13, BALL, 1.5),
+        ]
     along = "the ascent of the cross-entropy" if directions == "adversarial" else "u, random"
     layout = {
         "uirevision": f"{radius:g}",

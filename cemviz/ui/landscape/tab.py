@@ -1,6 +1,7 @@
 """The landscape tab: controls, panels and the point looked at, and which event calls which handler."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,6 +14,7 @@ from ...backend.studio import Studio
 from ...data.datasets import dataset
 from ..controls import HEAVY, LIGHT, Stories, Tab
 from ..fields import control, radio, slider
+from ..modules import module_view, served
 from ..views import live_plot
 from ..wiring import Wiring
 from . import handlers as do
@@ -25,6 +27,8 @@ NAMES = {
     "l.a": "a", "l.b": "b", "l.plane": "plane", "l.story": "story",
 }  # fmt: skip
 """Name in the address -> control."""
+
+ROLL = served(Path(__file__).parent / "roll.js")
 
 SHOTS = ("grid:4", "grid:0", "gallery:0")
 """Images to begin with, the first that is there."""
@@ -42,6 +46,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
             parts |= _controls(studio, models, data, kind)
         with gr.Column(scale=4, min_width=320, elem_id="land-stage"):
             parts |= _panels(len(models))
+            parts["roll"] = module_view(ROLL, '<div id="cem-roll"></div>', "(element, props, watch)", None, elem_id="land-roll")
             parts["intro"] = gr.Markdown(words.STORY.get(kind, ""), elem_id="land-story")
             look, spot = _spot(studio, models)
             parts |= spot
@@ -64,7 +69,8 @@ def build(session: gr.State, studio: Studio) -> Tab:
     wire(moved, do.looked, do.LOOK, do.SHOWN, **LIGHT)
     for k in range(MOST_MODELS):
         picked = partial(do.picked, k=k)
-        wire.click(parts[f"plot{k}"], picked, ["energy", "levels"], do.SHOWN, {"a": "x", "b": "y"}, **LIGHT)
+        seen = wire.click(parts[f"plot{k}"], picked, ["energy", "levels"], do.SHOWN, {"a": "x", "b": "y"}, **LIGHT)
+        running.append(seen.then(*wire.first(do.rolled, do.LOOK, do.SHOWN), **HEAVY))
     wire(halt.click, do.halt, do.LOOK, do.SHOWN, cancels=running, **LIGHT)
 
     def tell(story: str) -> dict[Any, Any]:
@@ -132,7 +138,7 @@ def _panels(count: int) -> dict[str, Any]:
 
 def _spot(studio: Studio, models: list[str]) -> tuple[gr.Button, dict[str, Any]]:
     """The point looked at, and the Python of the whole picture."""
-    gr.Markdown("### The point looked at\nClick into a panel, or give its coordinates.")
+    gr.Markdown("### The point looked at\nClick into a panel, or give its coordinates; a click lets a ball roll from there.")
     parts: dict[str, Any] = {}
     with gr.Row(equal_height=True):
         for name in ("a", "b"):

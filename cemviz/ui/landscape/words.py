@@ -1,6 +1,7 @@
 """Words of the landscape tab: its story, its choices, and the numbers of panels and points."""
 
 import html
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,10 +10,13 @@ from PIL import Image
 from ...backend.kinds import KINDS
 from ...backend.look.landscape import Panel, Point
 from ...backend.look.pictures import words
+from ...backend.look.roll import Roll
+from ...backend.packed import short
 from ...backend.requests import SELF, LandscapeRequest
 from ...backend.stored import assets
 from ...backend.studio import Studio
 from ..numbers import minus
+from ..views import sprite
 
 STORY = {
     "classifier": """**What to look for.** Every panel is one net's energy around the *same* image (★), on one colour scale.
@@ -162,3 +166,21 @@ def table(spot: Point) -> str:
         '<div style="overflow-x:auto"><table class="cem-numbers" style="border:0!important">'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def film(rolls: Mapping[str, Roll], name: str) -> str:
+    """A ball's rolls as `roll.js` plays them, JSON.
+
+    Args:
+        name: of the energy that they descend.
+    """
+    letters = dict(zip(rolls, "ABCD", strict=False))
+    some = next(iter(rolls.values()))
+    told = (
+        f"The ball is the image that was clicked, clamped to [0, 1]. It rolls down {name} by {len(some.path) - 1} steps, "
+        "without noise. It leaves the plane at once: in the panels lies its shadow."
+    )
+    titles = {model: [letters[model], one.title, f"the ball in the landscape of {model}"] for model, one in rolls.items()}
+    sides = {model: {"sprite": sprite(one.pixels[:, None]), "energy": short(one.energies)} for model, one in rolls.items()}
+    about = {"name": name, "told": told, "side": some.pixels.shape[1], "steps": list(range(len(some.path)))}
+    return json.dumps(about | {"titles": titles, "sides": sides}, ensure_ascii=False)

@@ -34,7 +34,7 @@ function tiles(canvas, image, step, side, count, columns) {
 }
 
 /** Two grids of chains: the opening, and the net without labels. */
-async function films(host, sides, { side, count, columns, steps, titles, line }) {
+export async function films(host, sides, { side, count, columns, steps, titles, line }) {
   const shown = [];
   for (const [key, data] of Object.entries(sides)) {
     const { stage, line: words } = panel(host, titles[key][1], titles[key][0], titles[key][2]);
