@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from ..backend.checks import BadInput
 from ..backend.jobs import TimedOut
 from ..backend.memory import OutOfMemory
 from ..backend.play import Playground
-from ..backend.store import BrokenCheckpoint, Unwritable
+from ..backend.store import BrokenCheckpoint, Card, Unwritable
 from ..dynamics import Diverged
 
 T = TypeVar("T")
@@ -101,6 +101,11 @@ class Tab:
     running: list[Any] = field(default_factory=list)
     menus: dict[gr.components.Component, Callable[[], list[Any]]] = field(default_factory=dict)
     stories: Stories | None = None
+
+
+def titled(cards: Mapping[str, Card], names: Iterable[str]) -> list[tuple[str, str]]:
+    """Models as choices: the name that addresses and commands use, and how each was trained."""
+    return [(f"{name}: {cards[name].words}", name) for name in names]
 
 
 def words_of(error: Exception) -> str:

@@ -112,7 +112,7 @@ def digit(studio: Studio, request: DigitRequest) -> Iterator[Step | Digit]:
         f = torch.stack(scores)
         seen.append(Seen(
             model=card.name,
-            title=_in_words(card),
+            title=card.words[:1].upper() + card.words[1:],
             label=label,
             logits=f.cpu().numpy(),
             attacked=to_pixels(torch.stack(frames))[..., 0],
@@ -133,12 +133,6 @@ def _reader(studio: Studio, name: str) -> tuple[nn.Module, Card]:
     if name not in (known := readers(studio)):
         raise BadInput("models", f"model is {name!r}, which reads no drawn digits; choose one of {', '.join(known) or 'none'}")
     return studio.model(name)
-
-
-def _in_words(card: Card) -> str:
-    """How a model was trained: its title without the name of its data set."""
-    words = card.title.split(", ", 1)[-1]
-    return words[:1].upper() + words[1:]
 
 
 # drawings ----------------------------------------------------------------------------------------------------------------

@@ -71,6 +71,11 @@ class Card:
     origin: str = "recipe"
     unknown: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def words(self) -> str:
+        """How it was trained, in words: the title without the name of its data set."""
+        return self.title.split(", ", 1)[-1]
+
     def as_json(self) -> dict[str, Any]:
         """Content of its file."""
         held = asdict(self)

@@ -10,7 +10,7 @@ from ...backend.look.digit import Digit, digit, from_file, from_ink, packed, rea
 from ...backend.requests import DigitRequest
 from ...backend.studio import Studio
 from ...data.decoding import MOST_BYTES
-from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..controls import EXPECTED, STOPPED, Session, titled, words_of
 from ..wiring import Changes, run
 from . import words
 
@@ -49,6 +49,6 @@ def go(studio: Studio, held: Session, *, pad: str | None, a: str, b: str, asked:
         raise
 
 
-def offered(studio: Studio) -> list[str]:
-    """The nets that read drawn digits."""
-    return readers(studio)
+def offered(studio: Studio) -> list[tuple[str, str]]:
+    """The nets that read drawn digits, as choices."""
+    return titled(studio.cards(), readers(studio))

@@ -29,7 +29,8 @@ DIGITS = [str(k) for k in range(10)]
 def build(session: gr.State, studio: Studio) -> Tab:
     """Lay the tab out and wire it."""
     nets = do.offered(studio)
-    first, second = (name if name in nets else next(iter(nets), None) for name in NETS.values())
+    known = [name for _, name in nets]
+    first, second = (name if name in known else next(iter(known), None) for name in NETS.values())
     gr.Markdown(words.INTRO, elem_id="digit-intro")
     with gr.Row():
         with gr.Column(scale=1, min_width=300, elem_id="digit-controls"):

@@ -58,3 +58,25 @@ new MutationObserver(() => {
     }
   });
 }
+
+// A press is answered at once, before the server has heard of it: the stage says that it is at work until its picture is there,
+// or until the line below it says why there is none.
+{
+  const STAGES = { "samp-run": ["samp-stage", "samp-status"] }; // button -> stage, and its line
+  document.addEventListener("click", (event) => {
+    const [stage, line] = STAGES[event.target.closest?.("button")?.id] ?? [];
+    if (!stage) return;
+    const place = document.getElementById(stage);
+    place.classList.add("cem-busy");
+    const look = new MutationObserver(() => {
+      if (/Nothing was|Stopped/.test(document.getElementById(line)?.textContent ?? "")) done();
+    });
+    const done = () => {
+      place.classList.remove("cem-busy");
+      look.disconnect();
+      place.removeEventListener("cemviz-drawn", done);
+    };
+    place.addEventListener("cemviz-drawn", done);
+    look.observe(document.getElementById(line), { childList: true, subtree: true, characterData: true });
+  });
+}

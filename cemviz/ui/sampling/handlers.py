@@ -19,7 +19,7 @@ from ...backend.sample import export
 from ...backend.sample.chains import Chains, offered, sample, settings
 from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
-from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..controls import EXPECTED, STOPPED, Session, titled, words_of
 from ..wiring import Changes, run, stop
 from . import words
 
@@ -44,9 +44,14 @@ def sampled(studio: Studio) -> list[str]:
     return [name for name, card in studio.cards().items() if card.kind in KINDS]
 
 
+def models(studio: Studio) -> list[tuple[str, str]]:
+    """The same as choices."""
+    return titled(studio.cards(), sampled(studio))
+
+
 def beside(studio: Studio) -> list[tuple[str, str]]:
     """The same, and none."""
-    return [("no comparison", NONE), *((name, name) for name in sampled(studio))]
+    return [("no comparison", NONE), *models(studio)]
 
 
 def stories(studio: Studio) -> list[tuple[str, str]]:
@@ -72,13 +77,13 @@ def narrowed(studio: Studio, a: str, by_a: str, b: str, by_b: str) -> Changes:
 
 def go(studio: Studio, held: Session, *, story: str | None, **values: Any) -> Iterator[Changes]:
     """Draw one run or two, which share starts and noise."""
-    yield narrowed(studio, *(values[name] for name in ("a", "by_a", "b", "by_b")))
-    asked = read(**values)
-    yield {"prose": prose(story, asked)}
-    work = chain.from_iterable(sample(studio, request) for request in asked)
+    yield narrowed(studio, *(values[name] for name in ("a", "by_a", "b", "by_b"))) | {"status": ""}
     done: list[Chains] = []
     said = ""
     try:
+        asked = read(**values)
+        yield {"prose": prose(story, asked)}
+        work = chain.from_iterable(sample(studio, request) for request in asked)
         for item in run(studio, held, "sampling", work, title=f"Sampling from {values['a']}", limit=LIMIT * len(asked)):
             if isinstance(item, Chains):
                 done.append(item)

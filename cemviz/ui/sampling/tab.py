@@ -57,7 +57,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
     def tell(story: str) -> dict[Any, Any]:
         return {parts[name]: value for name, value in do.tell(studio, None, story=story).items()}
 
-    listed = {"story": do.stories, "a": do.sampled, "b": do.beside}
+    listed = {"story": do.stories, "a": do.models, "b": do.beside}
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
         (run, inputs, outputs),
@@ -80,7 +80,7 @@ def _controls(studio: Studio) -> dict[str, Any]:
     base, narrow = suited("rcs", (1, 28, 28)), {"min_width": 110}
     make = partial(control, SampleRequest)
     parts = {
-        "a": gr.Dropdown(models, value=_first(models, "mnist-at"), label="model A", elem_id="samp-model-a", **on),
+        "a": gr.Dropdown(do.models(studio), value=_first(models, "mnist-at"), label="model A", elem_id="samp-model-a", **on),
         "by_a": gr.Dropdown(names, value="rcs", label="sampler A", elem_id="samp-sampler-a", **on),
         "b": gr.Dropdown(
             do.beside(studio), value="mnist-standard" if "mnist-standard" in models else do.NONE, label="model B",
