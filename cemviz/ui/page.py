@@ -85,8 +85,7 @@ def opened(key: str) -> Callable[[Session], None]:
     """The handler that notes which tab is open."""
 
     def note(held: Session) -> None:
-        if held.open is not None:  # else the address was not read yet, and names the tab
-            held.open = key
+        held.open = key  # an address that is read later and names a tab opens that
 
     return note
 
@@ -151,7 +150,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
 
 
 def _first_views(built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Address, loaded: Any) -> None:
-    """Draw each tab when it is first open, and the first one when the address was read."""
+    """Draw each tab when it is first open, and the one that is open when the address was read."""
     how: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
     for key, tab in built.items():
         if tab.draw is not None:
@@ -160,5 +159,5 @@ def _first_views(built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Addr
             # an address that names a tab selects it: a second event would send what the first one has changed already
             leaves[key].select(opened(key), address.session, None, **LIGHT).then(*view, **how)
             address.redraw[key].change(*view, **how)
-            if key == next(iter(built)):
-                loaded.then(*view, **how)
+    # by now the browser has what the address asks for; a tab that was opened before was not drawn
+    loaded.then(address.begin, [address.session, *address.redraw.values()], [*address.redraw.values()], **LIGHT)
