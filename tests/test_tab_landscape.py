@@ -1,5 +1,6 @@
 """The landscape tab: its handlers without a page, its figures and captions."""
 
+import base64
 import json
 from dataclasses import replace
 
@@ -22,9 +23,9 @@ from cemviz.ui.controls import STOPPED, Session
 from cemviz.ui.landscape import handlers as do
 from cemviz.ui.landscape import tab as tab_landscape
 from cemviz.ui.landscape import words
-from cemviz.ui.landscape.plots import legend, shared, surface
+from cemviz.ui.landscape.plots import legend, relief, shared, surface
 
-LOOK = {"energy": "joint", "levels": "relative", "a": 0, "b": 0, "plane": None}
+LOOK = {"energy": "joint", "levels": "relative", "seen": "map", "a": 0, "b": 0, "plane": None}
 ASKED = {
     "story": None, "models": ["stripes-standard", "stripes-at"], "image": "grid:0", "index": 0, "anchor": "self", "other": 0,
     "directions": "random", "radius": windows.SMALL["radius"], "seed": 0, **LOOK,
@@ -87,7 +88,7 @@ def test_every_event_calls_its_handler(studio):
         f"land-{event}": handler
         for handler, events in {
             "go": [*asked, "other.submit"], "followed": ["models.input"], "tell": ["preset.input"], "looked": looked,
-            "figures": ["energy.input", "levels.input"], "clicked": [f"plot-{k}.select" for k in range(4)],
+            "figures": ["energy.input", "levels.input", "seen.input"], "clicked": [f"plot-{k}.select" for k in range(4)],
             "halt": ["stop.click"],
         }.items()
         for event in events
@@ -179,7 +180,7 @@ def test_the_stop_button_puts_the_places_of_what_never_came_away(studio):
 def test_a_click_looks_at_the_point(studio):
     held = Session()
     draw(studio, held, directions="adversarial")
-    changed = do.picked(studio, held, energy="joint", levels="raw", k=1, a=0.6667, b=-1.3333)
+    changed = do.picked(studio, held, energy="joint", levels="raw", seen="map", k=1, a=0.6667, b=-1.3333)
     assert (changed["a"], changed["b"], changed["plane"]) == (0.667, -1.33, "stripes-at") and set(changed) <= set(do.SHOWN)
     assert "0.67" in changed["table"] and changed["picture"]["visible"]
     rings = [len(json.loads(changed[f"plot{k}"])["data"]) for k in (0, 1)]
@@ -193,7 +194,7 @@ def test_each_panel_hears_its_own_clicks(studio):
     clicks = [fn.fn for fn in blocks.fns.values() if fn.name == "clicked"]
     event = type("Event", (), {"x": 0.5, "y": -1.0})()
     for k, model in enumerate(("stripes-standard", "stripes-at")):
-        changed = {component.elem_id: value for component, value in clicks[k](event, held, "joint", "raw").items()}
+        changed = {component.elem_id: value for component, value in clicks[k](event, held, "joint", "raw", "map").items()}
         assert (changed["land-a"], changed["land-b"], changed["land-plane"]) == (0.5, -1.0, model)
     assert len(clicks) == 4
 
@@ -329,3 +330,28 @@ def test_captions_tell_an_edge_from_a_minimum(studio):
         moved = replace(panel, shapes={"joint": replace(shape, a=a, b=0.0, offset=a, depth=1.25)})
         assert told in words.caption(moved, "joint")
     assert "image is the lowest" in words.caption(replace(panel, shapes={"joint": replace(shape, offset=0.0)}), "joint")
+
+
+def numbers(typed: dict[str, str]) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(typed["bdata"]), "<f4")
+
+
+def test_a_relief_is_the_same_energies_as_heights_and_ends_where_the_window_does(studio):
+    both = panels(studio, ask("test:1", "stripes-standard", "stripes-at"))
+    panel, levels = both[0], shared(both, "joint", "raw")
+    path = np.array([[0.0, 0.0], [0.5, 0.2], [99.0, 0.0]])
+    held = json.loads(relief(panel, levels, (0.5, 0.5), path))
+    pytest.importorskip("plotly.graph_objects").Figure(held)  # raises on a wrong property
+    ground, image, ring, track, ball = held["data"]
+    assert ground["type"] == "surface" and (ground["cmin"], ground["cmax"]) == (levels.low, levels.high)
+    assert held["layout"]["scene"]["zaxis"]["range"] == [levels.low, levels.high]
+    n, lift = len(panel.axis) // 2, 0.01 * (levels.high - levels.low)
+    assert numbers(image["z"])[0] == pytest.approx(panel.grids["joint"][n, n] + lift, abs=1e-3)
+    assert len(numbers(track["x"])) == 2 and numbers(ball["x"])[0] == pytest.approx(0.5)
+    assert ring["marker"]["symbol"] == "circle-open"
+    assert len(json.loads(relief(panel, levels))["data"]) == 2
+
+
+def test_the_panels_become_reliefs_and_maps_again(studio):
+    steps = draw(studio, image="gallery:1", seen="relief")
+    assert '"surface"' in steps[-1]["plot0"] and '"surface"' not in draw(studio, image="gallery:1")[-1]["plot0"]

@@ -1,6 +1,7 @@
 """The symbols of the page: what each stands for, to be read wherever it stands."""
 
 import html
+import json
 import re
 from typing import Final
 
@@ -14,6 +15,7 @@ GLOSSARY: Final[dict[str, str]] = {
     "p0": "the law that points are drawn from before an attack moves them",
     "pT": "where those points are after the attack",
     "D": "a classifier's probability that a point is real data: D = 1 / (1 + exp(−f))",
+    "λ": "lambda, how long one move of a point is",
     "α": "alpha, how long one step is",
     "β": "beta, how far a chain may go from its start",
     "η": "eta, how much noise each step adds to each pixel",
@@ -24,6 +26,13 @@ GLOSSARY: Final[dict[str, str]] = {
 
 SHOWN: Final = {"x0": "x₀", "p0": "p₀", "pT": "p_T"}
 """How a symbol is written, where that is not its key."""
+
+
+def data() -> str:
+    """The glossary as the page's scripts read it, JSON in a tag of the head."""
+    text = json.dumps(GLOSSARY, ensure_ascii=False).replace("</", "<\\/")
+    return f'<script type="application/json" id="cem-glossary">{text}</script>'
+
 
 MARK: Final = re.compile(r"\[\[(\w+)(?:\|([^\]]+))?\]\]")
 

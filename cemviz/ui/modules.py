@@ -6,25 +6,21 @@ from urllib.parse import quote
 
 import gradio as gr
 
-HERE = Path(__file__).parent
+SCRIPTS = sorted(Path(__file__).parent.rglob("*.js"))
+"""All scripts of the page: modules import each other across folders."""
+
+gr.set_static_paths([str(script) for script in SCRIPTS])
 
 
-def served(file: Path) -> str:
-    """Where a script of the page is served: relative, so that it works below a root path; its whole folder is.
-
-    Modules import each other by relative paths, so that all folders of the page's scripts are served as they lie.
-    """
-    return address(file, file.parent)
+def served(script: Path) -> str:
+    """Where a script of the page is served: relative, so that it works below a root path."""
+    return f"gradio_api/file={escape(quote(script.as_posix()))}"
 
 
-def address(file: Path, *allowed: Path) -> str:
-    """Where a file that stays as it is while the page runs is served.
-
-    Args:
-        allowed: files or folders that may be read; none allows this file alone.
-    """
-    gr.set_static_paths([str(path) for path in allowed or (file,)])
-    return f"gradio_api/file={escape(quote(file.as_posix()))}"
+def shipped(file: Path) -> str:
+    """Where a file is served that stays as it is while the page runs."""
+    gr.set_static_paths([str(file)])
+    return served(file)
 
 
 def module_view(source: str, template: str, given: str, value: str | None, **kwargs: str) -> gr.HTML:

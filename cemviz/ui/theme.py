@@ -11,9 +11,11 @@ dark partners when the page is dark.
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 import gradio as gr
+
+from . import glossary
+from .modules import shipped
 
 HERE: Final = Path(__file__).parent
 
@@ -67,14 +69,13 @@ def _palette_css() -> str:
 def _plotly_address() -> str:
     """A tag with the address of plotly.py's own plotly.js on this machine, which the first figure of a page fetches.
 
-    Gradio bundles an older plotly.js than plotly.py writes for. The address is relative, so it works below a root path.
+    Gradio bundles an older plotly.js than plotly.py writes for.
     """
     package = find_spec("plotly")
     if package is None or package.origin is None:
         raise ImportError("plotly is not installed: pip install -r requirements.txt")
     script = Path(package.origin).parent / "package_data" / "plotly.min.js"
-    gr.set_static_paths([str(script)])  # this one file, not its folder
-    return f'<meta name="cem-plotly" content="gradio_api/file={quote(script.as_posix())}">'
+    return f'<meta name="cem-plotly" content="{shipped(script)}">'
 
 
 STYLES: Final = ("css/views.css", "css/tables.css", "css/classroom.css", "start/start.css", "digit/digit.css")
@@ -86,6 +87,7 @@ HEAD: Final = "\n".join(
         _plotly_address(),
         f"<style>{_palette_css()}</style>",
         *(f"<style>{_text(name)}</style>" for name in STYLES),
+        glossary.data(),
         *(f"<script>{_text(name)}</script>" for name in SCRIPTS),
     )
 )

@@ -34,4 +34,18 @@
     ["click", (symbol) => (symbol ? show(symbol) : hide())],
   ]) document.addEventListener(name, (event) => react(symbolOf(event)));
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
+
+  // Labels of controls that begin with a symbol tell it too: "α step", "K: steps of an attack".
+  const meanings = JSON.parse(document.getElementById("cem-glossary").textContent);
+  const label = (span) => {
+    const symbol = span.textContent.trim().match(/^[^\s:,;()]+/)?.[0];
+    if (span.dataset.meaning || !Object.hasOwn(meanings, symbol)) return;
+    span.dataset.meaning = meanings[symbol];
+    span.classList.add("cem-symbol");
+    span.tabIndex = 0;
+  };
+  new MutationObserver(() => document.querySelectorAll("[data-testid='block-info']:not(.cem-symbol)").forEach(label)).observe(
+    document.documentElement,
+    { childList: true, subtree: true },
+  );
 }

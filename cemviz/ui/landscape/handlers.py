@@ -22,7 +22,7 @@ from ...metrics.landscape import Plane
 from ..controls import STOPPED, Session
 from ..wiring import Changes, run, stop
 from . import words
-from .plots import legend, shared, surface
+from .plots import legend, relief, shared, surface
 
 FIRST = ("mnist", "classifier")
 """Data set and kind of the models to begin with, where there are any."""
@@ -30,7 +30,7 @@ FIRST = ("mnist", "classifier")
 LIMIT = 120.0
 """Seconds a picture may take on the page."""
 
-LOOK = ("energy", "levels", "a", "b", "plane")
+LOOK = ("energy", "levels", "seen", "a", "b", "plane")
 """Controls of how the panels are shown, and of the point looked at."""
 
 RUN = ("story", "models", "image", "index", "anchor", "other", "directions", "radius", "seed", *LOOK)
@@ -188,7 +188,15 @@ def touched(studio: Studio, held: Session) -> bool:
 
 
 def figures(
-    studio: Studio, held: Session, *, energy: str, levels: str, a: float | None, b: float | None, plane: str | None
+    studio: Studio,
+    held: Session,
+    *,
+    energy: str,
+    levels: str,
+    seen: str,
+    a: float | None,
+    b: float | None,
+    plane: str | None,
 ) -> Changes:
     """All panels from what the session drew, on one scale, with the point marked."""
     request, panels, notes, planes, rolls = drawn(held)
@@ -199,7 +207,12 @@ def figures(
         changes[f"title{k}"] = f"**{panel.title}**"
         path = rolls[panel.model].path if panel.model in rolls else None
         point = (a, b) if marked else None
-        changes[f"plot{k}"] = surface(panel, common, request.directions, point, planes.get(panel.model), path)
+        drawing = (
+            relief(panel, common, point, path)
+            if seen == "relief"
+            else surface(panel, common, request.directions, point, planes.get(panel.model), path)
+        )
+        changes[f"plot{k}"] = drawing
         changes[f"caption{k}"] = words.caption(panel, energy)
     return changes | {
         "scale": legend(common),

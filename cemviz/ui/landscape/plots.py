@@ -19,6 +19,7 @@ from ...metrics.landscape import Plane
 from ..numbers import typed
 
 LEVELS = {"relative": "relative to the image", "raw": "raw"}
+SEEN = {"map": "as a map", "relief": "as a relief"}
 
 VIRIDIS = (
     "rgb(68,1,84)", "rgb(72,40,120)", "rgb(62,73,137)", "rgb(49,104,142)", "rgb(38,130,142)",
@@ -129,6 +130,51 @@ def surface(
     if plane is not None:
         layout["meta"] = {"plane": packed.plane(plane)}
     return json.dumps({"data": data, "layout": layout}, ensure_ascii=False)
+
+
+def relief(panel: Panel, levels: Levels, at: tuple[float, float] | None = None, path: np.ndarray | None = None) -> str:
+    """The same window as a surface: height and colour are the energy, so that what is likely lies in a valley.
+
+    Args:
+        at, path: as in `surface`; a ball's shadow lies on the surface, at the height of the nearest grid point.
+    """
+    zero, axis = levels.zero(panel), panel.axis
+    z = panel.grids[levels.energy] - zero
+
+    def on(points: np.ndarray) -> dict[str, Any]:
+        j, i = (np.abs(axis[None] - points[:, c, None]).argmin(1) for c in (0, 1))
+        lifted = z[i, j] + 0.01 * (levels.high - levels.low)  # above the surface, not inside
+        return {
+            "type": "scatter3d",
+            "x": typed(points[:, 0]),
+            "y": typed(points[:, 1]),
+            "z": typed(lifted),
+            "hoverinfo": "skip",
+        }
+
+    def dot(a: float, b: float, symbol: str, colour: str) -> dict[str, Any]:
+        return on(np.array([[a, b]])) | {"mode": "markers", "marker": {"symbol": symbol, "size": 5, "color": colour}}
+
+    data: list[dict[str, Any]] = [{
+        "type": "surface", "x": typed(axis), "y": typed(axis), "z": typed(z), "colorscale": SCALE, "showscale": False,
+        "cmin": levels.low, "cmax": levels.high,
+        "hovertemplate": "a %{x:.1f}, b %{y:.1f}: %{z:.2f} nats<extra></extra>",
+    }, dot(0, 0, "diamond", WHITE)]  # fmt: skip
+    if at is not None and at != (0.0, 0.0):
+        data.append(dot(*at, "circle-open", WHITE))
+    if path is not None:
+        inside = path[(np.abs(path) <= axis[-1]).all(1)]
+        if len(inside):
+            data.append(on(inside) | {"mode": "lines", "line": {"color": BALL, "width": 6}})
+            data.append(dot(*map(float, inside[-1]), "circle", BALL))
+    side = {"showbackground": False, "nticks": 5}
+    scene = {
+        "xaxis": {"title": {"text": "a"}} | side, "yaxis": {"title": {"text": "b"}} | side,
+        "zaxis": {"title": {"text": "E"}, "range": [levels.low, levels.high]} | side,
+        "aspectmode": "manual", "aspectratio": {"x": 1, "y": 1, "z": 0.7}, "camera": {"eye": {"x": 1.1, "y": -1.3, "z": 1.0}},
+    }  # fmt: skip
+    layout = {"uirevision": f"relief {axis[-1]:g}", "margin": {"l": 0, "r": 0, "t": 0, "b": 0}, "showlegend": False}
+    return json.dumps({"data": data, "layout": layout | {"scene": scene}}, ensure_ascii=False)
 
 
 def _mark(x: float, y: float, symbol: str, size: int, colour: str, width: float) -> dict[str, Any]:

@@ -19,11 +19,12 @@ from ..views import live_plot
 from ..wiring import Wiring
 from . import handlers as do
 from . import words
-from .plots import LEVELS
+from .plots import LEVELS, SEEN
 
 NAMES = {
     "l.models": "models", "l.image": "image", "l.index": "index", "l.anchor": "anchor", "l.other": "other",
-    "l.energy": "energy", "l.dirs": "directions", "l.levels": "levels", "l.radius": "radius", "l.seed": "seed",
+    "l.energy": "energy", "l.dirs": "directions", "l.levels": "levels", "l.seen": "seen", "l.radius": "radius",
+    "l.seed": "seed",
     "l.a": "a", "l.b": "b", "l.plane": "plane", "l.story": "story",
 }  # fmt: skip
 """Name in the address -> control."""
@@ -64,12 +65,12 @@ def build(session: gr.State, studio: Studio) -> Tab:
         told.then(run, inputs, outputs, **HEAVY),
         wire(asked, do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY),
     ]
-    wire([parts[name].input for name in ("energy", "levels")], do.figures, do.LOOK, do.SHOWN, **LIGHT)
+    wire([parts[name].input for name in ("energy", "levels", "seen")], do.figures, do.LOOK, do.SHOWN, **LIGHT)
     moved = [look.click, parts["a"].submit, parts["b"].submit, parts["plane"].input]
     wire(moved, do.looked, do.LOOK, do.SHOWN, **LIGHT)
     for k in range(MOST_MODELS):
         picked = partial(do.picked, k=k)
-        seen = wire.click(parts[f"plot{k}"], picked, ["energy", "levels"], do.SHOWN, {"a": "x", "b": "y"}, **LIGHT)
+        seen = wire.click(parts[f"plot{k}"], picked, ["energy", "levels", "seen"], do.SHOWN, {"a": "x", "b": "y"}, **LIGHT)
         running.append(seen.then(*wire.first(do.rolled, do.LOOK, do.SHOWN), **HEAVY))
     wire(halt.click, do.halt, do.LOOK, do.SHOWN, cancels=running, **LIGHT)
 
@@ -115,6 +116,7 @@ def _controls(studio: Studio, models: list[str], data: str, kind: str) -> dict[s
         ),
         "directions": radio(LandscapeRequest, "directions", "adversarial", elem_id="land-dirs"),
         "levels": gr.Radio(words.titled(LEVELS), value="relative", label="levels", elem_id="land-levels", **on),
+        "seen": gr.Radio(words.titled(SEEN), value="map", label="seen", elem_id="land-seen", **on),
         "radius": slider(
             LandscapeRequest, "radius", dataset(data).radius, minimum=0.5, maximum=12, step=0.5,
             info="L2, pixel units", elem_id="land-radius",

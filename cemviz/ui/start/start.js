@@ -71,7 +71,14 @@ async function enter(station, { push = false, focus = false } = {}) {
   ask(row);
   if (push) address(true);
   const host = node("div", { class: `cem-view-row cem-view-${row.view}` });
-  const made = await VIEWS[row.view](host, at ? await stations() : null, opening);
+  let made;
+  try {
+    made = await VIEWS[row.view](host, at ? await stations() : null, opening);
+  } catch (error) {
+    fetched = null; // asked for again by the next press
+    if (mine === token) ui.stage.replaceChildren(node("p", { text: `This station did not arrive (${error.message}). Press Next or Back to try again.` }));
+    return;
+  }
   if (mine !== token) return;
   ui.stage.replaceChildren(host);
   film.load(made);

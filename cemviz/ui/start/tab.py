@@ -10,7 +10,7 @@ from ...backend import tour
 from ...backend.stored import artefacts
 from ...backend.studio import Studio
 from ..controls import Tab
-from ..modules import address, served
+from ..modules import served, shipped
 from .words import rows
 
 HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ def head() -> str:
     words = rows(stations.head | opening.head)
     return "\n".join((
         _data("cem-opening", opening.head),
-        _data("cem-tour", words, f' data-src="{address(file)}"'),
+        _data("cem-tour", words, f' data-src="{shipped(file)}"'),
         f'<script type="module" async fetchpriority="high" src="{served(HERE / "start.js")}"></script>',
     ))  # fmt: skip
 
