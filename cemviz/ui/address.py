@@ -135,7 +135,9 @@ class Address:
 
     def begin(self, held: Session, *drawn: int) -> dict[Any, Any]:
         """Have the open tab drawn, now that the browser has what the address asks for."""
-        return {} if held.open is None or held.open in held.drawn else self._anew(held.open, drawn)
+        if held.open is None or held.open in held.drawn:
+            return {self.restored: True}  # as it is: gradio takes no empty answer
+        return self._anew(held.open, drawn)
 
     def _anew(self, key: str, drawn: tuple[int, ...]) -> dict[Any, Any]:
         """A change that has a tab drawn again.

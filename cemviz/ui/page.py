@@ -160,4 +160,5 @@ def _first_views(built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Addr
             leaves[key].select(opened(key), address.session, None, **LIGHT).then(*view, **how)
             address.redraw[key].change(*view, **how)
     # by now the browser has what the address asks for; a tab that was opened before was not drawn
-    loaded.then(address.begin, [address.session, *address.redraw.values()], [*address.redraw.values()], **LIGHT)
+    redraw = [*address.redraw.values()]
+    loaded.then(address.begin, [address.session, *redraw], [address.restored, *redraw], **LIGHT)
