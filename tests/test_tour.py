@@ -95,6 +95,13 @@ def test_windows_and_rolls_hold_the_claims_of_their_stations(facts):
     assert np.allclose(paths[0][0], paths[1][0]) and np.linalg.norm(paths[0][-1] - paths[1][-1]) > 0.5
 
 
+def test_the_ball_s_picture_is_read_by_another_net_on_the_right_alone(facts):
+    judge, _ = Studio(choose("cpu")).model(facts["judge"])
+    for side, reads in (("standard", False), ("robust", True)):
+        last = pictures(facts["roll"][side]["sprite"])[-28:].astype(np.float32) / 255
+        assert (int(logits(judge, torch.from_numpy(last)[None, None]).argmax()) == facts["roll"]["asked"]) is reads
+
+
 def test_false_maxima_go_where_points_come_and_stay_where_none_do(facts):
     everywhere, corner = (facts["plane"][key]["shots"][-1] for key in ("maximin", "maximin-corner"))
     assert everywhere["spurious"] < 0.01 and corner["spurious"] > 0.2
@@ -113,7 +120,7 @@ def test_every_station_asks_tells_and_opens_a_place_that_is_there(facts):
     for row, station in zip(told[1:], STATIONS, strict=True):
         assert 2 <= len(row["answers"]) <= 3 and 0 <= row["right"] < len(row["answers"]) and row["question"].endswith("?")
         assert station.note and station.link and "{" not in row["lead"] + row["told"] + row["question"]
-    assert "2 of ten digits on the left and 10 on the right" in told[0]["told"]
+    assert "2 of the ten digits on the left and 10 on the right" in told[0]["told"]
 
 
 def test_the_words_follow_the_facts(facts):

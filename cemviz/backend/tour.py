@@ -46,7 +46,7 @@ SUBJECT = 4
 """Image of MNIST's gallery that the first stations attack."""
 
 RADII = tuple(round(0.02 * i, 2) for i in range(16))
-SIDE, ROLLED, TURNS, POINTS = 41, 3, (0, 5, 15, 30, 60, 100, 160, 250, 400), 150
+SIDE, ROLLED, TURNS, POINTS = 41, 7, (0, 5, 15, 30, 60, 100, 160, 250, 400), 150
 """Points along an edge of a window, the class that the ball is asked for, and the turns and points of the game that ship."""
 
 

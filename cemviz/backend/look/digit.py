@@ -176,7 +176,7 @@ def from_file(data: bytes) -> Tensor:
     try:
         grey = decode(data, name="the picture").float().mean(0) / 255
     except BadImage as error:
-        raise BadInput("picture", str(error)) from error
+        raise BadInput("picture", f"the picture {error.fault}") from error
     edge = torch.cat([grey[0], grey[-1], grey[:, 0], grey[:, -1]]).median()
     ink = (grey - edge).abs()  # paper is what the edge shows, dark or light
     return as_mnist(

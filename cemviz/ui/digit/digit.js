@@ -66,6 +66,7 @@ export function mount(element, props, watch) {
     for (const film of films) film.pause();
     films = next;
     root.replaceChildren(...cards);
+    root.classList.remove("cem-old");
     root.dataset.ready = token;
     films[2].begin();
   }

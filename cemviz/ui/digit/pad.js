@@ -45,6 +45,15 @@ export function mount(element, props, trigger, watch) {
     if (past.length > MOST_UNDONE) past.shift();
   };
 
+  let foreign = false; // what stands there is an example's, a link's or a file's: the first stroke begins a drawing of one's own
+  const begin = () => {
+    clearTimeout(timer);
+    remember();
+    if (foreign) blank();
+    foreign = false;
+    said.textContent = "";
+  };
+
   let timer = 0;
   const later = () => {
     clearTimeout(timer);
@@ -55,6 +64,7 @@ export function mount(element, props, trigger, watch) {
     const rgba = context.getImageData(0, 0, SIDE, SIDE).data;
     const ink = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => rgba[4 * i]);
     if (ink.some((grey) => grey > 40)) trigger("select", { kind: "ink", data: base64(ink) });
+    else said.textContent = "Nothing is drawn yet.";
   }
 
   // ------------------------------------------------------------------------------------------------------------------- pen
@@ -71,9 +81,8 @@ export function mount(element, props, trigger, watch) {
   }
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button) return;
-    clearTimeout(timer);
     canvas.setPointerCapture(event.pointerId);
-    remember();
+    begin();
     pen = where(event);
     line(pen, pen);
   });
@@ -106,7 +115,7 @@ export function mount(element, props, trigger, watch) {
     else if (event.key === " ") {
       down = !down;
       if (down) {
-        remember();
+        begin();
         line(middle(), middle());
       }
     } else {
@@ -124,9 +133,10 @@ export function mount(element, props, trigger, watch) {
     later();
   });
   clear.addEventListener("click", () => {
-    remember();
-    blank();
-    clearTimeout(timer);
+    foreign = true;
+    begin();
+    document.getElementById("cem-digit")?.classList.add("cem-old");
+    said.textContent = "Cleared. The answers are those of the drawing before.";
     canvas.focus();
   });
   open.addEventListener("click", () => file.click());
@@ -163,7 +173,10 @@ export function mount(element, props, trigger, watch) {
     pixels.forEach((grey, i) => picture.data.set([grey, grey, grey, 255], 4 * i));
     small.getContext("2d").putImageData(picture, 0, 0);
     const rgba = context.getImageData(0, 0, SIDE, SIDE).data;
-    if (rgba.every((part, i) => i % 4 === 3 || part < 40)) context.drawImage(small, 0, 0, SIDE, SIDE); // a link's, or a file's
+    if (rgba.every((part, i) => i % 4 === 3 || part < 40)) {
+      context.drawImage(small, 0, 0, SIDE, SIDE);
+      foreign = true;
+    }
   }
   watch("value", shown);
   shown();

@@ -27,12 +27,14 @@ new MutationObserver(() => {
 
   const write = (entries) => {
     const address = new URL(location);
+    // another story is another place, which Back leaves; not where the address asked for it
+    const place = entries.some(([name, { text }]) => name.endsWith(".story") && name in shown && address.searchParams.get(name) !== text);
     for (const [name, { text, standard }] of entries) {
       shown[name] = text;
       if (text === standard) address.searchParams.delete(name);
       else address.searchParams.set(name, text);
     }
-    history.replaceState(history.state, "", address);
+    history[place ? "pushState" : "replaceState"](history.state, "", address);
     document.dispatchEvent(new CustomEvent("cemviz-address"));
   };
 
@@ -46,6 +48,7 @@ new MutationObserver(() => {
     if (shown[name] === text) delete waiting[stage][name];
     else waiting[stage][name] = { text, standard };
     document.getElementById(stage)?.classList.toggle("cem-stale", Object.keys(waiting[stage]).length > 0);
+    if (name.endsWith(".story") && name in waiting[stage]) document.dispatchEvent(new CustomEvent("cemviz-asked", { detail: stage }));
   };
 
   document.addEventListener("cemviz-drawn", (event) => {
@@ -62,21 +65,24 @@ new MutationObserver(() => {
 // A press is answered at once, before the server has heard of it: the stage says that it is at work until its picture is there,
 // or until the line below it says why there is none.
 {
-  const STAGES = { "samp-run": ["samp-stage", "samp-status"] }; // button -> stage, and its line
-  document.addEventListener("click", (event) => {
-    const [stage, line] = STAGES[event.target.closest?.("button")?.id] ?? [];
-    if (!stage) return;
-    const place = document.getElementById(stage);
+  const LINES = { "samp-stage": "samp-status" }; // stage -> the line below it
+  const BUTTONS = { "samp-run": "samp-stage" };
+  const busy = (stage) => {
+    const [place, line] = [document.getElementById(stage), document.getElementById(LINES[stage])];
+    if (!place || !line) return;
     place.classList.add("cem-busy");
-    const look = new MutationObserver(() => {
-      if (/Nothing was|Stopped/.test(document.getElementById(line)?.textContent ?? "")) done();
-    });
+    const look = new MutationObserver(() => /Nothing was|Stopped/.test(line.textContent) && done());
     const done = () => {
       place.classList.remove("cem-busy");
       look.disconnect();
       place.removeEventListener("cemviz-drawn", done);
     };
     place.addEventListener("cemviz-drawn", done);
-    look.observe(document.getElementById(line), { childList: true, subtree: true, characterData: true });
+    look.observe(line, { childList: true, subtree: true, characterData: true });
+  };
+  document.addEventListener("click", (event) => {
+    const stage = BUTTONS[event.target.closest?.("button")?.id];
+    if (stage) busy(stage);
   });
+  document.addEventListener("cemviz-asked", (event) => busy(event.detail)); // a story is drawn without a press
 }

@@ -27,6 +27,7 @@ export function mount(element, props, watch) {
     film = new Transport(ui);
     film.load({ ...view, interval: 130 });
     film.begin();
+    root.scrollIntoView({ block: "nearest", behavior: "smooth" });
     root.dataset.ready = String(Number(root.dataset.ready ?? 0) + 1);
   }
   document.addEventListener("cemviz-pause", () => film?.pause());

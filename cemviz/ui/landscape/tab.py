@@ -47,7 +47,6 @@ def build(session: gr.State, studio: Studio) -> Tab:
             parts |= _controls(studio, models, data, kind)
         with gr.Column(scale=4, min_width=320, elem_id="land-stage"):
             parts |= _panels(len(models))
-            parts["roll"] = module_view(ROLL, '<div id="cem-roll"></div>', "(element, props, watch)", None, elem_id="land-roll")
             parts["intro"] = gr.Markdown(words.STORY.get(kind, ""), elem_id="land-story")
             look, spot = _spot(studio, models)
             parts |= spot
@@ -135,6 +134,7 @@ def _panels(count: int) -> dict[str, Any]:
                 parts[f"title{k}"] = gr.Markdown(elem_id=f"land-title-{k}")
                 parts[f"plot{k}"] = live_plot(height=400, label=label, square=True, elem_id=f"land-plot-{k}")
                 parts[f"caption{k}"] = gr.Markdown(elem_id=f"land-caption-{k}")
+    parts["roll"] = module_view(ROLL, '<div id="cem-roll"></div>', "(element, props, watch)", None, elem_id="land-roll")
     return parts | {"status": gr.Markdown("", elem_id="land-status")}
 
 

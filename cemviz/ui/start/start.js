@@ -56,6 +56,12 @@ const film = new Transport(ui);
 
 // ---------------------------------------------------------------------------------------------------------------- stations
 
+const NEXT = (station) => {
+  if (station === 0) return ["Why? Take the tour ›", "Why? Take the tour"];
+  return station < words.length - 1 ? ["Next ›", "Next station"] : ["Draw your own digit ›", "Draw your own digit"];
+};
+const own = root.appendChild(node("a", { href: "?tab=digit", hidden: "", text: "Your digit" })); // where the tour ends
+
 async function enter(station, { push = false, focus = false } = {}) {
   film.pause();
   at = station;
@@ -65,9 +71,9 @@ async function enter(station, { push = false, focus = false } = {}) {
   ui.title.textContent = row.title;
   ui.lead.innerHTML = row.lead;
   ui.back.disabled = at === 0;
-  ui.next.disabled = at === words.length - 1;
-  ui.next.textContent = at ? "Next ›" : "Why? Take the tour ›";
-  ui.next.setAttribute("aria-label", at ? "Next station" : "Why? Take the tour");
+  const [text, label] = NEXT(at);
+  ui.next.textContent = text;
+  ui.next.setAttribute("aria-label", label);
   ask(row);
   if (push) address(true);
   const host = node("div", { class: `cem-view-row cem-view-${row.view}` });
@@ -125,7 +131,7 @@ function reveal(row) {
 
 const go = (station) => station >= 0 && station < words.length && enter(station, { push: true, focus: true });
 ui.back.addEventListener("click", () => go(at - 1));
-ui.next.addEventListener("click", () => go(at + 1));
+ui.next.addEventListener("click", () => (at < words.length - 1 ? go(at + 1) : own.click()));
 root.addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.target === ui.scrub) return;
   if (event.key === "ArrowRight") go(at + 1);

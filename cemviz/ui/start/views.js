@@ -4,7 +4,7 @@ import {
   DEEP, DIVERGING, band, bytes, contours, largest, marginal, mark, node, pictures, plain, softmax, valueOf,
 } from "./draw.js";
 
-const SIDES = { standard: "Standard training", robust: "Trained against attacks" };
+const SIDES = { standard: "Standard training", robust: "Trained against attacks (JEAT)" };
 
 /** A figure with a heading, room for the picture, and a line below that changes. */
 function panel(host, title, badge, describe) {
@@ -70,7 +70,8 @@ export async function unlabelled(host, { unlabelled: data }) {
     maxent: ["A", "MaxEnt: apart from each other", "chains that keep apart: many digits"],
     pgd: ["B", "PGD: away from their starts", "chains that leave their starts: all alike"],
   };
-  const line = (_key, side) => `of ${side.count} chains the largest group of one digit has ${side.most}`;
+  const line = (_key, side, k) =>
+    k === data.steps.length - 1 ? `largest group of one digit: ${side.most} of ${side.count} chains` : "";
   const { maxent, pgd, steps } = data;
   return films(host, { maxent, pgd }, { side: 28, count: 10, columns: 5, steps, titles, line });
 }
@@ -90,7 +91,7 @@ export async function attack(host, { attack: data, titles }) {
         tiles(canvas, image, k, 28, 1, 1);
         const p = softmax(data[key].logits[k]);
         const says = largest(p);
-        line.textContent = `sees a ${says}, sure by ${Math.round(100 * p[says])} %`;
+        line.textContent = `sees ${says}, sure by ${p[says] > 0.995 ? "> 99" : Math.round(100 * p[says])} %`;
         line.classList.toggle("cem-wrong", says !== (data[key].label ?? data.label));
       }
     },
@@ -146,10 +147,11 @@ export async function logits(host, { attack: data }) {
 /** A contour picture of a field, with an svg of marks over it; (0, 0) in the middle, 1 at the edge. */
 function chart(stage, field, side, low, high) {
   const grid = bytes(field.grid);
-  const canvas = stage.appendChild(node("canvas", { class: "cem-field" }));
+  const map = stage.appendChild(node("div", { class: "cem-ground" }));
+  const canvas = map.appendChild(node("canvas", { class: "cem-field" }));
   const colour = (byte) => DEEP[band(valueOf(byte, field), low, high, DEEP.length)];
   contours(canvas, grid, side, colour);
-  return { grid, svg: stage.appendChild(mark("svg", { viewBox: "-1 -1 2 2", class: "cem-marks" })) };
+  return { grid, svg: map.appendChild(mark("svg", { viewBox: "-1 -1 2 2", class: "cem-marks" })) };
 }
 
 export async function window_(host, { window: data, titles }) {
@@ -171,7 +173,7 @@ export async function window_(host, { window: data, titles }) {
     label: (k) => `${away(k).toFixed(1)} along the attack`,
     show(k) {
       for (const { grid, field, dot, line } of Object.values(parts)) {
-        dot.setAttribute("cx", k / middle);
+        dot.setAttribute("cx", Math.min(k / middle, 0.94)); // the whole ball at the edge too
         const at = (column) => valueOf(grid[middle * side + column], field);
         const rise = at(middle + k) - at(middle);
         line.textContent = `E(x, y) is ${plain(at(middle + k))}: ${rise < 0 ? "−" : "+"}${plain(Math.abs(rise))} from the digit`;

@@ -3,10 +3,13 @@
 Words in braces are facts of the shipped artefacts (`backend.tour`), so that no number here can differ from the picture.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from ..glossary import marked
+
+PERCENT = re.compile(r"(\d)%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,9 @@ OPENING = Station(
     "Both nets learned to <em>name</em> digits, and are alike but for their training. Both start from the same noise and take "
     "the same 40 steps downhill on their own energy [[E|E(x, y)]].",
     "Left: trained on digits as they are. Right: trained against attacks, and against what it draws itself (JEAT). Another "
-    "net, which had no part in this, reads {panels[standard][read]} of ten digits on the left and {panels[robust][read]} on "
-    "the right. After attacks alone it reads {attacks alone} from pure noise: that needs a hint to start from, as Sampling "
-    "shows.",
+    "net, which had no part in this, reads {panels[standard][read]} of the ten digits on the left and "
+    "{panels[robust][read]} on the right. After attacks alone it would read {attacks alone} of ten from pure noise: such nets "
+    "need a hint to start from, as Sampling shows.",
     link="See it in Sampling",
     opens="?tab=sampling&s.story=jeat-hero",
 )
@@ -66,10 +69,10 @@ STATIONS: tuple[Station, ...] = (
         "logits",
         "Scores are depths",
         "The ten scores [[f]] of both nets for this digit. Turned upside down they are depths, the energies [[E|E(x, y)]].",
-        "E(x) = −log Σ exp f lies just below the deepest of them: a soft minimum. So a classifier has a depth for every image "
-        "with a label, and one for the image alone. Nothing was added to the net.",
+        "E(x) = −log Σ exp f is as deep as the deepest of them, or a little deeper: a soft minimum. So a classifier has a "
+        "depth for every image with a label, and one for the image alone. Nothing was added to the net.",
         "And how deep is the image itself, E(x), whatever its label?",
-        ("as deep as the mean of the ten", "a little deeper than the deepest of them", "ten times as deep"),
+        ("as deep as the mean of the ten", "as deep as the deepest of them, or a little deeper", "ten times as deep"),
         1,
         "Check the equations",
         "?tab=equations",
@@ -81,8 +84,9 @@ STATIONS: tuple[Station, ...] = (
         "Attacks climb, so training flattens",
         "[[E|E(x, y)]] around the digit, dark is deep. To the right goes each net's own attack. One scale for both; where "
         "zero lies is each net's own affair.",
-        "Within this window the energy spans {window[standard][range]} nats in the standard net and {window[robust][range]} "
-        "in the other. Every training step put an image where the attack had climbed to, and pressed the energy down there.",
+        "Within this window the energy spans {window[standard][range]} nats in the standard net and {window[robust][range]} in "
+        "the other, where it hardly moves along the attack, and at first even falls. Every training step put an image where "
+        "the attack had climbed to, and pressed the energy down there.",
         "Which landscape is flatter along the attack?",
         ("the standard net’s", "the one that was trained against attacks", "they are alike"),
         1,
@@ -95,10 +99,10 @@ STATIONS: tuple[Station, ...] = (
         "Let a ball roll",
         "The ball is an image of pure noise. Both nets are asked for a {roll[asked]}: the ball rolls down [[E|E(x, "
         "{roll[asked]})]]. The plane holds its start and both ends; each net has its own colours.",
-        "Both balls come to rest deep down. In the standard net’s landscape a deep place is near the noise. What lies there "
-        "is at the next station.",
+        "Both fall fast, and end about as deep as they get. Each net has valleys of its own, and takes the ball to one of "
+        "them. What lies there is at the next station.",
         "Both roll from the same place, by the same rule. Do they end at the same image?",
-        ("yes: both were trained on the same digits", "no: each in a valley of its own", "they never come to rest"),
+        ("yes: both were trained on the same digits", "no: each in a valley of its own", "neither of them gets far"),
         1,
         "Roll in Sampling",
         "?tab=sampling&s.story=jeat-hero",
@@ -109,10 +113,10 @@ STATIONS: tuple[Station, ...] = (
         "The ball’s path is a picture forming",
         "The same roll, and beside each ball the image that it stands for.",
         "Rolling down an energy is generating. The slope that an attacker would use to destroy a digit is the slope that makes "
-        "one, if training has shaped the landscape. In the standard net it leads to a pattern that only the net takes for a "
-        "digit.",
+        "one, if training has shaped the landscape. In the standard net it leads to a pattern that this net takes for a "
+        "{roll[asked]}, and another net does not.",
         "What will the picture on the left be, at its deepest?",
-        ("the same digit, a bit rougher", "a pattern that the net is sure of and nobody reads", "noise as at the start"),
+        ("the same digit, a bit rougher", "a pattern that this net alone takes for the digit", "noise as at the start"),
         1,
         "The same with colour images",
         "?tab=sampling&s.story=cifar10",
@@ -120,12 +124,12 @@ STATIONS: tuple[Station, ...] = (
     ),
     Station(
         "plane",
-        "Why it works: false valleys are found and filled",
-        "Now the image has two numbers, so that all of them fit on a page. Blue is data, green is where [[D]] says “real”. "
-        "Orange points start from [[p0]], climb D, and D learns to say no there.",
-        "After {plane[turns][8]} turns no false maximum is left on the left; on the right they still cover "
-        "{plane[maximin-corner][shots][8][spurious]:.0%} of the plane, as nobody ever went there. What is never visited is "
-        "never corrected: that is why diverse starts matter.",
+        "Why it works: what an attack finds is pushed down",
+        "Now an image is two numbers. Blue is data. [[D]] says “real” where it is green, no where it is purple, and cannot tell "
+        "where it is white. Orange points climb D from [[p0]]; D learns to say no there.",
+        "After {plane[turns][8]} turns no false maximum is left on the left: green is gone, and D is one half on the data. On "
+        "the right false maxima still cover {plane[maximin-corner][shots][8][spurious]:.0%} of the plane, as nobody ever went "
+        "there. What is never visited is never corrected: that is why diverse starts matter.",
         "On the right the points start in one corner. What becomes of the false maxima elsewhere?",
         ("they vanish all the same", "they stay, and nothing in training notices", "the data moves to them"),
         1,
@@ -138,11 +142,12 @@ STATIONS: tuple[Station, ...] = (
         "And without a single label",
         "This net was never told what a digit is: it only learned to recognise an image it has just seen, under attack. Its "
         "chains move as one crowd; both crowds start alike.",
-        "Pushed apart from each other, {unlabelled[maxent][count]} chains become many digits: the largest group has "
-        "{unlabelled[maxent][most]}. Pushed away from their starts alone, {unlabelled[pgd][most]} of {unlabelled[pgd][count]} "
-        "end as one.",
+        "Pushed apart from each other, {unlabelled[maxent][count]} chains become many digits: to a linear probe of the net the "
+        "largest group of one digit has {unlabelled[maxent][most]}. Pushed away from their starts alone, "
+        "{unlabelled[pgd][most]} of {unlabelled[pgd][count]} are one class to it: they met in one place of its features, and "
+        "are strokes without a digit.",
         "The chains on the left push each other away. Those on the right only leave their starts. Where do they end?",
-        ("both in many digits", "left in many digits, right all in one place", "left in one place, right in many digits"),
+        ("both as many digits", "left as many digits, right nearly all as one", "left nearly all as one, right as many"),
         1,
         "Sample without labels",
         "?tab=sampling&s.story=maxent-pgd",
@@ -165,7 +170,7 @@ def rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
             "view": station.view,
             "title": station.title,
             "lead": marked(station.lead.format(**facts)),
-            "told": marked(station.told.format(**facts)) + link + note,
+            "told": marked(PERCENT.sub(r"\1 %", station.told.format(**facts))) + link + note,
             "question": station.question.format(**facts),
             "answers": list(station.answers),
             "right": station.right,
