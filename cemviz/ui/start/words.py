@@ -125,8 +125,8 @@ STATIONS: tuple[Station, ...] = (
     Station(
         "plane",
         "Why it works: what an attack finds is pushed down",
-        "Now an image is two numbers. Blue is data. [[D]] says “real” where it is green, no where it is purple, and cannot tell "
-        "where it is white. Orange points climb D from [[p0]]; D learns to say no there.",
+        "Now an image is two numbers. Blue is data. [[D]] says “real” where it is green, no where it is purple, and cannot "
+        "tell where it is white. Orange points climb D from [[p0]]; D learns to say no there.",
         "After {plane[turns][8]} turns no false maximum is left on the left: green is gone, and D is one half on the data. On "
         "the right false maxima still cover {plane[maximin-corner][shots][8][spurious]:.0%} of the plane, as nobody ever went "
         "there. What is never visited is never corrected: that is why diverse starts matter.",
