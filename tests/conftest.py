@@ -86,6 +86,12 @@ def places(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def shipped(monkeypatch):
+    """The models that ship, whatever folder the environment names."""
+    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(pages.ROOT / "checkpoints"))
+
+
 @pytest.fixture(scope="session")
 def url(tmp_path_factory):
     """The page with the models that ship: one server for all tests that need no other."""

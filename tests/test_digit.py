@@ -28,10 +28,7 @@ from cemviz.ui.controls import Session
 from cemviz.ui.digit import handlers
 from cemviz.ui.digit.words import payload, see
 
-
-@pytest.fixture(autouse=True)
-def shipped(monkeypatch):
-    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(Path(__file__).parents[1] / "checkpoints"))
+pytestmark = pytest.mark.usefixtures("shipped")
 
 
 @pytest.fixture(scope="module")

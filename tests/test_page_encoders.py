@@ -73,13 +73,13 @@ def test_the_map_plays_without_a_request_and_a_clicked_dot_picks_its_chain(visit
     assert player.locator(".cem-trail").get_attribute("d").count("L") == 6
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_no_violation_of_wcag_aa_beside_the_map(visit, theme):
-    page = visit(f"{QUERY}&__theme={theme}")
+def test_axe_finds_no_violation_of_wcag_aa_beside_the_map(visit):
+    page = visit(f"{QUERY}&__theme=light")
     sampled(page)
-    calm(page)
-    found = violations(page)
-    assert not found, found
+    for dark in ("false", "true"):
+        page.evaluate(f"() => document.body.classList.toggle('dark', {dark})")
+        calm(page)
+        assert not (found := violations(page)), (dark, found)
 
 
 def test_a_sampler_that_does_not_fit_is_refused_and_not_in_the_menu(visit):

@@ -1,6 +1,5 @@
 """The robustness tab in a real browser: a first view without a click, images under another attack, its link, everyone's use."""
 
-import pytest
 from pages import MARKS, SLOW, calm, drawn, violations
 
 pytestmark = MARKS
@@ -42,9 +41,8 @@ def test_a_bad_number_gets_a_message_and_the_page_goes_on(visit):
     shown(page)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_no_violation_of_wcag_aa(visit, theme):
-    page = visit(f"?__theme={theme}&tab=robustness")
+def test_axe_finds_no_violation_of_wcag_aa_and_nothing_is_wider_than_a_phone(visit):
+    page = visit("?__theme=light&tab=robustness")
     shown(page)
     page.locator("#rob-effects tbody tr").nth(3).wait_for(timeout=SLOW)
     for listing in page.locator("#rob-stage, #rob-look").get_by_text("The Python of this picture").all():
@@ -52,10 +50,10 @@ def test_axe_finds_no_violation_of_wcag_aa(visit, theme):
     calm(page)
     assert "RobustnessRequest(models=" in page.locator("#rob-script").inner_text()
     assert "AttackedRequest(model=" in page.locator("#rob-look-script").inner_text()
-    assert not (found := violations(page)), found
-
-
-def test_nothing_is_wider_than_a_phone(visit):
-    page = visit("?tab=robustness", width=400, height=800)
-    shown(page)
+    for dark in ("false", "true"):
+        page.evaluate(f"() => document.body.classList.toggle('dark', {dark})")
+        calm(page)
+        assert not (found := violations(page)), (dark, found)
+    page.set_viewport_size({"width": 400, "height": 800})
+    calm(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 400

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from math import hypot
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,12 +20,7 @@ from cemviz.backend.tables.reproduce import results
 from cemviz.backend.tables.verdicts import decided
 from cemviz.metrics.robustness import logits
 
-pytestmark = pytest.mark.slow  # chains of the models that ship
-
-
-@pytest.fixture(autouse=True)
-def shipped(monkeypatch):
-    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(Path(__file__).parents[1] / "checkpoints"))
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shipped")]  # chains of the models that ship
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What the page begins with: its facts are measured, its words are its facts, and it goes stale with its models."""
+"""The tour that the page begins with: its facts are measured, its words are its facts, and it goes stale with its models."""
 
 import base64
 import io
@@ -22,9 +22,7 @@ from cemviz.ui.start.words import STATIONS, rows
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
 
 
-@pytest.fixture(autouse=True)
-def shipped(monkeypatch):
-    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(SHIPPED))
+pytestmark = pytest.mark.usefixtures("shipped")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from .studio import Studio
 from .use_case import Step
 
 SEED, PER_CLASS, MOST = 0, 4, 10
-"""Of grids and gallery: the seed, pictures a class, and the classes of a window."""
+"""Numbers of grids and gallery: the seed, pictures a class, and the classes of a window."""
 
 ASSETS = ("seeds", "grids", "gallery", "robustness", "tour")
 """In the order in which they are made: the gallery starts from the seeds, the tour attacks an image of the gallery."""

@@ -1,4 +1,4 @@
-"""What the page begins with: chains of two nets from one noise, and the stations that explain them, measured once and shipped.
+"""The tour that the page begins with: chains of two nets from one noise, and stations that explain them, measured once.
 
     checkpoints/tour/opening.json    the chains that play while the page still loads
     checkpoints/tour/stations.json   what the seven stations of the tour show

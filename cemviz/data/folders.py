@@ -82,7 +82,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _entries(folder: Path) -> list[os.DirEntry]:
-    """What lies in a folder, by name."""
+    """Entries of a folder, by name."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)

@@ -28,7 +28,7 @@ SIDE, BOX, LEVELS = 28, 20, 15
 """Pixels along an edge of MNIST's images and of the box that their digits fill; the largest grey of a drawing."""
 
 RADII = tuple(round(0.03 * i, 2) for i in range(11))
-"""Of the attacks, L∞."""
+"""Radii of the attacks, L∞."""
 
 ATTACKED, WINDOW, STEPS = 10, 31, 40
 """Steps of an attack; points along an edge of a window; steps of a chain."""
@@ -42,7 +42,7 @@ FAINT, PAPER = 0.1, 0.15
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one net makes of a drawing.
+    """Answers of one net to a drawing.
 
     Attributes:
         model, title, label: its name, what it is in words, and the class it sees.

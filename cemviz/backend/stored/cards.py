@@ -154,7 +154,7 @@ def _unchanged(at: Path, name: str, *version: int) -> Card:
 
 
 def _version(at: Path) -> tuple[int, ...]:
-    """What tells a version of a file from others: where it lies, its size and time, and the moment while that is no proof."""
+    """Marks of a file's version: where it lies, its size and times, and the moment while those are no proof."""
     try:
         held = at.stat()
     except OSError:  # the reading says why

@@ -21,11 +21,11 @@ RUN = ("pad", "a", "b", "asked")
 SHOWN = ("results", "status")
 
 KINDS = {"ink": from_ink, "file": from_file}
-"""What the pad sends: its own pixels, or a file."""
+"""Kinds of what the pad sends, its own pixels or a file -> how each is read."""
 
 
 def took(studio: Studio, held: Session, *, kind: Any, data: Any) -> Changes:
-    """What was drawn or uploaded, as MNIST's digits are; nothing of it stays but the picture itself."""
+    """Turn what was drawn or uploaded into a digit as MNIST's are; nothing else of it stays."""
     if not (isinstance(kind, str) and kind in KINDS and isinstance(data, str)) or len(data) > MOST_BYTES * 4 // 3 + 4:
         raise BadInput("picture", f"the pad sends ink or a file of at most {MOST_BYTES // 2**20} MB; this is neither")
     try:

@@ -21,7 +21,7 @@ NAMES = {"d.x": "pad", "d.a": "a", "d.b": "b", "d.to": "asked"}
 """Name in the address -> control."""
 
 TAKING = HEAVY | {"concurrency_id": "pad", "concurrency_limit": 8}
-"""Of what the pad sends: it waits for nobody, and a picture that is none is told as other errors are."""
+"""Arguments of the pad's event: it waits for nobody, and a picture that is none is told as other errors are."""
 
 DIGITS = [str(k) for k in range(10)]
 

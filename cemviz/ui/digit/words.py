@@ -12,7 +12,7 @@ INTRO = """Draw a digit, or upload a picture of one. Two nets look at it at once
 address of this page: share the link to share the drawing."""
 
 OWN = "own"
-"""Of what it is to become: what it is."""
+"""The choice that a drawing becomes what it is."""
 
 READY = "The drawing is in the address of this page."
 
@@ -39,7 +39,7 @@ def payload(digit: Digit) -> str:
 
 
 def see(digit: Digit) -> str:
-    """What both nets see, and what fools them, in a sentence each."""
+    """Answers and attacks of both nets, in a sentence each."""
     a, b = digit.seen
     names = digit.classes
     same = f"Both see a {names[a.label]}." if a.label == b.label else f"A sees a {names[a.label]}, B a {names[b.label]}."
