@@ -258,7 +258,8 @@ def test_hostile_addresses_are_clamped_or_ignored(visit):
     page = visit("?tab=nope&s.count=99999&s.a=<script>&s.alpha=nan&s.K=1e9&p.K=-5&l.radius=abc&p.rule=x")
     page.locator("#start-place #cem-start").wait_for()  # the first tab stands for one that is not
     open_tab(page, "Sampling")
-    assert page.locator("#samp-count input[type=number]").input_value() == "256"
+    # the tab may be open before the address is read
+    page.wait_for_function("() => document.querySelector('#samp-count input[type=number]')?.value === '256'")
     assert page.locator("#samp-model-a input").input_value().startswith("mnist-at: adversarial")
 
 
