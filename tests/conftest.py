@@ -113,7 +113,7 @@ def visit(browser, url):
     """Open the page; at the end no request may have left the origin and nothing may stand in the console."""
     opened, strays, errors = [], [], []
 
-    def go(query: str = "", width: int = 1280, height: int = 1000, tabs: bool = True, **options):
+    def go(query: str = "", width: int = 1280, height: int = 1000, tabs: bool = True, prepare=None, **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         opened.append(context)
         page = context.new_page()
@@ -122,6 +122,8 @@ def visit(browser, url):
         page.on("request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else strays.append(r.url))
         page.on("pageerror", lambda e: errors.append(str(e)))
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+        if prepare is not None:
+            prepare(page)
         page.goto(url + query)
         page.get_by_role("tab", name="Playground", include_hidden=not tabs).wait_for(state="visible" if tabs else "attached")
         return page

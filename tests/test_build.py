@@ -14,7 +14,7 @@ from cemviz.backend.presets import LANDSCAPE, PLAY, SAMPLE
 from cemviz.backend.studio import Studio
 from cemviz.ui.address import read
 from cemviz.ui.controls import Session
-from cemviz.ui.page import TABS, build, first_view, opened
+from cemviz.ui.page import TABS, build
 from cemviz.ui.start.words import OPENING, STATIONS
 
 NUMBER = gr.Number(0.5, minimum=0, maximum=10, render=False)
@@ -90,17 +90,17 @@ def test_a_story_in_the_address_sets_all_of_its_runs(restored, key):
     assert told["samp-features"]["value"] == runs[0].features and told["samp-story"]["value"] == SAMPLE[key].story
 
 
-def test_a_tab_that_was_opened_before_the_address_was_read_is_drawn_after(restored):
+def test_a_tab_is_drawn_once_when_it_is_open_and_the_address_was_read(restored):
     held, address = Session(), restored.load.__self__
-    opened("playground")(held)
-    restored.load(held, SimpleNamespace(query_params={}))
-    assert held.open == "playground"
+    opened = address.opening("playground")
+    assert isinstance(opened(held, False, 4), dict)  # the browser has not yet what the address asks for: nothing is sent
     numbers = [4] * len(address.redraw)
-    assert address.begin(held, *numbers) == {address.redraw["playground"]: 5}
-    held.drawn.add("playground")
-    assert address.begin(held, *numbers) == {address.restored: True}
-    restored.load(held, SimpleNamespace(query_params={"tab": "results"}))
-    assert held.open == "results"
+    assert address.begin(held, "playground", *numbers) == {address.redraw["playground"]: 5}
+    assert address.begin(held, "playground", *numbers) == {address.open: "playground"}
+    assert address.begin(held, None, *numbers) == {address.open: None}  # a page without a tab on screen
+    assert isinstance(opened(held, True, 5), dict)
+    assert address.opening("landscape")(held, True, 7) == 8
+    assert address.go(SimpleNamespace(query={"tab": "landscape"}), held, *numbers)[address.redraw["landscape"]] == 5  # again
 
 
 WORKSHEET = Path(__file__).parents[1] / "docs" / "teaching.md"
@@ -162,27 +162,3 @@ def test_a_session_and_its_files_go_an_hour_after_its_visitor(places, monkeypatc
     here.is_closed, here.STATE_TTL_WHEN_CLOSED = True, -1
     states.delete_all_expired_state()
     assert session._id not in here.state_data and stop.is_set() and not held.held
-
-
-@pytest.mark.parametrize(
-    "made", [lambda x: {"out": x}, lambda x: iter([{"out": x}, {"out": 2 * x}])], ids=["at once", "streamed"]
-)
-def test_a_first_view_is_made_once_and_only_of_the_open_tab(made):
-    held, calls = Session(), []
-    draw = first_view("landscape", lambda x: calls.append(x) or made(x), ["out"])
-    note = opened("landscape")
-    assert "value" not in next(draw(held, True, 7))["out"]  # no tab is open yet
-    held.open = "playground"
-    list(draw(held, True, 7))
-    note(held)
-    assert "value" not in next(draw(held, False, 6))["out"]  # sent before the browser had what the address asks for
-    assert not calls
-    assert next(step["out"] for step in draw(held, True, 7)) == 7 and calls == [7]
-    assert "value" not in next(draw(held, True, 7))["out"] and calls == [7]
-
-
-@pytest.mark.parametrize(("asked", "tab"), [({}, "start"), ({"tab": "sampling"}, "sampling"), ({"tab": "nope"}, "start")])
-def test_the_address_says_which_tab_is_open(restored, asked, tab):
-    held = Session()
-    restored.load(held, SimpleNamespace(query_params=asked))
-    assert held.open == tab

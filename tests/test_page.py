@@ -41,6 +41,22 @@ def test_every_tab_shows_something_without_a_click(visit):
     page.locator(".cem-equation").get_by_text("CEM (15)").first.wait_for()
 
 
+def test_a_tab_that_is_opened_before_the_address_was_read_is_drawn(visit):
+    """The first answers of the server are held back until the tab is open: a slow line, or a quick visitor."""
+    held = []
+    released = False
+
+    def hold(route) -> None:
+        route.continue_() if released else held.append(route)
+
+    page = visit(prepare=lambda page: page.route("**/run/predict*", hold))
+    open_tab(page, "Playground")
+    released = True
+    for route in held:
+        route.continue_()
+    drawn(page, "#play-plane")
+
+
 def test_another_table_of_results_is_shown_and_is_in_the_address(visit):
     page = visit("?tab=results")
     page.locator("#results-table h3").wait_for()

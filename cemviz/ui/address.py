@@ -80,16 +80,19 @@ class Address:
         tabs: by key, in reading order.
         session, notice: the visitor's state, and where to say what was asked in vain.
         restored: becomes true once the browser has what the address asks for.
+        open: key of the tab on screen, filled by the browser where it is asked for.
         chooser: opens a tab.
-        redraw: tab -> a number; its first view is made again when that changes.
+        redraw: tab -> a number; its first view is made again when that changes. No gr.State: gradio tells of a state's change
+            only after an event that was queued.
     """
 
     tabs: Mapping[str, Tab]
     session: gr.State
     notice: gr.Markdown
     restored: gr.Checkbox
+    open: gr.Textbox
     chooser: gr.Tabs
-    redraw: Mapping[str, gr.State]
+    redraw: Mapping[str, gr.Number]
 
     @property
     def params(self) -> dict[str, gr.components.Component]:
@@ -116,7 +119,7 @@ class Address:
         """Set what the address of a page that opens names."""
         return self._set(dict(request.query_params), held)
 
-    def go(self, event: gr.EventData, held: Session, *drawn: int) -> dict[Any, Any]:
+    def go(self, event: gr.EventData, held: Session, *drawn: float) -> dict[Any, Any]:
         """Set what a link of the page names, or an address that Back returns to, and draw its tab again.
 
         What it does not name begins anew: a picture is its address.
@@ -130,21 +133,35 @@ class Address:
         key = asked.setdefault("tab", next(iter(self.tabs)))
         if key not in self.tabs:
             return self._set(asked, held)
-        held.drawn.discard(key)
-        return self._set(self._defaults(key) | asked, held) | self._anew(key, drawn)
+        return self._set(self._defaults(key) | asked, held) | self._anew(key, held, drawn)
 
-    def begin(self, held: Session, *drawn: int) -> dict[Any, Any]:
+    def opening(self, key: str) -> Callable[[Session, bool, float], Any]:
+        """The handler of a tab that is opened: has it drawn if it was not yet.
+
+        Its second value is whether the browser has what the address asks for; until then `begin` will have the tab drawn.
+        """
+
+        def opened(held: Session, restored: bool, drawn: float) -> Any:
+            if not restored or key in held.drawn:
+                return gr.skip()
+            held.drawn.add(key)
+            return drawn + 1
+
+        return opened
+
+    def begin(self, held: Session, key: str | None, *drawn: float) -> dict[Any, Any]:
         """Have the open tab drawn, now that the browser has what the address asks for."""
-        if held.open is None or held.open in held.drawn:
-            return {self.restored: True}  # as it is: gradio takes no empty answer
-        return self._anew(held.open, drawn)
+        if key not in self.tabs or key in held.drawn:
+            return {self.open: key}  # as it is: gradio takes no empty answer
+        return self._anew(key, held, drawn)
 
-    def _anew(self, key: str, drawn: tuple[int, ...]) -> dict[Any, Any]:
-        """A change that has a tab drawn again.
+    def _anew(self, key: str, held: Session, drawn: tuple[float, ...]) -> dict[Any, Any]:
+        """A change that has a tab drawn, or drawn again.
 
         Args:
             drawn: values of `redraw`.
         """
+        held.drawn.add(key)
         return {self.redraw[key]: drawn[list(self.redraw).index(key)] + 1}
 
     def _defaults(self, key: str) -> dict[str, str]:
@@ -159,7 +176,6 @@ class Address:
         self._stories(asked, changes)
         lost = [part for name in self.params if name in asked for part in self._value(name, asked[name], changes)]
         known = asked.get("tab") in self.tabs
-        held.open = asked["tab"] if known else held.open or next(iter(self.tabs))
         changes[self.restored] = True
         changes[self.notice] = gr.update(value=LOST.format(", ".join(lost)), visible=bool(lost))
         return changes | ({self.chooser: gr.Tabs(selected=asked["tab"])} if known else {})

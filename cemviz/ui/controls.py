@@ -43,15 +43,13 @@ class Session:
         stops: tab -> event that its loops look at between two steps; one a tab, so that no tab ends another's work.
         playground: the visitor's game.
         held: last results by tab, for downloads and clicks.
-        open: key of the open tab; None until the address was read.
-        drawn: tabs whose first view was made.
+        drawn: tabs whose first view was made, or is being made.
     """
 
     def __init__(self) -> None:
         self.stops: defaultdict[str, threading.Event] = defaultdict(threading.Event)
         self.playground = Playground()
         self.held: dict[str, Any] = {}
-        self.open: str | None = None
         self.drawn: set[str] = set()
 
     def leave(self) -> None:

@@ -1,7 +1,6 @@
 """The page: its tabs in reading order, the address that makes a picture again, and what stops when a visitor leaves."""
 
 import os
-from collections.abc import Callable, Iterator
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: the page must not call home
@@ -65,49 +64,22 @@ def launch_options() -> dict[str, Any]:
     return LAUNCH | {"app_kwargs": {"middleware": [compressed, early]}}
 
 
-SHOW_TAB = """(...args) => {
+OPEN_TAB = "document.querySelector('button[role=tab][aria-selected=true]')?.dataset.tabId ?? null"
+"""The tab on screen, in JavaScript. The server cannot know: presses in quick succession may reach it in any order."""
+
+SHOW_TAB = f"""(...args) => {{
   const address = new URL(location);
-  const open = document.querySelector('button[role=tab][aria-selected=true]');
-  const tab = open && (open.dataset.tabId || open.textContent.trim().toLowerCase());
+  const tab = {OPEN_TAB};
   const before = address.searchParams.get('tab') ?? 'start';
-  if (tab && tab !== before) {
+  if (tab && tab !== before) {{
     address.searchParams.set('tab', tab);
     history.pushState(null, '', address);
     document.dispatchEvent(new CustomEvent('cemviz-address'));
-  }
+  }}
   document.dispatchEvent(new CustomEvent('cemviz-pause'));
   return [];
-}"""
+}}"""
 """A tab that is opened is a place that Back leaves."""
-
-
-def opened(key: str) -> Callable[[Session], None]:
-    """The handler that notes which tab is open."""
-
-    def note(held: Session) -> None:
-        held.open = key  # an address that is read later and names a tab opens that
-
-    return note
-
-
-def first_view(key: str, function: Callable[..., Any], outputs: list[Any]) -> Callable[..., Iterator[Any]]:
-    """A tab's first view, made once and only while it is open: a visitor pays for what is looked at.
-
-    Its first value is whether the others came after the address was read: an event of the page's opening may be older.
-    """
-
-    def handler(held: Session, restored: bool, *values: Any) -> Iterator[Any]:
-        if not restored or held.open != key or key in held.drawn:
-            yield {outputs[0]: gr.skip()}
-            return
-        held.drawn.add(key)
-        told = function(*values)
-        if isinstance(told, Iterator):
-            yield from told
-        else:
-            yield told
-
-    return handler
 
 
 def build(studio: Studio | None = None) -> gr.Blocks:
@@ -135,7 +107,9 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         )
         if faults := store.left_out():
             gr.Markdown("**Left out:** " + "  \n".join(faults), elem_id="left-out")
-        address = Address(built, session, notice, restored, tabs, {key: gr.State(0) for key in built})
+        open_tab = gr.Textbox(visible=False)
+        redraw = {key: gr.Number(0, visible="hidden") for key in built}
+        address = Address(built, session, notice, restored, open_tab, tabs, redraw)
         loaded = page.load(address.restore, session, address.outputs, **LIGHT)
         asked.select(address.go, [session, *address.redraw.values()], address.outputs, **LIGHT)
         _first_views(built, leaves, address, loaded)
@@ -150,15 +124,19 @@ def build(studio: Studio | None = None) -> gr.Blocks:
 
 
 def _first_views(built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Address, loaded: Any) -> None:
-    """Draw each tab when it is first open, and the one that is open when the address was read."""
+    """Draw each tab when it is first open, and the one that is open when the address was read.
+
+    Only a view that is to be made joins the queue. Gradio's client loses an event that joins while it is told that the one
+    before was the last, so an event that finds nothing to do must not stand in the way of one that does.
+    """
     how: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
     for key, tab in built.items():
+        number = address.redraw[key]
+        leaves[key].select(address.opening(key), [address.session, address.restored, number], number, **LIGHT)
         if tab.draw is not None:
             function, inputs, outputs = tab.draw
-            view = first_view(key, function, outputs), [address.session, address.restored, *inputs], outputs
-            # an address that names a tab selects it: a second event would send what the first one has changed already
-            leaves[key].select(opened(key), address.session, None, **LIGHT).then(*view, **how)
-            address.redraw[key].change(*view, **how)
+            number.change(function, inputs, outputs, **how)
     # by now the browser has what the address asks for; a tab that was opened before was not drawn
     redraw = [*address.redraw.values()]
-    loaded.then(address.begin, [address.session, *redraw], [address.restored, *redraw], **LIGHT)
+    told = f"(held, _, ...drawn) => [held, {OPEN_TAB}, ...drawn]"
+    loaded.then(address.begin, [address.session, address.open, *redraw], [address.open, *redraw], js=told, **LIGHT)
