@@ -86,21 +86,61 @@ def test_a_story_in_the_address_sets_all_of_its_runs(restored, key):
     told, runs = restored(**{"s.story": key}), SAMPLE[key].runs
     for letter, run in zip("ab", (runs[0], runs[-1]), strict=True):
         assert told[f"samp-sampler-{letter}"]["value"] == run.sampler
-    assert told["samp-model-a"]["value"] == runs[0].model and told["samp-count"]["value"] == runs[0].count
+    assert told["sel-a"]["value"] == runs[0].model and told["samp-count"]["value"] == runs[0].count
     assert told["samp-features"]["value"] == runs[0].features and told["samp-story"]["value"] == SAMPLE[key].story
 
 
-def test_a_tab_is_drawn_once_when_it_is_open_and_the_address_was_read(restored):
+def test_a_tab_is_drawn_when_it_is_open_and_looks_at_something_else(restored):
     held, address = Session(), restored.load.__self__
-    opened = address.opening("playground")
-    assert isinstance(opened(held, False, 4), dict)  # the browser has not yet what the address asks for: nothing is sent
     numbers = [4] * len(address.redraw)
-    assert address.begin(held, "playground", *numbers) == {address.redraw["playground"]: 5}
-    assert address.begin(held, "playground", *numbers) == {address.open: "playground"}
-    assert address.begin(held, None, *numbers) == {address.open: None}  # a page without a tab on screen
-    assert isinstance(opened(held, True, 5), dict)
-    assert address.opening("landscape")(held, True, 7) == 8
-    assert address.go(SimpleNamespace(query={"tab": "landscape"}), held, *numbers)[address.redraw["landscape"]] == 5  # again
+
+    def asked(handler, *given, a="mnist-at", x="grid:4", seed=0):
+        changes = handler(held, *given, a, "none", x, seed, *numbers)
+        return {key for key, part in address.redraw.items() if changes.get(part) == 5}
+
+    opened = address.opening("playground")
+    assert not asked(opened, False), "the browser has not yet what the address asks for"
+    assert asked(address.begin, "playground") == {"playground"} and not asked(address.begin, "playground")
+    assert not asked(address.begin, None), "no tab is on screen"
+    assert not asked(opened, True) and not asked(opened, True, a="mnist-jeat"), "it looks at no net"
+    opened = address.opening("landscape")
+    assert asked(opened, True) == {"landscape"} and not asked(opened, True)
+    assert asked(opened, True, x="grid:5") == {"landscape"} and asked(opened, True, a="mnist-jeat", x="grid:5") == {"landscape"}
+    link = SimpleNamespace(query={"tab": "landscape", "a": "mnist-at"})
+    changes = address.go(link, held, "mnist-jeat", "none", "grid:5", 0, *numbers)
+    assert changes[address.redraw["landscape"]] == 5, "a link draws again, whatever is shown"
+    assert held.drawn["landscape"][0] == "mnist-at", "what it is of is what the link names"
+
+
+def test_another_selection_is_drawn_at_once_unless_the_view_is_dear(restored):
+    held, address = Session(), restored.load.__self__
+    numbers = [4] * len(address.redraw)
+
+    def chosen(key, seed=0):
+        return address.selected(held, key, "mnist-at", "none", "grid:4", seed, *numbers)
+
+    assert address.redraw["landscape"] in chosen("landscape")
+    assert chosen("sampling") == {address.open: "sampling"} and chosen("landscape", None) == {address.open: "landscape"}
+    assert not any(part in address.redraw.values() for part in chosen("results"))
+
+
+def test_older_names_of_the_selection_go_on_working(restored):
+    old = {"tab": "sampling", "s.a": "mnist-at", "s.b": "mnist-standard", "s.seed": "5", "r.model": "mnist-jeat"}
+    told = restored(**old)
+    assert [told[f"sel-{name}"]["value"] for name in ("a", "b", "seed")] == ["mnist-at", "mnist-standard", 5]
+    assert restored(**old | {"tab": "robustness"})["sel-a"]["value"] == "mnist-jeat", "the open tab's name wins"
+    assert restored(**old | {"a": "mnist-trades"})["sel-a"]["value"] == "mnist-trades", "and its name now wins over all"
+    four = restored(**{"l.models": "mnist-jeat,mnist-jem,mnist-at-linf,mnist-prejeat", "l.image": "gallery:1"})
+    assert (four["sel-a"]["value"], four["sel-b"]["value"], four["sel-x"]["value"]) == ("mnist-jeat", "mnist-jem", "gallery:1")
+    assert four["land-more"]["value"] == ["mnist-at-linf", "mnist-prejeat"]
+    assert restored(**{"l.models": "mnist-at"})["sel-b"]["value"] == "none"
+
+
+def test_a_drawing_may_be_the_picture_of_an_address(restored):
+    drawing = "drawn:" + "A" * 523
+    told = restored(x=drawing)["sel-x"]
+    assert told["value"] == drawing and told["choices"][-1] == ("your drawing", drawing)
+    assert restored(x="drawn:<script>")["notice"]["visible"] is True
 
 
 WORKSHEET = Path(__file__).parents[1] / "docs" / "teaching.md"
@@ -123,16 +163,17 @@ def test_every_link_of_ours_names_only_what_is_there(restored, link):
 @pytest.mark.parametrize(("key", "model", "sampler"), [("maxent-pgd", "mnist-at", "rcs"), ("rcs-ta", "mnist-uat", "maxent")])
 def test_the_address_overrides_its_story_even_with_another_kind(restored, key, model, sampler):
     told = restored(**{"s.story": key, "s.a": model, "s.as": sampler, "s.eta": "0.5", "s.numbers": "santurkar"})
-    assert (told["samp-model-a"]["value"], told["samp-sampler-a"]["value"]) == (model, sampler)
+    assert (told["sel-a"]["value"], told["samp-sampler-a"]["value"]) == (model, sampler)
     assert sampler in [choice for _, choice in told["samp-sampler-a"]["choices"]]
     assert told["samp-eta"]["value"] == 0.5 and told["samp-setting"]["value"] == "santurkar"
 
 
 def test_stories_of_the_other_tabs_are_told_too(restored):
     told = restored(**{"l.story": "pairs", "l.seed": "4", "p.preset": "minimax"})
-    assert told["land-models"]["value"] == list(LANDSCAPE["pairs"].request.models) and told["land-seed"]["value"] == 4
+    assert (told["sel-a"]["value"], told["sel-b"]["value"]) == LANDSCAPE["pairs"].request.models
+    assert told["sel-seed"]["value"] == 4
     assert told["play-p0"]["value"] == PLAY["minimax"].rules.p0
-    assert "value" not in restored(**{"l.story": "nope"}).get("land-models", {})
+    assert "value" not in restored(**{"l.story": "nope"}).get("sel-a", {})
 
 
 def test_what_an_address_asks_for_in_vain_is_named(restored):
@@ -141,8 +182,8 @@ def test_what_an_address_asks_for_in_vain_is_named(restored):
         is False
     )
     told = restored(**{"l.models": "mnist-at,mine", "s.story": "nope", "s.eta": "<b>", "l.seed": "3", "unknown": "x"})
-    assert told["notice"]["visible"] is True and told["land-models"]["value"] == ["mnist-at"]
-    assert {"`l.models=mine`", "`s.story=nope`", "`s.eta=...`"} == set(re.findall("`[^`]*`", told["notice"]["value"]))
+    assert told["notice"]["visible"] is True and told["sel-a"]["value"] == "mnist-at"
+    assert {"`b=mine`", "`s.story=nope`", "`s.eta=...`"} == set(re.findall("`[^`]*`", told["notice"]["value"]))
 
 
 def test_a_session_and_its_files_go_an_hour_after_its_visitor(places, monkeypatch):

@@ -15,7 +15,8 @@ from cemviz.backend.attack.growing import flips, growing
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.look import digit as drawings
-from cemviz.backend.look.digit import Digit, as_mnist, from_file, from_ink, packed, unpacked
+from cemviz.backend.look.digit import Digit
+from cemviz.backend.look.drawings import as_mnist, from_file, from_ink, packed, unpacked
 from cemviz.backend.requests import DigitRequest
 from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio

@@ -133,7 +133,7 @@ def test_a_link_shows_the_same_picture(visit):
         sampled(page)
         calm(page)
         pictures.append(page.locator("#samp-player canvas").first.evaluate("c => c.toDataURL()"))
-        assert page.locator("#samp-seed input").input_value() == "5"
+        assert page.locator("#sel-seed input").input_value() == "5"
     assert pictures[0] == pictures[1]
     other = visit(query.replace("seed=5", "seed=6"), reduced_motion="reduce")
     sampled(other)
@@ -147,13 +147,13 @@ def test_the_address_is_that_of_the_picture_and_a_change_marks_it_stale(visit):
     calm(page)
     stale = page.locator("#samp-stage.cem-stale")
     assert not stale.count()
-    seed = page.locator("#samp-seed input")
+    seed = page.locator("#sel-seed input")
     seed.fill("7")
     page.keyboard.press("Tab")
     stale.wait_for()
-    assert "s.seed" not in page.url
+    assert "seed=" not in page.url
     page.locator("#samp-run").click()
-    page.wait_for_function("() => location.search.includes('s.seed=7')")
+    page.wait_for_function("() => location.search.includes('seed=7')")
     assert not stale.count() and "tab=sampling" in page.url
     seed.fill("8")
     page.keyboard.press("Tab")
@@ -276,7 +276,7 @@ def test_hostile_addresses_are_clamped_or_ignored(visit):
     open_tab(page, "Sampling")
     # the tab may be open before the address is read
     page.wait_for_function("() => document.querySelector('#samp-count input[type=number]')?.value === '256'")
-    assert page.locator("#samp-model-a input").input_value().startswith("mnist-at: adversarial")
+    assert page.locator("#sel-a input").input_value().startswith("mnist-at: adversarial")
 
 
 @pytest.mark.parametrize(("field", "value", "words"), [("alpha", "-1", "α (step) is -1"), ("steps", "1000000", "K (steps)")])
@@ -359,7 +359,7 @@ def test_a_teacher_s_link_asks_a_question_and_hides_what_it_says(visit):
     other.locator("#cem-asked", has_text="“Which one is sure? <b>”").wait_for()
     sampled(other)
     assert not other.get_by_role("tab", name="Results").is_visible()
-    assert other.locator("#samp-run").is_visible() and not other.locator("#samp-seed").is_visible()
+    assert other.locator("#samp-run").is_visible() and not other.locator("#sel-seed").is_visible()
     assert other.evaluate("() => getComputedStyle(document.querySelector('.gradio-container')).zoom") == "1.3"
     assert not (found := violations(other)), found
 

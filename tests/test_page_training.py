@@ -39,7 +39,7 @@ def test_a_run_is_started_paused_resumed_finished_and_in_the_other_menus(visit):
     assert page.locator("#train-a input").input_value() == "my-first"
     assert "update looked at" in page.locator("#train-numbers").inner_text()
     open_tab(page, "Sampling")
-    page.locator("#samp-model-a input").click()
+    page.locator("#sel-a input").click()
     page.get_by_role("option", name="my-first").wait_for()
     page.keyboard.press("Escape")
 

@@ -19,15 +19,17 @@ from cemviz.backend.look.landscape import ENERGIES
 from cemviz.backend.presets import LANDSCAPE
 from cemviz.backend.requests import LandscapeRequest
 from cemviz.backend.studio import Studio
+from cemviz.data.datasets import DATASETS
 from cemviz.ui.controls import STOPPED, Session
 from cemviz.ui.landscape import handlers as do
 from cemviz.ui.landscape import tab as tab_landscape
 from cemviz.ui.landscape import words
 from cemviz.ui.landscape.plots import legend, relief, shared, surface
+from cemviz.ui.selection import NONE
 
 LOOK = {"energy": "joint", "levels": "relative", "seen": "map", "a": 0, "b": 0, "plane": None}
 ASKED = {
-    "story": None, "models": ["stripes-standard", "stripes-at"], "image": "grid:0", "index": 0, "anchor": "self", "other": 0,
+    "story": None, "image": "grid:0", "index": 0, "anchor": "self", "other": 0,
     "directions": "random", "radius": windows.SMALL["radius"], "seed": 0, **LOOK,
 }  # fmt: skip
 
@@ -47,9 +49,15 @@ def pairs(places, monkeypatch):
     return windows.with_encoders(windows.equipped(monkeypatch))
 
 
-def drawing(studio, held=None, **changes):
+def nets(models) -> dict:
+    """Controls that choose these models."""
+    a, b, *more = [*models, *[None, NONE][len(models) :]]
+    return {"net_a": a, "net_b": b, "more": more}
+
+
+def drawing(studio, held=None, models=("stripes-standard", "stripes-at"), **changes):
     """The steps of a picture, each checked to change what the tab expects."""
-    for step in do.go(studio, held or Session(), **{**ASKED, **changes}):
+    for step in do.go(studio, held or Session(), **{**ASKED, **nets(models), **changes}):
         assert set(step) <= set(do.SHOWN)
         yield step
 
@@ -78,16 +86,17 @@ def test_every_control_is_interactive_and_every_endpoint_private(studio):
     assert all(component.elem_id.startswith("land-") for component in tab.params.values())
     assert not [fn.name for fn in blocks.fns.values() if fn.api_visibility != "private"]
     save("late", 7)
-    assert "late" in tab.menus[tab.params["l.models"]]() and "late" in tab.menus[tab.params["l.plane"]]()
+    for name in ("l.more", "l.plane"):
+        assert "late" in [key for _, key in tab.menus[tab.params[name]]()]
 
 
 def test_every_event_calls_its_handler(studio):
-    asked = ["run.click", "image.input", "dirs.input", "anchor.input", "radius.release", "seed.submit", "index.submit"]
+    asked = ["run.click", "more.input", "dirs.input", "anchor.input", "radius.release", "index.submit"]
     looked = ["look.click", "a.submit", "b.submit", "plane.input"]
     assert wired(tab_landscape, studio) == {
         f"land-{event}": handler
         for handler, events in {
-            "go": [*asked, "other.submit"], "followed": ["models.input"], "tell": ["preset.input"], "looked": looked,
+            "go": [*asked, "other.submit"], "tell": ["preset.input"], "looked": looked,
             "figures": ["energy.input", "levels.input", "seen.input"], "clicked": [f"plot-{k}.select" for k in range(4)],
             "halt": ["stop.click"],
         }.items()
@@ -98,10 +107,10 @@ def test_every_event_calls_its_handler(studio):
 def test_controls_say_what_the_request_says_within_the_pages_own_ends(studio):
     _, tab = page(tab_landscape, studio)
     fields = fields_of(LandscapeRequest)
-    for name in ("models", "image", "anchor", "energy", "dirs", "radius", "seed"):
+    for name in ("anchor", "energy", "dirs", "radius"):
         assert tab.params[f"l.{name}"].label == fields["directions" if name == "dirs" else name].label
-    radius, seed = tab.params["l.radius"], tab.params["l.seed"]
-    assert (radius.minimum, radius.maximum, radius.step) == (0.5, 12, 0.5) and (seed.minimum, seed.precision) == (0, 0)
+    radius = tab.params["l.radius"]
+    assert (radius.minimum, radius.maximum, radius.step) == (0.5, 12, 0.5)
     assert [key for _, key in tab.params["l.dirs"].choices] == fields["directions"].names()
     assert "JEAT" in tab.params["l.dirs"].choices[0][0]
 
@@ -193,7 +202,7 @@ def test_each_panel_hears_its_own_clicks(studio):
     first_view(tab, held, **{"l.dirs": "adversarial"})
     clicks = [fn.fn for fn in blocks.fns.values() if fn.name == "clicked"]
     event = type("Event", (), {"x": 0.5, "y": -1.0})()
-    for k, model in enumerate(("stripes-standard", "stripes-at")):
+    for k, model in enumerate(("stripes-at", "stripes-standard")):  # as the page begins
         changed = {component.elem_id: value for component, value in clicks[k](event, held, "joint", "raw", "map").items()}
         assert (changed["land-a"], changed["land-b"], changed["land-plane"]) == (0.5, -1.0, model)
     assert len(clicks) == 4
@@ -206,7 +215,7 @@ def test_errors_name_what_to_change(studio):
         draw(studio, seed=None)
     with pytest.raises(BadInput, match="press Draw first"):
         do.looked(studio, Session(), **LOOK)
-    assert draw(studio, models=[]) == [{"status": "Choose at least one model."}]
+    assert draw(studio, models=[]) == [{"status": words.NO_MODELS}]
 
 
 def test_a_test_image_that_is_not_there_can_still_be_chosen_by_its_number(alone):
@@ -221,42 +230,26 @@ def test_a_page_without_models_says_so(places):
     assert "Train one" in first_view(tab, Session())[0]["land-status"]
 
 
-def test_models_follow_the_last_chosen_data_set(studio):
-    for seed, name in enumerate(("mnist-standard", "mnist-at")):
-        save(name, seed, data="mnist")
-    assert do.follow(studio, ["stripes-at", "stripes-standard"]) == (["stripes-at", "stripes-standard"], None)
-    assert do.follow(studio, ["stripes-at", "mnist-at"]) == (["mnist-at", "mnist-standard"], "mnist")
-    assert do.follow(studio, []) == ([], None)
-    with pytest.raises(BadInput, match="models is 'gone'; choose one of mnist-at"):
-        do.follow(studio, ["stripes-at", "gone"])
-    assert do.beginning(studio) == (["mnist-standard", "mnist-at"], *do.FIRST)
-
-
-def test_another_data_set_brings_its_images_and_its_radius(studio):
+def test_nets_that_share_no_scale_are_not_shown_beside_a_and_it_is_said(studio):
     save("mnist-at", 3, data="mnist")
-    held = Session()
-    kept = do.followed(studio, held, story=None, models=["stripes-at", "stripes-standard"])
-    assert set(kept) == {"waiting", "status"} and kept["status"] == ""
-    changes = do.followed(studio, held, story=None, models=["stripes-at", "mnist-at"])
-    assert changes["models"] == ["mnist-at"] and changes["status"] == "Now all models are classifiers of mnist."
-    assert changes["radius"] == 6.0 and changes["image"]["value"] == changes["image"]["choices"][0][1]
-    assert changes["anchor"]["value"] == "self"
+    save("stripes-uat", 4, kind="encoder")
+    steps = draw(studio, models=["stripes-at", "mnist-at", "stripes-uat", "stripes-standard"])
+    assert steps[0]["waiting"].count("is not shown") == 2 and "**mnist-at**" in steps[0]["waiting"]
+    assert steps[0]["more"] == ["stripes-standard"] and steps[-2]["column1"]["visible"] and not steps[-2]["column2"]["visible"]
+    assert do.together(studio, "gone", "stripes-at", []) == []
+    assert do.together(studio, "stripes-at", "stripes-at", ["stripes-standard"]) == ["stripes-at", "stripes-standard"]
 
 
-def test_the_page_begins_with_a_pair_of_whatever_kind_is_stored(places):
-    assert do.beginning(Studio(choose("cpu"))) == ([], *do.FIRST)
-    save("b-net", 1), save("a-net", 2), save("c-net", 3)
-    assert do.beginning(Studio(choose("cpu"))) == (["a-net", "b-net"], "stripes", "classifier")
-    save("stripes-at", 4)
-    assert do.beginning(Studio(choose("cpu")))[0] == ["stripes-at"]
-    save("mnist-at", 5, data="mnist")
-    assert do.beginning(Studio(choose("cpu"))) == (["mnist-at"], *do.FIRST)  # whichever comes first by name
+@pytest.mark.parametrize(("radius", "kept"), [(6.0, 2.0), (2.5, 2.5), (2.0, 2.0)])
+def test_a_radius_that_is_another_data_sets_own_gives_way(monkeypatch, radius, kept):
+    monkeypatch.setitem(DATASETS, "stripes", replace(DATASETS["mnist"], radius=2.0))
+    assert do.suited(radius, "stripes") == kept
 
 
 def test_a_kind_without_a_landscape_is_not_offered(studio, monkeypatch):
     monkeypatch.setitem(KINDS, "flat", replace(KINDS["classifier"], title="flat net", view=None))
     save("odd", 5, kind="flat"), save("unknown", 6, kind="nobody-knows")
-    assert do.drawable(studio) == ["stripes-at", "stripes-standard"]
+    assert [name for _, name in do.drawable(studio)] == ["stripes-at", "stripes-standard"]
     with pytest.raises(BadInput, match="'odd' is a flat net; a landscape wants a classifier or an encoder"):
         draw(studio, models=["odd"])
 
@@ -265,12 +258,14 @@ def test_a_story_sets_all_that_it_shows(studio):
     for name in ("mnist-simclr", "mnist-uat"):
         save(name, 1, data="mnist", kind="encoder")
     told, changes = LANDSCAPE["pairs"].request, do.tell(studio, None, story="pairs")
-    assert set(changes) == set(do.TOLD) and changes["models"] == list(told.models) and "flatter" in changes["waiting"]
-    for name in ("image", "anchor"):
-        assert (
-            changes[name]["value"] == getattr(told, name)
-            and ("a test image, by its number", "test") in changes[name]["choices"]
-        )
+    assert set(changes) == set(do.TOLD) and "flatter" in changes["waiting"]
+    assert [changes[name] for name in ("net_a", "net_b", "more")] == [*told.models, []]
+    for name in LANDSCAPE["jeat-fig-2"].request.models:
+        save(name, 1, data="mnist")
+    four = do.tell(studio, None, story="jeat-fig-2")
+    assert [four["net_a"], four["net_b"], *four["more"]] == list(LANDSCAPE["jeat-fig-2"].request.models)
+    for name, value in (("image", "test"), ("anchor", told.anchor)):  # there is no gallery to take the story's image from
+        assert changes[name]["value"] == value and ("a test image, by its number", "test") in changes[name]["choices"]
     assert [changes[name] for name in ("directions", "radius", "seed")] == [told.directions, told.radius, told.seed]
 
 
@@ -279,7 +274,7 @@ def test_a_storys_words_stand_above_its_own_models_only(studio):
     assert do.prose(studio, "pairs", list(told.request.models)).startswith(told.story)
     others = do.prose(studio, "pairs", ["stripes-at"])
     assert told.story not in others and others == do.prose(studio, None, [])
-    assert "waits for mnist-standard, mnist-at" in others
+    assert "waits for mnist-at, mnist-standard" in others
 
 
 def test_the_page_offers_an_anchor_for_encoders_and_names_their_energies(pairs):

@@ -21,6 +21,7 @@ from cemviz.dynamics import Dynamics
 from cemviz.nets import build
 from cemviz.samplers import SAMPLERS
 from cemviz.starts import STARTS
+from cemviz.ui import selection
 from cemviz.ui.controls import Session
 from cemviz.ui.sampling import handlers
 from cemviz.ui.sampling import tab as tab_sampling
@@ -180,7 +181,7 @@ def tab(tmp_path, monkeypatch):
     store.save(build("encoder", **args), replace(crowd().card, name="mnist-uat", net="encoder", net_args=args))
     studio = Studio(choose("cpu"))
     with gr.Blocks():
-        return tab_sampling.build(gr.State(Session()), studio), studio
+        return tab_sampling.build(gr.State(Session()), studio, selection.build(studio)), studio
 
 
 def named(changes) -> dict:
@@ -205,20 +206,29 @@ def test_an_encoder_brings_its_samplers_numbers_start_and_number_of_chains(tab):
     assert back["features"]["visible"] is False
 
 
-def test_a_sampler_from_an_address_that_does_not_fit_is_shown_and_refused(tab):
-    built, _ = tab
-    go, _, _ = built.draw
-    steps = go(Session(), None, "mnist-uat", *CONTROLS[1:])
-    first = named(next(steps))
-    assert first["samp-sampler-a"]["value"] == "rcs" and ("RCS: CEM (15)", "rcs") in first["samp-sampler-a"]["choices"]
-    with pytest.raises(gr.Error, match="'rcs' needs a classifier; 'mnist-uat' is an encoder"):
+def test_a_sampler_that_does_not_fit_is_shown_and_refused(tab):
+    _, studio = tab
+    steps = handlers.go(studio, Session(), story=None, **dict(zip(handlers.RUN[1:], ["mnist-uat", *CONTROLS[1:]], strict=True)))
+    first = next(steps)
+    assert first["by_a"]["value"] == "rcs" and ("RCS: CEM (15)", "rcs") in first["by_a"]["choices"]
+    with pytest.raises(BadInput, match="'rcs' needs a classifier; 'mnist-uat' is an encoder"):
         list(steps)
+
+
+def test_samplers_give_way_to_nets_that_another_tab_chose(tab):
+    built, _ = tab
+    held = Session()
+    steps = built.draw[0](held, None, "mnist-uat", *CONTROLS[1:], "suited")
+    fitted, shown = named(next(steps)), named(next(steps))
+    assert fitted["samp-sampler-a"]["value"] == shown["samp-sampler-a"]["value"] == "maxent"
+    assert (fitted["samp-count"], fitted["samp-start"], fitted["samp-alpha"]) == (64, "gaussian", 0.7)
+    assert held.drawn["sampling"] == ("mnist-uat", "none", 1)
 
 
 def test_what_this_machine_lacks_stays_on_the_page(tab):
     built, _ = tab
     go, _, _ = built.draw
-    steps = go(Session(), None, "mnist-uat", "langevin-pairs", *CONTROLS[2:5], "", *CONTROLS[6:])
+    steps = go(Session(), None, "mnist-uat", "langevin-pairs", *CONTROLS[2:5], "", *CONTROLS[6:], "suited")
     said = []
     with pytest.raises(gr.Error, match="images of nowhere"):
         for changes in steps:

@@ -206,6 +206,12 @@ def classifier(card: Card, wanted: str, name: str = "model") -> Card:
     return card
 
 
+def pair(cards: Mapping[str, Card], data: str, kind: str) -> list[str]:
+    """The net of a data set trained without attacks and the one with them, else the first two of the kind."""
+    alike = [name for name, card in cards.items() if (card.data, card.kind) == (data, kind)]
+    return [name for name in (f"{data}-{recipe}" for recipe in KINDS[kind].contrast) if name in alike] or alike[:2]
+
+
 def compared(data: str) -> list[Card]:
     """The classifiers of a data set that tables and grids compare: all but its judges, which are trained apart."""
     return [card for card in _classifiers(data) if card.role != "judge"]

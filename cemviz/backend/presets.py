@@ -198,9 +198,15 @@ class LandscapePreset:
 
 
 LANDSCAPE: dict[str, LandscapePreset] = {
+    "jeat-hero": LandscapePreset(
+        "Trained against attacks, or not",
+        LandscapeRequest(("mnist-jeat", "mnist-standard-linf"), "grid:4", directions="adversarial"),
+        "The pair of the tour: one net, two trainings, the same image, along the way that an attack goes. Click anywhere and "
+        "let a ball roll in both.",
+    ),
     "standard-robust": LandscapePreset(
-        "Standard beside adversarial",
-        LandscapeRequest(("mnist-standard", "mnist-at"), "grid:4", directions="adversarial"),
+        "Adversarial beside standard",
+        LandscapeRequest(("mnist-at", "mnist-standard"), "grid:4", directions="adversarial"),
         "The same image, two nets trained on the same set, along the way that an attack goes.",
     ),
     "jeat-fig-2": LandscapePreset(

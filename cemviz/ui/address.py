@@ -10,7 +10,8 @@ from typing import Any
 
 import gradio as gr
 
-from .controls import Session, Tab
+from .controls import Changes, Session, Tab
+from .selection import DRAWING, Selection, current
 
 LOST = "**This link asks for what is not on this machine:** {}. In its place stands what the page begins with."
 
@@ -78,6 +79,8 @@ class Address:
 
     Attributes:
         tabs: by key, in reading order.
+        selection: what they look at; its names have no tab's letter.
+        listed: menus of the selection, as a tab's.
         session, notice: the visitor's state, and where to say what was asked in vain.
         restored: becomes true once the browser has what the address asks for.
         open: key of the tab on screen, filled by the browser where it is asked for.
@@ -87,6 +90,8 @@ class Address:
     """
 
     tabs: Mapping[str, Tab]
+    selection: Selection
+    listed: Mapping[gr.components.Component, Callable[[], list[Any]]]
     session: gr.State
     notice: gr.Markdown
     restored: gr.Checkbox
@@ -96,13 +101,19 @@ class Address:
 
     @property
     def params(self) -> dict[str, gr.components.Component]:
-        """Name in the address -> control, of all tabs."""
-        return {name: component for tab in self.tabs.values() for name, component in tab.params.items()}
+        """Name in the address -> control, of the selection and of all tabs."""
+        return {**self.selection.parts, **{name: part for tab in self.tabs.values() for name, part in tab.params.items()}}
 
     @property
     def menus(self) -> dict[gr.components.Component, Callable[[], list[Any]]]:
         """Controls whose choices depend on what is stored -> what lists them."""
-        return {component: choices for tab in self.tabs.values() for component, choices in tab.menus.items()}
+        own = {component: choices for tab in self.tabs.values() for component, choices in tab.menus.items()}
+        return {**self.listed, **own}
+
+    @property
+    def inputs(self) -> list[Any]:
+        """Inputs of the handlers that have a tab drawn: the visitor, the selection, and how often each tab was drawn."""
+        return [self.session, *self.selection.parts.values(), *self.redraw.values()]
 
     @property
     def outputs(self) -> list[Any]:
@@ -111,58 +122,65 @@ class Address:
         own = [self.session, self.notice, self.restored, self.chooser, *self.redraw.values()]
         return [*dict.fromkeys([*self.params.values(), *self.menus, *set_by_stories]), *own]
 
-    def refresh(self) -> dict[Any, Any]:
+    def refresh(self) -> Changes:
         """Menus with what is stored by now."""
         return {component: gr.update(choices=choices()) for component, choices in self.menus.items()}
 
-    def restore(self, held: Session, request: gr.Request) -> dict[Any, Any]:
+    def restore(self, held: Session, request: gr.Request) -> Changes:
         """Set what the address of a page that opens names."""
-        return self._set(dict(request.query_params), held)
+        return self._set(current(dict(request.query_params)), held)
 
-    def go(self, event: gr.EventData, held: Session, *drawn: float) -> dict[Any, Any]:
+    def go(self, event: gr.EventData, held: Session, *values: Any) -> Changes:
         """Set what a link of the page names, or an address that Back returns to, and draw its tab again.
 
-        What it does not name begins anew: a picture is its address.
+        What it does not name begins anew: a picture is its address. The selection stays.
 
         Args:
             event: with `query`, name -> text.
-            drawn: values of `redraw`.
+            values: of `inputs`, the visitor left out.
         """
         query = event.query if isinstance(event.query, dict) else {}
-        asked = {str(name): str(text) for name, text in query.items()}
+        asked = current({str(name): str(text) for name, text in query.items()})
         key = asked.setdefault("tab", next(iter(self.tabs)))
         if key not in self.tabs:
             return self._set(asked, held)
-        return self._set(self._defaults(key) | asked, held) | self._anew(key, held, drawn)
+        changes = self._set(self._defaults(key) | asked, held)
+        return changes | self._anew(key, held, values, changes)
 
-    def opening(self, key: str) -> Callable[[Session, bool, float], Any]:
-        """The handler of a tab that is opened: has it drawn if it was not yet.
+    def opening(self, key: str) -> Callable[..., Any]:
+        """The handler of a tab that is opened: has it drawn if it was not yet, or looked at something else.
 
         Its second value is whether the browser has what the address asks for; until then `begin` will have the tab drawn.
         """
 
-        def opened(held: Session, restored: bool, drawn: float) -> Any:
-            if not restored or key in held.drawn:
-                return gr.skip()
-            held.drawn.add(key)
-            return drawn + 1
+        def opened(held: Session, restored: bool, *values: Any) -> Changes:
+            wanted = restored and held.drawn.get(key) != self._looked(key, values)
+            return self._anew(key, held, values) if wanted else {self.open: key}  # gradio takes no empty answer
 
         return opened
 
-    def begin(self, held: Session, key: str | None, *drawn: float) -> dict[Any, Any]:
+    def begin(self, held: Session, key: str | None, *values: Any) -> Changes:
         """Have the open tab drawn, now that the browser has what the address asks for."""
-        if key not in self.tabs or key in held.drawn:
-            return {self.open: key}  # as it is: gradio takes no empty answer
-        return self._anew(key, held, drawn)
+        wanted = key in self.tabs and held.drawn.get(key) != self._looked(key, values)
+        return self._anew(key, held, values) if wanted else {self.open: key}
 
-    def _anew(self, key: str, held: Session, drawn: tuple[float, ...]) -> dict[Any, Any]:
-        """A change that has a tab drawn, or drawn again.
+    def selected(self, held: Session, key: str | None, *values: Any) -> Changes:
+        """Have the open tab drawn of another selection, unless its view is dear: that one is stale until it is asked for."""
+        tab = self.tabs.get(key)
+        if tab is None or not tab.looks or tab.follow is not None or None in self._looked(key, values):
+            return {self.open: key}  # None: a field just emptied, to type the next seed, is no seed yet
+        return self.begin(held, key, *values)
 
-        Args:
-            drawn: values of `redraw`.
-        """
-        held.drawn.add(key)
-        return {self.redraw[key]: drawn[list(self.redraw).index(key)] + 1}
+    def _looked(self, key: str, values: tuple[Any, ...], changes: Changes | None = None) -> tuple[Any, ...]:
+        """The part of the selection that a tab looks at: values of `inputs`, and what is being changed of them."""
+        now = dict(zip(self.selection.parts.values(), values, strict=False))
+        looks = self.tabs[key].looks.values()
+        return tuple((changes or {}).get(part, {}).get("value", now[part]) for part in looks)
+
+    def _anew(self, key: str, held: Session, values: tuple[Any, ...], changes: Changes | None = None) -> Changes:
+        """A change that has a tab drawn, or drawn again."""
+        held.drawn[key] = self._looked(key, values, changes)
+        return {self.redraw[key]: values[len(self.selection.parts) + list(self.redraw).index(key)] + 1}
 
     def _defaults(self, key: str) -> dict[str, str]:
         """The address of what a tab begins with: its first story, or else all of its controls."""
@@ -170,7 +188,7 @@ class Address:
         begin = {name: part for name, part in tab.params.items() if tab.stories is None or part is tab.stories.menu}
         return {name: _text(part.value) for name, part in begin.items() if part.value is not None}
 
-    def _set(self, asked: dict[str, str], held: Session) -> dict[Any, Any]:
+    def _set(self, asked: dict[str, str], held: Session) -> Changes:
         """Set what is asked: first all that its stories set, then what stands beside them."""
         changes = self.refresh() | {self.session: held}
         self._stories(asked, changes)
@@ -180,7 +198,7 @@ class Address:
         changes[self.notice] = gr.update(value=LOST.format(", ".join(lost)), visible=bool(lost))
         return changes | ({self.chooser: gr.Tabs(selected=asked["tab"])} if known else {})
 
-    def _stories(self, asked: dict[str, str], changes: dict[Any, Any]) -> None:
+    def _stories(self, asked: dict[str, str], changes: Changes) -> None:
         names = {component: name for name, component in self.params.items()}
         for stories in (tab.stories for tab in self.tabs.values() if tab.stories):
             choices = changes.get(stories.menu, {}).get("choices")
@@ -189,13 +207,16 @@ class Address:
                 for component, value in stories.tell(key).items():
                     _put(changes, component, value)
 
-    def _value(self, name: str, text: str, changes: dict[Any, Any]) -> list[str]:
+    def _value(self, name: str, text: str, changes: Changes) -> list[str]:
         """Set one control; returns the parts of the text that fit nothing, as they may be shown."""
         component = self.params[name]
         choices = changes.get(component, {}).get("choices")
         if choices is not None and component not in self.menus:  # of the story: the address may ask for another model's
             choices = [*choices, *(choice for choice in component.choices if choice not in choices)]
             _put(changes, component, gr.update(choices=choices))
+        if component is self.selection.picture and DRAWN.fullmatch(text):  # of no menu: a visitor made it
+            _put(changes, component, gr.update(choices=[*component.choices, (DRAWING, text)], value=text))
+            return []
         value = read(component, text, choices)
         _put(changes, component, value)
         return [f"`{name}={part if PLAIN.fullmatch(part) else '...'}`" for part in unread(text, value)]
@@ -205,13 +226,15 @@ class Address:
 
         A default is left out, so that links stay short, but not beside stories, which have defaults of their own.
         """
+        defaults = {name: "null" for name in self.selection.parts}
         for tab in self.tabs.values():
             for name, component in tab.params.items():
-                left_out = "null" if tab.stories is not None else repr(_text(component.value))
-                component.change(None, [component], None, js=WRITE.format(name=name, default=left_out))
+                defaults[name] = "null" if tab.stories is not None else repr(_text(component.value))
+        for name, component in self.params.items():
+            component.change(None, [component], None, js=WRITE.format(name=name, default=defaults[name]))
 
 
-def _put(changes: dict[Any, Any], component: Any, value: Any) -> None:
+def _put(changes: Changes, component: Any, value: Any) -> None:
     change = value if isinstance(value, dict) else gr.update(value=value)
     changes[component] = changes.get(component, {}) | change
 

@@ -43,14 +43,14 @@ class Session:
         stops: tab -> event that its loops look at between two steps; one a tab, so that no tab ends another's work.
         playground: the visitor's game.
         held: last results by tab, for downloads and clicks.
-        drawn: tabs whose first view was made, or is being made.
+        drawn: tab -> the part of the selection that its picture is of, or is being made of.
     """
 
     def __init__(self) -> None:
         self.stops: defaultdict[str, threading.Event] = defaultdict(threading.Event)
         self.playground = Playground()
         self.held: dict[str, Any] = {}
-        self.drawn: set[str] = set()
+        self.drawn: dict[str, tuple[Any, ...]] = {}
 
     def leave(self) -> None:
         """End whatever still runs: the visitor is gone."""
@@ -92,6 +92,9 @@ class Tab:
         menus: control -> what lists its choices: asked again on load and whenever a tab is opened, so that a model trained
             meanwhile appears.
         stories: an address that names one sets all that it sets; what else the address names comes on top.
+        looks: name -> control, the part of the selection that the tab looks at; when it changes, the first view is made anew.
+        follow: (function, inputs, outputs) in place of that, where the view is dear: fits the tab's controls to the selection,
+            and its picture is stale until a button is pressed.
     """
 
     params: dict[str, gr.components.Component] = field(default_factory=dict)
@@ -99,6 +102,8 @@ class Tab:
     running: list[Any] = field(default_factory=list)
     menus: dict[gr.components.Component, Callable[[], list[Any]]] = field(default_factory=dict)
     stories: Stories | None = None
+    looks: Mapping[str, gr.components.Component] = field(default_factory=dict)
+    follow: tuple[Callable[..., Any], list[Any], list[Any]] | None = None
 
 
 def titled(cards: Mapping[str, Card], names: Iterable[str]) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from ..backend import store
 from ..backend.studio import Studio
+from . import selection
 from .address import Address
 from .controls import LIGHT, Session, Tab
 from .digit import tab as digit_tab
@@ -95,12 +96,13 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         notice = gr.Markdown(visible=False, elem_id="notice")
         restored = gr.Checkbox(False, visible=False)  # sent as true by a browser that has what the address asks for
         asked = navigator()
+        shared = selection.build(studio)
         built: dict[str, Tab] = {}
         leaves: dict[str, gr.Tab] = {}
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             for key, (title, module) in TABS.items():
                 with gr.Tab(title, id=key, elem_id=f"tab-{key}") as leaves[key]:
-                    built[key] = module.build(session, studio)
+                    built[key] = module.build(session, studio, shared)
         gr.Markdown(
             f"Computed on **{studio.device.title}**. Every picture is in the address: share the link, seed included.",
             elem_id="foot",
@@ -109,10 +111,12 @@ def build(studio: Studio | None = None) -> gr.Blocks:
             gr.Markdown("**Left out:** " + "  \n".join(faults), elem_id="left-out")
         open_tab = gr.Textbox(visible=False)
         redraw = {key: gr.Number(0, visible="hidden") for key in built}
-        address = Address(built, session, notice, restored, open_tab, tabs, redraw)
+        gr.HTML(selection.style({key: tab.looks for key, tab in built.items()}), padding=False, elem_id="selection-style")
+        menus = shared.menus(studio)
+        address = Address(built, shared, menus, session, notice, restored, open_tab, tabs, redraw)
         loaded = page.load(address.restore, session, address.outputs, **LIGHT)
-        asked.select(address.go, [session, *address.redraw.values()], address.outputs, **LIGHT)
-        _first_views(built, leaves, address, loaded)
+        asked.select(address.go, address.inputs, address.outputs, **LIGHT)
+        _first_views(studio, built, leaves, address, loaded)
         address.follow()
         running = [event for tab in built.values() for event in tab.running]
         # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
@@ -123,20 +127,35 @@ def build(studio: Studio | None = None) -> gr.Blocks:
     return page
 
 
-def _first_views(built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Address, loaded: Any) -> None:
-    """Draw each tab when it is first open, and the one that is open when the address was read.
+def _first_views(studio: Studio, built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Address, loaded: Any) -> None:
+    """Draw each tab when it is first open, the one that is open when the address was read, and what another selection changes.
 
     Only a view that is to be made joins the queue. Gradio's client loses an event that joins while it is told that the one
     before was the last, so an event that finds nothing to do must not stand in the way of one that does.
     """
     how: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
+    session, *values = address.inputs
     for key, tab in built.items():
         number = address.redraw[key]
-        leaves[key].select(address.opening(key), [address.session, address.restored, number], number, **LIGHT)
+        leaves[key].select(address.opening(key), [session, address.restored, *values], [number, address.open], **LIGHT)
         if tab.draw is not None:
             function, inputs, outputs = tab.draw
             number.change(function, inputs, outputs, **how)
+    of_open_tab: dict[str, Any] = {
+        "inputs": [session, address.open, *values],
+        "outputs": [address.open, *address.redraw.values()],
+        "js": f"(held, _, ...rest) => [held, {OPEN_TAB}, ...rest]",
+        **LIGHT,
+    }
     # by now the browser has what the address asks for; a tab that was opened before was not drawn
-    redraw = [*address.redraw.values()]
-    told = f"(held, _, ...drawn) => [held, {OPEN_TAB}, ...drawn]"
-    loaded.then(address.begin, [address.session, address.open, *redraw], [address.open, *redraw], js=told, **LIGHT)
+    loaded.then(address.begin, **of_open_tab)
+    chosen = address.selection
+    nets = [chosen.a, chosen.b, chosen.picture]
+    for leader, net in (("a", chosen.a), ("b", chosen.b)):
+        event = net.input(selection.follower(studio, chosen, leader), nets, nets, **LIGHT)
+        for tab in built.values():
+            if tab.follow is not None:
+                event = event.then(*tab.follow, **LIGHT)
+        event.then(address.selected, **of_open_tab)
+    for part in (chosen.picture, chosen.seed):
+        part.input(address.selected, trigger_mode="always_last", **of_open_tab)

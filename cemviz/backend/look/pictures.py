@@ -5,6 +5,7 @@
 | grid:I    | the test image of the I-th precomputed window   | nothing for that window; else the test images  |
 | test:I    | image I of the test split                       | the test images on this machine                |
 | gallery:I | a sample that a shipped model drew              | nothing                                        |
+| drawn:... | a digit that a visitor drew, see `packed`       | nothing                                        |
 """
 
 from dataclasses import dataclass
@@ -12,9 +13,15 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ...data.images import Images
+from ...metrics.robustness import logits
+from .. import kinds
 from ..checks import BadInput, choice, number
 from ..stored import assets
 from ..studio import Studio
+from .drawings import unpacked
+
+DRAWN = "mnist"
+"""Data set that a drawing is made like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,9 @@ def subject(studio: Studio, data: str, image: str, classes: tuple[str, ...] | No
         BadInput: not the name of an image, or none of this machine.
     """
     origin, _, text = str(image).partition(":")
-    choice("image", origin, ("grid", "test", "gallery"))
+    choice("image", origin, ("grid", "test", "gallery", "drawn"))
+    if origin == "drawn":
+        return _of_drawing(studio, data, image)
     if origin == "test":
         return _of_test(studio.test_images(data, classes), data, text)
     held = assets.grids(data) if origin == "grid" else assets.gallery(data)
@@ -68,9 +77,34 @@ def subject(studio: Studio, data: str, image: str, classes: tuple[str, ...] | No
     return Subject(found, label, name, f"test image {held.indices[i]}, {words(name)}", i, lacking)
 
 
+def offered(data: str) -> list[tuple[str, str]]:
+    """Images to offer for a data set, as (words, name): what is precomputed, what a model drew, and test images by number."""
+    named = []
+    if (windows := assets.grids(data)) is not None:
+        for i, name in enumerate(windows.classes):
+            named.append((f"{words(name)}, test image {windows.indices[i]}, precomputed", f"grid:{i}"))
+    if (gallery := assets.gallery(data)) is not None:
+        for i in range(len(set(gallery.classes))):
+            named.append((f"{words(gallery.classes[i])}, drawn by {gallery.model}", f"gallery:{i}"))
+    return [*named, ("a test image, by its number", "test")]
+
+
 def words(name: str) -> str:
     """A class in words: digit 7, horse."""
     return f"digit {name}" if name.isdigit() else name
+
+
+def _of_drawing(studio: Studio, data: str, image: str) -> Subject:
+    """A visitor's drawing; nobody said its class, so that a judge, which is none of the nets compared, reads it."""
+    if data != DRAWN:
+        raise BadInput("image", f"drawings are made like {DRAWN}'s images; nets of {data} cannot look at one")
+    x = unpacked(image).to(studio.device.torch)
+    judge = next(iter(kinds.judges(data)), None)
+    if judge is None:
+        raise BadInput("image", f"a drawing's class is read by a judge, and none is stored; train {data}-judge")
+    net, card = studio.model(judge)
+    label = int(logits(net, x[None])[0].argmax())
+    return Subject(x, label, card.classes[label], f"a drawing, which {judge} reads as {words(card.classes[label])}")
 
 
 def _of_test(test: Images | None, data: str, text: str) -> Subject:

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...backend.checks import BadInput
-from ...backend.look.digit import Digit, digit, from_file, from_ink, packed, readers
+from ...backend.look.digit import Digit, digit, readers
+from ...backend.look.drawings import from_file, from_ink, packed
+from ...backend.look.pictures import DRAWN
 from ...backend.requests import DigitRequest
 from ...backend.studio import Studio
+from ...backend.tour import NETS
 from ...data.decoding import MOST_BYTES
-from ..controls import EXPECTED, STOPPED, Session, titled, words_of
+from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..selection import pictured
 from ..wiring import Changes, run
 from . import words
 
@@ -18,7 +22,7 @@ LIMIT = 30.0
 """Seconds that the nets may take."""
 
 RUN = ("pad", "a", "b", "asked")
-SHOWN = ("results", "status")
+SHOWN = ("results", "status", "a", "b", "picture")
 
 KINDS = {"ink": from_ink, "file": from_file}
 """Kinds of what the pad sends, its own pixels or a file -> how each is read."""
@@ -32,11 +36,17 @@ def took(studio: Studio, held: Session, *, kind: Any, data: Any) -> Changes:
         content = base64.b64decode(data, validate=True)
     except binascii.Error as error:
         raise BadInput("picture", "the picture arrived broken; send it again") from error
-    return {"pad": packed(KINDS[kind](content))}
+    drawing = packed(KINDS[kind](content))
+    return {"pad": drawing, "picture": pictured(DRAWN, drawing)}
 
 
 def go(studio: Studio, held: Session, *, pad: str | None, a: str, b: str, asked: str) -> Iterator[Changes]:
-    """Show the drawing to both nets."""
+    """Show the drawing to both nets; nets of other pictures give way to those of the tour."""
+    known, first = readers(studio), list(NETS.values())
+    if known and not {a, b} <= set(known):
+        a, b = (name if name in known else usual for name, usual in zip((a, b), first, strict=True))
+        yield {"a": a, "b": b, "picture": pictured(DRAWN, pad or "")}
+    held.drawn["digit"] = (a, b)
     request = DigitRequest(pad or "", (a, b), "" if asked == words.OWN else asked)
     try:
         for item in run(studio, held, "digit", digit(studio, request), title="A drawing", limit=LIMIT):
@@ -47,8 +57,3 @@ def go(studio: Studio, held: Session, *, pad: str | None, a: str, b: str, asked:
     except EXPECTED as error:
         yield {"status": f"**Nothing was looked at:** {words_of(error)}."}
         raise
-
-
-def offered(studio: Studio) -> list[tuple[str, str]]:
-    """The nets that read drawn digits, as choices."""
-    return titled(studio.cards(), readers(studio))

@@ -1,23 +1,23 @@
 """The digit tab: a pad, two nets, and four answers to what is drawn."""
 
-from functools import partial
 from pathlib import Path
 
 import gradio as gr
 
-from ...backend.look.digit import packed
+from ...backend.look.drawings import packed
 from ...backend.stored import assets
 from ...backend.studio import Studio
-from ...backend.tour import NETS, SUBJECT
+from ...backend.tour import SUBJECT
 from ..controls import HEAVY, Tab
 from ..modules import module_view, served
+from ..selection import Selection
 from ..wiring import Wiring
 from . import handlers as do
 from . import words
 
 HERE = Path(__file__).parent
 PAD, SEEN = served(HERE / "pad.js"), served(HERE / "digit.js")
-NAMES = {"d.x": "pad", "d.a": "a", "d.b": "b", "d.to": "asked"}
+NAMES = {"d.x": "pad", "d.to": "asked"}
 """Name in the address -> control."""
 
 TAKING = HEAVY | {"concurrency_id": "pad", "concurrency_limit": 8}
@@ -26,11 +26,8 @@ TAKING = HEAVY | {"concurrency_id": "pad", "concurrency_limit": 8}
 DIGITS = [str(k) for k in range(10)]
 
 
-def build(session: gr.State, studio: Studio) -> Tab:
+def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Lay the tab out and wire it."""
-    nets = do.offered(studio)
-    known = [name for _, name in nets]
-    first, second = (name if name in known else next(iter(known), None) for name in NETS.values())
     gr.Markdown(words.INTRO, elem_id="digit-intro")
     with gr.Row():
         with gr.Column(scale=1, min_width=300, elem_id="digit-controls"):
@@ -38,23 +35,16 @@ def build(session: gr.State, studio: Studio) -> Tab:
                 PAD, '<div id="cem-pad"></div>', "(element, props, trigger, watch)", _begin(), elem_id="digit-pad"
             )
             asked = gr.Radio([("itself", words.OWN), *DIGITS], value=words.OWN, label="turn it into", elem_id="digit-to")
-            with gr.Accordion("Which nets", open=False):
-                a = gr.Dropdown(nets, value=first, label="net A", interactive=True, elem_id="digit-a")
-                b = gr.Dropdown(nets, value=second, label="net B", interactive=True, elem_id="digit-b")
             status = gr.Markdown("", elem_id="digit-status")
         with gr.Column(scale=3, min_width=320, elem_id="digit-stage"):
             results = module_view(SEEN, '<div id="cem-digit"></div>', "(element, props, watch)", None, elem_id="digit-results")
-    parts = {"pad": pad, "asked": asked, "a": a, "b": b, "status": status, "results": results}
+    looks = {"a": selection.a, "b": selection.b}
+    parts = {"pad": pad, "asked": asked, "picture": selection.picture, "status": status, "results": results, **looks}
     wire = Wiring(session, studio, parts)
     view = wire.first(do.go, do.RUN, do.SHOWN)
-    wire.click(pad, do.took, [], ["pad"], {"kind": "kind", "data": "data"}, **TAKING).success(*view, **HEAVY)
-    wire([part.input for part in (asked, a, b)], do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY)
-    listed = {name: partial(do.offered, studio) for name in ("a", "b")}
-    return Tab(
-        {name: parts[part] for name, part in NAMES.items()},
-        view if nets else None,
-        menus={parts[name]: choices for name, choices in listed.items()},
-    )
+    wire.click(pad, do.took, [], ["pad", "picture"], {"kind": "kind", "data": "data"}, **TAKING).success(*view, **HEAVY)
+    wire(asked.input, do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY)
+    return Tab({name: parts[part] for name, part in NAMES.items()}, view, looks=looks)
 
 
 def _begin() -> str | None:

@@ -12,6 +12,7 @@ from ...backend import checks
 from ...backend.studio import Studio
 from ...equations import EQUATIONS, Check, Equation, run
 from ..controls import HEAVY, Tab, guarded
+from ..selection import Selection
 
 PAPERS: Final = {
     "CEM": "Wang et al.: A unified contrastive energy-based model, ICLR 2022",
@@ -107,7 +108,7 @@ def card(row: Equation) -> tuple[gr.Markdown, gr.Code]:
     return result, code
 
 
-def build(session: gr.State, studio: Studio) -> Tab:
+def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Make the tab inside `with gr.Tab(...)`."""
     gr.Markdown(INTRO)
     with gr.Row():

@@ -19,9 +19,10 @@ new MutationObserver(() => {
 }).observe(document.documentElement, { childList: true, subtree: true });
 
 // The address says what is shown. A control whose picture is dear, which a button makes, is written when it was made: until then
-// the picture is stale, and marked so. `DEAR` names the first part of such controls' names, and where their picture stands.
+// the picture is stale, and marked so. `DEAR` says of a tab with such a picture where it stands, its controls' names, and which
+// names of the selection count while it is open.
 {
-  const DEAR = { s: "samp-stage" };
+  const DEAR = { sampling: { stage: "samp-stage", own: /^s\./, shared: /^(a|b|seed)$/ } };
   const waiting = {}; // stage -> name -> text
   const shown = {}; // name -> text in the address, where this page wrote it
 
@@ -38,8 +39,14 @@ new MutationObserver(() => {
     document.dispatchEvent(new CustomEvent("cemviz-address"));
   };
 
+  const stageOf = (name) => {
+    const open = document.querySelector("button[role=tab][aria-selected=true]")?.dataset.tabId;
+    const dear = Object.entries(DEAR).find(([tab, { own, shared }]) => own.test(name) || (tab === open && shared.test(name)));
+    return dear?.[1].stage;
+  };
+
   window.cemvizAddress = (name, text, standard) => {
-    const stage = DEAR[name.split(".")[0]];
+    const stage = stageOf(name);
     if (!stage) {
       write([[name, { text, standard }]]);
       return;
@@ -52,7 +59,7 @@ new MutationObserver(() => {
   };
 
   document.addEventListener("cemviz-drawn", (event) => {
-    for (const stage of Object.values(DEAR)) {
+    for (const { stage } of Object.values(DEAR)) {
       const place = document.getElementById(stage);
       if (!place?.contains(event.target)) continue;
       place.classList.remove("cem-stale");

@@ -7,25 +7,22 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from ...backend import kinds, script
-from ...backend.checks import BadInput, choice
+from ...backend.checks import BadInput
 from ...backend.kinds import KINDS
 from ...backend.look.landscape import MOST_MODELS, Missing, Panel, landscape, plane_of, point, precomputed, viewed
 from ...backend.look.roll import Roll, roll
 from ...backend.presets import LANDSCAPE, lacking, playable
-from ...backend.requests import SELF, LandscapeRequest
-from ...backend.store import Card
+from ...backend.requests import LandscapeRequest
 from ...backend.stored import assets
 from ...backend.studio import Studio
 from ...backend.use_case import Step
-from ...data.datasets import dataset
+from ...data.datasets import DATASETS, dataset
 from ...metrics.landscape import Plane
-from ..controls import STOPPED, Session
+from ..controls import STOPPED, Session, titled
+from ..selection import NONE, pictured
 from ..wiring import Changes, run, stop
 from . import words
 from .plots import legend, relief, shared, surface
-
-FIRST = ("mnist", "classifier")
-"""Data set and kind of the models to begin with, where there are any."""
 
 LIMIT = 120.0
 """Seconds a picture may take on the page."""
@@ -33,19 +30,19 @@ LIMIT = 120.0
 LOOK = ("energy", "levels", "seen", "a", "b", "plane")
 """Controls of how the panels are shown, and of the point looked at."""
 
-RUN = ("story", "models", "image", "index", "anchor", "other", "directions", "radius", "seed", *LOOK)
+RUN = ("story", "net_a", "net_b", "more", "image", "index", "anchor", "other", "directions", "radius", "seed", *LOOK)
 """Controls that a picture depends on."""
 
 SLOTS = tuple(f"{part}{k}" for k in range(MOST_MODELS) for part in ("column", "title", "plot", "caption"))
 """Parts of the panels."""
 
 SHOWN = (
-    "intro", "waiting", "image", "index", "anchor", "other", "energy", "a", "b", "plane",
+    "intro", "waiting", "more", "image", "index", "anchor", "other", "radius", "energy", "a", "b", "plane",
     "scale", "status", "picture", "table", "script", "roll", *SLOTS,
 )  # fmt: skip
 """Elements that a picture changes."""
 
-TOLD = ("waiting", "models", "image", "anchor", "directions", "radius", "seed")
+TOLD = ("waiting", "net_a", "net_b", "more", "image", "anchor", "directions", "radius", "seed")
 """Elements that a story sets."""
 
 
@@ -59,9 +56,10 @@ class Picture(NamedTuple):
     rolls: dict[str, Roll]
 
 
-def drawable(studio: Studio) -> list[str]:
-    """The stored models that have a landscape."""
-    return [name for name, card in studio.cards().items() if card.kind in KINDS and KINDS[card.kind].view]
+def drawable(studio: Studio) -> list[tuple[str, str]]:
+    """The stored models that have a landscape, as choices."""
+    cards = studio.cards()
+    return titled(cards, (name for name, card in cards.items() if card.kind in KINDS and KINDS[card.kind].view))
 
 
 def stories(studio: Studio) -> list[tuple[str, str]]:
@@ -69,18 +67,14 @@ def stories(studio: Studio) -> list[tuple[str, str]]:
     return [(preset.title, key) for key, preset in playable(LANDSCAPE, studio.cards()).items()]
 
 
-def pair(cards: dict[str, Card], data: str, kind: str) -> list[str]:
-    """The net of a data set trained without attacks and the one with them, else the first two of the kind."""
-    alike = [name for name, card in cards.items() if (card.data, card.kind) == (data, kind)]
-    return [name for name in (f"{data}-{recipe}" for recipe in KINDS[kind].contrast) if name in alike] or alike[:2]
-
-
-def beginning(studio: Studio) -> tuple[list[str], str, str]:
-    """The models to begin with, their data set and their kind."""
+def together(studio: Studio, net_a: str | None, net_b: str | None, more: list[str]) -> list[str]:
+    """Nets that share a picture: net A, and of the others those of its data set and kind."""
     cards = studio.cards()
-    groups = [(cards[name].data, cards[name].kind) for name in drawable(studio)]
-    group = FIRST if FIRST in groups or not groups else groups[0]
-    return pair(cards, *group), *group
+    if net_a not in cards:
+        return []
+    like = (cards[net_a].data, cards[net_a].kind)
+    others = [name for name in (net_b, *more) if name in cards and (cards[name].data, cards[name].kind) == like]
+    return list(dict.fromkeys([net_a, *others]))[:MOST_MODELS]
 
 
 def numbered(image: str, index: float | None) -> str:
@@ -89,21 +83,33 @@ def numbered(image: str, index: float | None) -> str:
 
 
 def go(
-    studio: Studio, held: Session, *, story: str | None, models: list[str], image: str, index: float | None, anchor: str,
-    other: float | None, directions: str, radius: float, seed: float, **look: Any,
+    studio: Studio, held: Session, *, story: str | None, net_a: str | None, net_b: str | None, more: list[str], image: str,
+    index: float | None, anchor: str, other: float | None, directions: str, radius: float, seed: float | None, **look: Any,
 ) -> Iterator[Changes]:  # fmt: skip
     """Draw the windows, panel by panel, and look at the point."""
+    models = together(studio, net_a, net_b, more)
+    held.drawn["landscape"] = (net_a, net_b, image, seed)
     if not models:
-        yield {"status": "Choose at least one model." if drawable(studio) else words.NO_MODELS}
+        yield {"status": words.NO_MODELS}
         return
+    radius = suited(radius, studio.cards()[models[0]].data)
     request = LandscapeRequest(
-        tuple(models), numbered(image, index), look["energy"], directions, radius, assets.SIDE, seed, numbered(anchor, other)
+        tuple(models),
+        numbered(image, index),
+        look["energy"],
+        directions,
+        radius,
+        assets.SIDE,
+        seed,
+        numbered(anchor, other),
     )
     if look["plane"] not in models:
         look["plane"] = models[0]
-    yield fitted(studio, request, story, look["plane"]) | {
-        "roll": None
-    }  # first, so that a test image can be chosen even where there is none
+    fits = fitted(studio, request, story, look["plane"])  # first: a test image can be chosen even where there is none
+    apart = [name for name in (net_b, *more) if name in studio.cards() and name not in models]
+    waiting = "  \n".join([fits["waiting"], *(words.APART.format(name=name, net_a=net_a) for name in apart)])
+    kept = [name for name in more if name in models]
+    yield fits | {"waiting": waiting, "roll": None, "radius": radius, "more": gr.skip() if kept == more else kept}
     for item in draw(studio, held, request):
         if isinstance(item, str):
             yield {"status": item}
@@ -126,7 +132,7 @@ def fitted(studio: Studio, request: LandscapeRequest, story: str | None, plane: 
     return {
         "intro": words.STORY.get(card.kind, ""),
         "waiting": prose(studio, story, list(request.models)),
-        "image": gr.update(choices=words.choices(card.data)),
+        "image": pictured(card.data, "test" if request.image.startswith("test:") else request.image),
         "index": gr.update(visible=request.image.startswith("test:")),
         "anchor": gr.update(choices=words.anchors(card.data), visible=view.paired),
         "other": gr.update(visible=view.paired and request.anchor.startswith("test:")),
@@ -272,52 +278,26 @@ def rolled(studio: Studio, held: Session, **look: Any) -> Iterator[Changes]:
 
 def prose(studio: Studio, story: str | None, models: list[str]) -> str:
     """A story's words, as long as its models are chosen, and what other stories still wait for."""
-    own = [LANDSCAPE[story].story] if story in LANDSCAPE and LANDSCAPE[story].request.models == tuple(models) else []
+    own = [LANDSCAPE[story].story] if story in LANDSCAPE and set(LANDSCAPE[story].request.models) == set(models) else []
     return "  \n".join([*own, *lacking(LANDSCAPE, studio.cards())])
 
 
-def follow(studio: Studio, chosen: list[str]) -> tuple[list[str], str | None]:
-    """Models of one data set and kind: the last chosen decides.  Where it drops the others, its pair comes along.
-
-    Returns:
-        the models, and the data set, or None where all can stay.
-    Raises:
-        BadInput: a model that is not stored any more.
-    """
-    cards = studio.cards()
-    groups = [(cards[choice("models", name, cards)].data, cards[name].kind) for name in chosen]
-    if len(set(groups)) < 2:
-        return chosen, None
-    kept = [name for name, group in zip(chosen, groups, strict=True) if group == groups[-1]]
-    return (kept + [name for name in pair(cards, *groups[-1]) if name not in kept])[:MOST_MODELS], groups[-1][0]
-
-
-def followed(studio: Studio, held: Session, *, story: str | None, models: list[str]) -> Changes:
-    """Models that can share a picture; another data set brings its images and its radius along."""
-    kept, data = follow(studio, models)
-    if data is None:
-        return {"waiting": prose(studio, story, models), "status": ""}
-    cards = studio.cards()
-    status = f"Now all models are {kinds.of(cards[kept[0]]).title}s of {data}."
-    changes = {"waiting": prose(studio, story, kept), "models": kept, "status": status}
-    if cards[models[0]].data == data:
-        return changes
-    offered = words.choices(data)
-    return changes | {
-        "image": gr.update(choices=offered, value=offered[0][1]),
-        "anchor": gr.update(choices=words.anchors(data), value=SELF),
-        "radius": dataset(data).radius,
-    }
+def suited(radius: float, data: str) -> float:
+    """A window's radius; one that is another data set's own gives way to this one's."""
+    return dataset(data).radius if radius in {row.radius for row in DATASETS.values()} else radius
 
 
 def tell(studio: Studio, held: Session | None, *, story: str) -> Changes:
     """Set the controls as a story has them."""
     request = LANDSCAPE[story].request
     data = studio.cards()[request.models[0]].data
+    net_a, net_b, *more = *request.models, NONE
     return {
         "waiting": prose(studio, story, list(request.models)),
-        "models": list(request.models),
-        "image": gr.update(choices=words.choices(data), value=request.image),
+        "net_a": net_a,
+        "net_b": net_b,
+        "more": more[:-1] if len(request.models) > 1 else [],
+        "image": pictured(data, request.image),
         "anchor": gr.update(choices=words.anchors(data), value=request.anchor),
         "directions": request.directions,
         "radius": request.radius,

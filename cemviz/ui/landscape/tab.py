@@ -15,6 +15,7 @@ from ...data.datasets import dataset
 from ..controls import HEAVY, LIGHT, Stories, Tab
 from ..fields import control, radio, slider
 from ..modules import module_view, served
+from ..selection import Selection
 from ..views import live_plot
 from ..wiring import Wiring
 from . import handlers as do
@@ -22,29 +23,28 @@ from . import words
 from .plots import LEVELS, SEEN
 
 NAMES = {
-    "l.models": "models", "l.image": "image", "l.index": "index", "l.anchor": "anchor", "l.other": "other",
-    "l.energy": "energy", "l.dirs": "directions", "l.levels": "levels", "l.seen": "seen", "l.radius": "radius",
-    "l.seed": "seed",
+    "l.more": "more", "l.index": "index", "l.anchor": "anchor", "l.other": "other", "l.energy": "energy",
+    "l.dirs": "directions", "l.levels": "levels", "l.seen": "seen", "l.radius": "radius",
     "l.a": "a", "l.b": "b", "l.plane": "plane", "l.story": "story",
 }  # fmt: skip
 """Name in the address -> control."""
 
 ROLL = served(Path(__file__).parent / "roll.js")
 
-SHOTS = ("grid:4", "grid:0", "gallery:0")
-"""Images to begin with, the first that is there."""
 
-
-def build(session: gr.State, studio: Studio) -> Tab:
+def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Lay the tab out and wire it."""
-    models, data, kind = do.beginning(studio)
-    parts: dict[str, Any] = {}
+    cards = studio.cards()
+    models = do.together(studio, selection.a.value, selection.b.value, [])
+    data, kind = (cards[models[0]].data, cards[models[0]].kind) if models else ("mnist", "classifier")
+    shared = {"net_a": selection.a, "net_b": selection.b, "image": selection.picture, "seed": selection.seed}
+    parts: dict[str, Any] = shared
     with gr.Row():
         with gr.Column(scale=1, min_width=280, elem_id="land-controls"):
             with gr.Row():
                 draw = gr.Button("Draw", variant="primary", elem_id="land-run", min_width=100)
                 halt = gr.Button("Stop", elem_id="land-stop", min_width=100)
-            parts |= _controls(studio, models, data, kind)
+            parts |= _controls(studio, selection, data, kind)
         with gr.Column(scale=4, min_width=320, elem_id="land-stage"):
             parts |= _panels(len(models))
             parts["intro"] = gr.Markdown(words.STORY.get(kind, ""), elem_id="land-story")
@@ -53,14 +53,11 @@ def build(session: gr.State, studio: Studio) -> Tab:
     gr.Markdown(words.HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
     run, inputs, outputs = wire.first(do.go, do.RUN, do.SHOWN)
-    fitted = ["waiting", "models", "image", "anchor", "radius", "status"]
-    chosen = wire(parts["models"].input, do.followed, ["story", "models"], fitted, **LIGHT)
     told = wire(parts["story"].input, do.tell, ["story"], do.TOLD, **LIGHT)
     asked = [draw.click, parts["radius"].release]
-    asked += [parts[name].input for name in ("image", "directions", "anchor")]
-    asked += [parts[name].submit for name in ("seed", "index", "other")]
+    asked += [parts[name].input for name in ("more", "directions", "anchor")]
+    asked += [parts[name].submit for name in ("index", "other")]
     running = [
-        chosen.then(run, inputs, outputs, **HEAVY),
         told.then(run, inputs, outputs, **HEAVY),
         wire(asked, do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY),
     ]
@@ -76,30 +73,29 @@ def build(session: gr.State, studio: Studio) -> Tab:
     def tell(story: str) -> dict[Any, Any]:
         return {parts[name]: value for name, value in do.tell(studio, None, story=story).items()}
 
-    listed = {"story": do.stories, "models": do.drawable, "plane": do.drawable}
+    listed = {"story": do.stories, "more": do.drawable, "plane": do.drawable}
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
         (run, inputs, outputs),
         menus={parts[name]: partial(choices, studio) for name, choices in listed.items()},
         stories=Stories(parts["story"], tell, wire[do.TOLD]),
+        looks={"a": selection.a, "b": selection.b, "x": selection.picture, "seed": selection.seed},
     )
 
 
-def _controls(studio: Studio, models: list[str], data: str, kind: str) -> dict[str, Any]:
-    """Story, models, image and plane."""
-    told, pictures = do.stories(studio), words.choices(data)
-    shot = next((image for image in SHOTS if image in dict(pictures).values()), "test")
+def _controls(studio: Studio, selection: Selection, data: str, kind: str) -> dict[str, Any]:
+    """Story, further nets, and the plane."""
+    told, shot = do.stories(studio), selection.picture.value
     on: dict[str, Any] = {"interactive": True}
     whole: dict[str, Any] = {"minimum": 0, "precision": 0}
     make = partial(control, LandscapeRequest)
     return {
         "story": gr.Dropdown(told, value=told[0][1] if told else None, label="story", elem_id="land-preset", **on),
         "waiting": gr.Markdown("  \n".join(lacking(LANDSCAPE, studio.cards())), elem_id="land-lacking"),
-        "models": make(
-            "models", models, choices=do.drawable(studio), multiselect=True, max_choices=MOST_MODELS,
-            info="up to 4 of one data set and kind", elem_id="land-models",
+        "more": make(
+            "models", [], choices=do.drawable(studio), multiselect=True, max_choices=MOST_MODELS - 2, label="beside A and B",
+            info="up to 2 more nets of the same data set and kind", elem_id="land-more",
         ),
-        "image": make("image", shot, choices=pictures, elem_id="land-image"),
         "index": gr.Number(
             0, label="number of the test image", visible=shot == "test", elem_id="land-index", **whole, **on
         ),
@@ -120,7 +116,6 @@ def _controls(studio: Studio, models: list[str], data: str, kind: str) -> dict[s
             LandscapeRequest, "radius", dataset(data).radius, minimum=0.5, maximum=12, step=0.5,
             info="L2, pixel units", elem_id="land-radius",
         ),
-        "seed": make("seed", info="of the random directions", minimum=0, elem_id="land-seed"),
     }  # fmt: skip
 
 

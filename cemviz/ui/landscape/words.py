@@ -9,7 +9,7 @@ from PIL import Image
 
 from ...backend.kinds import KINDS
 from ...backend.look.landscape import Panel, Point
-from ...backend.look.pictures import words
+from ...backend.look.pictures import offered
 from ...backend.look.roll import Roll
 from ...backend.packed import short
 from ...backend.requests import SELF, LandscapeRequest
@@ -43,6 +43,8 @@ over τ, so no pair lies lower than −1/τ. Nothing of an encoder is precompute
 
 NO_MODELS = "No model is stored yet. Train one: `python -m cemviz train mnist-standard`."
 
+APART = "**{name}** is not shown: its energies share no scale with those of {net_a}, a net of another kind or data set."
+
 ZOOM = 6  # screen pixels a pixel of the shown image
 
 BY_CONSTRUCTION = """This image was drawn by {model}, so it lies near that model's minimum **by construction**: it is no
@@ -54,21 +56,9 @@ def titled(table: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(title, key) for key, title in table.items()]
 
 
-def choices(data: str) -> list[tuple[str, str]]:
-    """Images to offer for a data set: what is precomputed, what a model drew, and test images by number."""
-    offered = []
-    if (windows := assets.grids(data)) is not None:
-        for i, name in enumerate(windows.classes):
-            offered.append((f"{words(name)}, test image {windows.indices[i]}, precomputed", f"grid:{i}"))
-    if (gallery := assets.gallery(data)) is not None:
-        for i in range(len(set(gallery.classes))):
-            offered.append((f"{words(gallery.classes[i])}, drawn by {gallery.model}", f"gallery:{i}"))
-    return [*offered, ("a test image, by its number", "test")]
-
-
 def anchors(data: str) -> list[tuple[str, str]]:
     """Images to offer for an anchor."""
-    return [("the image itself", SELF), *((title.removesuffix(", precomputed"), key) for title, key in choices(data))]
+    return [("the image itself", SELF), *((title.removesuffix(", precomputed"), key) for title, key in offered(data))]
 
 
 def caption(panel: Panel, energy: str) -> str:

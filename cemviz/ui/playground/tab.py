@@ -12,6 +12,7 @@ from ...backend.requests import PlayRequest, RulesRequest
 from ...backend.studio import Studio
 from ..controls import LIGHT, Stories, Tab
 from ..fields import control, radio, slider
+from ..selection import Selection
 from ..views import live_plot
 from ..wiring import Wiring
 from . import handlers as do
@@ -43,7 +44,7 @@ NAMES = {
 FIRST = "maximin"
 
 
-def build(session: gr.State, studio: Studio) -> Tab:
+def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Lay the tab out and wire it."""
     with gr.Row():
         with gr.Column(scale=3, min_width=280, elem_id="play-controls"):

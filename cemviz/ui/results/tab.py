@@ -6,10 +6,11 @@ from ...backend.studio import Studio
 from ...backend.tables import EXPERIMENTS
 from ...backend.tables.reproduce import results
 from ..controls import LIGHT, Tab, guarded
+from ..selection import Selection
 from . import words as say
 
 
-def build(session: gr.State, studio: Studio) -> Tab:
+def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """The menu of tables, the table chosen, and how all of them stand."""
 
     def choices() -> list[tuple[str, str]]:

@@ -5,16 +5,16 @@ from typing import Any
 
 import gradio as gr
 
-from ...backend import script
+from ...backend import kinds, script
 from ...backend.attack.examples import Attacked, attacked, fitting
 from ...backend.attack.rates import MOST_MODELS, Rates, ready, robustness
-from ...backend.checks import BadInput
+from ...backend.checks import BadInput, choice
 from ...backend.kinds import KINDS
 from ...backend.requests import NORMS, AttackedRequest, RobustnessRequest
 from ...backend.store import Card
 from ...backend.studio import Studio
 from ...backend.use_case import Step
-from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..controls import EXPECTED, STOPPED, Session, titled, words_of
 from ..fields import filled
 from ..wiring import Changes, run, stop
 from . import words
@@ -39,13 +39,19 @@ PLOTS = {norm: (f"column-{norm}", f"plot-{norm}") for norm in NORMS}
 MEASURED = ("status", "rates", "caption", "script", "numbers", "origin", *(part for pair in PLOTS.values() for part in pair))
 """Elements that a measurement changes."""
 
-LOOKED = ("effects", "reading", "grid", "look-script")
+LOOKED = ("effects", "reading", "grid", "look-script", "label")
 """Elements that attacks on single images change."""
 
 
 def classifying(studio: Studio) -> dict[str, Card]:
     """The stored models that have an accuracy."""
     return {name: card for name, card in studio.cards().items() if card.kind in KINDS and KINDS[card.kind].classifies}
+
+
+def offered(studio: Studio) -> list[tuple[str, str]]:
+    """The same as choices."""
+    cards = classifying(studio)
+    return titled(cards, cards)
 
 
 def follow(studio: Studio, chosen: list[str]) -> list[str]:
@@ -67,7 +73,7 @@ def first(studio: Studio, held: Session, *, origin: str, **values: Any) -> Itera
         yield from look(studio, held, **{name: values[name] for name in IMAGES})
     except EXPECTED as error:
         yield {"reading": words_of(error)}
-    if origin == "here":
+    if origin == "here" and "measured" not in held.held:  # once: another net to attack is no reason to measure again
         yield from measure(studio, held, **{name: values[name] for name in RATES})
 
 
@@ -100,6 +106,7 @@ def measure(
         raise BadInput("models", words.CHOOSE if classifying(studio) else words.NO_MODELS)
     within, numbers = _threat(RobustnessRequest, norm, radius), filled(RobustnessRequest, count=count, seed=seed)
     request = RobustnessRequest(tuple(models), tuple(attacks), **within, **numbers, curve=curve)
+    held.held["measured"] = request
     yield {"status": "starting ...", "numbers": gr.update(visible=True), "origin": "here", "script": script.shown(request)}
     rows: list[Rates] = []
     parts = ""
@@ -153,7 +160,10 @@ def look(
         return
     numbers = filled(AttackedRequest, first=first, count=shown) | _threat(AttackedRequest, ball, eps)
     numbers |= filled(AttackedRequest, seed=starts)
-    request = AttackedRequest(model, source, None if label in (ALL, None) else label, **numbers)
+    offers = classes(studio, model, label)
+    yield {"label": offers}
+    label = offers["value"]
+    request = AttackedRequest(model, source, None if label == ALL else label, **numbers)
     done: list[Attacked] = []
     held.held["attack shown"] = attack, factor  # a visitor may choose another one while the attacks still run
     for item in run(studio, held, "attacked", attacked(studio, request), title="Attacks", limit=LIMIT):
@@ -190,10 +200,10 @@ def redraw(studio: Studio, held: Session, *, attack: str, factor: float) -> Chan
     return drawn(held)
 
 
-def classes(studio: Studio, held: Session, *, model: str, label: str) -> Changes:
-    """The classes of another model."""
-    names = studio.cards()[model].classes
-    return {"label": gr.update(choices=[ALL, *names], value=label if label in names else ALL)}
+def classes(studio: Studio, model: str, label: str | None) -> dict[str, Any]:
+    """The menu of a net's classes, with the one that is chosen, where it is among them."""
+    names = kinds.classifier(studio.cards()[choice("model", model, studio.cards())], "an attack").classes
+    return gr.update(choices=[ALL, *names], value=label if label in names else ALL)
 
 
 # ------------------------------------------------------------------------------------------------------------- both

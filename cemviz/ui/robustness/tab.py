@@ -12,38 +12,35 @@ from ...backend.store import Card
 from ...backend.studio import Studio
 from ..controls import HEAVY, LIGHT, Tab
 from ..fields import control, ends, radio
+from ..selection import Selection
 from ..views import live_plot
 from ..wiring import Wiring
 from . import handlers as do
 from . import words
 
-FIRST = ("mnist-at-linf", "mnist-at")
-"""Models to attack images of, the first that is among those to begin with."""
-
 NAMES = {
     "r.from": "origin", "r.models": "models", "r.attacks": "attacks", "r.norm": "norm", "r.radius": "radius",
-    "r.count": "count", "r.seed": "seed", "r.curve": "curve", "r.model": "model", "r.attack": "attack", "r.images": "source",
+    "r.count": "count", "r.seed": "seed", "r.curve": "curve", "r.attack": "attack", "r.images": "source",
     "r.class": "label", "r.first": "first", "r.shown": "shown", "r.ball": "ball", "r.eps": "eps", "r.times": "factor",
-    "r.starts": "starts",
 }  # fmt: skip
 """Name in the address -> control."""
 
 ON: dict[str, Any] = {"interactive": True}
 
 
-def build(session: gr.State, studio: Studio) -> Tab:
+def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Lay the tab out and wire it."""
     cards = do.classifying(studio)
     models = (words.pair(cards, "mnist") or words.pair(cards, next(iter(cards.values())).data if cards else ""))[:MOST_MODELS]
-    model = next((name for name in (*FIRST, *models) if name in models), None)
-    radius = cards[model].radius if model else 0.1
+    model = cards.get(selection.a.value)
+    radius = model.radius if model else 0.1
     with gr.Row():
         with gr.Column(scale=1, min_width=280, elem_id="rob-controls"):
             with gr.Row():
                 go = gr.Button("Measure", variant="primary", elem_id="rob-run", min_width=100)
                 halt = gr.Button("Stop", elem_id="rob-stop", min_width=100)
             gr.Markdown(words.STORY, elem_id="rob-story")
-            parts = _rates_controls(list(cards), models, radius)
+            parts = _rates_controls(do.offered(studio), models, radius)
         with gr.Column(scale=4, min_width=320, elem_id="rob-stage"):
             parts |= _rates_stage()
     gr.Markdown(words.HOW, latex_delimiters=[])
@@ -51,7 +48,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
     with gr.Row():
         with gr.Column(scale=1, min_width=280, elem_id="rob-look-controls"):
             look = gr.Button("Attack", variant="primary", elem_id="rob-look-run")
-            parts |= _images_controls(cards, model, radius)
+            parts |= _images_controls(cards, radius) | {"model": selection.a, "starts": selection.seed}
         with gr.Column(scale=4, min_width=320, elem_id="rob-look"):
             parts |= _images_stage()
     wire = Wiring(session, studio, parts)
@@ -60,26 +57,22 @@ def build(session: gr.State, studio: Studio) -> Tab:
     both = [parts[name].input for name in ("origin", "models")]
     wire(both, do.choose, ["origin", "models"], [*do.MEASURED, "models"], **LIGHT)
     again = [parts[name].input for name in ("source", "label", "ball")]
-    again += [parts[name].submit for name in ("first", "shown", "eps", "starts")]
+    again += [parts[name].submit for name in ("first", "shown", "eps")]
     wire([look.click, *again], do.look, do.IMAGES, do.LOOKED, trigger_mode="always_last", **HEAVY)
-    known = wire(parts["model"].input, do.classes, ["model", "label"], ["label"], **LIGHT)
-    known.then(*wire.first(do.look, do.IMAGES, do.LOOKED), **HEAVY)
     shown = ["attack", "factor"]
     wire([parts[name].input for name in shown], do.redraw, shown, do.LOOKED, **LIGHT)
     for norm, size in do.RADIUS.items():
         wire(parts[norm].change, do.radii, [norm], [size], **LIGHT)
 
-    def listed() -> list[str]:
-        return list(do.classifying(studio))
-
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
         wire.first(do.first, ["origin", *do.RATES, *do.IMAGES], [*do.MEASURED, *do.LOOKED]),
-        menus={parts["models"]: listed, parts["model"]: listed},
+        menus={parts["models"]: partial(do.offered, studio)},
+        looks={"a": selection.a, "seed": selection.seed},
     )
 
 
-def _rates_controls(known: list[str], models: list[str], radius: float) -> dict[str, Any]:
+def _rates_controls(known: list[tuple[str, str]], models: list[str], radius: float) -> dict[str, Any]:
     """Models, and how they are measured."""
     make = partial(control, RobustnessRequest)
     parts: dict[str, Any] = {
@@ -116,13 +109,12 @@ def _rates_stage() -> dict[str, Any]:
     return parts | {"script": _script("rob-script")}
 
 
-def _images_controls(cards: dict[str, Card], model: str | None, radius: float) -> dict[str, Any]:
-    """Model, images, threat model, and what of it is shown."""
+def _images_controls(cards: dict[str, Card], radius: float) -> dict[str, Any]:
+    """Images, threat model, and what of it is shown."""
     make, narrow = partial(control, AttackedRequest), {"min_width": 110}
     labels = list(dict.fromkeys(name for card in cards.values() for name in card.classes))
     factors = [("as fits", 0), *((f"× {f}", f) for f in FACTORS)]
     parts: dict[str, Any] = {
-        "model": gr.Dropdown(list(cards), value=model, label="model", elem_id="rob-model", **ON),
         "attack": gr.Radio(_named(words.attacks()), value="pgd", label="attack shown", elem_id="rob-attack", **ON),
         "source": radio(AttackedRequest, "source", elem_id="rob-source"),
         "label": gr.Dropdown([do.ALL, *labels], value=do.ALL, label="class", elem_id="rob-class", **ON),
@@ -132,7 +124,6 @@ def _images_controls(cards: dict[str, Card], model: str | None, radius: float) -
         parts["shown"] = make("count", info=ends(AttackedRequest, "count"), elem_id="rob-shown", **narrow)
     parts["ball"], parts["eps"] = _threat(AttackedRequest, "rob-look", radius)
     parts["factor"] = gr.Dropdown(factors, value=0, label="differences", elem_id="rob-factor", **ON)
-    parts["starts"] = make("seed", info="of the random starts", elem_id="rob-look-seed")
     return parts
 
 

@@ -19,11 +19,14 @@ from ...backend.sample import export
 from ...backend.sample.chains import Chains, offered, sample, settings
 from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
-from ..controls import EXPECTED, STOPPED, Session, titled, words_of
+from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..selection import NONE
 from ..wiring import Changes, run, stop
 from . import words
 
-NONE, FIRST = "none", "robust-standard"
+FIRST = "jeat-hero"
+"""Story to begin with."""
+
 LIMIT = 60.0
 """Seconds a run may take on the page."""
 
@@ -38,20 +41,13 @@ SHOWN = ("prose", "player", "status", "script", "png", "gif", "npz", "by_a", "by
 
 LENGTHS = ("alpha", "eta", "beta", "steps")
 
+FITTED = ("setting", "by_a", "by_b", "start", "count", "features", *LENGTHS)
+"""Controls that follow another kind of net, or another data set."""
+
 
 def sampled(studio: Studio) -> list[str]:
     """The stored models that chains can be drawn from."""
     return [name for name, card in studio.cards().items() if card.kind in KINDS]
-
-
-def models(studio: Studio) -> list[tuple[str, str]]:
-    """The same as choices."""
-    return titled(studio.cards(), sampled(studio))
-
-
-def beside(studio: Studio) -> list[tuple[str, str]]:
-    """The same, and none."""
-    return [("no comparison", NONE), *models(studio)]
 
 
 def stories(studio: Studio) -> list[tuple[str, str]]:
@@ -77,6 +73,7 @@ def narrowed(studio: Studio, a: str, by_a: str, b: str, by_b: str) -> Changes:
 
 def go(studio: Studio, held: Session, *, story: str | None, **values: Any) -> Iterator[Changes]:
     """Draw one run or two, which share starts and noise."""
+    held.drawn["sampling"] = (values["a"], values["b"], values["seed"])
     yield narrowed(studio, *(values[name] for name in ("a", "by_a", "b", "by_b"))) | {"status": ""}
     done: list[Chains] = []
     said = ""
@@ -98,6 +95,22 @@ def go(studio: Studio, held: Session, *, story: str | None, **values: Any) -> It
     except EXPECTED as error:  # stays to be read when the message has gone
         yield {"status": f"**Nothing was sampled:** {words_of(error)}."}
         raise
+
+
+def opened(studio: Studio, held: Session, *, setting: str, **values: Any) -> Iterator[Changes]:
+    """Draw, once the samplers fit the nets: another tab may have chosen others."""
+    cards, by = studio.cards(), {"a": values["by_a"], "b": values["by_b"]}
+    if any(values[net] in cards and sampler not in offered(cards[values[net]]) for net, sampler in by.items()):
+        changes = followed(studio, held, setting=setting, **{name: values[name] for name in ("a", "by_a", "b", "by_b")})
+        yield changes
+        values |= {name: value for name, value in values_of(changes).items() if name in values}
+    yield from go(studio, held, **values)
+
+
+def values_of(changes: Changes) -> dict[str, Any]:
+    """The values that changes set; an update may set none."""
+    updates = {name: change if isinstance(change, dict) else {"value": change} for name, change in changes.items()}
+    return {name: update["value"] for name, update in updates.items() if "value" in update}
 
 
 def tell(studio: Studio, held: Session | None, *, story: str) -> Changes:

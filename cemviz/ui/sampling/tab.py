@@ -11,23 +11,25 @@ from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
 from ..controls import HEAVY, LIGHT, Stories, Tab
 from ..fields import control, radio, slider
+from ..selection import Selection
 from ..views import chain_player
 from ..wiring import Wiring
 from . import handlers as do
 from .words import HOW, NOTHING
 
 NAMES = {
-    "s.story": "story", "s.a": "a", "s.as": "by_a", "s.b": "b", "s.bs": "by_b", "s.start": "start", "s.classes": "classes",
-    "s.count": "count", "s.alpha": "alpha", "s.eta": "eta", "s.beta": "beta", "s.K": "steps", "s.seed": "seed",
-    "s.features": "features", "s.numbers": "setting",
+    "s.story": "story", "s.as": "by_a", "s.bs": "by_b", "s.start": "start", "s.classes": "classes", "s.count": "count",
+    "s.alpha": "alpha", "s.eta": "eta", "s.beta": "beta", "s.K": "steps", "s.features": "features", "s.numbers": "setting",
 }  # fmt: skip
 """Name in the address -> control."""
 
 
-def build(session: gr.State, studio: Studio) -> Tab:
+def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Lay the tab out and wire it."""
     told = [key for _, key in do.stories(studio)]
-    parts: dict[str, Any] = {}
+    first = do.values_of(do.tell(studio, None, story=do.FIRST)) if do.FIRST in told else {}
+    looks = {"a": selection.a, "b": selection.b, "seed": selection.seed}
+    parts: dict[str, Any] = dict(looks)
     with gr.Row():
         with gr.Column(scale=1, min_width=280, elem_id="samp-controls"):
             with gr.Row():
@@ -38,7 +40,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
                 interactive=True,
             )  # fmt: skip
             parts["prose"] = gr.Markdown(_first_words(studio, told), elem_id="samp-story")
-            parts |= _controls(studio)  # they begin with the first story's numbers
+            parts |= _controls(first)
         with gr.Column(scale=4, min_width=320, elem_id="samp-stage"):
             parts |= _stage()
     gr.Markdown(HOW, latex_delimiters=[])
@@ -46,23 +48,20 @@ def build(session: gr.State, studio: Studio) -> Tab:
     drawn = wire(go.click, do.go, do.RUN, do.SHOWN, trigger_mode="once", **HEAVY)
     setting = ["prose", "setting", *do.RUN[1:]]
     chosen = wire(parts["story"].input, do.tell, ["story"], setting, **LIGHT)
-    run, inputs, outputs = wire.first(do.go, do.RUN, do.SHOWN)
-    played = chosen.then(run, inputs, outputs, **HEAVY)
+    played = chosen.then(*wire.first(do.go, do.RUN, do.SHOWN), **HEAVY)
     wire([parts[name].input for name in ("setting", "by_a")], do.numbers, ["setting", "by_a", "a"], do.LENGTHS, **LIGHT)
-    models = ["setting", "a", "by_a", "b", "by_b"]
-    fitted = ["setting", "by_a", "by_b", "start", "count", "features", *do.LENGTHS]
-    wire([parts[name].input for name in ("a", "b")], do.followed, models, fitted, **LIGHT)
     wire(halt.click, do.halt, [], ["status"], cancels=[drawn, played], **LIGHT)
 
     def tell(story: str) -> dict[Any, Any]:
         return {parts[name]: value for name, value in do.tell(studio, None, story=story).items()}
 
-    listed = {"story": do.stories, "a": do.models, "b": do.beside}
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
-        (run, inputs, outputs),
-        menus={parts[name]: partial(choices, studio) for name, choices in listed.items()},
+        wire.first(do.opened, [*do.RUN, "setting"], [*do.SHOWN, *do.FITTED]),
+        menus={parts["story"]: partial(do.stories, studio)},
         stories=Stories(parts["story"], tell, wire[setting]),
+        looks=looks,
+        follow=wire.first(do.followed, ["setting", "a", "by_a", "b", "by_b"], do.FITTED),
     )
 
 
@@ -73,25 +72,24 @@ def _first_words(studio: Studio, told: list[str]) -> str:
     return "" if do.sampled(studio) else NOTHING
 
 
-def _controls(studio: Studio) -> dict[str, Any]:
-    """Models, samplers and numbers."""
-    models, names = do.sampled(studio), do.menu(list(SAMPLERS))  # all of them, so that an address may ask for any
+def _controls(first: dict[str, Any]) -> dict[str, Any]:
+    """Samplers and numbers, which begin as the first story has them."""
+    names = do.menu(list(SAMPLERS))  # all of them, so that an address may ask for any
     on: dict[str, Any] = {"interactive": True}
-    base, narrow = suited("rcs", (1, 28, 28)), {"min_width": 110}
+    narrow = {"min_width": 110}
+    base = suited("rcs", (1, 28, 28))
+    rcs = {"alpha": base.step, "eta": base.noise, "beta": f"{base.radius:g}", "steps": base.steps}
+    begin = {"by_a": "rcs", "by_b": "rcs", "start": None, "classes": "", "count": None} | rcs | first
     make = partial(control, SampleRequest)
     parts = {
-        "a": gr.Dropdown(do.models(studio), value=_first(models, "mnist-at"), label="model A", elem_id="samp-model-a", **on),
-        "by_a": gr.Dropdown(names, value="rcs", label="sampler A", elem_id="samp-sampler-a", **on),
-        "b": gr.Dropdown(
-            do.beside(studio), value="mnist-standard" if "mnist-standard" in models else do.NONE, label="model B",
-            elem_id="samp-model-b", **on,
-        ),
-        "by_b": gr.Dropdown(names, value="rcs", label="sampler B", elem_id="samp-sampler-b", **on),
-        "start": make("start", label="start x₀", elem_id="samp-start"),
+        "by_a": gr.Dropdown(names, value=begin["by_a"], label="sampler A", elem_id="samp-sampler-a", **on),
+        "by_b": gr.Dropdown(names, value=begin["by_b"], label="sampler B", elem_id="samp-sampler-b", **on),
+        "start": make("start", begin["start"], label="start x₀", elem_id="samp-start"),
         "classes": make(
-            "classes", "", placeholder="all in turn; or 3, 7", info="names or numbers, commas between", elem_id="samp-classes"
+            "classes", begin["classes"], placeholder="all in turn; or 3, 7", info="names or numbers, commas between",
+            elem_id="samp-classes",
         ),
-        "count": slider(SampleRequest, "count", elem_id="samp-count"),
+        "count": slider(SampleRequest, "count", begin["count"], elem_id="samp-count"),
         "features": radio(
             SampleRequest, "features", label="features g(x)", info="of encoders; CEM does not say which", visible=False,
             elem_id="samp-features",
@@ -102,13 +100,12 @@ def _controls(studio: Studio) -> dict[str, Any]:
         ),
     }  # fmt: skip
     with gr.Row():
-        parts["alpha"] = make("step", base.step, elem_id="samp-alpha", **narrow)
-        parts["eta"] = make("noise", base.noise, elem_id="samp-eta", **narrow)
+        parts["alpha"] = make("step", begin["alpha"], elem_id="samp-alpha", **narrow)
+        parts["eta"] = make("noise", begin["eta"], elem_id="samp-eta", **narrow)
     with gr.Row():
         beta = {"label": "β radius", "info": "of the ball, or inf", "elem_id": "samp-beta", **on, **narrow}
-        parts["beta"] = gr.Textbox(f"{base.radius:g}", **beta)  # a number field knows no infinity
-        parts["steps"] = make("steps", base.steps, precision=None, elem_id="samp-steps", **narrow)
-    parts["seed"] = make("seed", elem_id="samp-seed")
+        parts["beta"] = gr.Textbox(begin["beta"], **beta)  # a number field knows no infinity
+        parts["steps"] = make("steps", begin["steps"], precision=None, elem_id="samp-steps", **narrow)
     return parts
 
 
@@ -126,7 +123,3 @@ def _stage() -> dict[str, Any]:
             language="python", interactive=False, wrap_lines=True, show_label=False, elem_id="samp-script"
         )
     return parts
-
-
-def _first(models: list[str], wanted: str) -> str | None:
-    return wanted if wanted in models else next(iter(models), None)

@@ -11,6 +11,7 @@ from ...backend.stored import artefacts
 from ...backend.studio import Studio
 from ..controls import Tab
 from ..modules import served, shipped
+from ..selection import Selection
 from .words import rows
 
 HERE = Path(__file__).parent
@@ -22,7 +23,7 @@ down it. **The tour is not here:** its pictures are made from the models that sh
 `python -m cemviz assets mnist --only tour`. All other tabs work without it."""
 
 
-def build(session: gr.State, studio: Studio) -> Tab:
+def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Make the tab inside `with gr.Tab(...)`."""
     if tour.opening() is None or tour.stations() is None:
         gr.Markdown(WITHOUT)

@@ -12,6 +12,7 @@ from ...backend.train import runs
 from ...training.recipes import RECIPES
 from ..controls import HEAVY, LIGHT, Tab
 from ..fields import control, radio
+from ..selection import Selection
 from ..views import live_plot
 from ..wiring import Wiring
 from . import handlers as do
@@ -27,7 +28,7 @@ TRAINING: dict[str, Any] = {**HEAVY, "concurrency_id": "training", "concurrency_
 """Arguments of events that train: runs are long and do not take the places of short events; the device is shared in turns."""
 
 
-def build(session: gr.State, studio: Studio) -> Tab:
+def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Lay the tab out and wire it."""
     with gr.Row():
         with gr.Column(scale=1, min_width=280, visible=training.OPEN, elem_id="train-controls"):

@@ -1,0 +1,64 @@
+"""The selection: nets of one data set and a picture of it, whatever was chosen last."""
+
+import pytest
+from windows import equipped, save
+
+from cemviz.backend.device import choose
+from cemviz.backend.studio import Studio
+from cemviz.ui.selection import FIRST, NONE, beginning, current, fitted, style
+
+
+@pytest.fixture
+def studio(places, monkeypatch):
+    """Two nets of stripes, two of MNIST."""
+    studio = equipped(monkeypatch)
+    for seed, name in enumerate(("mnist-standard", "mnist-at")):
+        save(name, seed, data="mnist")
+    return studio
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "leader", "nets"),
+    [
+        ("stripes-at", "stripes-standard", "a", ("stripes-at", "stripes-standard")),
+        ("stripes-at", "mnist-at", "a", ("stripes-at", "stripes-standard")),
+        ("stripes-at", "mnist-at", "b", ("mnist-standard", "mnist-at")),
+        ("mnist-standard", "stripes-at", "a", ("mnist-standard", "mnist-at")),
+        ("stripes-at", NONE, "a", ("stripes-at", NONE)),
+    ],
+)
+def test_the_net_chosen_last_decides_the_data_set(studio, a, b, leader, nets):
+    told = fitted(studio, a=a, b=b, x="test", leader=leader)
+    assert (told["a"], told["b"]) == nets and told["x"]["value"] == "test"
+
+
+def test_without_a_comparison_net_a_stays(studio):
+    assert fitted(studio, a="stripes-at", b=NONE, x="test", leader="b") == {"b": NONE}
+
+
+def test_pictures_are_those_of_the_data_set(studio):
+    drawing = "drawn:AAAA"
+    of_stripes = fitted(studio, a="stripes-at", b=NONE, x=drawing, leader="a")["x"]
+    assert of_stripes["value"] == "grid:0" and "grid:0" in dict(of_stripes["choices"]).values()
+    of_mnist = fitted(studio, a="mnist-at", b=NONE, x=drawing, leader="a")["x"]
+    assert of_mnist["value"] == drawing and of_mnist["choices"][-1] == ("your drawing", drawing)
+
+
+def test_the_page_begins_with_a_pair_of_whatever_is_stored(places):
+    assert beginning(Studio(choose("cpu")).cards()) == (None, NONE)
+    save("b-net", 1)
+    assert beginning(Studio(choose("cpu")).cards()) == ("b-net", NONE)
+    save("a-net", 2)
+    assert beginning(Studio(choose("cpu")).cards()) == ("b-net", "a-net")
+    for name in FIRST:
+        save(name, 3, data="mnist")
+    assert beginning(Studio(choose("cpu")).cards()) == FIRST
+
+
+def test_names_that_are_no_older_ones_stay_as_they_are():
+    assert current({"tab": "landscape", "l.radius": "3", "p.seed": "4"}) == {"tab": "landscape", "l.radius": "3", "p.seed": "4"}
+
+
+def test_a_tab_shows_what_it_looks_at():
+    rules = style({"one": ("a",), "two": ()})
+    assert "data-tab-id=one" in rules and "#sel-a" in rules and "data-tab-id=two" not in rules and "#sel-b" not in rules
