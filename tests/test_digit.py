@@ -15,8 +15,9 @@ from cemviz.backend.attack.growing import flips, growing
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.look import digit as drawings
-from cemviz.backend.look.digit import Digit
+from cemviz.backend.look.digit import Digit, readers
 from cemviz.backend.look.drawings import as_mnist, from_file, from_ink, packed, unpacked
+from cemviz.backend.look.pictures import subject
 from cemviz.backend.requests import DigitRequest
 from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
@@ -28,6 +29,7 @@ from cemviz.dynamics import length
 from cemviz.ui.controls import Session
 from cemviz.ui.digit import handlers
 from cemviz.ui.digit.words import payload, see
+from cemviz.ui.selection import FIRST, NONE
 
 pytestmark = pytest.mark.usefixtures("shipped")
 
@@ -219,6 +221,30 @@ def test_the_pad_s_ink_becomes_a_drawing_and_the_drawing_four_answers(studio):
     assert unpacked(pad).sum() > 20
     *_, last = handlers.go(studio, Session(), pad=pad, a=NETS["standard"], b=NETS["robust"], asked="own")
     assert '"become":{"asked":"1"' in last["results"] and "address of this page" in last["status"]
+
+
+def test_a_drawing_is_the_picture_of_the_other_tabs_and_a_judge_reads_its_class(studio, four):
+    ink = (bar(80, 14, left=50) * 255).byte().numpy().tobytes()
+    taken = handlers.took(studio, Session(), kind="ink", data=base64.b64encode(ink).decode())
+    assert taken["picture"]["value"] == taken["pad"] and taken["picture"]["choices"][-1] == ("your drawing", taken["pad"])
+    held = subject(studio, "mnist", four)
+    assert (held.label, held.name) == (4, "4") and torch.equal(held.x, unpacked(four)) and "mnist-judge reads" in held.title
+    with pytest.raises(BadInput, match="nets of cifar10 cannot look at one"):
+        subject(studio, "cifar10", four)
+
+
+@pytest.mark.parametrize(
+    ("asked", "nets"),
+    [
+        (("cifar10-at", "mnist-at"), (FIRST[0], "mnist-at")), (("mnist-at", NONE), ("mnist-at", FIRST[1])),
+        ((FIRST[1], NONE), (FIRST[1], None)),
+    ],
+)  # fmt: skip
+def test_nets_that_read_no_digits_give_way(studio, four, asked, nets):
+    held = Session()
+    first = next(handlers.go(studio, held, pad=four, a=asked[0], b=asked[1], asked="own"))
+    assert first["a"] == nets[0] and first["b"] in (nets[1] or readers(studio)) and first["b"] != first["a"]
+    assert first["picture"]["value"] == four
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,18 @@ def test_the_address_is_that_of_the_picture_and_a_change_marks_it_stale(visit):
     stale.wait_for(state="hidden")
 
 
+def test_the_curves_have_round_ticks(visit):
+    page = visit("?tab=sampling&b=none&s.count=4&s.K=5", reduced_motion="reduce")
+    sampled(page)
+    calm(page)
+    ticks = page.locator(".cem-chart-plot .cem-tick[text-anchor='end']").all_inner_texts()
+    values = [float(text.replace("−", "-")) for text in ticks if text != "5"]  # the last step stands at each curve's end
+    assert len(values) > 6
+    for value in values:
+        digits = f"{abs(value):.3e}".split("e")[0].rstrip("0").rstrip(".")
+        assert len(digits) <= 3, f"{value} is not round"
+
+
 def test_a_press_is_answered_at_once_and_a_refusal_ends_it(visit):
     page = visit("?tab=sampling&s.b=none&s.count=4&s.K=5")
     sampled(page)

@@ -2,6 +2,8 @@
 
 from pages import MARKS, SLOW, calm, drawn, violations
 
+from cemviz.ui.robustness.words import ORIGINS
+
 pytestmark = MARKS
 
 
@@ -39,6 +41,21 @@ def test_a_bad_number_gets_a_message_and_the_page_goes_on(visit):
     page.locator("#rob-first input").fill("1")
     page.locator("#rob-first input").press("Enter")
     shown(page)
+
+
+def test_rates_to_be_measured_here_are_stale_until_they_are(visit):
+    page = visit("?tab=robustness&r.models=mnist-jeat&r.attacks=fgsm&r.count=20")
+    page.locator("#rob-rates table").wait_for()
+    calm(page)
+    stale = page.locator("#rob-stage.cem-stale")
+    assert not stale.count()
+    page.get_by_role("radio", name=ORIGINS["here"]).click()
+    stale.wait_for()
+    assert "r.from=here" not in page.url, "the address is of what is shown"
+    page.locator("#rob-run").click()
+    stale.wait_for(state="hidden", timeout=SLOW)
+    page.wait_for_function("() => location.search.includes('r.from=here')")
+    assert "measured here" in page.locator("#rob-caption").inner_text()
 
 
 def test_axe_finds_no_violation_of_wcag_aa_and_nothing_is_wider_than_a_phone(visit):

@@ -141,9 +141,7 @@ def test_links_act_in_place_and_back_and_forward_return(visit):
     told = page.locator("#samp-story")
     told.get_by_text(SAMPLE["jeat-hero"].story[:40]).wait_for()
     page.locator("#samp-status", has_text="mean confidence").wait_for(timeout=SLOW)
-    assert opened_tab(page) == "Sampling" and page.locator("#sel-b input").input_value().startswith(
-        "mnist-standard-linf:"
-    )
+    assert opened_tab(page) == "Sampling" and page.locator("#sel-b input").input_value().startswith("mnist-standard-linf:")
     told.locator("a[href*=jeat-noise]").click()
     told.get_by_text(SAMPLE["jeat-noise"].story[:40]).wait_for()
     calm(page)

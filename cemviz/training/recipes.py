@@ -31,10 +31,10 @@ MNIST_AT = replace(
 )  # fmt: skip
 
 SMOOTH = {"width": 16, "norm": "none", "activation": "silu", "flat": 7}
-"""The net that the whole L∞ list shares (104,000 weights): chains on E(x) want no BatchNorm and a smooth activation."""
+"""The net that all models attacked in L∞ share (104,000 weights): chains on E(x) want no BatchNorm and a smooth activation."""
 
 LINF = replace(
-    MNIST_STANDARD, title="MNIST, standard (L∞ list)", net_args=SMOOTH, lr=2e-3, norm="linf", radius=0.2,
+    MNIST_STANDARD, title="MNIST, standard (smooth net)", net_args=SMOOTH, lr=2e-3, norm="linf", radius=0.2,
     source=OURS + "CEM (16); L∞ .2 on MNIST is our choice",
 )  # fmt: skip
 LINF_AT = replace(
@@ -42,7 +42,7 @@ LINF_AT = replace(
     source=OURS + "CEM (7); L∞ .2 on MNIST is our choice",
 )  # fmt: skip
 SMOOTH_L2 = replace(
-    LINF_AT, title="MNIST, adversarial (L2 radius 2), the net of the L∞ list", norm="l2", radius=2.0, attack_step=0.7,
+    LINF_AT, title="MNIST, adversarial (L2 radius 2), smooth net", norm="l2", radius=2.0, attack_step=0.7,
     source=OURS + "CEM (7); L2 radius 2 on MNIST is our choice",
 )  # fmt: skip
 TRADES = replace(
@@ -86,7 +86,7 @@ CIFAR_SMOOTH = {"width": 24, "norm": "none", "activation": "silu", "flat": 8}
 """The net of the CIFAR-10 list at the scales that a CPU can train; shipping wants a quarter-width ResNet-18."""
 
 CIFAR_LINF = replace(
-    CIFAR_STANDARD, title="CIFAR-10, standard (L∞ list)", net_args=CIFAR_SMOOTH, lr=2e-3, norm="linf", radius=8 / 255,
+    CIFAR_STANDARD, title="CIFAR-10, standard (smooth net)", net_args=CIFAR_SMOOTH, lr=2e-3, norm="linf", radius=8 / 255,
     source=OURS + "CEM (16)",
 )  # fmt: skip
 CIFAR_LINF_AT = replace(

@@ -11,13 +11,13 @@ from typing import Any
 import gradio as gr
 
 from .controls import Changes, Session, Tab
-from .selection import DRAWING, Selection, current
+from .selection import DRAWING, Selection, current, older
 
 LOST = "**This link asks for what is not on this machine:** {}. In its place stands what the page begins with."
 
 # page.js writes the address: at once, or, where a picture has to be made first, when it is
 WRITE = """(value) => {{
-  window.cemvizAddress('{name}', Array.isArray(value) ? value.join(',') : String(value), {default});
+  window.cemvizAddress('{name}', Array.isArray(value) ? value.join(',') : String(value), {default}, {older});
   return [];
 }}"""
 
@@ -231,7 +231,7 @@ class Address:
             for name, component in tab.params.items():
                 defaults[name] = "null" if tab.stories is not None else repr(_text(component.value))
         for name, component in self.params.items():
-            component.change(None, [component], None, js=WRITE.format(name=name, default=defaults[name]))
+            component.change(None, [component], None, js=WRITE.format(name=name, default=defaults[name], older=older(name)))
 
 
 def _put(changes: Changes, component: Any, value: Any) -> None:

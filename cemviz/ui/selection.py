@@ -143,6 +143,11 @@ def style(looks: Mapping[str, Iterable[str]]) -> str:
     return f"<style>{', '.join(rules)} {{ display: flex !important; }}</style>"
 
 
+def older(name: str) -> list[str]:
+    """The names that one of the selection's stands for: an address that has it needs them no more."""
+    return [old for old, now in OLDER.items() if now == name] + (["l.models"] if name == "a" else [])
+
+
 def current(asked: Mapping[str, str]) -> dict[str, str]:
     """An address with the names of the selection; what a name of the open tab says wins over other tabs' older names."""
     own = asked.get("tab", "")[:1] + "."

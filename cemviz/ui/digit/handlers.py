@@ -11,10 +11,9 @@ from ...backend.look.drawings import from_file, from_ink, packed
 from ...backend.look.pictures import DRAWN
 from ...backend.requests import DigitRequest
 from ...backend.studio import Studio
-from ...backend.tour import NETS
 from ...data.decoding import MOST_BYTES
 from ..controls import EXPECTED, STOPPED, Session, words_of
-from ..selection import pictured
+from ..selection import FIRST, pictured
 from ..wiring import Changes, run
 from . import words
 
@@ -42,9 +41,11 @@ def took(studio: Studio, held: Session, *, kind: Any, data: Any) -> Changes:
 
 def go(studio: Studio, held: Session, *, pad: str | None, a: str, b: str, asked: str) -> Iterator[Changes]:
     """Show the drawing to both nets; nets of other pictures give way to those of the tour."""
-    known, first = readers(studio), list(NETS.values())
+    known = readers(studio)
     if known and not {a, b} <= set(known):
-        a, b = (name if name in known else usual for name, usual in zip((a, b), first, strict=True))
+        usual = [name for name in (*FIRST, *known) if name in known]
+        a = a if a in known else usual[0]
+        b = b if b in known else next((name for name in usual[1:] if name != a), a)
         yield {"a": a, "b": b, "picture": pictured(DRAWN, pad or "")}
     held.drawn["digit"] = (a, b)
     request = DigitRequest(pad or "", (a, b), "" if asked == words.OWN else asked)

@@ -28,6 +28,19 @@ function figure(value) {
   return text.replaceAll("-", "−");
 }
 
+// Round values within a range, two to five of them: multiples of 1, 2 or 5 times a power of ten. Less than a rounding error of
+// the numbers themselves is no range.
+function roundTicks(low, high) {
+  const span = high - low;
+  const size = Math.max(Math.abs(low), Math.abs(high), 1e-6);
+  if (!(span > 1e-6 * size)) return [Number(low.toFixed(9)) || 0];
+  const power = 10 ** Math.floor(Math.log10(span / 2));
+  const step = [5, 2, 1].find((m) => m * power <= span / 2) * power;
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, k) => Number(((first + k) * step).toPrecision(12)) || 0);
+}
+
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
 class LineChart {
@@ -135,7 +148,7 @@ class LineChart {
       this.svg.append(node);
     };
     this.svg.append(svg("line", "cem-axis", { x1: MARGIN.left, x2: right, y1: floor, y2: floor }));
-    for (const value of new Set([this.low, this.high])) {
+    for (const value of roundTicks(this.low, this.high)) {
       const y = this.y(value);
       this.svg.append(svg("line", "cem-rule", { x1: MARGIN.left, x2: right, y1: y, y2: y }));
       label(figure(value), MARGIN.left - 8, y + 4, "end");

@@ -19,10 +19,18 @@ new MutationObserver(() => {
 }).observe(document.documentElement, { childList: true, subtree: true });
 
 // The address says what is shown. A control whose picture is dear, which a button makes, is written when it was made: until then
-// the picture is stale, and marked so. `DEAR` says of a tab with such a picture where it stands, its controls' names, and which
-// names of the selection count while it is open.
+// the picture is stale, and marked so. `DEAR` says of a tab with such a picture where it stands, and which names
+// of the address count for it: its own, and those of the selection while it is open.
 {
-  const DEAR = { sampling: { stage: "samp-stage", own: /^s\./, shared: /^(a|b|seed)$/ } };
+  const MEASURED = /^r\.(models|attacks|norm|radius|count|seed|curve)$/;
+  const DEAR = {
+    sampling: { stage: "samp-stage", counts: (name, open) => name.startsWith("s.") || (open && /^(a|b|seed)$/.test(name)) },
+    robustness: {
+      stage: "rob-stage", // shipped numbers stand at once; those of this machine are measured
+      counts: (name, _, text) =>
+        name === "r.from" ? text === "here" : MEASURED.test(name) && document.getElementById("rob-count")?.offsetParent,
+    },
+  };
   const waiting = {}; // stage -> name -> text
   const shown = {}; // name -> text in the address, where this page wrote it
 
@@ -30,8 +38,9 @@ new MutationObserver(() => {
     const address = new URL(location);
     // another story is another place, which Back leaves; not where the address asked for it
     const place = entries.some(([name, { text }]) => name.endsWith(".story") && name in shown && address.searchParams.get(name) !== text);
-    for (const [name, { text, standard }] of entries) {
+    for (const [name, { text, standard, older }] of entries) {
       shown[name] = text;
+      for (const old of older) address.searchParams.delete(old);
       if (text === standard) address.searchParams.delete(name);
       else address.searchParams.set(name, text);
     }
@@ -39,21 +48,20 @@ new MutationObserver(() => {
     document.dispatchEvent(new CustomEvent("cemviz-address"));
   };
 
-  const stageOf = (name) => {
+  const stageOf = (name, text) => {
     const open = document.querySelector("button[role=tab][aria-selected=true]")?.dataset.tabId;
-    const dear = Object.entries(DEAR).find(([tab, { own, shared }]) => own.test(name) || (tab === open && shared.test(name)));
-    return dear?.[1].stage;
+    return Object.entries(DEAR).find(([tab, { counts }]) => counts(name, tab === open, text))?.[1].stage;
   };
 
-  window.cemvizAddress = (name, text, standard) => {
-    const stage = stageOf(name);
+  window.cemvizAddress = (name, text, standard, older) => {
+    const stage = stageOf(name, text);
     if (!stage) {
-      write([[name, { text, standard }]]);
+      write([[name, { text, standard, older }]]);
       return;
     }
     waiting[stage] ??= {};
     if (shown[name] === text) delete waiting[stage][name];
-    else waiting[stage][name] = { text, standard };
+    else waiting[stage][name] = { text, standard, older };
     document.getElementById(stage)?.classList.toggle("cem-stale", Object.keys(waiting[stage]).length > 0);
     if (name.endsWith(".story") && name in waiting[stage]) document.dispatchEvent(new CustomEvent("cemviz-asked", { detail: stage }));
   };
@@ -72,20 +80,22 @@ new MutationObserver(() => {
 // A press is answered at once, before the server has heard of it: the stage says that it is at work until its picture is there,
 // or until the line below it says why there is none.
 {
-  const LINES = { "samp-stage": "samp-status" }; // stage -> the line below it
-  const BUTTONS = { "samp-run": "samp-stage" };
+  // stage -> the line below it; button -> its stage
+  const LINES = { "samp-stage": "samp-status", "land-stage": "land-status", "rob-stage": "rob-status", "rob-look": "rob-reading" };
+  const BUTTONS = { "samp-run": "samp-stage", "land-run": "land-stage", "rob-run": "rob-stage", "rob-look-run": "rob-look" };
   const busy = (stage) => {
     const [place, line] = [document.getElementById(stage), document.getElementById(LINES[stage])];
     if (!place || !line) return;
     place.classList.add("cem-busy");
-    const look = new MutationObserver(() => /Nothing was|Stopped/.test(line.textContent) && done());
+    const refused = () => document.querySelector("[data-testid='toast-body'].error") !== null;
+    const look = new MutationObserver(() => (/Nothing was|Stopped/.test(line.textContent) || refused()) && done());
     const done = () => {
       place.classList.remove("cem-busy");
       look.disconnect();
       place.removeEventListener("cemviz-drawn", done);
     };
     place.addEventListener("cemviz-drawn", done);
-    look.observe(line, { childList: true, subtree: true, characterData: true });
+    look.observe(document.body, { childList: true, subtree: true, characterData: true });
   };
   document.addEventListener("click", (event) => {
     const stage = BUTTONS[event.target.closest?.("button")?.id];
@@ -93,3 +103,12 @@ new MutationObserver(() => {
   });
   document.addEventListener("cemviz-asked", (event) => busy(event.detail)); // a story is drawn without a press
 }
+
+// Tables that a run fills tell of it as the views do.
+new MutationObserver((changes) => {
+  for (const id of ["rob-rates", "rob-grid"]) {
+    const place = document.getElementById(id);
+    const filled = place && changes.some(({ target }) => place.contains(target));
+    if (filled) place.dispatchEvent(new CustomEvent("cemviz-drawn", { bubbles: true }));
+  }
+}).observe(document.documentElement, { childList: true, subtree: true });

@@ -146,6 +146,7 @@ async function draw() {
       plane = layout.meta?.plane ? unpack(layout.meta.plane) : null;
       delete layout.meta;
       await Plotly.react(plot, data, layout, { ...CONFIG, displayModeBar: plane || props.square ? false : "hover" });
+      plot.dispatchEvent(new CustomEvent("cemviz-drawn", { bubbles: true }));
       if (plane && !glass.isConnected) plot.after(glass);
       if (!bound) bindEvents();
     } else if (bound) {

@@ -1,0 +1,90 @@
+"""The selection in a real browser: chosen in one tab, looked at in the others, and in the address under one name."""
+
+import pytest
+from pages import MARKS, SLOW, calm, drawn, open_tab
+from test_page_digit import answered, draw, shown
+
+pytestmark = MARKS
+
+
+def chosen(page, which: str, words: str) -> None:
+    """Choose in a menu of the selection."""
+    page.locator(f"#sel-{which} input").click()
+    page.get_by_role("option", name=words).first.click()
+
+
+def panels(page) -> list[str]:
+    return [page.locator(f"#land-title-{k}").inner_text() for k in range(2)]
+
+
+def test_what_one_tab_chose_is_what_the_others_look_at(visit):
+    page = visit("?tab=landscape&a=mnist-at&b=mnist-standard")
+    drawn(page, "#land-plot-1")
+    chosen(page, "a", "mnist-trades:")
+    page.wait_for_function("() => document.querySelector('#land-title-0').innerText.includes('TRADES')")
+    assert "a=mnist-trades" in page.url
+    open_tab(page, "Sampling")
+    page.locator("#samp-player").get_by_text("mnist-trades").first.wait_for(timeout=SLOW)
+    open_tab(page, "Robustness")
+    page.locator("#rob-reading").get_by_text("PGD-20").wait_for(timeout=SLOW)
+    assert page.locator("#sel-a input").input_value().startswith("mnist-trades")
+    assert not page.locator("#sel-b").is_visible() and not page.locator("#sel-x").is_visible()  # one net, images of its own
+    open_tab(page, "Results")
+    assert not page.locator("#selection").is_visible()
+
+
+def test_another_net_makes_the_samples_stale_until_they_are_asked_for(visit):
+    page = visit("?tab=sampling&s.a=mnist-at&s.as=rcs&s.b=none&s.count=4&s.K=5", reduced_motion="reduce")
+    page.locator("#samp-player").get_by_text("mnist-at").first.wait_for(timeout=SLOW)
+    calm(page)
+    assert "a=mnist-at" in page.url and "s.a=" not in page.url, "the older name is gone once the new one is written"
+    chosen(page, "a", "mnist-standard:")
+    page.locator("#samp-stage.cem-stale").wait_for()
+    assert "a=mnist-at" in page.url, "the address is of what is shown"
+    page.locator("#samp-run").click()
+    page.wait_for_function("() => location.search.includes('a=mnist-standard')")
+    open_tab(page, "Landscape")
+    drawn(page, "#land-plot-0")
+    open_tab(page, "Sampling")
+    assert not page.locator("#samp-stage.cem-stale").count()
+
+
+def test_a_net_of_another_data_set_brings_its_opposite_and_its_pictures(visit):
+    page = visit("?tab=landscape")
+    drawn(page, "#land-plot-1")
+    chosen(page, "a", "cifar10-at:")
+    page.wait_for_function("() => document.querySelector('#land-title-1').innerText.startsWith('CIFAR-10')", timeout=SLOW)
+    assert all(title.startswith("CIFAR-10") for title in panels(page))
+    assert "digit" not in page.locator("#sel-x input").input_value()
+
+
+def test_a_drawing_is_a_picture_of_the_landscape(visit):
+    page = visit("?tab=digit")
+    page.locator("#cem-digit[data-ready]").wait_for()
+    calm(page)
+    before = shown(page)
+    page.get_by_role("button", name="Clear").click()
+    draw(page)
+    answered(page, before)
+    open_tab(page, "Landscape")
+    drawn(page, "#land-plot-1")
+    page.wait_for_function("() => location.search.includes('x=drawn')")
+    assert page.locator("#sel-x input").input_value() == "your drawing"
+    calm(page)
+    titles, link = panels(page), page.url
+    again = visit("?" + link.split("?")[1])
+    drawn(again, "#land-plot-1")
+    assert panels(again) == titles and again.locator("#sel-x input").input_value() == "your drawing"
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_row_stands_under_the_tabs_and_does_not_move_them(visit, width):
+    page = visit("", width=width, height=800)
+    page.locator("#start-place #cem-start[data-ready='0']").wait_for()
+    strip = page.get_by_role("tablist")
+    before = strip.bounding_box()
+    open_tab(page, "Landscape")
+    page.locator("#sel-a").wait_for(state="visible")
+    after, row = strip.bounding_box(), page.locator("#selection").bounding_box()
+    assert (after["y"], after["height"]) == (before["y"], before["height"]) and row["y"] >= after["y"] + after["height"]
+    assert row["x"] + row["width"] <= width
