@@ -121,7 +121,7 @@ def test_chains_play_in_the_browser_without_a_request(visit):
     page.on("request", lambda r: requests.append(r.url) if "heartbeat" not in r.url else None)
     page.locator("#samp-player .cem-start").click()
     page.locator("#samp-player .cem-play").click()
-    page.locator("#samp-player .cem-counter", has_text="step 20 / 20").wait_for()
+    page.locator("#samp-player .cem-counter", has_text="step 40 / 40").wait_for()
     assert not [r for r in requests if not r.startswith(("data:", "blob:"))]
 
 
@@ -167,7 +167,7 @@ def test_the_curves_have_round_ticks(visit):
     page = visit("?tab=sampling&b=none&s.count=4&s.K=5", reduced_motion="reduce")
     sampled(page)
     calm(page)
-    ticks = page.locator(".cem-chart-plot .cem-tick[text-anchor='end']").all_inner_texts()
+    ticks = page.locator(".cem-chart-plot .cem-tick[text-anchor='end']").all_text_contents()
     values = [float(text.replace("−", "-")) for text in ticks if text != "5"]  # the last step stands at each curve's end
     assert len(values) > 6
     for value in values:
@@ -251,7 +251,7 @@ def test_an_address_sets_all_of_its_story_and_its_other_names_override_it(visit)
     page = visit("?tab=sampling&s.story=maxent-hints&s.count=16&s.K=4")  # 16 is the default of other stories
     page.wait_for_function("() => document.querySelector('#samp-status')?.innerText.includes('entropy')", timeout=SLOW)
     model, sampler, steps = (
-        page.locator(f"#samp-{name} input").first.input_value() for name in ("model-a", "sampler-b", "steps")
+        page.locator(f"#{name} input").first.input_value() for name in ("sel-a", "samp-sampler-b", "samp-steps")
     )
     assert model.startswith("mnist-uat: ") and steps == "4" and sampler.startswith("PGD")
     assert page.locator("#samp-count input[type=number]").input_value() == "16"
@@ -288,7 +288,7 @@ def test_hostile_addresses_are_clamped_or_ignored(visit):
     open_tab(page, "Sampling")
     # the tab may be open before the address is read
     page.wait_for_function("() => document.querySelector('#samp-count input[type=number]')?.value === '256'")
-    assert page.locator("#sel-a input").input_value().startswith("mnist-at: adversarial")
+    assert page.locator("#sel-a input").input_value().startswith("mnist-jeat: JEAT")
 
 
 @pytest.mark.parametrize(("field", "value", "words"), [("alpha", "-1", "α (step) is -1"), ("steps", "1000000", "K (steps)")])
