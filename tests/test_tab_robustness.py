@@ -268,9 +268,8 @@ def test_it_begins_with_the_threat_model_that_most_nets_share(studio):
 
 
 def test_another_models_classes_and_a_radius_beside_a_norm(studio):
-    told = do.classes(studio, "stripes-at", "7")
-    assert told["value"] == do.ALL and told["choices"] == [do.ALL, "left", "middle", "right"]
-    assert do.classes(studio, "stripes-at", "left")["value"] == "left"
+    menus = [looked(studio, model="stripes-at", label=label)[0]["label"] for label in ("7", "left")]
+    assert menus[0]["choices"] == [do.ALL, "left", "middle", "right"] and [m["value"] for m in menus] == [do.ALL, "left"]
     assert do.radii(studio, Session(), norm="l2") == {"radius": gr.update(visible=True)}
     assert do.radii(studio, Session(), ball="card") == {"eps": gr.update(visible=False)}
 

@@ -160,9 +160,9 @@ def look(
         return
     numbers = filled(AttackedRequest, first=first, count=shown) | _threat(AttackedRequest, ball, eps)
     numbers |= filled(AttackedRequest, seed=starts)
-    offers = classes(studio, model, label)
-    yield {"label": offers}
-    label = offers["value"]
+    names = classes(studio, model)
+    label = label if label in names else ALL
+    yield {"label": gr.update(choices=names, value=label)}
     request = AttackedRequest(model, source, None if label == ALL else label, **numbers)
     done: list[Attacked] = []
     held.held["attack shown"] = attack, factor  # a visitor may choose another one while the attacks still run
@@ -200,10 +200,10 @@ def redraw(studio: Studio, held: Session, *, attack: str, factor: float) -> Chan
     return drawn(held)
 
 
-def classes(studio: Studio, model: str, label: str | None) -> dict[str, Any]:
-    """The menu of a net's classes, with the one that is chosen, where it is among them."""
-    names = kinds.classifier(studio.cards()[choice("model", model, studio.cards())], "an attack").classes
-    return gr.update(choices=[ALL, *names], value=label if label in names else ALL)
+def classes(studio: Studio, model: str) -> list[str]:
+    """The classes of a net, as choices."""
+    cards = studio.cards()
+    return [ALL, *kinds.classifier(cards[choice("model", model, cards)], "an attack").classes]
 
 
 # ------------------------------------------------------------------------------------------------------------- both

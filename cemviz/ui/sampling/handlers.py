@@ -102,8 +102,8 @@ def opened(studio: Studio, held: Session, *, setting: str, **values: Any) -> Ite
     cards, by = studio.cards(), {"a": values["by_a"], "b": values["by_b"]}
     if any(values[net] in cards and sampler not in offered(cards[values[net]]) for net, sampler in by.items()):
         changes = followed(studio, held, setting=setting, **{name: values[name] for name in ("a", "by_a", "b", "by_b")})
-        yield changes
         values |= {name: value for name, value in values_of(changes).items() if name in values}
+        yield changes  # afterwards gradio has taken the values out of it
     yield from go(studio, held, **values)
 
 
