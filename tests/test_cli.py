@@ -133,7 +133,7 @@ def test_without_json_the_result_is_a_line_a_field(places, call):
 
 def test_list_names_every_table_once_as_json(places, call):
     result = one_object(call("list", "--json")[1])
-    assert result.keys() == {"models", "samplers", "attacks", "recipes", "datasets", "presets", "experiments", "metrics"}
+    assert result.keys() == {"models", "samplers", "attacks", "recipes", "datasets", "presets", "experiments", "metrics", "columns"}
     assert all(row.keys() == {"name", "title"} for rows in result.values() for row in rows)
     assert {row["name"] for row in result["attacks"]} >= {"fgsm", "pgd", "apgd"} and result["models"] == []
 

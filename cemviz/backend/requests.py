@@ -92,7 +92,7 @@ class SweepRequest:
     values: Annotated[
         tuple[tuple[float, ...], ...], Field("values", "as 0,.01,.02 or 0,.01;10,20 (default: multiples of the sampler's)")
     ] = ()
-    metric: Annotated[tuple[str, ...], Field("metric", "see `list`, commas between (default: all there are)")] = ()
+    metric: Annotated[tuple[str, ...], Field("metric", "columns, see `list` (default: all there are)")] = ()
     judge: Annotated[str | None, Field("judge", "who sees the samples (default: the data set's)")] = None
     seeds: Annotated[int, Number("seeds", "how many", low=1, high=20, whole=True)] = 3
     classes: Classes = ()

@@ -17,7 +17,7 @@ from ...dynamics import length
 from ...metrics import quality
 from ...metrics.neighbours import by_pixels
 from .. import kinds
-from ..checks import BadInput
+from ..checks import BadInput, choice
 from ..evaluate import SPLITS, compared, judge_of
 from ..requests import SweepRequest
 from ..store import Card
@@ -184,6 +184,8 @@ def eyes_of(studio: Studio, request: SweepRequest, card: Card) -> Eyes:
         BadInput: a judge that is none, or the model is one.
     """
     compared(card)
+    if request.judge:
+        choice("judge", request.judge, kinds.judges(card.data))
     needs = {need for name in wanted(request) for need in COLUMNS[name].needs}
     usual, own = dataset(card.data).judge, kinds.of(card).reader(card)
     name = request.judge or (usual if usual in kinds.judges(card.data) else None)

@@ -104,12 +104,25 @@ class Sweep:
         seeds = {"count": asked.count, "seeds": asked.seeds, "split": "validation", "judge": self.judge, "shown": self.shown}
         return about | {"axes": axes} | seeds | {"cells": cells}
 
+    def lines(self) -> Iterator[str]:
+        """The cells as lines for a terminal, columns side by side."""
+        names = list(self.cells[0].columns)
+        yield "  ".join(f"{word:>10}" for word in (*map(symbol, self.axes), *names))
+        for cell in self.cells:
+            numbers = [cell.settings[axis] for axis in self.axes] + [cell.columns[name].value for name in names]
+            yield "  ".join(f"{'-' if number is None else f'{number:.4g}':>10}" for number in numbers)
+
     def artefact(self) -> Artefact:
         """The sweep as it is stored: request, models, table and a sprite, a row for each value of the first axis."""
         rows, columns = [len(values) for values in self.axes.values()] if len(self.axes) > 1 else (1, len(self.cells))
         sheet = self.pixels.reshape(rows, columns, *self.pixels.shape[1:])
         sheet = sprite(sheet[..., 0] if sheet.shape[-1] == 1 else sheet)
         return Artefact({"request": as_json(self.request), "models": self.models, **self.table(), "sprite": sheet})
+
+
+def symbol(axis: str) -> str:
+    """Letter of a number: K of steps."""
+    return fields_of(SampleRequest)[axis].symbol
 
 
 def as_json(request: SweepRequest) -> dict[str, Any]:
@@ -242,9 +255,7 @@ def _key(own: Dynamics, numbers: Settings) -> Key:
 
 
 def _words(numbers: Settings, seed: int) -> str:
-    return ", ".join(
-        [*(f"{fields_of(SampleRequest)[name].symbol} {value:g}" for name, value in numbers.items()), f"seed {seed}"]
-    )
+    return ", ".join([*(f"{symbol(name)} {value:g}" for name, value in numbers.items()), f"seed {seed}"])
 
 
 def _digits(number: float | None) -> float | None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from ...samplers import suited
 from ..device import Device
-from ..fields import fields_of
-from ..requests import NUMBERS, SampleRequest, SweepRequest
+from ..requests import NUMBERS, SweepRequest
 from ..sample.boards import kept
 from ..sample.columns import COLUMNS
+from ..sample.sweep import symbol
 from ..studio import Studio
 from .cem import draws_better
 from .measures import RESAMPLED, Measure
@@ -91,11 +91,6 @@ MAXENT = Swept(
     "mnist-uat", "maxent", "gaussian",
     {"steps": STEPS, "noise": NOISES, "radius": RADII, "step": (0.175, 0.35, 0.7, 1.4, 2.8, 5.6)},
 )  # fmt: skip
-
-
-def symbol(axis: str) -> str:
-    """Letter of a number: K of steps."""
-    return fields_of(SampleRequest)[axis].symbol
 
 
 def row(axis: str, value: float) -> str:
