@@ -28,7 +28,8 @@ from ..backend.requests import EvaluateRequest, PlayRequest, ReproduceRequest, S
 from ..backend.sample import export
 from ..backend.sample.chains import Chains, sample
 from ..backend.sample.columns import COLUMNS
-from ..backend.sample.sweep import Sweep, sweep
+from ..backend.sample.sweep import sweep
+from ..backend.sample.swept import Sweep
 from ..backend.studio import Studio
 from ..backend.tables import EXPERIMENTS
 from ..backend.tables.reproduce import as_text, reproduce

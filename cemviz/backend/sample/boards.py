@@ -1,6 +1,6 @@
 """Boards: sweeps of two numbers that ship, a picture and its quality in every cell; and sweeps that are kept once made.
 
-    checkpoints/sweeps/MODEL-SAMPLER-NUMBER-NUMBER.json    a sweep's table and one sprite, see `sweep.Sweep.artefact`
+    checkpoints/sweeps/MODEL-SAMPLER-NUMBER-NUMBER.json    a sweep's table and one sprite, see `swept.Sweep.artefact`
 
 No image of a data set is in them: the pictures are the models' own samples.
 """
@@ -20,7 +20,8 @@ from ..stored.artefacts import Artefact
 from ..studio import Studio
 from ..use_case import Step
 from .chains import offered
-from .sweep import as_json, sweep
+from .sweep import sweep
+from .swept import as_json
 
 FOLDER, KEPT = "sweeps", "evidence/sweeps"
 """Where boards ship, and where sweeps are kept that do not."""

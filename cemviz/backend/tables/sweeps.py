@@ -1,7 +1,7 @@
 """CEM's Figures 2 and 3 and Table 5: quality over K, eta and beta, one number at a time, the others at the sampler's own.
 
-The numbers are looked at on the validation split, by two judges: the usual one saw noisy images in training and overlooks
-speckle, the clean one does not.  A ball of radius 28 is none: no two images of MNIST lie farther apart.
+The numbers are looked at on the validation split, by the judge that saw clean images alone in training: the usual one saw noisy
+ones too, and overlooks speckle.  A ball of radius 28 is none: no two images of MNIST lie farther apart.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ..device import Device
 from ..requests import NUMBERS, SweepRequest
 from ..sample.boards import kept
 from ..sample.columns import COLUMNS
-from ..sample.sweep import symbol
+from ..sample.swept import symbol
 from ..studio import Studio
 from .cem import draws_better
 from .measures import RESAMPLED, Measure
@@ -21,10 +21,9 @@ from .table import Cell, Experiment, Order, Place, real
 COUNT, DIAGONAL = 200, 28.0
 """Chains of a setting and seed; the diagonal of MNIST's box."""
 
-QUALITY = ("is", "fid")
-JUDGES = {"": "mnist-judge", ", clean judge": "mnist-judge-clean"}
-COLUMN = {f"{metric.upper()}{eye}": (metric, judge) for metric in QUALITY for eye, judge in JUDGES.items()}
-"""Title of a column -> metric and judge."""
+JUDGE = "mnist-judge-clean"
+COLUMN = {"IS": "is", "FID": "fid", "precision": "precision", "recall": "recall"}
+"""Title of a column of a figure -> column of a sweep."""
 
 STEPS, NOISES, RADII = (0, 5, 10, 20, 30, 40, 60, 100), (0, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1), (1, 2, 4, 6, 9, 14, DIAGONAL)
 
@@ -42,46 +41,44 @@ class Swept:
     start: str
     axes: dict[str, tuple[float, ...]]
 
-    def cells(self, axis: str, judge: str, device: Device, data: str | None, seed: int) -> list[dict[str, Any]]:
+    def cells(self, axis: str, device: Device, data: str | None, seed: int) -> list[dict[str, Any]]:
         """The cells of a sweep over one number at a seed; a sweep that was made before is taken from where it is kept."""
+        metrics, values = tuple(COLUMN.values()), (self.axes[axis],)
         request = SweepRequest(
-            self.model, (axis,), self.sampler, (self.axes[axis],), QUALITY, judge, 1, count=COUNT, start=self.start, seed=seed
+            self.model, (axis,), self.sampler, values, metrics, JUDGE, 1, count=COUNT, start=self.start, seed=seed
         )
         *_, held = kept(Studio(device, data), request)
         return held.head["cells"]
 
-    def at(self, axis: str, value: float, column: str) -> Measure:
+    def at(self, axis: str, value: float, metric: str) -> Measure:
         """Quality where one number has this value."""
-        metric, judge = COLUMN[column]
 
         def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
-            cells = self.cells(axis, judge, device, data, seed)
+            cells = self.cells(axis, device, data, seed)
             found = next(cell["columns"][metric] for cell in cells if cell["settings"][axis] == value)
-            return _number(judge, seed) | {"value": found["value"], "error": found["error"], "resampled": RESAMPLED[metric]}
+            return RESTS | {"value": found["value"], "error": found["error"], "resampled": RESAMPLED.get(metric), "seed": seed}
 
-        return Measure(f"{metric} {self._words} judge={judge} {axis}={value:g}", measure)
+        return Measure(f"{metric} {self._words} {axis}={value:g}", measure)
 
-    def best(self, axis: str, column: str) -> Measure:
+    def best(self, axis: str, metric: str) -> Measure:
         """The value of a number that draws best, of those that are swept."""
-        metric, judge = COLUMN[column]
         pick = max if COLUMNS[metric].better == "higher" else min
 
         def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
-            cells = self.cells(axis, judge, device, data, seed)
+            cells = self.cells(axis, device, data, seed)
             found = pick(cells, key=lambda cell: cell["columns"][metric]["value"])
-            return _number(judge, seed) | {"value": float(found["settings"][axis]), "error": None}
+            return RESTS | {"value": float(found["settings"][axis]), "error": None, "seed": seed}
 
         values = ", ".join(f"{value:g}" for value in self.axes[axis])
-        return Measure(f"best {axis} of {values} by {metric} {self._words} judge={judge}", measure)
+        return Measure(f"best {axis} of {values} by {metric} {self._words}", measure)
 
     @property
     def _words(self) -> str:
-        return f"sampler={self.sampler} start={self.start} count={COUNT} split=validation"
+        return f"sampler={self.sampler} start={self.start} count={COUNT} split=validation judge={JUDGE}"
 
 
-def _number(judge: str, seed: int) -> dict[str, Any]:
-    return {"count": COUNT, "split": "validation", "extractor": f"judge-{judge}", "seed": seed, "note": ""}
-
+RESTS = {"count": COUNT, "split": "validation", "extractor": f"judge-{JUDGE}", "note": ""}
+"""Everything that a number of these tables rests on."""
 
 RCS = Swept(
     "mnist-at", "rcs", "class-gaussian",
@@ -98,21 +95,22 @@ def row(axis: str, value: float) -> str:
     return "no ball" if (axis, value) == ("radius", DIAGONAL) else f"{symbol(axis)} {value:g}"
 
 
-BEST = {"best by IS": "IS, clean judge", "best by FID": "FID, clean judge"}
-FIGURES = ("steps", "noise", "radius")
+BEST = {"best by IS": "is", "best by FID": "fid"}
+FIGURES, JUDGED = ("steps", "noise", "radius"), ("IS", "FID")
+"""Numbers of a figure; the paper's two measures of quality, by which its claims are judged."""
 
 
 def figure(swept: Swept) -> dict[Place, Cell]:
     """The cells of a figure: quality over K, eta, beta, and the best of each; real images beside them."""
     quality = {
-        (row(axis, value), column): Cell(swept.model, swept.at(axis, value, column), "shipped")
+        (row(axis, value), column): Cell(swept.model, swept.at(axis, value, metric), "shipped")
         for axis in FIGURES
         for value in swept.axes[axis]
-        for column in COLUMN
+        for column, metric in COLUMN.items()
     }
     ceilings = {
-        ("real images", column): real(swept.model, metric, COUNT, extractor=f"judge-{judge}", split="validation")
-        for column, (metric, judge) in COLUMN.items()
+        ("real images", column): real(swept.model, COLUMN[column], COUNT, extractor=RESTS["extractor"], split="validation")
+        for column in JUDGED
     }
     return quality | ceilings | optima(swept, FIGURES)
 
@@ -120,17 +118,17 @@ def figure(swept: Swept) -> dict[Place, Cell]:
 def optima(swept: Swept, axes: tuple[str, ...]) -> dict[Place, Cell]:
     """The value of each number that draws best."""
     return {
-        (f"best {symbol(axis)}", by): Cell(swept.model, swept.best(axis, column), "shipped")
+        (f"best {symbol(axis)}", by): Cell(swept.model, swept.best(axis, metric), "shipped")
         for axis in axes
-        for by, column in BEST.items()
+        for by, metric in BEST.items()
     }
 
 
 def statements(*pairs: tuple[str, tuple[str, float], tuple[str, float]]) -> tuple[Order, ...]:
-    """Claims by every column, of a better and a worse place each."""
+    """Claims by both measures, of a better and a worse place each."""
     return tuple(
         draws_better(f"{claim}: {row(*better)} draws better than {row(*worse)}", column, row(*better), row(*worse))
-        for column in COLUMN
+        for column in JUDGED
         for claim, better, worse in pairs
     )
 
@@ -164,8 +162,8 @@ def about(swept: Swept) -> str:
     return (
         f"MNIST in place of CIFAR-10, {swept.model} in place of ResNet-50; one number is swept, the others stay at "
         f"{numbers(swept)}; {COUNT} chains a setting and seed, the same under every setting, compared with as many validation "
-        "images. The paper judges by Inception Score. The usual judge saw noisy images in training and overlooks speckle, the "
-        f"clean one does not. K 0 is the starts alone. {CONTRADICTS}"
+        "images. The paper judges by Inception Score. The judge here saw clean images alone: the usual one saw noisy ones too "
+        f"in training, and overlooks speckle. K 0 is the starts alone. {CONTRADICTS}"
     )
 
 
@@ -198,9 +196,9 @@ CEM_5 = Experiment(
     "The best setting of our sweeps",
     "CEM Table 5",
     {
-        (f"{name}, {by}", symbol(axis)): Cell(swept.model, swept.best(axis, column), "shipped")
+        (f"{name}, {by}", symbol(axis)): Cell(swept.model, swept.best(axis, metric), "shipped")
         for name, (swept, _) in CHOICES.items()
-        for by, column in BEST.items()
+        for by, metric in BEST.items()
         for axis in NUMBERS
     },
     {
@@ -212,7 +210,7 @@ CEM_5 = Experiment(
     (),
     f"One number is swept at a time on MNIST, the others stay at the sampler's own: {numbers(RCS)} for RCS on {RCS.model}, "
     f"{numbers(MAXENT)} for MaxEnt on {MAXENT.model}; ours is the mean over seeds of the value that draws best on the "
-    "validation split, by the clean judge. Lengths on MNIST are half of CIFAR-10's: α 1 there is .5 here. β 55.4 stands for "
-    "the paper's ∞, and 28 for no ball here: the diagonals of the boxes. MaxEnt's K is ResNet-18's; ResNet-50 takes 50. "
-    f"{CONTRADICTS}",
+    "validation split, by the judge of clean images. Lengths on MNIST are half of CIFAR-10's: α 1 there is .5 here. β 55.4 "
+    "stands for the paper's ∞, and 28 for no ball here: the diagonals of the boxes. MaxEnt's K is ResNet-18's; ResNet-50 takes "
+    f"50. {CONTRADICTS}",
 )
