@@ -169,7 +169,7 @@ def as_python(asked: Any) -> str:
 
 def _literal(value: Any) -> str:
     if isinstance(value, tuple):
-        return f"({''.join(f'{_literal(part)}, ' for part in value).rstrip()})"
+        return f"({', '.join(map(_literal, value))}{',' * (len(value) == 1)})"
     return 'float("inf")' if value == math.inf else repr(value)
 
 
