@@ -5,6 +5,7 @@ import io
 import json
 import math
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -134,6 +135,15 @@ def test_chunks_of_chains_are_put_together(studio, ends, monkeypatch):
     assert len(told) == 2 * 2 * 7 and all(step.done < step.of for step in told) and told[-1].doing == "η 0.05, seed 0"
 
 
+def test_seconds_are_those_of_every_chunk_until_it_is_there(studio, ends, monkeypatch):
+    """A clock that moves by one between the beginning and the end of a step."""
+    ticks = count()
+    monkeypatch.setattr("cemviz.backend.sample.sweep.time.perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setitem(KINDS, "classifier", replace(KINDS["classifier"], chunk=4))
+    swept(studio, values=((0.05,), (0, 3, 6)), metric=("spy",))
+    assert [end.seconds for end in ends] == [2 * (k + 1) for k in (0, 3, 6)]
+
+
 def test_the_picture_of_a_cell_is_the_first_chain_that_sample_draws(studio):
     found = swept(studio, classes=("right", "left"), seeds=2)
     for cell, pixels in zip(found.cells, found.pixels, strict=True):
@@ -157,8 +167,8 @@ def test_the_default_values_are_multiples_of_the_sampler_s_own():
 
 
 def test_columns_are_what_judge_net_and_images_say(studio):
-    found = swept(studio, count=120, values=((0.05,), (0, 6)))
-    x, x0 = (drawn(studio, at(found, steps=k).settings, replace(ASK, count=120)) for k in (6, 0))
+    found = swept(studio, count=120, values=((0.05,), (0, 6)), seed=3)
+    x, x0 = (drawn(studio, at(found, steps=k).settings, replace(ASK, count=120), seed=3) for k in (6, 0))
     y = torch.arange(120) % 3
     columns = {name: value.value for name, value in at(found, steps=6).columns.items()}
     assert list(columns) == list(COLUMNS), "all columns are there with so many chains"
@@ -176,12 +186,12 @@ def test_columns_are_what_judge_net_and_images_say(studio):
     assert columns["distance"] == near(length(x - x0).mean().item()) and columns["distance"] > 0
     assert columns["energy"] == near((-own(x)[range(120), y] - own(x).logsumexp(1)).mean().item())  # RCS
     judge, held = quality.judge("stripes-judge", net), images.load("stripes", "validation")
-    picks = torch.randperm(90, generator=seeded(0))
+    picks = torch.randperm(90, generator=seeded(3))
     real, seen = judge(held.floats(picks)), judge(x)
     assert len(held) == 90 and columns["kid"] == near(quality.kernel_distance(real, seen))
     assert columns["fid"] == near(quality.frechet(real, seen))
     assert (columns["precision"], columns["recall"]) == tuple(map(near, quality.precision_recall(real, seen)))
-    assert columns["is"] == near(quality.inception_score(judge, seen, 10, 0)[0]) and columns["seconds"] > 0
+    assert columns["is"] == near(quality.inception_score(judge, seen, 10, 3)[0]) and columns["seconds"] > 0
 
 
 def test_precision_and_recall_of_points_counted_by_hand():
