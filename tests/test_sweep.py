@@ -45,7 +45,7 @@ def keep(name: str, seed: int, **changes) -> None:
 @pytest.fixture
 def studio(places):
     """Two classifiers, a judge, two encoders of which one has a probe, class Gaussians, and a validation split."""
-    write_images(places / "data" / "stripes" / "validation", 30, seed=5)
+    write_images(places / "data" / "stripes" / "validation", 50, seed=5)
     keep("stripes-at", 1), keep("stripes-judge", 3, role="judge")
     args = {"width": 4, "depth": 1, "norm": "none", "projection": [4], "mean": [0.4] * 3, "std": [0.3] * 3}
     keep("stripes-uat", 2, kind="encoder", net="encoder", net_args=args)
@@ -186,9 +186,9 @@ def test_columns_are_what_judge_net_and_images_say(studio):
     assert columns["distance"] == near(length(x - x0).mean().item()) and columns["distance"] > 0
     assert columns["energy"] == near((-own(x)[range(120), y] - own(x).logsumexp(1)).mean().item())  # RCS
     judge, held = quality.judge("stripes-judge", net), images.load("stripes", "validation")
-    picks = torch.randperm(90, generator=seeded(3))
+    picks = torch.randperm(150, generator=seeded(3))[:120]
     real, seen = judge(held.floats(picks)), judge(x)
-    assert len(held) == 90 and columns["kid"] == near(quality.kernel_distance(real, seen))
+    assert len(held) == 150 and columns["kid"] == near(quality.kernel_distance(real, seen))
     assert columns["fid"] == near(quality.frechet(real, seen))
     assert (columns["precision"], columns["recall"]) == tuple(map(near, quality.precision_recall(real, seen)))
     assert columns["is"] == near(quality.inception_score(judge, seen, 10, 3)[0]) and columns["seconds"] > 0
