@@ -95,6 +95,28 @@ def test_robust_takes_auto_pgd_in_the_cards_threat_and_is_at_most_accuracy(place
     assert none == clean > 0.5
 
 
+def test_a_sweep_prints_a_cell_a_setting(places, call):
+    call("train", *TINY)
+    store.save_gaussians("stripes", fit(torch.rand(30, 3, 8, 8, generator=seeded()), torch.arange(30) % 3, 3, rank=4))
+    asked = ("sweep", "toy", "--over", "noise,steps", "--values", "0,.05;0,2,4", "--seeds", 2, "--count", 5)
+    status, out, err = call(*asked, "--metric", "own,distance", "--json")
+    result = one_object(out)
+    assert status == 0 and "Traceback" not in err and (result["model"], result["sampler"]) == ("toy", "rcs")
+    assert result["over"] == ["noise", "steps"] and result["metric"] == "own" and result["seeds"] == 2
+    assert [(c["settings"]["noise"], c["settings"]["steps"]) for c in result["cells"]] == [
+        (noise, steps) for noise in (0, 0.05) for steps in (0, 2, 4)
+    ]
+    assert all(0 <= c["value"] <= 1 and c["spread"] >= 0 and c["seconds"] > 0 for c in result["cells"])
+    lines = call(*asked, "--metric", "own,distance")[1].splitlines()
+    assert len(lines) == 7 and lines[0].split() == ["η", "K", "own", "distance", "seconds"]
+    status, out, err = call("sweep", "toy", "--over", "noise", "--values", "0;1")
+    assert (
+        status == 2
+        and not out
+        and err == ("cemviz: values has 2 lists, and 1 numbers are swept; give one list each, with semicolons between\n")
+    )
+
+
 def test_sampling_an_encoder_fits_it_and_has_no_confidence_without_a_probe(places, call):
     card = encoder_of("stripes")
     store.save_gaussians("stripes", fit(torch.rand(30, *card.shape, generator=seeded()), torch.arange(30) % 3, 3, rank=4))
@@ -133,7 +155,8 @@ def test_without_json_the_result_is_a_line_a_field(places, call):
 
 def test_list_names_every_table_once_as_json(places, call):
     result = one_object(call("list", "--json")[1])
-    assert result.keys() == {"models", "samplers", "attacks", "recipes", "datasets", "presets", "experiments", "metrics"}
+    named = {"models", "samplers", "attacks", "recipes", "datasets", "presets", "experiments", "metrics", "columns"}
+    assert result.keys() == named
     assert all(row.keys() == {"name", "title"} for rows in result.values() for row in rows)
     assert {row["name"] for row in result["attacks"]} >= {"fgsm", "pgd", "apgd"} and result["models"] == []
 

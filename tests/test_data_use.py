@@ -175,8 +175,9 @@ def call(monkeypatch, capsys):
 
 COMMANDS = {
     "list": ["list"], "train": ["train", "mnist-at", "--steps", 1], "evaluate": ["evaluate", "three"],
-    "sample": ["sample", "three", "--count", 1, "--start", "uniform"], "play": ["play", "--steps", 1],
-    "assets": ["assets", "mnist"], "reproduce": ["reproduce", "cem-3", "--shipped"], "bench": ["bench", "chain"],
+    "sample": ["sample", "three", "--count", 1, "--start", "uniform"], "sweep": ["sweep", "three"],
+    "play": ["play", "--steps", 1], "assets": ["assets", "mnist"],
+    "reproduce": ["reproduce", "cem-3", "--shipped"], "bench": ["bench", "chain"],
 }  # fmt: skip
 
 

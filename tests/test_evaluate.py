@@ -121,28 +121,34 @@ def encoder(stored):
     return stored
 
 
-def test_an_encoder_draws_by_maxent_in_one_batch_unless_told(encoder, monkeypatch):
-    sizes, real = [], sampling.settle
+@pytest.fixture
+def begun(monkeypatch):
+    """The starts and the record of every chunk of chains that is drawn."""
+    seen, real = [], sampling.Run.begin
 
-    def counted(record, x0, *args, **how):
-        sizes.append((record.sampler.title, len(x0)))
-        return real(record, x0, *args, **how)
+    def begin(run, *chains):
+        x0, record, noise = real(run, *chains)
+        seen.append((x0, record))
+        return x0, record, noise
 
-    monkeypatch.setattr(sampling, "settle", counted)
+    monkeypatch.setattr(sampling.Run, "begin", begin)
+    return seen
+
+
+def test_an_encoder_draws_by_maxent_in_one_batch_unless_told(encoder, begun, monkeypatch):
     chunks(monkeypatch, "classifier", 5)
     result, _ = run("enc", "fid", start="gaussian", **QUICK)
-    assert sizes == [(SAMPLERS["maxent"].title, 12)] and (result["sampler"], result["start"]) == ("maxent", "gaussian")
     chunks(monkeypatch, "encoder", 8)
     run("enc", "is", sampler="pgd", **QUICK)
-    assert sizes[1:] == [(SAMPLERS["pgd"].title, 8), (SAMPLERS["pgd"].title, 4)]
+    sizes = [(record.sampler, len(x0)) for x0, record in begun]
+    assert sizes == [(SAMPLERS["maxent"], 12), (SAMPLERS["pgd"], 8), (SAMPLERS["pgd"], 4)]
+    assert (result["sampler"], result["start"]) == ("maxent", "gaussian")
 
 
-def test_langevin_against_data_takes_real_images(encoder, monkeypatch):
-    seen, real = [], sampling.settle
-    monkeypatch.setattr(sampling, "settle", lambda record, *a, **how: seen.append(record.refs) or real(record, *a, **how))
+def test_langevin_against_data_takes_real_images(encoder, begun):
     run("enc", "fid", sampler="langevin-pairs", **QUICK)
-    held = images.load("stripes", "test").floats()
-    assert len(seen[0]) == 30 and all((held == ref).flatten(1).all(1).any() for ref in seen[0])
+    held, (_, record) = images.load("stripes", "test").floats(), begun[0]
+    assert len(record.refs) == 30 and all((held == ref).flatten(1).all(1).any() for ref in record.refs)
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "robust", "jfs"])

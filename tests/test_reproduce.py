@@ -236,6 +236,10 @@ def test_real_images_differ_from_those_compared_with_and_follow_the_seed(monkeyp
     first, again, other = (fid.run("m", choose("cpu"), None, seed) for seed in (0, 0, 1))
     assert first == again and first["value"] != other["value"] and first["error"] > 0 and first["count"] == 25
     assert min(seen[0]) >= 25 > max(seen[1]) and len(set(seen[0])) == 25, "no image is compared with itself"
+    seen.clear()
+    elsewhere = measures.real_images("fid", 25, split="validation")
+    assert elsewhere.run("m", choose("cpu"), None, 1)["split"] == "validation" and elsewhere.key != fid.key
+    assert set(seen[0]).isdisjoint(seen[1]) and set(seen[1]) != set(range(25)), "its first images may be of one class"
     assert measures.real_images("is", 25).run("m", choose("cpu"), None, 0)["resampled"] == "splits"
     with pytest.raises(BadInput, match="count is 59, and toy has 60 test images"):
         measures.real_images("fid", 59).run("m", choose("cpu"), None, 0)

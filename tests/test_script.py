@@ -8,13 +8,21 @@ import typer
 from stripes import card
 
 from cemviz.backend import script, store
-from cemviz.backend.requests import EvaluateRequest, LandscapeRequest, PlayRequest, RobustnessRequest, SampleRequest
+from cemviz.backend.requests import (
+    EvaluateRequest,
+    LandscapeRequest,
+    PlayRequest,
+    RobustnessRequest,
+    SampleRequest,
+    SweepRequest,
+)
 from cemviz.cli import app
 from cemviz.nets import build
 from cemviz.starts import fit
 
 ASKED = [
     SampleRequest("stripes-at", "cs", ("left", "right"), 3, noise=0.0, radius=float("inf"), steps=2),
+    SweepRequest("stripes-at", ("noise", "radius"), "cs", ((0, 0.1), (1, float("inf"))), ("own", "distance"), seeds=1, steps=2),
     EvaluateRequest("stripes-at", count=10),
     LandscapeRequest(("stripes-at",), "test:0", side=5),
     RobustnessRequest(("stripes-at",), ("fgsm",), count=10, curve=False),

@@ -10,8 +10,10 @@ from cemviz.backend import store
 from cemviz.backend.device import choose
 from cemviz.backend.evaluate import evaluate
 from cemviz.backend.requests import EvaluateRequest, SampleRequest
+from cemviz.backend.sample import boards
 from cemviz.backend.sample.chains import Chains, sample
-from cemviz.backend.stored import assets
+from cemviz.backend.sample.swept import as_json
+from cemviz.backend.stored import artefacts, assets
 from cemviz.backend.studio import Studio
 from cemviz.backend.tables import EXPERIMENTS, judge
 from cemviz.backend.tables.reproduce import results, revised
@@ -193,3 +195,19 @@ def test_tables_of_quality_have_real_images_starts_and_the_standard_net():
         names = [name for name, column in EXPERIMENTS[target].cells if column == "FID" or column == "FID, mnist"]
         assert "real images" in names and any("no step" in name for name in names)
         assert any("standard" in name for name in names)
+
+
+@pytest.mark.parametrize("data", ["mnist", "cifar10"])
+def test_boards_that_ship_rest_on_the_models_and_the_requests_of_now_and_are_small(data):
+    cards = store.cards()
+    asked = boards.requests(data, cards)
+    assert len(asked) == 10, "four samplers of a classifier and one of an encoder, two pairs of numbers each"
+    for name, request in asked.items():
+        held = boards.board(name)
+        assert held is not None and held.stale(cards, as_json(request)) == [], name
+        assert len(held.head["cells"]) == 49 and held.head["judge"] == f"{data}-judge-clean"
+        assert artefacts.path(boards.FOLDER, name).stat().st_size <= 300 * 1024, name
+
+
+def test_all_boards_fit_their_budget():
+    assert sum(path.stat().st_size for path in (SHIPPED / boards.FOLDER).iterdir()) <= 3 * 2**20

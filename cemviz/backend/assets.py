@@ -17,6 +17,7 @@ from . import kinds, store, tour
 from .attack import rates as robustness
 from .checks import choice
 from .requests import DIRECTIONS, SampleRequest
+from .sample import boards
 from .sample.chains import sample
 from .stored import artefacts
 from .stored.artefacts import Artefact
@@ -27,7 +28,7 @@ from .use_case import Step
 SEED, PER_CLASS, MOST = 0, 4, 10
 """Numbers of grids and gallery: the seed, pictures a class, and the classes of a window."""
 
-ASSETS = ("seeds", "grids", "gallery", "robustness", "tour")
+ASSETS = ("seeds", "grids", "gallery", "robustness", "tour", "sweeps")
 """In the order in which they are made: the gallery starts from the seeds, the tour attacks an image of the gallery."""
 
 
@@ -56,6 +57,7 @@ def make(
         "gallery": lambda: _make_gallery(studio, data),
         "robustness": lambda: robustness.make(studio, data),
         "tour": lambda: tour.make(studio, data),
+        "sweeps": lambda: boards.make(studio, data),
     }
     for name in only:
         choice("only", name, makers)

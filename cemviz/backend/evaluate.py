@@ -14,7 +14,7 @@ from ..data.images import Images
 from ..metrics import fisher, quality
 from ..metrics.answers import RIGHT, entered, logits, lost, outcomes
 from ..metrics.robustness import outcomes_under, preflight
-from . import kinds, store
+from . import kinds
 from .checks import BadInput, choice, number, threat_model
 from .fields import changes
 from .requests import EvaluateRequest, SampleRequest
@@ -172,17 +172,30 @@ def _extractor(request: EvaluateRequest, on: Subject) -> quality.Extractor:
     usual, judges = f"{on.card.data}-judge", kinds.judges(on.card.data)
     asked = request.extractor or ("inception" if quality.inception_here() else f"judge-{usual}")
     choice("extractor", asked, ["inception", *dict.fromkeys(f"judge-{name}" for name in (usual, *judges))])
-    if on.card.name in judges:
-        raise BadInput("model", f"model {on.card.name!r} is a judge of {on.card.data}: it is never one of the compared nets")
+    compared(on.card)
     if asked == "inception":
         return quality.inception(on.studio.device.torch)
-    name = asked.removeprefix("judge-")
-    if name not in judges:
+    return judge_of(on.studio, on.card, asked.removeprefix("judge-"))
+
+
+def compared(card: Card) -> None:
+    """Refuse a model that is a judge.  Raises BadInput."""
+    if card.name in kinds.judges(card.data):
+        raise BadInput("model", f"model {card.name!r} is a judge of {card.data}: it is never one of the compared nets")
+
+
+def judge_of(studio: Studio, card: Card, name: str) -> quality.Extractor:
+    """A judge of this name that sees the samples of a model.
+
+    Raises:
+        BadInput: there is none, or it is the model under another name.
+    """
+    if name not in kinds.judges(card.data):
         make = f"python -m cemviz train {name} --scale shipped"
-        raise BadInput("extractor", f"there is no judge {name!r} to see the images of {on.card.data}; train it with: {make}")
-    net, card = store.load(name, on.studio.device.torch)
-    if card.sha256 == on.card.sha256:
-        raise BadInput("model", f"model {on.card.name!r} is the judge {name!r} under another name: it is never compared")
+        raise BadInput("extractor", f"there is no judge {name!r} to see the images of {card.data}; train it with: {make}")
+    net, judge = studio.model(name)
+    if judge.sha256 == card.sha256:
+        raise BadInput("model", f"model {card.name!r} is the judge {name!r} under another name: it is never compared")
     return quality.judge(name, net)
 
 

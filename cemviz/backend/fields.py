@@ -164,8 +164,13 @@ def changes(asked: Any) -> dict[str, Any]:
 
 def as_python(asked: Any) -> str:
     """A request as a line of Python."""
-    values = {name: 'float("inf")' if value == math.inf else repr(value) for name, value in changes(asked).items()}
-    return f"{type(asked).__name__}({', '.join(f'{name}={value}' for name, value in values.items())})"
+    return f"{type(asked).__name__}({', '.join(f'{name}={_literal(value)}' for name, value in changes(asked).items())})"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_literal, value))}{',' * (len(value) == 1)})"
+    return 'float("inf")' if value == math.inf else repr(value)
 
 
 def schema(kind: type) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..data.images import Images
 from ..dynamics import Dynamics, State
+from ..energies import Energy
 from ..nets.instances import Instances
 from ..samplers import Sampler
 from ..training.loop import Objective
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 class Record(Protocol):
     """A sampler's energy that keeps, of each step, what page and files show."""
+
+    bare: Energy
+    """The same energy, of which nothing is kept."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """The energy that the chains descend: (B, C, H, W) -> (B,)."""
@@ -106,6 +110,7 @@ class Kind:
         instead: where it does not, what to do instead; {name} and {recipe} are the model's.
         view: how a landscape looks at it, or None where there is none.
         chunk: chains at a time where samples are measured; where a batch moves as one it decides what is drawn.
+        reader: card -> name of the stored classifier by which the model itself says what an image shows, or None.
     """
 
     title: str
@@ -124,6 +129,7 @@ class Kind:
     instead: str = ""
     view: View | None = None
     chunk: int = 100
+    reader: Callable[[Card], str | None] = lambda card: None
 
 
 def _of_labels(net: nn.Module, card: Card, label: int, images: list[tuple[str, Tensor]]) -> Reading:
@@ -152,6 +158,7 @@ KINDS: dict[str, Kind] = {
             {"joint": "E(x, y)", "marginal": "E(x)"}, "p(y | x)", "sees", 1,
             "Logits have no common zero: compare shapes, not levels.", False, _of_labels,
         ),
+        reader=lambda card: card.name,
     ),
     "encoder": Kind(
         "encoder",
@@ -174,6 +181,7 @@ KINDS: dict[str, Kind] = {
             "f is a cosine over τ: encoders of one τ share their levels.", True, _of_pairs,
         ),
         chunk=250,
+        reader=crowd.probe_of,
     ),
 }  # fmt: skip
 

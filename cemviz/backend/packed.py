@@ -18,17 +18,23 @@ GREYS = 16
 
 
 def sprite(frames: np.ndarray) -> str:
-    """Grey pictures as one PNG of 4 bits a pixel, as a data URL: step t is row t, chain b is column b.
+    """Pictures as one PNG, as a data URL: step t is row t, chain b is column b; grey ones take 4 bits a pixel.
 
     Args:
-        frames: uint8, (T, B, H, W).
+        frames: uint8, (T, B, H, W) or, in colour, (T, B, H, W, 3).
     """
-    steps, chains, height, width = frames.shape
-    sheet = frames.transpose(0, 2, 1, 3).reshape(steps * height, chains * width)
+    steps, chains, height, width = frames.shape[:4]
+    sheet = frames.swapaxes(1, 2).reshape(steps * height, chains * width, *frames.shape[4:])
+    if sheet.ndim == 3:
+        return _url(Image.fromarray(sheet))
     image = Image.fromarray((sheet.astype(np.float32) / 255 * (GREYS - 1)).round().astype(np.uint8), "P")
     image.putpalette([level * 255 // (GREYS - 1) for level in range(GREYS) for _ in range(3)])
+    return _url(image, bits=4)
+
+
+def _url(image: Image.Image, **options: Any) -> str:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", bits=4, optimize=True)
+    image.save(buffer, "PNG", optimize=True, **options)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

@@ -10,8 +10,8 @@ from ..starts import STARTS
 from ..training.binary import Rules
 from ..training.precision import PRECISIONS
 from ..training.recipes import RECIPES
-from .checks import MAX_CHAINS, MAX_SEED, MAX_STEPS, BadInput
-from .fields import Choice, Field, Number, request
+from .checks import MAX_CHAINS, MAX_SEED, MAX_STEPS, BadInput, choice
+from .fields import Choice, Field, Number, fields_of, request
 
 FEATURES = {"projection": "of the projection head", "trunk": "of the trunk"}
 """Choices of an encoder's features g(x); CEM does not say which."""
@@ -29,6 +29,14 @@ MAX_UPDATES = 100_000
 Model = Annotated[str, Field("model", "a stored model, see `list`")]
 Models = Annotated[tuple[str, ...], Field("models", "stored models of one data set and kind")]
 Seed = Annotated[int, Number("seed", "of every random draw", high=MAX_SEED, whole=True)]
+Classes = Annotated[tuple[str | int, ...], Field("classes", "names or numbers, commas between (default: all in turn)")]
+Sampler = Annotated[str, Choice("sampler", "see `list` (default: of the kind of model)", table=SAMPLERS)]
+Count = Annotated[int, Number("chains", "how many (default: of the kind of model)", low=1, high=MAX_CHAINS, whole=True)]
+Start = Annotated[str, Choice("start", "x₀ of the chains (default: of the kind of model)", table=STARTS)]
+Alpha = Annotated[float | None, Number("step", "a step's length, pixel units", "α", high=100)]
+Beta = Annotated[float | None, Number("radius", "of the ball around x₀, pixel units, or inf", "β")]
+Eta = Annotated[float | None, Number("noise", "standard deviation per pixel", "η", high=10)]
+Steps = Annotated[int | None, Number("steps", f"updates, 0 to {MAX_STEPS}", "K", high=MAX_STEPS, whole=True)]
 Root = Annotated[str | None, Field("data", "root of local image folders (default: CEMVIZ_DATA)")]
 Recipe = Annotated[str, Choice("recipe", "a recipe, see `list`", table=lambda: RECIPES)]
 Norm = Annotated[str | None, Choice("norm", "l2 or linf (default: the card's)", table=NORMS)]
@@ -46,16 +54,74 @@ class SampleRequest:
     """
 
     model: Model
-    sampler: Annotated[str, Choice("sampler", "see `list` (default: of the kind of model)", table=SAMPLERS)] = "rcs"
-    classes: Annotated[tuple[str | int, ...], Field("classes", "names or numbers, commas between (default: all in turn)")] = ()
-    count: Annotated[int, Number("chains", "how many (default: of the kind of model)", low=1, high=MAX_CHAINS, whole=True)] = 16
-    start: Annotated[str, Choice("start", "x₀ of the chains (default: of the kind of model)", table=STARTS)] = "class-gaussian"
-    step: Annotated[float | None, Number("step", "a step's length, pixel units", "α", high=100)] = None
-    noise: Annotated[float | None, Number("noise", "standard deviation per pixel", "η", high=10)] = None
-    radius: Annotated[float | None, Number("radius", "of the ball around x₀, pixel units, or inf", "β")] = None
-    steps: Annotated[int | None, Number("steps", f"updates, 0 to {MAX_STEPS}", "K", high=MAX_STEPS, whole=True)] = None
+    sampler: Sampler = "rcs"
+    classes: Classes = ()
+    count: Count = 16
+    start: Start = "class-gaussian"
+    step: Alpha = None
+    noise: Eta = None
+    radius: Beta = None
+    steps: Steps = None
     seed: Seed = 0
     features: Annotated[str, Choice("features", "of an encoder: projection or trunk", table=FEATURES)] = "projection"
+
+
+NUMBERS = ("step", "radius", "noise", "steps")
+"""Fields of a `SampleRequest` that a sweep goes over: alpha, beta, eta, K."""
+
+MOST_VALUES = 20
+"""Values along an axis of a sweep, at most."""
+
+
+@request
+class SweepRequest:
+    """Sweep one or two numbers of a sampler; None takes what suits the kind of model, the sampler and the data.
+
+    Attributes:
+        over: one or two of NUMBERS.
+        values: of each axis; empty takes multiples of the sampler's own number, see `sample.sweep`.
+        metric: columns of a sweep, the one that stands for a setting first; empty takes all that so many chains have.
+        judge: who sees the samples, a stored model; None takes the data set's.
+        seeds: number of seeds, from `seed` on: the same chains under every setting.
+        step, noise, radius, steps: of what is not swept: alpha, eta, beta, K.
+    """
+
+    model: Model
+    over: Annotated[tuple[str, ...], Field("over", f"one or two of {', '.join(NUMBERS)}")] = ("noise", "steps")
+    sampler: Sampler = "rcs"
+    values: Annotated[
+        tuple[tuple[float, ...], ...], Field("values", "as 0,.01,.02 or 0,.01;10,20 (default: multiples of the sampler's)")
+    ] = ()
+    metric: Annotated[tuple[str, ...], Field("metric", "columns, see `list` (default: all there are)")] = ()
+    judge: Annotated[str | None, Field("judge", "who sees the samples (default: the data set's)")] = None
+    seeds: Annotated[int, Number("seeds", "how many", low=1, high=20, whole=True)] = 3
+    classes: Classes = ()
+    count: Count = 16
+    start: Start = "class-gaussian"
+    step: Alpha = None
+    noise: Eta = None
+    radius: Beta = None
+    steps: Steps = None
+    seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        for name in self.over:
+            choice("over", name, NUMBERS)
+        if not 1 <= len(set(self.over)) == len(self.over) <= 2:
+            raise BadInput("over", f"over is {', '.join(self.over) or 'empty'}; give one or two of {', '.join(NUMBERS)}")
+        for name in self.over:
+            if getattr(self, name) is not None:
+                raise BadInput(name, f"{name} is swept; leave it out, or give it among the values")
+        for name in self.metric:
+            choice("metric", name, _columns())
+        if self.values and len(self.values) != len(self.over):
+            few = f"values has {len(self.values)} lists, and {len(self.over)} numbers are swept"
+            raise BadInput("values", f"{few}; give one list each, with semicolons between")
+        for name, values in zip(self.over, self.values, strict=False):
+            if not 1 <= len(set(values)) == len(values) <= MOST_VALUES:
+                raise BadInput("values", f"{name} has {len(values)} values; give 1 to {MOST_VALUES}, each once")
+            for value in values:
+                fields_of(SampleRequest)[name].check(name, value)
 
 
 @request
@@ -303,6 +369,12 @@ def _metrics() -> list[str]:
     from .evaluate import METRICS  # the rows hold functions that take these requests
 
     return list(METRICS)
+
+
+def _columns() -> list[str]:
+    from .sample.columns import COLUMNS  # its rows rest on the metrics of `evaluate`
+
+    return list(COLUMNS)
 
 
 def _untargeted() -> list[str]:

@@ -5,10 +5,19 @@ from dataclasses import fields
 from typing import Any
 
 from .fields import as_python, changes
-from .requests import AttackedRequest, EvaluateRequest, LandscapeRequest, PlayRequest, RobustnessRequest, SampleRequest
+from .requests import (
+    AttackedRequest,
+    EvaluateRequest,
+    LandscapeRequest,
+    PlayRequest,
+    RobustnessRequest,
+    SampleRequest,
+    SweepRequest,
+)
 
 USES: dict[type, tuple[str, str]] = {
     SampleRequest: ("sample.chains", "sample"),
+    SweepRequest: ("sample.sweep", "sweep"),
     EvaluateRequest: ("evaluate", "evaluate"),
     LandscapeRequest: ("look.landscape", "landscape"),
     RobustnessRequest: ("attack.rates", "robustness"),
@@ -17,7 +26,7 @@ USES: dict[type, tuple[str, str]] = {
 }
 """Request -> module and function of its use-case."""
 
-COMMANDS = {SampleRequest: "sample", EvaluateRequest: "evaluate", PlayRequest: "play"}
+COMMANDS = {SampleRequest: "sample", SweepRequest: "sweep", EvaluateRequest: "evaluate", PlayRequest: "play"}
 """Request -> its command, for those that are commands; the first field is written without a name."""
 
 
@@ -41,9 +50,16 @@ def command(asked: Any) -> str | None:
     words = [f"python -m cemviz {COMMANDS[type(asked)]}", shlex.quote(str(getattr(asked, first)))]
     for name, value in given.items():
         if name != first:
-            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            words.append(f"--{name.replace('_', '-')} {shlex.quote(text)}")
+            words.append(f"--{name.replace('_', '-')} {shlex.quote(_text(value))}")
     return " ".join(words)
+
+
+def _text(value: Any) -> str:
+    """A value as an option has it: commas between parts, semicolons between lists of them."""
+    if not isinstance(value, tuple):
+        return str(value)
+    between = ";" if any(isinstance(part, tuple) for part in value) else ","
+    return between.join(map(_text, value))
 
 
 def shown(*asked: Any) -> str:

@@ -55,26 +55,31 @@ class Studio:
             return self._model(name, card.sha256)
 
     def test_images(self, data: str, classes: tuple[str, ...] | None = None) -> Images | None:
-        """The test split of a data set, or None where it is not on this machine; nothing is downloaded.
+        """The test split of a data set, see `split`."""
+        return self.split(data, "test", classes)
+
+    def split(self, data: str, split: str, classes: tuple[str, ...] | None = None) -> Images | None:
+        """A split of a data set, loaded once, or None where it is not on this machine; nothing is downloaded.
 
         Args:
+            split: see `images.load`.
             classes: names in label order, a model's own; None takes the set's.
         Raises:
             BadData: see `images.load`.
         """
         wanted = classes or dataset(data).classes
         with self._lock:
-            for test in self._images:
-                if test.name == data and wanted in (None, test.classes):
-                    return test
-            if not images.available(data, "test", data=self.data):
+            for held in self._images:
+                if (held.name, held.split) == (data, split) and wanted in (None, held.classes):
+                    return held
+            if not images.available(data, split, data=self.data):
                 return None
             try:
-                test = images.load(data, "test", classes=classes, data=self.data, device=self.device.torch)
+                held = images.load(data, split, classes=classes, data=self.data, device=self.device.torch)
             except DataMissing:
                 return None
-            self._images.append(test)
-            return test
+            self._images.append(held)
+            return held
 
     def source(self, card: Card) -> Source:
         """Source of starts for chains of this model on this machine."""

@@ -24,9 +24,12 @@ from ..backend.evaluate import METRICS, evaluate, summary
 from ..backend.kinds import of
 from ..backend.play import play
 from ..backend.presets import LANDSCAPE, PLAY, SAMPLE
-from ..backend.requests import EvaluateRequest, PlayRequest, ReproduceRequest, SampleRequest, TrainRequest
+from ..backend.requests import EvaluateRequest, PlayRequest, ReproduceRequest, SampleRequest, SweepRequest, TrainRequest
 from ..backend.sample import export
 from ..backend.sample.chains import Chains, sample
+from ..backend.sample.columns import COLUMNS
+from ..backend.sample.sweep import sweep
+from ..backend.sample.swept import Sweep
 from ..backend.studio import Studio
 from ..backend.tables import EXPERIMENTS
 from ..backend.tables.reproduce import as_text, reproduce
@@ -78,6 +81,7 @@ def list_command(as_json: Json = False) -> None:
         "presets": titled(PLAY | SAMPLE | LANDSCAPE),
         "experiments": titled(EXPERIMENTS),
         "metrics": titled(METRICS),
+        "columns": titled(COLUMNS),
     }
     for line in store.left_out():
         say(f"cemviz: {line}")
@@ -201,6 +205,17 @@ def sample_command(
     answer(result, as_json)
 
 
+@app.command("sweep")
+@asks(SweepRequest, "model", usual=usual)
+def sweep_command(request: SweepRequest, *, data: Data = None, device: DeviceName = None, as_json: Json = False) -> None:
+    """Sweep one or two of a sampler's numbers: the same chains under every setting, and what their ends are worth."""
+    swept: Sweep = last(sweep(Studio(choose(device), data), request))
+    if as_json:
+        print(json.dumps(swept.table()))
+        return
+    print("\n".join(swept.lines()))
+
+
 @app.command("play")
 @asks(PlayRequest, "preset")
 def play_command(request: PlayRequest, *, as_json: Json = False) -> None:
@@ -217,7 +232,7 @@ def assets_command(
     device: DeviceName = None,
     as_json: Json = False,
 ) -> None:
-    """Make what ships beside the models: class Gaussians, energy grids, samples they drew, rates under attack, the tour."""
+    """Make what ships beside the models: class Gaussians, energy grids, samples they drew, rates under attack, tour, sweeps."""
     result: dict[str, Any] = {}
     for step in assets.make(Studio(choose(device), data), dataset, root=data, only=tuple(only.split(","))):
         if not isinstance(step, Step):

@@ -54,7 +54,7 @@ def _parameter(kind: type, name: str, positional: bool) -> inspect.Parameter:
     else:
         words = f"{about.symbol}: {about.help}" if about.symbol else about.help or about.title
         if default not in (None, MISSING, ()) and default is not False and "(default" not in words:
-            words += f" (default: {default})"
+            words += f" (default: {','.join(default) if isinstance(default, tuple) else default})"
         annotation, given = Annotated[plain | None, typer.Option(help=words, metavar=shown, show_default=False)], None
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=given, annotation=annotation)
 
@@ -65,6 +65,14 @@ def _types(kind: type, name: str) -> tuple[Any, ...]:
 
 
 def _parts(kind: type, name: str, value: Any) -> Any:
-    """The parts of a text with commas, where the field holds several values."""
-    several = any(get_origin(t) is tuple for t in _types(kind, name))
-    return tuple(part for part in value.split(",") if part.strip()) if several and isinstance(value, str) else value
+    """The parts of a text with commas, where the field holds several values, or of several such with semicolons between."""
+    several = next((get_args(t) for t in _types(kind, name) if get_origin(t) is tuple), None)
+    if several is None or not isinstance(value, str):
+        return value
+    if get_origin(several[0]) is tuple:
+        return tuple(_split(part) for part in value.split(";"))
+    return _split(value)
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(",") if part.strip())

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from ...draws import Each
-from ...dynamics import Dynamics, descend, settle, slope
+from ...dynamics import Dynamics, State, descend, settle, slope
+from ...energies import Energy
 from ...samplers import SAMPLERS, Sampler, suited
 from ...starts import STARTS, draw
 from .. import kinds
@@ -60,7 +61,7 @@ class Chains:
     @property
     def hinted(self) -> bool:
         """Whether the classes of `asked` had a say: in the sampler, or in the starts of an encoder's."""
-        return SAMPLERS[self.request.sampler].conditional or self.request.start == "class-gaussian"
+        return hinted(self.request)
 
     @property
     def unheard(self) -> list[str]:
@@ -90,6 +91,11 @@ class Chains:
     def energy(self) -> np.ndarray:
         """The energy that stands for a chain in a file, of the last images, (B,)."""
         return self.series[next(iter(kinds.of(self.card).series))][-1]
+
+
+def hinted(request: SampleRequest) -> bool:
+    """Whether the classes of a run have a say: in the sampler, or in the starts."""
+    return SAMPLERS[request.sampler].conditional or request.start == "class-gaussian"
 
 
 def settings(request: SampleRequest, card: Card) -> Dynamics:
@@ -180,10 +186,19 @@ class Run:
 
     def last(self) -> Iterator[Tensor]:
         """The last images, a chunk of chains at a time, (B, C, H, W)."""
+        for x0, energy, noise in self._chunks():
+            yield settle(energy, x0, self.dynamics, generator=noise)
+
+    def states(self) -> Iterator[State]:
+        """The states k = 0 ... K of every chunk of chains, one chunk after the other.  Raises Diverged."""
+        for x0, energy, noise in self._chunks():
+            yield from descend(energy, x0, self.dynamics, generator=noise)
+
+    def _chunks(self) -> Iterator[tuple[Tensor, Energy, Each]]:
         size = kinds.of(self.card).chunk
         for first in range(0, len(self.asked), size):
             x0, record, noise = self.begin(first, first + size)
-            yield settle(record, x0, self.dynamics, generator=noise)
+            yield x0, record.bare, noise
 
 
 def prepared(studio: Studio, request: SampleRequest, count: int | None = None) -> Run:

@@ -63,6 +63,11 @@ class Crowd:
     def __call__(self, x: Tensor) -> Tensor:
         return self._energy(x)
 
+    @property
+    def bare(self) -> Energy:
+        """The energy alone."""
+        return self.sampler.of(self.features, self.x0, refs=self.refs)
+
     def _watched(self, x: Tensor) -> Tensor:
         z = self.features(x)
         self.z = z.detach()

@@ -52,6 +52,11 @@ class Split:
     def __call__(self, x: Tensor) -> Tensor:
         return self._energy(x)
 
+    @property
+    def bare(self) -> Energy:
+        """The energy alone: a step costs one forward and one backward pass."""
+        return self.sampler.of(self.net, self.x0, self.y, self.refs)
+
     def _watched(self, x: Tensor) -> Tensor:
         f = self.net(x)
         self.logits = f.detach()

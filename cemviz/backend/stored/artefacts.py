@@ -33,9 +33,14 @@ class Artefact:
         one = {self.head["model"]: self.head["sha256"]} if {"model", "sha256"} <= self.head.keys() else {}
         return self.head.get("models", one)
 
-    def stale(self, cards: dict[str, Card]) -> list[str]:
-        """Models that were trained anew since; the numbers of one that is not stored stay."""
-        return [name for name, sha256 in self.models.items() if name in cards and cards[name].sha256 != sha256]
+    def stale(self, cards: dict[str, Card], request: dict[str, Any] | None = None) -> list[str]:
+        """What has changed since: models that were trained anew (the numbers of one that is not stored stay), the request.
+
+        Args:
+            request: as JSON has it, of who would make the numbers now; None where they rest on models alone.
+        """
+        changed = [name for name, sha256 in self.models.items() if name in cards and cards[name].sha256 != sha256]
+        return changed + ["request"] * (request is not None and request != self.head.get("request"))
 
 
 def path(kind: str, name: str) -> Path:

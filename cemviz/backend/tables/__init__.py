@@ -1,6 +1,6 @@
 """The papers' tables and figures: which models each rests on, how a cell is measured, what the paper says and claims."""
 
-from . import cem, jeat
+from . import cem, jeat, sweeps
 from .table import Cell, Experiment, Order, Place
 from .verdicts import judge
 
@@ -11,6 +11,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     "cem-2": cem.CEM_2,
     "cem-3": cem.CEM_3,
     "cem-4": cem.CEM_4,
+    "cem-5": sweeps.CEM_5,
+    "cem-fig-2": sweeps.CEM_FIG_2,
+    "cem-fig-3": sweeps.CEM_FIG_3,
     "cem-25": cem.CEM_25,
     "cem-26": cem.CEM_26,
     "jeat-1": jeat.JEAT_1,

@@ -76,31 +76,35 @@ def evaluated(metric: str, *, equal_norm: bool = False, **settings: Any) -> Meas
     return Measure(key, measure, rate, seeded=metric != "accuracy")
 
 
-def real_images(metric: str, count: int, extractor: str | None = None) -> Measure:
+def real_images(metric: str, count: int, extractor: str | None = None, split: str = "test") -> Measure:
     """IS or FID of other real images of the model's data set: the ceiling of IS and the floor of FID at that count.
 
-    The seed picks them among the test images that samples are not compared with.
+    The seed picks them among the test images that samples are not compared with; of another split it picks both.
     """
 
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
-        test = images.load(store.read_card(model).data, "test", data=data, device=device.torch)
+        test = images.load(store.read_card(model).data, split, data=data, device=device.torch)
         name = extractor or ("inception" if quality.inception_here() else f"judge-{test.name}-judge")
         eye = _eye(name, test.name, device)
         if len(test) < count + 2:
-            few = f"count is {count}, and {test.name} has {len(test)} test images: none are left to compare with"
+            few = f"count is {count}, and {test.name} has {len(test)} {split} images: none are left to compare with"
             raise BadInput("count", f"{few}; give at most {len(test) // 2}")
-        others = torch.randperm(len(test) - count, generator=device.generator(seed), device=device.torch)[:count] + count
+        fixed = count if split == "test" else 0
+        picks = torch.randperm(len(test) - fixed, generator=device.generator(seed), device=device.torch) + fixed
+        order = torch.cat([torch.arange(fixed, device=device.torch), picks])
+        compared, others = order[:count], order[count : 2 * count]
         seen = eye(test.floats(others))
-        number = {"count": len(others), "split": "test", "extractor": eye.name, "seed": seed, "note": ""}
+        number = {"count": len(others), "split": split, "extractor": eye.name, "seed": seed, "note": ""}
         if metric == "is":
             splits = len(seen.chunk(SPLITS))
             value, deviation = quality.inception_score(eye, seen, splits, seed)
             return number | {"value": value, "error": deviation / splits**0.5 or None, "resampled": RESAMPLED["is"]}
-        real = eye(test.first(count).floats())
+        real = eye(test.floats(compared))
         error = quality.frechet_error(real, seen)
         return number | {"value": quality.frechet(real, seen), "error": error, "resampled": RESAMPLED["fid"]}
 
-    return Measure(f"{metric} of real images count={count}{f' extractor={extractor}' if extractor else ''}", measure)
+    named = f"{f' extractor={extractor}' if extractor else ''}{f' split={split}' if split != 'test' else ''}"
+    return Measure(f"{metric} of real images count={count}{named}", measure)
 
 
 def _eye(name: str, data: str, device: Device) -> quality.Extractor:

@@ -30,6 +30,13 @@ MEANS: Final = {
     "MFS at equal": "the same with logits scaled to one norm, since a score shrinks with the logits alone",
     "JFS": "Fisher score of E(x, y) on test images, JEAT (23); lower is better in the paper",
     "MFS": "Fisher score of E(x) on test images, JEAT (24); lower is better in the paper",
+    "precision": "share of samples that lie among real images; higher is better",
+    "recall": "share of real images that lie among samples; higher is better",
+    "best by": "value that draws best, of those that were swept",
+    "α": "step that draws best, pixel units",
+    "β": "radius of the ball that draws best, pixel units",
+    "η": "noise that draws best, standard deviation per pixel",
+    "K": "updates that draw best",
     "SSIM": "likeness of restored and original images; higher is better",
     "share": "share of the probes",
 }
