@@ -87,11 +87,13 @@ class Source:
         shape: (C, H, W).
         gaussians: the seeds of the data set.
         images: uint8 images, (N, C, H, W).
+        picture: one image, (C, H, W) in [0, 1].
     """
 
     shape: tuple[int, int, int]
     gaussians: Gaussians | None = None
     images: Tensor | None = None
+    picture: Tensor | None = None
 
 
 Draw = Callable[[Source, Tensor, Generator | None], Tensor]
@@ -118,6 +120,11 @@ def data(source: Source, y: Tensor, generator: Generator | None = None) -> Tenso
     return source.images[picks].float() / 255
 
 
+def picture(source: Source, y: Tensor, generator: Generator | None = None) -> Tensor:
+    """The same picture for every chain: what each class makes of it."""
+    return source.picture.expand(len(y), *source.shape).clone()
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """A row of `STARTS`; `needs` names the field of `Source` without which it cannot draw."""
@@ -133,6 +140,7 @@ STARTS: dict[str, Start] = {
     "gaussian": Start("Gaussian of all images", gaussian, "gaussians", "no hint of a class"),
     "uniform": Start("Uniform noise", uniform, None, "far from every image"),
     "data": Start("Test images", data, "images", "real images, of any class"),
+    "picture": Start("One picture", picture, "picture", "the same for all chains: an image, a sample, or a drawing"),
 }
 
 
@@ -153,7 +161,7 @@ def draw(name: str, source: Source, y: Tensor, generator: Generator | None = Non
         raise KeyError(f"no start {name!r}; choose one of {', '.join(STARTS)}")
     start = STARTS[name]
     if start.needs and getattr(source, start.needs) is None:
-        raise LookupError(f"start {name!r} needs the data set's {start.needs}, which are not on this machine")
+        raise LookupError(f"start {name!r} needs its source's {start.needs}, which are not on this machine")
     return start.draw(source, y, generator)
 
 

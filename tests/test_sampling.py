@@ -170,6 +170,12 @@ def test_a_start_that_needs_absent_data_says_so(studio):
         run(studio, replace(REQUEST, start="data"))
 
 
+def test_a_start_from_a_picture_wants_one_that_is_here(studio):
+    for picture, said in (("", "give grid:I"), ("test:0", "not on this machine"), ("drawn:AAAA", "made like mnist's")):
+        with pytest.raises(BadInput, match=said):
+            run(studio, replace(REQUEST, start="picture", picture=picture))
+
+
 def test_an_infinite_ball_is_allowed_and_written_as_a_word(studio):
     chains = run(studio, replace(REQUEST, radius=math.inf))
     assert json.loads(json.dumps(chains.settings))["radius"] == "inf"

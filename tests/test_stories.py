@@ -1,7 +1,9 @@
 """Claims of the page about the models that ship, run as the stories run them: one that fails here misleads a reader."""
 
+import json
 from dataclasses import replace
 from math import hypot
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -18,7 +20,11 @@ from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
 from cemviz.backend.tables.reproduce import results
 from cemviz.backend.tables.verdicts import decided
+from cemviz.backend.use_case import follow
 from cemviz.metrics.robustness import logits
+from cemviz.ui.controls import Session
+from cemviz.ui.landscape import handlers as landscape_tab
+from cemviz.ui.sampling import handlers as sampling_tab
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shipped")]  # chains of the models that ship
 
@@ -213,3 +219,27 @@ def test_attacks_in_training_flatten_the_window_of_pairs(studio):
         simclr, uat = (item for item in landscape(studio, request) if isinstance(item, Panel))
         flatter.append(uat.shapes["joint"].range < simclr.shapes["joint"].range)
     assert sum(flatter) >= 9
+
+
+@pytest.mark.parametrize("energy", ["joint", "marginal"])
+def test_a_ball_opens_under_sampling_as_the_same_roll(studio, energy):
+    held = Session()
+    nets = {"net_a": "mnist-jeat", "net_b": "mnist-standard-linf", "more": []}
+    shot = {"image": "gallery:4", "index": 0, "anchor": "self", "other": 0}
+    window = {"directions": "adversarial", "radius": 6.0, "seed": 0}
+    look = {"energy": energy, "levels": "raw", "seen": "map", "chains": False, "a": 2.0, "b": -3.0, "plane": "mnist-jeat"}
+    list(landscape_tab.go(studio, held, story=None, **nets, **shot, **window, **look))
+    *_, last = landscape_tab.rolled(studio, held, **look)
+    link = dict(parse_qsl(json.loads(last["roll"])["opens"].removeprefix("?")))
+    asked = sampling_tab.read(
+        link["a"], link["s.as"], link["b"], link["s.bs"], link["s.start"], link["s.classes"], int(link["s.count"]),
+        float(link["s.alpha"]), float(link["s.eta"]), link["s.beta"], int(link["s.K"]), 0, "projection", link["x"],
+    )  # fmt: skip
+    assert [request.model for request in asked] == list(held.held["landscape"].rolls)
+    for request in asked:
+        (chains,) = follow(sample(studio, request))
+        roll = held.held["landscape"].rolls[request.model]
+        gap = np.abs(chains.pixels[:, 0].astype(int) - roll.pixels)
+        assert chains.pixels.shape[:2] == (len(roll.path), 1) and gap.mean() < 8, "four bits a pixel are what tells them apart"
+        key = "joint" if energy == "joint" else "marginal"
+        assert chains.series[key][-1, 0] == pytest.approx(roll.energies[-1], rel=0.02)

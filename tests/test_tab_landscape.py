@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 import windows
 from stripes import elsewhere
 from tabs import first_view, page, wired
@@ -18,6 +19,7 @@ from cemviz.backend.kinds import KINDS
 from cemviz.backend.look.landscape import ENERGIES
 from cemviz.backend.presets import LANDSCAPE
 from cemviz.backend.requests import LandscapeRequest
+from cemviz.backend.sample.chains import to_pixels
 from cemviz.backend.studio import Studio
 from cemviz.data.datasets import DATASETS
 from cemviz.ui.controls import STOPPED, Session
@@ -27,7 +29,7 @@ from cemviz.ui.landscape import words
 from cemviz.ui.landscape.plots import legend, relief, shared, surface
 from cemviz.ui.selection import NONE
 
-LOOK = {"energy": "joint", "levels": "relative", "seen": "map", "a": 0, "b": 0, "plane": None}
+LOOK = {"energy": "joint", "levels": "relative", "seen": "map", "chains": False, "a": 0, "b": 0, "plane": None}
 ASKED = {
     "story": None, "image": "grid:0", "index": 0, "anchor": "self", "other": 0,
     "directions": "random", "radius": windows.SMALL["radius"], "seed": 0, **LOOK,
@@ -97,7 +99,8 @@ def test_every_event_calls_its_handler(studio):
         f"land-{event}": handler
         for handler, events in {
             "go": [*asked, "other.submit"], "tell": ["preset.input"], "looked": looked,
-            "figures": ["energy.input", "levels.input", "seen.input"], "clicked": [f"plot-{k}.select" for k in range(4)],
+            "figures": ["energy.input", "levels.input", "seen.input", "chains.input"],
+            "clicked": [f"plot-{k}.select" for k in range(4)],
             "halt": ["stop.click"],
         }.items()
         for event in events
@@ -189,7 +192,7 @@ def test_the_stop_button_puts_the_places_of_what_never_came_away(studio):
 def test_a_click_looks_at_the_point(studio):
     held = Session()
     draw(studio, held, directions="adversarial")
-    changed = do.picked(studio, held, energy="joint", levels="raw", seen="map", k=1, a=0.6667, b=-1.3333)
+    changed = do.picked(studio, held, energy="joint", levels="raw", seen="map", chains=False, k=1, a=0.6667, b=-1.3333)
     assert (changed["a"], changed["b"], changed["plane"]) == (0.667, -1.33, "stripes-at") and set(changed) <= set(do.SHOWN)
     assert "0.67" in changed["table"] and changed["picture"]["visible"]
     rings = [len(json.loads(changed[f"plot{k}"])["data"]) for k in (0, 1)]
@@ -203,7 +206,8 @@ def test_each_panel_hears_its_own_clicks(studio):
     clicks = [fn.fn for fn in blocks.fns.values() if fn.name == "clicked"]
     event = type("Event", (), {"x": 0.5, "y": -1.0})()
     for k, model in enumerate(("stripes-at", "stripes-standard")):  # as the page begins
-        changed = {component.elem_id: value for component, value in clicks[k](event, held, "joint", "raw", "map").items()}
+        changes = clicks[k](event, held, "joint", "raw", "map", False)
+        changed = {component.elem_id: value for component, value in changes.items()}
         assert (changed["land-a"], changed["land-b"], changed["land-plane"]) == (0.5, -1.0, model)
     assert len(clicks) == 4
 
@@ -345,6 +349,25 @@ def test_a_relief_is_the_same_energies_as_heights_and_ends_where_the_window_does
     assert len(numbers(track["x"])) == 2 and numbers(ball["x"])[0] == pytest.approx(0.5)
     assert ring["marker"]["symbol"] == "circle-open"
     assert len(json.loads(relief(panel, levels))["data"]) == 2
+
+
+def test_paths_of_chains_are_drawn_in_the_planes_of_their_own_nets(studio):
+    held = Session()
+    draw(studio, held, image="gallery:1", directions="adversarial", chains=True)
+    plane = held.held["landscape"].planes["stripes-at"]
+    corners = torch.tensor([[0.0, 0.0], [0.2, 0.1], [-0.1, 0.3]])  # two chains of one step begin in the middle and end here
+    shots = [plane.at(*corners[[k]].T)[0].clamp(0, 1) for k in (0, 0, 1, 2)]
+    frames = to_pixels(torch.stack(shots)).reshape(2, 2, *to_pixels(shots[0][None]).shape[1:])
+    held.held["frames"] = {"stripes-at": frames}
+    paths = do.shadows(held)
+    assert set(paths) == {"stripes-at"} and paths["stripes-at"].shape == (2, 2, 2)
+    for k, corner in enumerate(corners[1:]):
+        assert paths["stripes-at"][k, 1] == pytest.approx(corner.numpy(), abs=0.08)  # clamped, 8 bits
+    shown, hidden = (
+        [len(json.loads(do.figures(studio, held, **LOOK | {"chains": chains})[f"plot{k}"])["data"]) for k in (0, 1)]
+        for chains in (True, False)
+    )
+    assert (np.array(shown) - hidden).tolist() == [0, 3], "of a net that drew no chains there are none"
 
 
 def test_the_panels_become_reliefs_and_maps_again(studio):

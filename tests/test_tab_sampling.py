@@ -29,7 +29,7 @@ from cemviz.ui.sampling.handlers import files, prose, read
 from cemviz.ui.sampling.words import OWN, payload, summary
 from cemviz.ui.views import Panel, player_payload
 
-CONTROLS = ["mnist-at", "rcs", "none", "rcs", "uniform", "3, 7", 4, 0.5, 0.01, "6", 20, 1, "projection"]
+CONTROLS = ["mnist-at", "rcs", "none", "rcs", "uniform", "3, 7", 4, 0.5, 0.01, "6", 20, 1, "projection", "gallery:0"]
 
 
 def chains(asked=(0, 1), predicted=(0, 0), radius=2.0) -> Chains:
@@ -227,7 +227,7 @@ def test_samplers_give_way_to_nets_that_another_tab_chose(tab):
     shown = named(next(steps))
     assert fitted["samp-sampler-a"]["value"] == shown["samp-sampler-a"]["value"] == "maxent"
     assert (fitted["samp-count"], fitted["samp-start"], fitted["samp-alpha"]) == (64, "gaussian", 0.7)
-    assert held.drawn["sampling"] == ("mnist-uat", "none", 1)
+    assert held.drawn["sampling"] == ("mnist-uat", "none", "gallery:0", 1)
 
 
 def test_what_this_machine_lacks_stays_on_the_page(tab):

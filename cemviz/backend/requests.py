@@ -18,6 +18,9 @@ FEATURES = {"projection": "of the projection head", "trunk": "of the trunk"}
 
 NORMS = {"l2": "L2", "linf": "L∞"}
 DIRECTIONS = {"random": "random × random (JEAT Fig. 2)", "adversarial": "adversarial × random"}
+PICTURE = "grid:I, test:I, gallery:I or drawn:..."
+"""Names of pictures, see `look.pictures`."""
+
 SELF = "self"
 """Anchor of a landscape: the image in the middle."""
 
@@ -51,6 +54,7 @@ class SampleRequest:
         classes: names or indices, given to the chains in turn; empty takes all of them in turn.
         step, noise, radius, steps: alpha, eta, beta, K.
         features: of an encoder, whose similarities count.
+        picture: that all chains start from, where start is "picture": one of PICTURE.
     """
 
     model: Model
@@ -64,6 +68,7 @@ class SampleRequest:
     steps: Steps = None
     seed: Seed = 0
     features: Annotated[str, Choice("features", "of an encoder: projection or trunk", table=FEATURES)] = "projection"
+    picture: Annotated[str, Field("picture", f"of start picture: {PICTURE}")] = ""
 
 
 NUMBERS = ("step", "radius", "noise", "steps")
@@ -158,7 +163,7 @@ class LandscapeRequest:
 
     Attributes:
         models: one to four stored models of one kind and data set.
-        image: grid:I, test:I or gallery:I.
+        image: one of PICTURE.
         energy: the one a figure shows; both are computed.
         directions: random (the same plane for all models) or adversarial (each model's own ascent, and the random one).
         radius: half-width of the window, L2 in pixel units.
@@ -168,7 +173,7 @@ class LandscapeRequest:
     """
 
     models: Models
-    image: Annotated[str, Field("image", "grid:I, test:I or gallery:I")] = "grid:7"
+    image: Annotated[str, Field("image", PICTURE)] = "grid:7"
     energy: Annotated[str, Choice("energy", "joint or marginal", table=lambda: ("joint", "marginal"))] = "joint"
     directions: Annotated[str, Choice("directions", "of the plane", table=DIRECTIONS)] = "random"
     radius: Annotated[float, Number("radius of the window", "L2, pixel units", low=0.01, high=50)] = DATASETS["mnist"].radius

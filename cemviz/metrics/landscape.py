@@ -28,6 +28,10 @@ class Plane:
         """Points centre + a u + b v, not clamped: (n,), (n,) -> (n, C, H, W)."""
         return self.centre + a.view(-1, 1, 1, 1) * self.u + b.view(-1, 1, 1, 1) * self.v
 
+    def shadow(self, x: Tensor) -> Tensor:
+        """Coordinates of the nearest points of the plane: (n, C, H, W) -> a and b, (n, 2)."""
+        return torch.stack([((x - self.centre) * e).sum((1, 2, 3)) for e in (self.u, self.v)], 1)
+
 
 def directions(
     name: str, net: nn.Module, x: Tensor, y: Tensor, *, generator: torch.Generator | None = None

@@ -64,9 +64,8 @@ def roll(studio: Studio, request: LandscapeRequest, a: float, b: float, model: s
         energy = on(read.net, marginal) if request.energy == "marginal" else on(read.net, joint, read.y.view(1))
         states = list(descend(energy, x0, dyn))
         x = torch.cat([state.x for state in states])
-        shadow = torch.stack([((x - plane.centre) * e).sum((1, 2, 3)) for e in (plane.u, plane.v)], 1)
         energies = torch.cat([state.energy for state in states])
-        yield Roll(card.name, card.title, shadow.cpu().numpy(), to_pixels(x), energies.cpu().numpy())
+        yield Roll(card.name, card.title, plane.shadow(x).cpu().numpy(), to_pixels(x), energies.cpu().numpy())
 
 
 def rolling(shape: tuple[int, ...]) -> Dynamics:

@@ -16,12 +16,13 @@ from ...draws import Each
 from ...dynamics import Dynamics, State, descend, settle, slope
 from ...energies import Energy
 from ...samplers import SAMPLERS, Sampler, suited
-from ...starts import STARTS, draw
+from ...starts import STARTS, Source, draw
 from .. import kinds
 from ..checks import BadInput, article
 from ..device import Device
+from ..look.pictures import subject
 from ..memory import OutOfMemory, full
-from ..requests import SampleRequest
+from ..requests import PICTURE, SampleRequest
 from ..store import Card
 from ..studio import Studio
 from ..use_case import Step
@@ -177,12 +178,23 @@ class Run:
             first, end: which chains; what a chain draws depends on the seed and on its own place alone.
         """
         asked, seed, device = self.asked[first:end], self.request.seed, self.studio.device
-        places, source = range(first, first + len(asked)), self.studio.source(self.card)
+        places, source = range(first, first + len(asked)), self._source()
         x0 = draw(self.request.start, source, asked, Each(seed, places, device.torch))
         refs = references(source.images, self.card, device, seed + 2) if self.sampler.given == "references" else None
         record = kinds.of(self.card).begin(self.net, self.sampler, asked, x0, refs, self.request.features)
         # the noise has a source of its own: two samplers with one seed share their starts and their noise
         return x0, record, Each(seed + 1, places, device.torch)
+
+    def _source(self) -> Source:
+        source, start = self.studio.source(self.card), self.request.start
+        if STARTS[start].needs != "picture":
+            return source
+        if not self.request.picture:
+            raise BadInput("picture", f"start {start!r} needs a picture; give {PICTURE}, where chains are looked at one by one")
+        shot = subject(self.studio, self.card.data, self.request.picture, self.card.classes)
+        if shot.x is None:
+            raise BadInput("picture", f"{shot.lacking} Choose one that a model drew")
+        return replace(source, picture=shot.x)
 
     def last(self) -> Iterator[Tensor]:
         """The last images, a chunk of chains at a time, (B, C, H, W)."""

@@ -24,7 +24,7 @@ new MutationObserver(() => {
 {
   const MEASURED = /^r\.(models|attacks|norm|radius|count|seed|curve)$/;
   const DEAR = {
-    sampling: { stage: "samp-stage", counts: (name, open) => name.startsWith("s.") || (open && /^(a|b|seed)$/.test(name)) },
+    sampling: { stage: "samp-stage", counts: (name, open) => name.startsWith("s.") || (open && /^(a|b|x|seed)$/.test(name)) },
     robustness: {
       stage: "rob-stage", // shipped numbers stand at once; those of this machine are measured
       counts: (name, _, text) =>
@@ -54,6 +54,7 @@ new MutationObserver(() => {
   };
 
   window.cemvizAddress = (name, text, standard, older) => {
+    if (name === "s.start") document.body.dataset.start = text; // only one of the starts looks at the selection's picture
     const stage = stageOf(name, text);
     if (!stage) {
       write([[name, { text, standard, older }]]);

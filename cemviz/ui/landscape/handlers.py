@@ -3,14 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import gradio as gr
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from ...backend import kinds, script
 from ...backend.checks import BadInput
 from ...backend.kinds import KINDS
+from ...backend.look.drawings import SIDE, packed
 from ...backend.look.landscape import MOST_MODELS, Missing, Panel, landscape, plane_of, point, precomputed, viewed
-from ...backend.look.roll import Roll, roll
+from ...backend.look.roll import Roll, roll, rolling
 from ...backend.presets import LANDSCAPE, lacking, playable
 from ...backend.requests import LandscapeRequest
 from ...backend.stored import assets
@@ -27,7 +32,10 @@ from .plots import legend, relief, shared, surface
 LIMIT = 120.0
 """Seconds a picture may take on the page."""
 
-LOOK = ("energy", "levels", "seen", "a", "b", "plane")
+FALLS = {"joint": "cs", "marginal": "langevin"}
+"""Energy -> the sampler that descends it."""
+
+LOOK = ("energy", "levels", "seen", "chains", "a", "b", "plane")
 """Controls of how the panels are shown, and of the point looked at."""
 
 RUN = ("story", "net_a", "net_b", "more", "image", "index", "anchor", "other", "directions", "radius", "seed", *LOOK)
@@ -200,13 +208,14 @@ def figures(
     energy: str,
     levels: str,
     seen: str,
+    chains: bool,
     a: float | None,
     b: float | None,
     plane: str | None,
 ) -> Changes:
     """All panels from what the session drew, on one scale, with the point marked."""
     request, panels, notes, planes, rolls = drawn(held)
-    common = shared(panels, energy, levels)
+    common, paths = shared(panels, energy, levels), shadows(held) if chains else {}
     changes: dict[str, Any] = {f"column{k}": gr.update(visible=k < len(panels)) for k in range(MOST_MODELS)}
     for k, panel in enumerate(panels):
         marked = (request.directions == "random" or panel.model == plane) and None not in (a, b)
@@ -216,7 +225,7 @@ def figures(
         drawing = (
             relief(panel, common, point, path)
             if seen == "relief"
-            else surface(panel, common, request.directions, point, planes.get(panel.model), path)
+            else surface(panel, common, request.directions, point, planes.get(panel.model), path, paths.get(panel.model, ()))
         )
         changes[f"plot{k}"] = drawing
         changes[f"caption{k}"] = words.caption(panel, energy)
@@ -225,6 +234,18 @@ def figures(
         "status": "  \n".join([*notes, words.report(studio, request, panels, energy)]),
         "script": script.shown(replace(request, energy=energy)),
     }
+
+
+def shadows(held: Session) -> dict[str, NDArray[np.float32]]:
+    """Paths of the chains that were last sampled, on the planes of their own nets: net -> (chains, K + 1, 2)."""
+    paths = {}
+    for model, plane in drawn(held).planes.items():
+        frames = held.held.get("frames", {}).get(model)
+        if frames is not None:
+            steps, count = frames.shape[:2]
+            x = torch.from_numpy(frames).to(plane.u).flatten(0, 1).permute(0, 3, 1, 2) / 255
+            paths[model] = plane.shadow(x).view(steps, count, 2).swapaxes(0, 1).cpu().numpy()
+    return paths
 
 
 def awaited(held: Session) -> Changes:
@@ -236,7 +257,7 @@ def awaited(held: Session) -> Changes:
     return changes
 
 
-def details(studio: Studio, held: Session, *, a: float, b: float, plane: str | None, **shown: str) -> Changes:
+def details(studio: Studio, held: Session, *, a: float, b: float, plane: str | None, **shown: Any) -> Changes:
     """Picture and table of a point."""
     request, panels, *_ = drawn(held)
     models = [panel.model for panel in panels]
@@ -250,7 +271,7 @@ def looked(studio: Studio, held: Session, **look: Any) -> Changes:
     return {**figures(studio, held, **look), **details(studio, held, **look)}
 
 
-def picked(studio: Studio, held: Session, *, k: int, a: float, b: float, **shown: str) -> Changes:
+def picked(studio: Studio, held: Session, *, k: int, a: float, b: float, **shown: Any) -> Changes:
     """The point that was clicked in panel k."""
     spot = {"a": float(f"{a:.3g}"), "b": float(f"{b:.3g}"), "plane": drawn(held).panels[k].model}
     return {**looked(studio, held, **shown, **spot), **spot}
@@ -270,10 +291,22 @@ def rolled(studio: Studio, held: Session, **look: Any) -> Iterator[Changes]:
             picture.rolls[item.model] = item
         elif item == STOPPED:
             return
-    yield {
-        **figures(studio, held, **look),
-        "roll": words.film(picture.rolls, KINDS[picture.panels[0].kind].view.energies[energy]),
-    }
+    name = KINDS[picture.panels[0].kind].view.energies[energy]
+    yield {**figures(studio, held, **look), "roll": words.film(picture.rolls, name, chains_of(studio, picture, energy))}
+
+
+def chains_of(studio: Studio, picture: Picture, energy: str) -> str | None:
+    """The address under which Sampling rolls the same ball, a chain for each of two nets; None where no drawing can name it."""
+    some, card = next(iter(picture.rolls.values())), studio.cards()[picture.panels[0].model]
+    if not (KINDS[card.kind].classifies and card.shape == (1, SIDE, SIDE)):
+        return None
+    sampler, dyn = FALLS[energy], rolling(card.shape)
+    a, b, *_ = *picture.rolls, NONE
+    return "?" + urlencode({
+        "tab": "sampling", "a": a, "b": b, "x": packed(torch.from_numpy(some.pixels[0]).permute(2, 0, 1) / 255), "seed": 0,
+        "s.start": "picture", "s.as": sampler, "s.bs": sampler, "s.classes": picture.panels[0].name, "s.count": 1,
+        "s.alpha": f"{dyn.step:g}", "s.eta": 0, "s.beta": "inf", "s.K": dyn.steps,
+    })  # fmt: skip
 
 
 def prose(studio: Studio, story: str | None, models: list[str]) -> str:

@@ -78,6 +78,7 @@ def surface(
     at: tuple[float, float] | None = None,
     plane: Plane | None = None,
     path: np.ndarray | None = None,
+    chains: Sequence[np.ndarray] = (),
 ) -> str:
     """A window: contours, the image, the lowest point, and the point looked at.
 
@@ -85,6 +86,7 @@ def surface(
         at: its a and b, marked with a ring unless it is the image itself.
         plane: of the window; with it the browser shows the image under the pointer.
         path: a and b of a ball that rolled, (n, 2).
+        chains: a and b of chains, each (K + 1, 2).
     """
     zero = levels.zero(panel)
     z, axis, shape = panel.grids[levels.energy] - zero, panel.axis, panel.shapes[levels.energy]
@@ -110,6 +112,7 @@ def surface(
     ]  # fmt: skip
     if at is not None and at != (0.0, 0.0):
         data += [_mark(*at, "circle-open", 15, BLACK, 5), _mark(*at, "circle-open", 15, WHITE, 2.5)]
+    data += _paths(chains)
     if path is not None:
         track = {"type": "scatter", "mode": "lines", "x": typed(path[:, 0]), "y": typed(path[:, 1]), "hoverinfo": "skip"}
         data += [
@@ -130,6 +133,21 @@ def surface(
     if plane is not None:
         layout["meta"] = {"plane": packed.plane(plane)}
     return json.dumps({"data": data, "layout": layout}, ensure_ascii=False)
+
+
+def _paths(chains: Sequence[np.ndarray]) -> list[dict[str, Any]]:
+    """Chains as thin lines, a dot where each ends: three traces, however many there are."""
+    if not len(chains):
+        return []
+    gap = np.full((1, 2), np.nan, np.float32)
+    along, ends = np.concatenate([part for chain in chains for part in (chain, gap)]), np.stack([chain[-1] for chain in chains])
+    line = {"type": "scatter", "mode": "lines", "x": typed(along[:, 0]), "y": typed(along[:, 1]), "hoverinfo": "skip"}
+    dots = {"type": "scatter", "mode": "markers", "x": typed(ends[:, 0]), "y": typed(ends[:, 1]), "hoverinfo": "skip"}
+    return [
+        line | {"line": {"color": BLACK, "width": 3}},
+        line | {"line": {"color": WHITE, "width": 1}},
+        dots | {"marker": {"color": WHITE, "size": 6, "line": {"color": BLACK, "width": 1}}},
+    ]
 
 
 def relief(panel: Panel, levels: Levels, at: tuple[float, float] | None = None, path: np.ndarray | None = None) -> str:

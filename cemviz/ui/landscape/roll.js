@@ -23,7 +23,9 @@ export function mount(element, props, watch) {
     const row = node("div", { class: "cem-view-row" });
     const line = (_key, side, k) => `${data.name} = ${plain(side.energy[k])}`;
     const view = await films(row, data.sides, { side: data.side, count: 1, columns: 1, steps: data.steps, titles: data.titles, line });
-    root.replaceChildren(node("p", { text: data.told }), row, node("div", { class: "cem-start-bar" }, ui.play, ui.scrub, ui.count));
+    const bar = node("div", { class: "cem-start-bar" }, ui.play, ui.scrub, ui.count);
+    if (data.opens) bar.append(node("a", { href: data.opens, text: "Open in Sampling" }));
+    root.replaceChildren(node("p", { text: data.told }), row, bar);
     film = new Transport(ui);
     film.load({ ...view, interval: 130 });
     film.begin();

@@ -24,7 +24,7 @@ from .plots import LEVELS, SEEN
 
 NAMES = {
     "l.more": "more", "l.index": "index", "l.anchor": "anchor", "l.other": "other", "l.energy": "energy",
-    "l.dirs": "directions", "l.levels": "levels", "l.seen": "seen", "l.radius": "radius",
+    "l.dirs": "directions", "l.levels": "levels", "l.seen": "seen", "l.chains": "chains", "l.radius": "radius",
     "l.a": "a", "l.b": "b", "l.plane": "plane", "l.story": "story",
 }  # fmt: skip
 """Name in the address -> control."""
@@ -61,12 +61,12 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         told.then(run, inputs, outputs, **HEAVY),
         wire(asked, do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY),
     ]
-    wire([parts[name].input for name in ("energy", "levels", "seen")], do.figures, do.LOOK, do.SHOWN, **LIGHT)
+    drawing = ["energy", "levels", "seen", "chains"]
+    wire([parts[name].input for name in drawing], do.figures, do.LOOK, do.SHOWN, **LIGHT)
     moved = [look.click, parts["a"].submit, parts["b"].submit, parts["plane"].input]
     wire(moved, do.looked, do.LOOK, do.SHOWN, **LIGHT)
     for k in range(MOST_MODELS):
-        picked = partial(do.picked, k=k)
-        seen = wire.click(parts[f"plot{k}"], picked, ["energy", "levels", "seen"], do.SHOWN, {"a": "x", "b": "y"}, **LIGHT)
+        seen = wire.click(parts[f"plot{k}"], partial(do.picked, k=k), drawing, do.SHOWN, {"a": "x", "b": "y"}, **LIGHT)
         running.append(seen.then(*wire.first(do.rolled, do.LOOK, do.SHOWN), **HEAVY))
     wire(halt.click, do.halt, do.LOOK, do.SHOWN, cancels=running, **LIGHT)
 
@@ -112,6 +112,9 @@ def _controls(studio: Studio, selection: Selection, data: str, kind: str) -> dic
         "directions": radio(LandscapeRequest, "directions", "adversarial", elem_id="land-dirs"),
         "levels": gr.Radio(words.titled(LEVELS), value="relative", label="levels", elem_id="land-levels", **on),
         "seen": gr.Radio(words.titled(SEEN), value="map", label="seen", elem_id="land-seen", **on),
+        "chains": gr.Checkbox(
+            False, label="paths of the last chains under Sampling", elem_id="land-chains", **on,
+        ),
         "radius": slider(
             LandscapeRequest, "radius", dataset(data).radius, minimum=0.5, maximum=12, step=0.5,
             info="L2, pixel units", elem_id="land-radius",

@@ -158,11 +158,12 @@ def table(spot: Point) -> str:
     )
 
 
-def film(rolls: Mapping[str, Roll], name: str) -> str:
+def film(rolls: Mapping[str, Roll], name: str, opens: str | None = None) -> str:
     """A ball's rolls as `roll.js` plays them, JSON.
 
     Args:
         name: of the energy that they descend.
+        opens: address of the same chains under Sampling.
     """
     letters = dict(zip(rolls, "ABCD", strict=False))
     some = next(iter(rolls.values()))
@@ -172,5 +173,5 @@ def film(rolls: Mapping[str, Roll], name: str) -> str:
     )
     titles = {model: [letters[model], one.title, f"the ball in the landscape of {model}"] for model, one in rolls.items()}
     sides = {model: {"sprite": sprite(one.pixels[:, None]), "energy": short(one.energies)} for model, one in rolls.items()}
-    about = {"name": name, "told": told, "side": some.pixels.shape[1], "steps": list(range(len(some.path)))}
+    about = {"name": name, "told": told, "side": some.pixels.shape[1], "steps": list(range(len(some.path))), "opens": opens}
     return json.dumps(about | {"titles": titles, "sides": sides}, ensure_ascii=False)

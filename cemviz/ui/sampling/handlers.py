@@ -33,7 +33,10 @@ LIMIT = 60.0
 MAX_PICTURES = 40_000
 """Chains times steps of a run: more than this a browser cannot unpack."""
 
-RUN = ("story", "a", "by_a", "b", "by_b", "start", "classes", "count", "alpha", "eta", "beta", "steps", "seed", "features")
+FOLLOWED = 16
+"""Chains of a run, at most, whose paths other tabs can draw."""
+
+RUN = ("story", "a", "by_a", "b", "by_b", "start", "classes", "count", "alpha", "eta", "beta", "steps", "seed", "features", "x")
 """Controls that a run depends on."""
 
 SHOWN = ("prose", "player", "status", "script", "png", "gif", "npz", "by_a", "by_b", "features")
@@ -73,7 +76,7 @@ def narrowed(studio: Studio, a: str, by_a: str, b: str, by_b: str) -> Changes:
 
 def go(studio: Studio, held: Session, *, story: str | None, **values: Any) -> Iterator[Changes]:
     """Draw one run or two, which share starts and noise."""
-    held.drawn["sampling"] = (values["a"], values["b"], values["seed"])
+    held.drawn["sampling"] = tuple(values[name] for name in ("a", "b", "x", "seed"))
     yield narrowed(studio, *(values[name] for name in ("a", "by_a", "b", "by_b"))) | {"status": ""}
     done: list[Chains] = []
     said = ""
@@ -90,6 +93,8 @@ def go(studio: Studio, held: Session, *, story: str | None, **values: Any) -> It
         if said == STOPPED:
             return
         held.held["samples"] = number = held.held.get("samples", 0) + 1
+        held.held["sampled"] = asked
+        held.held["frames"] = {chains.card.name: chains.pixels[:, :FOLLOWED] for chains in done}
         yield {"player": words.payload(done, number), "status": words.summary(studio, done), "script": script.shown(*asked)}
         yield dict(zip(("png", "gif", "npz"), files(held, done[0]), strict=True))  # packing them takes a moment
     except EXPECTED as error:  # stays to be read when the message has gone
@@ -98,12 +103,16 @@ def go(studio: Studio, held: Session, *, story: str | None, **values: Any) -> It
 
 
 def opened(studio: Studio, held: Session, *, setting: str, **values: Any) -> Iterator[Changes]:
-    """Draw, once the samplers fit the nets: another tab may have chosen others."""
+    """Draw, once the samplers fit the nets: another tab may have chosen others; what is on screen already is not drawn anew."""
     cards, by = studio.cards(), {"a": values["by_a"], "b": values["by_b"]}
     if any(values[net] in cards and sampler not in offered(cards[values[net]]) for net, sampler in by.items()):
         changes = followed(studio, held, setting=setting, **{name: values[name] for name in ("a", "by_a", "b", "by_b")})
         values |= {name: value for name, value in values_of(changes).items() if name in values}
         yield changes  # afterwards gradio has taken the values out of it
+    given = {name: value for name, value in values.items() if name != "story"}
+    if "sampled" in held.held and held.held["sampled"] == read(**given):
+        yield {"status": gr.skip()}
+        return
     yield from go(studio, held, **values)
 
 
@@ -168,12 +177,13 @@ def prose(key: str | None, asked: list[SampleRequest]) -> str:
 
 def read(
     a: str, by_a: str, b: str, by_b: str, start: str, classes: str, count: float,
-    alpha: float, eta: float, beta: str, steps: float, seed: float, features: str,
+    alpha: float, eta: float, beta: str, steps: float, seed: float, features: str, x: str,
 ) -> list[SampleRequest]:  # fmt: skip
     """The controls as one request or two that differ in model and sampler alone.
 
     Raises:
-        BadInput: a number that is missing, or does not fit its field; more pictures than a page can show.
+        BadInput: a number that is missing, or does not fit its field; more pictures than a page can show; no picture to
+            start from.
     """
     if not a:
         raise BadInput("model A", words.NOTHING)
@@ -182,7 +192,10 @@ def read(
         if value is None:
             raise BadInput(symbol, f"{symbol} is empty; give a number{', or inf for no ball' if symbol == 'β' else ''}")
     asked = tuple(part.strip() for part in (classes or "").split(",") if part.strip())
-    first = SampleRequest(a, by_a, asked, count, start, alpha, eta, given["β"], steps, seed, features)
+    if start == "picture" and x == "test":
+        raise BadInput("picture", "which test image is not said here; choose another picture, or draw one under Your digit")
+    shot = x if start == "picture" else ""
+    first = SampleRequest(a, by_a, asked, count, start, alpha, eta, given["β"], steps, seed, features, shot)
     if first.count * first.steps > MAX_PICTURES:
         raise BadInput(
             "chains",
