@@ -125,6 +125,19 @@ def test_chains_play_in_the_browser_without_a_request(visit):
     assert not [r for r in requests if not r.startswith(("data:", "blob:"))]
 
 
+def test_a_first_view_is_never_empty(visit):
+    """The server's answers are held back: what stands there has come with the page."""
+    page = visit("?tab=sampling", prepare=lambda page: page.route("**/queue/join*", lambda route: None))
+    shots = page.locator("#samp-player .cem-posters canvas")
+    shots.nth(1).wait_for()
+    pixels = "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
+    assert shots.first.evaluate(f"c => ({pixels})(c).filter((v) => v > 128).length") > 1000
+    other = visit("?tab=sampling&a=mnist-at", prepare=lambda page: page.route("**/queue/join*", lambda route: None))
+    other.wait_for_function("() => document.querySelector('#sel-a input')?.value.startsWith('mnist-at:')")
+    other.locator("#samp-player .cem-empty").wait_for()
+    assert not other.locator("#samp-player .cem-posters").count(), "of other nets nothing has come"
+
+
 def test_a_link_shows_the_same_picture(visit):
     query = "?tab=sampling&s.seed=5&s.as=cs&s.b=none&s.count=4"
     pictures = []

@@ -141,7 +141,9 @@ PLAYER_TEMPLATE: Final = f"""
 PLAYER_SCRIPT: Final = _script("chart.js", "sphere.js", "player.js")
 
 
-def chain_player(payload: str | None = None, *, label: str, empty: str = "No trajectory yet.", **kwargs: Any) -> gr.HTML:
+def chain_player(
+    payload: str | None = None, *, label: str, empty: str = "No trajectory yet.", poster: str = "", **kwargs: Any
+) -> gr.HTML:
     """Return a player of chains: pictures, numbers and curves over K+1 steps, without any request while it plays.
 
     Update it with the string of `player_payload`. If the payload asks to play, it begins at the first step; else an update with
@@ -151,6 +153,7 @@ def chain_player(payload: str | None = None, *, label: str, empty: str = "No tra
         payload: from `player_payload`; None shows `empty`.
         label: name of the whole group for screen readers.
         empty: what to say while there is no payload.
+        poster: id of data of the page whose last pictures stand there until then, see `showPoster`.
         **kwargs: passed on to `gr.HTML`, e.g. `elem_id`.
 
     Events (only after a person's action while paused, 150 ms after the last one):
@@ -163,6 +166,7 @@ def chain_player(payload: str | None = None, *, label: str, empty: str = "No tra
         js_on_load=PLAYER_SCRIPT,
         apply_default_css=False,
         empty=empty,
+        poster=poster,
         **kwargs,
     )
 

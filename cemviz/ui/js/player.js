@@ -49,6 +49,30 @@ async function decode(source) {
   return image;
 }
 
+const PLACE = ["tab", "tour", "said", "__theme"]; // names in the address that say nothing of the picture
+
+// Where the first run of a page that asks for nothing else will be stands its end, which ships with the page: the same nets,
+// sampler, seed and starts. `props.poster` is the id of the data.
+async function showPoster() {
+  const shipped = document.getElementById(props.poster);
+  if (!shipped || [...new URLSearchParams(location.search).keys()].some((name) => !PLACE.includes(name))) return;
+  const { panels, side, steps, classes } = JSON.parse(shipped.textContent);
+  const columns = Math.ceil(classes.length / 2);
+  const sheets = await Promise.all([panels.robust, panels.standard].map(({ sprite }) => decode(sprite)));
+  if (props.value || ui.empty.querySelector("canvas")) return;
+  const place = html("span", "cem-posters");
+  for (const sheet of sheets) {
+    const canvas = html("canvas");
+    Object.assign(canvas, { width: columns * side, height: 2 * side });
+    for (let k = 0; k < classes.length; k += 1) {
+      const [x, y] = [(k % columns) * side, Math.floor(k / columns) * side];
+      canvas.getContext("2d").drawImage(sheet, k * side, (steps.length - 1) * side, side, side, x, y, side, side);
+    }
+    place.append(canvas);
+  }
+  ui.empty.append(place);
+}
+
 // The old picture stays until the new one is decoded; of two updates at once only the later is shown.
 async function load() {
   loads += 1;
@@ -58,6 +82,7 @@ async function load() {
     run = null;
     ui.empty.hidden = false;
     ui.body.hidden = true;
+    if (props.poster) showPoster();
     return;
   }
   try {

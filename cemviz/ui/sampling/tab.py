@@ -112,7 +112,9 @@ def _controls(first: dict[str, Any]) -> dict[str, Any]:
 def _stage() -> dict[str, Any]:
     """The player, what is said of it, and what can be taken away."""
     parts = {
-        "player": chain_player(label="Chains step by step", empty="Chains appear here.", elem_id="samp-player"),
+        "player": chain_player(
+            label="Chains step by step", empty="Chains appear here.", poster="cem-opening", elem_id="samp-player"
+        ),
         "status": gr.Markdown("", elem_id="samp-status"),
     }
     with gr.Row():
