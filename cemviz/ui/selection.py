@@ -130,7 +130,7 @@ def pictured(data: str, x: str) -> Changes:
 
 
 def style(looks: Mapping[str, Iterable[str]]) -> str:
-    """Rules that show, of the selection, what the open tab looks at.
+    """Rules that show, of the selection, what the open tab looks at; nothing where a teacher's link hides the settings.
 
     Args:
         looks: tab -> names of the parts.
@@ -138,8 +138,9 @@ def style(looks: Mapping[str, Iterable[str]]) -> str:
     rules = []
     for key, names in looks.items():
         if names:
+            open_tab = f"#tabs button[data-tab-id={key}][aria-selected=true]"
             shown = ", ".join(["#selection", *(f"#sel-{name}" for name in names)])
-            rules.append(f"body:has(#tabs button[data-tab-id={key}][aria-selected=true]) :is({shown})")
+            rules.append(f":root:not(.cem-hide-controls) body:has({open_tab}) :is({shown})")
     return f"<style>{', '.join(rules)} {{ display: flex !important; }}</style>"
 
 
