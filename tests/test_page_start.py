@@ -10,7 +10,7 @@ from cemviz.backend.presets import SAMPLE
 
 pytestmark = MARKS
 LAST = 7
-START = Path(__file__).parents[1] / "cemviz" / "ui" / "start"
+JS = Path(__file__).parents[1] / "cemviz" / "ui" / "js"
 
 
 def ready(page, station: int) -> None:
@@ -194,7 +194,7 @@ def test_the_arithmetic_of_its_modules(visit):
     page = visit()
     names = "{due, band, valueOf, softmax, marginal, largest, bytes, ramp, plain, clamp}"
     for expression, expected in ARITHMETIC:
-        address = f"gradio_api/file={START / 'draw.js'}"
+        address = f"gradio_api/file={JS / 'draw.js'}"
         told = page.evaluate(
             f"async () => {{ const {names} = await import('./{address}'); return JSON.stringify({expression}) }}"
         )
