@@ -1,15 +1,20 @@
 """The 2D games: payoff and distance by hand, the moves of both algorithms, and what each must reach."""
 
 import math
+import re
+from threading import Thread
+from typing import get_args
 
 import pytest
 import torch
 from conftest import randn, seeded
 
+from cemviz.backend.device import one_core
 from cemviz.data.toys import BOX, P0S, TOYS
-from cemviz.dynamics import length
+from cemviz.dynamics import descend, length, slope
+from cemviz.energies import binary, on
 from cemviz.metrics.game import LOG4, energy_distance, grid, standing, utility
-from cemviz.training.binary import Game, Rules
+from cemviz.training.binary import Game, Rule, Rules
 
 MINIMAX = Rules(rule="minimax", count=1024, inner=100, lr=1e-3, step=0.3, shrink=0.94, width=32, gain=1.0)
 
@@ -96,6 +101,23 @@ def test_the_minimax_attack_moves_the_kept_points_by_one_step_that_shrinks():
     torch.testing.assert_close(length(two[1] - two[0])[inside], torch.full((int(inside.sum()),), 0.1), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("rule", get_args(Rule))
+def test_an_attack_is_the_descent_of_minus_f_by_autograd(rule):
+    game = Game(Rules(rule=rule, steps=12), 1)
+    for _ in range(3):
+        game.attack()
+        game.learn()
+    path = game.attack()
+    oracle = descend(on(game.net, binary), path[0], game.rules.dynamics(game.turn - 1))
+    torch.testing.assert_close(path, torch.stack([state.x for state in oracle]), rtol=0, atol=1e-4)
+    f = game.net(path[-1]).squeeze(1)
+    energy, grad = game.energy.slope(path[-1])
+    by_graph = slope(on(game.net, binary), path[-1])[1]
+    torch.testing.assert_close(energy, -f.detach())
+    torch.testing.assert_close(grad, by_graph, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(game.energy(path[-1]), -f)
+
+
 @pytest.mark.parametrize("rule", ["maximin", "minimax"])
 def test_learning_raises_u_on_the_points_in_play_and_counts_its_updates(rule):
     game = Game(Rules(rule=rule, inner=40), 1)
@@ -145,3 +167,17 @@ def test_minimax_brings_p_t_within_twice_the_distance_of_two_data_draws():
 def test_rules_that_no_algorithm_has_are_refused(change, words):
     with pytest.raises(ValueError, match=words):
         Rules(**change)
+
+
+def test_a_game_may_compute_on_one_core_and_leaves_other_threads_theirs():
+    cores = lambda: int(re.search(r"omp_get_max_threads\(\) : (\d+)", torch.__config__.parallel_info())[1])  # noqa: E731
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(3)
+    try:
+        with one_core():
+            assert cores() == 1
+            other = Thread(target=lambda: seen.append((torch.get_num_threads(), cores())))
+            other.start(), other.join()
+        assert seen == [(3, 3)] and (torch.get_num_threads(), cores()) == (3, 3)
+    finally:
+        torch.set_num_threads(before)

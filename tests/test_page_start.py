@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from pages import MARKS, SLOW, calm, open_tab, violations
+from pages import MARKS, SLOW, calm, drawn, open_tab, plane_drawn, violations
 
 from cemviz.backend.presets import SAMPLE
 
@@ -170,7 +170,10 @@ def test_plotly_is_fetched_when_a_figure_is_first_looked_at(visit):
     calm(page)
     assert not page.evaluate("() => performance.getEntriesByType('resource').some((r) => r.name.includes('plotly'))")
     open_tab(page, "Playground")
-    page.locator("#play-plane .plot-container").first.wait_for()
+    plane_drawn(page)
+    assert not page.evaluate("() => performance.getEntriesByType('resource').some((r) => r.name.includes('plotly'))")
+    open_tab(page, "Landscape")
+    drawn(page, "#land-plot-0")
     assert page.evaluate("() => performance.getEntriesByType('resource').filter((r) => r.name.includes('plotly')).length") == 1
 
 

@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,10 +12,10 @@ import torch
 
 from ..data.toys import BOX
 from ..dynamics import Diverged, slope, unit
-from ..energies import binary, on
 from ..metrics.game import LOG4, Standing, grid
 from ..training.binary import Game, Rules
 from .checks import MAX_SEED, choice, number
+from .frame import Picture
 from .presets import PLAY
 from .requests import PlayRequest, RulesRequest
 from .studio import Studio
@@ -32,40 +32,24 @@ PATHS = 64
 TRAIL = 25
 """Positions of a way that are sent, at most; the first and the last are among them."""
 
+SIDE, ARROWS = 61, 15
+"""Points along an edge of the grid and of the gradient field."""
+
 HISTORY = 400
 """Longer histories lose every second entry, the oldest and the newest excepted."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """Picture of a game, as the page draws it.
+class View(Picture):
+    """Picture of a game, and how it stands.
 
     Attributes:
-        turn, updates: attacks and updates of D so far.
-        axis: of the contour grid, (n,).
-        D: on the grid, (n, n), row i at y = axis[i].
-        arrows: tails of the gradient field, (m, 2); heads: normalised grad f there, (m, 2).
-        data: points of p_data in play, (p, 2).
-        start: where the perturbed points began, (p, 2): the last draws of p0, in Algorithm 2 the only ones.
-        moved: where they are now, (p, 2): p_T.
-        path: the way of the first PATHS of them, (t, q, 2), from `start` to `moved`; the last attack's in
-            Algorithm 1, the whole game's in Algorithm 2; thinned to at most TRAIL positions.
         U, jensen_shannon: payoff in nats; (U + log 4) / 2, a divergence only in Algorithm 2.
         D_support, spurious, distance: see `metrics.game.Standing`.
         history: turn, U, D_support and spurious whenever it was recorded or seen, (h, 4).
         seconds: since the game began, moves only.
     """
 
-    turn: int
-    updates: int
-    axis: np.ndarray
-    D: np.ndarray
-    arrows: np.ndarray
-    heads: np.ndarray
-    data: np.ndarray
-    start: np.ndarray
-    moved: np.ndarray
-    path: np.ndarray
     history: np.ndarray
     U: float
     jensen_shannon: float
@@ -192,33 +176,40 @@ class Playground:
                 self._history = [*self._history[:-1:2], self._history[-1]]
             return stands
 
-    def view(self, side: int = 61, arrows: int = 15) -> View:
-        """Picture of the game as it stands.
+    def picture(self, side: int = SIDE, arrows: int = ARROWS) -> Picture:
+        """The game as it is drawn.
 
         Args:
-            side: of the contour grid.
+            side: of the grid.
             arrows: per side of the gradient field.
         """
         with self._lock:
             game = self.game
             with torch.no_grad():
-                D = game.net(grid(side)).sigmoid().view(side, side)
+                f = game.net(grid(side)).view(side, side)
             tails = grid(arrows)
-            _, down = slope(on(game.net, binary), tails)
-            stands = self.record()
+            _, down = slope(game.energy, tails)
             last = len(self._trail) - 1
             sent = np.unique(np.linspace(0, last, min(last + 1, TRAIL)).round().astype(int))
-            return View(
+            return Picture(
                 turn=game.turn,
                 updates=game.updates,
                 axis=np.linspace(-BOX, BOX, side, dtype=np.float32),
-                D=D.numpy(),
+                f=f.numpy(),
                 arrows=tails.numpy(),
                 heads=unit(-down).numpy(),
                 data=game.x_data.numpy(),
                 start=self._start.numpy(),
                 moved=game.moved.numpy(),
                 path=torch.stack([self._trail[k] for k in sent]).numpy(),
+            )
+
+    def view(self, side: int = SIDE, arrows: int = ARROWS) -> View:
+        """The same, and how the game stands, which is written into the history."""
+        with self._lock:
+            stands, drawn = self.record(), self.picture(side, arrows)
+            return View(
+                **{part.name: getattr(drawn, part.name) for part in fields(drawn)},
                 history=np.array(self._history, dtype=np.float32),
                 jensen_shannon=(stands.U + LOG4) / 2,
                 seconds=self.seconds,

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..data.toys import BOX, P0S, TOYS
 from ..dynamics import Dynamics, descend
-from ..energies import binary, on
+from ..energies import binary
 from ..metrics.game import Standing, standing, utility
 from ..nets import build
+from ..nets.mlp import slope
 
 Rule = Literal["maximin", "minimax"]
 
@@ -68,11 +69,26 @@ class Rules:
         return Dynamics(self.steps, self.step, bounds=(-BOX, BOX))
 
 
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """E(x) = -f(x) of a game's net, with its gradient by hand."""
+
+    net: nn.Sequential
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return binary(self.net(x))
+
+    def slope(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Energy and its gradient, see `dynamics.slope`."""
+        f, grad = slope(self.net, x)
+        return binary(f), -grad
+
+
 class Game:
     """A game in progress.  `attack` and `learn` are the two players' moves, to be called in any order.
 
     Attributes:
-        net: f, (n, 2) -> (n, 1).
+        net: f, (n, 2) -> (n, 1); energy: -f, (n, 2) -> (n,).
         turn: number of attacks so far.
         updates: number of updates of D so far.
         x_data: the points of p_data that D was last shown, (m, 2).
@@ -83,7 +99,8 @@ class Game:
         self.rules = rules
         self.generator = torch.Generator().manual_seed(seed)
         self.net = build("mlp", seed=seed, width=rules.width, gain=rules.gain)
-        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=rules.lr)
+        self.energy = Plane(self.net)
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=rules.lr, fused=True)
         self.turn = self.updates = 0
         self.x_data = TOYS[rules.data].sample(rules.count, self.generator)
         self.path = P0S[rules.p0].sample(rules.count, self.generator).clamp(-BOX, BOX)[None]
@@ -103,8 +120,8 @@ class Game:
         rules = self.rules
         fresh = rules.rule == "maximin"
         x0 = P0S[rules.p0].sample(rules.count, self.generator).clamp(-BOX, BOX) if fresh else self.moved
-        states = descend(on(self.net, binary), x0, rules.dynamics(self.turn))
-        self.path = torch.stack([state.x for state in states]).detach()
+        states = descend(self.energy, x0, rules.dynamics(self.turn))
+        self.path = torch.stack([state.x for state in states])
         self.turn += 1
         return self.path
 
@@ -121,7 +138,8 @@ class Game:
         for _ in range(rules.inner):
             if rules.rule == "maximin":
                 self.x_data = TOYS[rules.data].sample(rules.count, self.generator)
-            u = utility(self.net(self.x_data), self.net(self.moved))
+            f = self.net(torch.cat([self.x_data, self.moved]))
+            u = utility(*f.split([len(self.x_data), len(self.moved)]))
             self.optimizer.zero_grad(set_to_none=True)
             (-u).backward()
             self.optimizer.step()
