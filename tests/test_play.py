@@ -278,9 +278,9 @@ def test_a_move_changes_plane_numbers_history_and_status_together(preset):
     do.choose(None, held, preset=preset)
     held.playground.change(steps=60, inner=1)
     told = do.move(None, held, which="turn")
-    assert told.keys() == set(do.FRAME) and sum(len(part.encode()) for part in told.values()) <= 25_000
+    assert told.keys() == set(do.FRAME) and sum(len(part.encode()) for part in told.values()) <= 45_000
     plane, history, view = json.loads(told["plane"]), json.loads(told["history"]), held.playground.view()
-    assert not plane["live"] and plane["frames"] == [frame(view)]
+    assert not plane["live"] and plane["frames"][-1] == frame(view) | {"move": "learn"}
     assert history["turns"] == [0, 1] or history["turns"] == [1]
     assert [row["values"][-1] for row in history["rows"]] == pytest.approx([view.U, view.D_support, view.spurious], rel=1e-3)
     assert [row["goal"] for row in history["rows"]] == [-LOG4, 0.5, 0]
@@ -361,6 +361,18 @@ def batch(monkeypatch):
     monkeypatch.setattr(do, "time", SimpleNamespace(perf_counter=lambda: 0.0))
 
 
+def test_a_turn_is_shown_as_its_two_moves_and_tells_who_lowers_u_and_who_raises_it():
+    held = Session()
+    held.playground.both(30)
+    told = do.move(None, held, which="turn")
+    attack, learn = json.loads(told["plane"])["frames"]
+    assert (attack["move"], learn["move"], attack["turn"], learn["turn"]) == ("attack", "learn", 31, 31)
+    assert attack["moved"] == learn["moved"] and attack["f"] != learn["f"]
+    pushes = json.loads(told["history"])["rows"][0]["pushes"]
+    assert pushes["attack"] < 0 < pushes["learn"]
+    assert set(json.loads(do.move(None, held, which="learn")["history"])["rows"][0]["pushes"]) == {"learn"}
+
+
 def test_play_goes_on_until_paused_and_sets_the_flag(batch):
     held = Session()
     run = do.play(None, held, speed=2)
@@ -426,7 +438,7 @@ def test_play_waits_for_a_browser_that_lags(monkeypatch):
 
 
 def test_slow_motion_shows_one_move_at_a_time(monkeypatch):
-    monkeypatch.setattr(do, "SLOW", 0.0)
+    monkeypatch.setattr(do, "SLOW", {"attack": 0.0, "learn": 0.0})
     held = Session()
     run = do.play(None, held, speed=0)
     assert ["p_T" in next(run)["status"], "D answered" in next(run)["status"]] == [True, True]

@@ -1,5 +1,6 @@
 """The playground: a game in the plane, move by move, as plain arrays."""
 
+import copy
 import math
 import threading
 import time
@@ -12,7 +13,7 @@ import torch
 
 from ..data.toys import BOX
 from ..dynamics import Diverged, slope, unit
-from ..metrics.game import LOG4, Standing, grid
+from ..metrics.game import LOG4, Standing, grid, utility
 from ..training.binary import Game, Rules
 from .checks import MAX_SEED, choice, number
 from .frame import Picture
@@ -150,6 +151,17 @@ class Playground:
         """
         if not math.isfinite(u := self._timed(self.game.learn)):
             raise Diverged(f"U is {u} after {self.game.updates} updates of D; reset and lower lr ({self.game.rules.lr:g})")
+
+    def push(self, move: str) -> float:
+        """Make a move, `attack` or `learn`, and tell by how much it changed U, nats, on the points that it was made with."""
+        with self._lock, torch.no_grad():
+            old = copy.deepcopy(self.game.net)
+            with torch.enable_grad():
+                getattr(self, move)()
+            game = self.game
+            came = game.path[0] if move == "attack" else game.moved
+            now, before = (utility(net(game.x_data), net(x)) for net, x in ((game.net, game.moved), (old, came)))
+            return (now - before).item()
 
     def both(self, turns: int = 1) -> None:
         """Whole turns, each undivided: the attack, then D's answer."""

@@ -15,10 +15,16 @@ export function range({ values, goal, low, high }) {
     top += high === undefined ? lacking / (low === undefined ? 2 : 1) : 0;
     bottom -= low === undefined ? lacking / (high === undefined ? 2 : 1) : 0;
   }
-  return { bottom, top };
+  return { bottom, top: high ?? top + 0.08 * (top - bottom) }; // the words above keep clear
 }
 
-/** `props.value` is JSON: {turns, rows: [{title, values, goal, label, low?, high?, percent?}]}. */
+/** Who moves U and which way, with the change of the last move that was shown alone. */
+export function pushed(pushes) {
+  const change = (move) => (pushes[move] === undefined ? "" : ` ${pushes[move] > 0 ? "+" : ""}${plain(pushes[move], 3)}`);
+  return [[`▼ points lower it${change("attack")}`, "p0"], [`▲ the net raises it${change("learn")}`, "data"]]; // prettier-ignore
+}
+
+/** `props.value` is JSON: {turns, rows: [{title, values, goal, label, low?, high?, percent?, pushes?}]}. */
 export function mount(element, props, watch) {
   const canvas = node("canvas", { role: "img" });
   element.querySelector(".cem-curves-live").replaceChildren(canvas);
@@ -59,6 +65,13 @@ export function mount(element, props, watch) {
         pen.setLineDash([]);
       };
       write(row.title, MARGIN.left, i * each + 9);
+      if (row.pushes) {
+        let left = x(end) + MARGIN.right - 4;
+        for (const [text, tint] of pushed(row.pushes).reverse()) {
+          write(text, left, i * each + 9, "right", tint);
+          left -= pen.measureText(text).width + 12;
+        }
+      }
       const marks = ticks(bottom, top, 3);
       const step = marks.length > 1 ? marks[1] - marks[0] : 1;
       const digits = Math.max(0, Math.ceil(-Math.log10(step * (row.percent ? 100 : 1)) - 1e-9));
@@ -76,7 +89,10 @@ export function mount(element, props, watch) {
     });
     for (const turn of ticks(0, end, 4).filter(Number.isInteger)) write(String(turn), x(turn), height - FOOT + 6, "center", "muted");
     write("turn", x(end / 2), height - 8, "center", "muted");
-    const ends = data.rows.map((row) => `${row.title} ${plain(row.values.at(-1), 3)}, solution ${row.label}`);
+    const ends = data.rows.map(({ title, values, label, pushes }) => {
+      const moved = pushes ? `, ${pushed(pushes).map(([text]) => text.slice(2)).join(", ")}` : "";
+      return `${title} ${plain(values.at(-1), 3)}, solution ${label}${moved}`;
+    });
     canvas.setAttribute("aria-label", `${props.label}. At turn ${data.turns.at(-1)}: ${ends.join("; ")}`);
   }
 

@@ -23,7 +23,7 @@ RATE = 30  # frames a second
 BATCH = 6  # frames that travel together: gradio's stream looks for news 20 times a second
 AHEAD = 1  # batches on their way that the browser has not begun to play: more would pile up and outlast a press on Pause
 PATIENCE = 5.0  # seconds to wait for it
-SLOW = 1.2  # seconds between two moves of the slow motion, time to read what was done
+SLOW = {"attack": 2.5, "learn": 1.6}  # seconds of a move of the slow motion: its scenes, see `moves.js`, and time to read
 LIMIT = 2000  # turns of one press on Play: a forgotten page must not compute for ever
 OPENING = 60  # turns played before the first view
 
@@ -32,6 +32,9 @@ NUMBERS = ("steps", "step", "inner", "lr")
 
 GAME = ("preset", "data", "p0", "rule", *NUMBERS, "seed")
 """Controls that a game is begun with."""
+
+MOVES = {"attack": ("attack",), "learn": ("learn",), "turn": ("attack", "learn")}
+"""Button -> moves of the game."""
 
 FRAME = ("plane", "numbers", "history", "status")
 
@@ -149,16 +152,18 @@ def move(studio: Studio, held: Session, *, which: str) -> Changes:
 
 
 def _moved(held: Session, which: str) -> Changes:
-    ground = held.playground
-    if which != "learn":
-        ground.attack()
-    if which != "attack":
-        ground.learn()
-    said = words.attacked(ground.game.rules, ground.game.turn)
-    if which == "attack":
-        return draw(held, said)
-    frame = draw(held)
-    return frame if which == "learn" else frame | {"status": f"{said} {frame['status']}"}
+    ground, moves = held.playground, MOVES[which]
+    pictures, pushes, said = [], {}, []
+    for move in moves:
+        pushes[move] = ground.push(move)
+        pictures.append(ground.picture())
+    view, rules = ground.view(), ground.game.rules
+    if "attack" in moves:
+        said.append(words.attacked(rules, view.turn))
+    if "learn" in moves:
+        said.append(words.answered(rules, view))
+    moved = {"plane": plots.plane(*pictures, moves=moves), "history": plots.history(view, pushes), "status": " ".join(said)}
+    return draw(held) | moved
 
 
 def play(studio: Studio, held: Session, *, speed: int) -> Iterator[Changes]:
@@ -180,9 +185,9 @@ def play(studio: Studio, held: Session, *, speed: int) -> Iterator[Changes]:
         while within():
             at = time.perf_counter()
             if held.held["play.speed"] == 0:
-                for which in ("attack", "learn"):
+                for which, seconds in SLOW.items():
                     yield _moved(held, which)
-                    if stop.wait(SLOW) or not going():
+                    if stop.wait(seconds) or not going():
                         return
                 continue
             pictures = _played(held, within)

@@ -21,6 +21,9 @@ const LOOKS = {
   },
 }; // prettier-ignore
 
+/** The perturbed points: where their ways have grown to, or all of them once they are there. */
+const heads = ({ path, ways, moved }, times) => (times < path.length / (2 * ways) ? path.slice(2 * (times - 1) * ways, 2 * times * ways) : moved);
+
 export class Plane {
   #raster = document.createElement("canvas");
 
@@ -56,8 +59,11 @@ export class Plane {
     return Math.max(Math.abs(x), Math.abs(y)) <= BOX ? { x, y } : null;
   }
 
-  /** @param picture from `unpack`; layers: names; field: D or E; dark: of the page */
-  draw(picture, layers, field, dark) {
+  /**
+   * @param picture from `unpack`; layers: names; field: D or E; dark: of the page
+   * @param scene from `scenes`: how far the ways have grown, and a call-out; nothing draws all
+   */
+  draw(picture, layers, field, dark, { grown = Infinity, note = null } = {}) {
     const look = LOOKS[dark ? "dark" : "light"];
     const pen = this.#fit();
     if (this.inner <= 0) return; // in a tab that is not open
@@ -74,11 +80,13 @@ export class Plane {
       this.#levels(pen, picture, look, field, ends);
     }
     if (shown.has("arrows")) this.#arrows(pen, picture, look);
-    if (shown.has("paths")) this.#paths(pen, picture, look);
+    const times = Math.min(grown, picture.path.length / (2 * picture.ways));
+    if (shown.has("paths")) this.#paths(pen, picture, look, times);
     if (shown.has("p0")) this.#crosses(pen, picture.start, look.p0);
     if (shown.has("data")) this.#dots(pen, picture.data, look.data[field], look.ink);
-    if (shown.has("moved") && picture.path.length > 2 * picture.ways) this.#diamonds(pen, picture.moved, look.p0, look.paper);
+    if (shown.has("moved") && times > 1) this.#diamonds(pen, heads(picture, times), look.p0, look.paper);
     pen.restore();
+    if (note) this.#callOut(pen, note, look);
     this.#axes(pen, look);
     if (shown.has("contour")) this.#bar(pen, look, field, ends);
   }
@@ -144,8 +152,7 @@ export class Plane {
     pen.stroke();
   }
 
-  #paths(pen, { path, ways }, look) {
-    const times = path.length / (2 * ways);
+  #paths(pen, { path, ways }, look, times) {
     pen.beginPath();
     for (let way = 0; way < ways; way += 1) {
       for (let t = 0; t < times; t += 1) {
@@ -202,6 +209,32 @@ export class Plane {
     pen.lineWidth = width;
     pen.fill();
     pen.stroke();
+  }
+
+  /** A number where something happens, and what it is beside it, on the side where there is room. */
+  #callOut(pen, { number, text, x, y }, look) {
+    const [left, top] = [this.x(x), this.y(y)];
+    pen.font = "bold 14px 'Source Sans Pro', ui-sans-serif, sans-serif";
+    const wide = pen.measureText(text).width + 12;
+    const side = left + 14 + wide > MARGIN.left + this.inner ? -1 : 1;
+    pen.fillStyle = look.paper;
+    pen.strokeStyle = look.ink;
+    pen.lineWidth = 1;
+    pen.beginPath();
+    pen.roundRect(side > 0 ? left : left - 14 - wide, top - 12, wide + 14, 24, 12);
+    pen.fill();
+    pen.stroke();
+    pen.beginPath();
+    pen.arc(left, top, 12, 0, 2 * Math.PI);
+    pen.fillStyle = look.ink;
+    pen.fill();
+    pen.textBaseline = "middle";
+    pen.textAlign = "center";
+    pen.fillStyle = look.paper;
+    pen.fillText(String(number), left, top + 1);
+    pen.textAlign = side > 0 ? "left" : "right";
+    pen.fillStyle = look.ink;
+    pen.fillText(text, left + side * 16, top + 1);
   }
 
   #axes(pen, look) {

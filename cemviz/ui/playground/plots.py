@@ -1,6 +1,8 @@
 """What the playground's views are sent: frames of the plane, and how the game stood over its turns."""
 
 import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ...backend.frame import Picture, frame
@@ -17,21 +19,28 @@ FIELDS: dict[str, str] = {"D": "D: the net's answer", "E": "E = −f: lower is l
 """What the colours of the plane show."""
 
 
-def plane(*pictures: Picture, live: bool = False, shown: dict[str, Any] | None = None) -> str:
+def plane(*pictures: Picture, moves: Sequence[str] = (), live: bool = False, shown: dict[str, Any] | None = None) -> str:
     """Frames for `stage.js`.
 
     Args:
-        live: they are played in turn and others follow; else the last is where the game stands.
+        moves: what each picture is the end of, `attack` or `learn`: it is played as that move, slowly and with call-outs.
+        live: frames are played in turn and others follow; else the last is where the game stands.
         shown: {layers, field} of a first view; later the controls say it in the browser.
     """
-    return packed_json({"frames": [frame(picture) for picture in pictures], "live": live, "shown": shown or {}})
+    frames = [frame(picture) for picture in pictures]
+    told = [one | {"move": move} for one, move in zip(frames, moves, strict=True)] if moves else frames
+    return packed_json({"frames": told, "live": live, "shown": shown or {}})
 
 
-def history(view: View) -> str:
-    """U, D on the support and the spurious share over turns, each with the value it has at the solution, for `curves.js`."""
+def history(view: View, pushes: Mapping[str, float] = MappingProxyType({})) -> str:
+    """U, D on the support and the spurious share over turns, each with the value it has at the solution, for `curves.js`.
+
+    Args:
+        pushes: by how much the last moves shown one by one changed U: `attack`, `learn`.
+    """
     turns, U, support, spurious = view.history.T
     rows = [
-        {"title": "U, nats", "values": short(U), "goal": -LOG4, "label": "−log 4"},
+        {"title": "U, nats", "values": short(U), "goal": -LOG4, "label": "−log 4", "pushes": dict(pushes)},
         {"title": "mean D on the support", "values": short(support), "goal": 0.5, "label": "½", "low": 0, "high": 1},
         {"title": f"spurious: outside area with D > {SPURIOUS}", "values": short(spurious), "goal": 0, "label": "0", "low": 0,
          "percent": True},

@@ -1,6 +1,7 @@
 // The stage of the playground: frames of a game, drawn one after the other at an even pace, and what is under the pointer.
 import { node, plain } from "../js/draw.js";
 import { sigmoid, unpack, valueAt } from "./frame.js";
+import { scenes } from "./moves.js";
 import { Plane } from "./plane.js";
 
 const PACE = 1000 / 30; // ms a frame; a frame that comes late is drawn at once
@@ -24,10 +25,13 @@ export function mount(element, props, watch, trigger) {
 
   const plane = new Plane(canvas);
   const host = element.closest(".block"); // the view, by its own id
-  const waiting = [];
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const waiting = []; // frames to come
+  const acts = []; // scenes of the move on screen that are still to come
   let picture = null;
+  let scene = {};
   let clock = 0;
-  let last = 0; // when a frame was drawn
+  let due = 0; // when the next one may be drawn
 
   const said = (name) => host.dataset[name] ?? root.dataset[name];
   const dark = () => document.body.classList.contains("dark");
@@ -35,15 +39,26 @@ export function mount(element, props, watch, trigger) {
   function redraw() {
     if (!picture) return;
     const layers = said("layers").split(",");
-    plane.draw(picture, layers, said("field"), dark());
+    plane.draw(picture, layers, said("field"), dark(), scene);
     for (const key of legend.children) key.hidden = !layers.includes(key.className.replace("cem-key-", ""));
   }
 
-  function show(frame) {
-    picture = unpack(frame);
+  /** Draw the next frame, or the next scene of the move on screen; tells for how long, in ms. */
+  function next() {
+    if (!acts.length) {
+      const { frame, opens } = waiting.shift();
+      if (opens) trigger("play"); // the server may send the next ones meanwhile
+      const before = picture;
+      picture = unpack(frame);
+      acts.push(...(frame.move ? scenes(frame.move, picture, before) : []));
+      if (still.matches) acts.splice(0, acts.length - 1);
+      root.dataset.drawn = Number(root.dataset.drawn ?? 0) + 1;
+      root.dataset.turn = picture.turn;
+    }
+    scene = acts.shift() ?? {};
     redraw();
-    root.dataset.drawn = Number(root.dataset.drawn ?? 0) + 1;
-    root.dataset.turn = picture.turn;
+    if (scene.note) told.textContent = scene.note.text;
+    return scene.for ?? PACE;
   }
 
   /** What stands there, in words, once it stands still. */
@@ -53,22 +68,21 @@ export function mount(element, props, watch, trigger) {
   }
 
   function play(now) {
-    clock = 0;
-    if (waiting.length && (now - last >= PACE - 2 || waiting.length > BEHIND)) {
-      const { frame, opens } = waiting.shift();
-      if (opens) trigger("play"); // the server may send the next ones meanwhile
-      show(frame);
-      last = waiting.length ? Math.max(last + PACE, now - PACE) : now;
-    }
-    if (waiting.length) clock = requestAnimationFrame(play);
-    else rest();
+    const left = () => waiting.length + acts.length;
+    if (left() && (now >= due - 2 || waiting.length > BEHIND)) due = Math.max(due, now - PACE) + next();
+    const more = left() || now < due;
+    clock = more ? requestAnimationFrame(play) : 0;
+    if (!more) rest();
   }
 
   function take() {
     if (!props.value) return;
     const { frames, live, shown } = JSON.parse(props.value);
     Object.assign(host.dataset, shown);
-    if (!live) waiting.length = 0;
+    if (!live) {
+      waiting.length = acts.length = 0;
+      due = 0;
+    }
     waiting.push(...frames.map((frame, k) => ({ frame, opens: k === 0 })));
     clock ||= requestAnimationFrame(play);
   }

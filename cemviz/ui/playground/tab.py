@@ -136,7 +136,7 @@ def _stage() -> dict[str, Any]:
         parts["pause"] = gr.Button("Pause", size="md", min_width=80, elem_id="play-pause", elem_classes="pause-when-hidden")
         parts["reset"] = gr.Button("Reset", size="md", min_width=80, elem_id="play-reset")
     with gr.Row():
-        for name, title in (("attack", "Attack (max)"), ("learn", "Model (min)"), ("turn", "Turn (both)")):
+        for name, title in (("attack", "Points climb f"), ("learn", "Net answers"), ("turn", "Both")):
             parts[name] = gr.Button(title, size="md", min_width=80, elem_id=f"play-{name}")
     parts["status"] = gr.Markdown("", elem_id="play-status")
     fields = [(title, key) for key, title in FIELDS.items()]

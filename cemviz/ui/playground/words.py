@@ -86,7 +86,7 @@ def figures(view: View, rule: str) -> str:
     else:
         payoff = ("(U + log 4)/2", minus(f"{js:.3f}"), "nats; 0 at the solution")
     tiles = [
-        ("turn", f"{view.turn}", f"{view.updates} updates of D"),
+        ("turn", f"{view.turn}", f"{_counted(view.updates, 'update')} of D"),
         ("payoff U(D, p_T)", minus(f"{view.U:.3f}"), f"nats; −log 4 = {minus(f'{-LOG4:.3f}')}"),
         payoff,
         ("mean D on the support", f"{view.D_support:.3f}", "½ at the solution"),
@@ -122,4 +122,8 @@ def from_now(rules: Rules) -> str:
 
 
 def _updates(rules: Rules) -> str:
-    return "1 update" if rules.inner == 1 else f"{rules.inner} updates"
+    return _counted(rules.inner, "update")
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
