@@ -32,6 +32,7 @@ def told(page, script: str, expression: str, given=None):
 
 def test_frames_are_drawn_one_by_one_while_it_plays(visit):
     page = opened(visit)
+    assert page.locator(".cem-plane").get_attribute("data-turn") == "400"  # a story opens settled
     turn, drawn = page.evaluate("() => { const { turn, drawn } = document.querySelector('.cem-plane').dataset; "
                                 "return [+turn, +drawn] }")  # fmt: skip
     page.evaluate("""() => { window.seen = []; new MutationObserver(() =>
@@ -82,7 +83,7 @@ def test_a_turn_is_told_by_numbered_call_outs_in_order(visit):
       window.said.push(document.querySelector('.cem-plane-told').textContent)).observe(
       document.querySelector('.cem-plane-told'), {childList: true}) }""")
     page.locator("#play-turn").click()
-    page.wait_for_function("() => window.said.at(-1)?.startsWith('Turn 61:')")
+    page.wait_for_function("() => window.said.at(-1)?.startsWith('Turn 401:')")
     said = list(dict.fromkeys(page.evaluate("() => window.said")))
     assert said[:2] == ["points start at p₀", "they climb f"] and said[2].startswith("the net answers: D ") and len(said) == 4
     assert "points lower it" in page.locator("#play-history canvas").get_attribute("aria-label")
@@ -94,8 +95,29 @@ def test_who_wants_no_motion_sees_where_a_move_ends(visit):
       window.said.push(document.querySelector('.cem-plane-told').textContent)).observe(
       document.querySelector('.cem-plane-told'), {childList: true}) }""")
     page.locator("#play-attack").click()
-    page.wait_for_function("() => window.said.at(-1)?.startsWith('Turn 61:')")
+    page.wait_for_function("() => window.said.at(-1)?.startsWith('Turn 401:')")
     assert "points start at p₀" not in page.evaluate("() => window.said")
+
+
+def test_a_story_is_scrubbed_without_the_server_and_goes_on_from_where_one_stops(visit):
+    page = opened(visit)
+    asked = []
+    page.on("request", lambda r: asked.append(r.url) if "/run/" in r.url or "/queue/" in r.url else None)
+    scrub = page.locator("#cem-story .cem-start-scrub")
+    assert scrub.input_value() == "6" and "turn 400 of 400" in page.locator("#cem-story").inner_text()
+    scrub.evaluate("e => { e.value = 1; e.dispatchEvent(new Event('input')) }")
+    page.wait_for_function("() => document.querySelector('.cem-plane').dataset.turn === '8'")
+    assert not asked
+    scrub.evaluate("e => e.dispatchEvent(new Event('change'))")
+    page.locator("#play-status", has_text="Turn 8 of 400").wait_for()
+    page.locator("#play-learn").click()
+    page.locator("#play-numbers", has_text="9 updates of D").wait_for()
+    page.locator("#cem-story").get_by_text("turn 8, played on").wait_for()
+    page.locator("#cem-story").get_by_role("button", name="Replay").click()
+    page.locator("#play-status", has_text="Turn 400 of 400").wait_for()
+    page.locator("#play-data input").click()
+    page.get_by_role("option", name="Two moons").click()
+    page.locator("#cem-story").wait_for(state="hidden")  # a game of one's own has none
 
 
 def test_what_lies_under_the_pointer_is_said(visit):

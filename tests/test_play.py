@@ -275,7 +275,7 @@ def test_the_numbers_of_every_preset_fit_the_controls(preset):
 @pytest.mark.parametrize("preset", PLAY)
 def test_a_move_changes_plane_numbers_history_and_status_together(preset):
     held = Session()
-    do.choose(None, held, preset=preset)
+    do.restart(None, held, preset=preset, **do.tell(None, None, preset=preset))
     held.playground.change(steps=60, inner=1)
     told = do.move(None, held, which="turn")
     assert told.keys() == set(do.FRAME) and sum(len(part.encode()) for part in told.values()) <= 45_000
@@ -300,7 +300,7 @@ def test_the_first_view_is_a_begun_game_and_the_same_for_the_same_link():
 
 
 def test_a_preset_sets_its_numbers_and_starts_anew(monkeypatch):
-    monkeypatch.setitem(PLAY, "rings", replace(PLAY["rings"], seed=5))
+    monkeypatch.setitem(PLAY, "rings", replace(PLAY["rings"], seed=5))  # which was not played beforehand
     held = Session()
     held.playground.both(2)
     told, rules = do.choose(None, held, preset="rings"), PLAY["rings"].rules

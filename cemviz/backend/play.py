@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..data.toys import BOX
 from ..dynamics import Diverged, slope, unit
@@ -60,6 +61,33 @@ class View(Picture):
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A game's state, from which another goes on.
+
+    Attributes:
+        turn, updates, history: see `View`.
+        weights, squares: of the net, and Adam's second moments, as vectors.
+        data, start, moved: points, (m, 2); trail: the ways, (t, q, 2).
+    """
+
+    turn: int
+    updates: int
+    history: list[list[float]]
+    weights: Tensor
+    squares: Tensor
+    data: Tensor
+    start: Tensor
+    moved: Tensor
+    trail: Tensor
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is stored: float32 where the game computes with it, half of it where it is drawn or scaled by."""
+        half = {"squares": self.squares.bfloat16(), "trail": self.trail.half()}
+        whole = {name: getattr(self, name).clone() for name in ("weights", "data", "start", "moved")}
+        return whole | half
+
+
 def rules(preset: str = "maximin", **changes: Any) -> Rules:
     """A preset's rules with some numbers changed, checked.
 
@@ -96,16 +124,22 @@ class Playground:
         self._lock = threading.RLock()
         self.reset(rules or PLAY["maximin"].rules, seed)
 
-    def reset(self, rules: Rules, seed: int = 0) -> None:
-        """Begin anew.
+    def reset(self, rules: Rules, seed: int = 0, seat: Seat | None = None) -> None:
+        """Begin anew, or go on from a state that a game with these rules was left in.
 
         Raises:
             BadInput: the seed; the game in progress stays.
         """
         seed = int(number("seed", seed, 0, MAX_SEED, whole=True))
         with self._lock:
-            self._rules, self.seed, self.seconds = rules, seed, 0.0
+            self._rules, self.seed, self.seconds, self._seat = rules, seed, 0.0, seat
             self._game: Game | None = None
+
+    @property
+    def rules(self) -> Rules:
+        """Rules of the game in progress, which need not be built for that."""
+        with self._lock:
+            return self._game.rules if self._game else self._rules
 
     @property
     def game(self) -> Game:
@@ -116,7 +150,23 @@ class Playground:
                 self._start = self._game.moved
                 self._trail = [self._start[:PATHS]]
                 self._history: list[tuple[float, ...]] = []
+                if self._seat is not None:
+                    self._take(self._seat)
             return self._game
+
+    def _take(self, seat: Seat) -> None:
+        self._game.resume(seat.turn, seat.updates, seat.weights, seat.squares, seat.data, seat.moved)
+        self._start, self._trail = seat.start, list(seat.trail)
+        self._history = [tuple(row) for row in seat.history]
+
+    def leave(self) -> Seat:
+        """The state of the game in progress."""
+        with self._lock:
+            game = self.game
+            weights, squares = game.vectors()
+            history = [list(row) for row in self._history]
+            moved, trail = game.moved, torch.stack(self._trail)
+            return Seat(game.turn, game.updates, history, weights, squares, game.x_data, self._start, moved, trail)
 
     def change(self, **numbers: Any) -> None:
         """Other numbers from the next move on; net, points and turn stay.

@@ -16,6 +16,7 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from ..data.toys import BOX, P0S, TOYS
 from ..dynamics import Dynamics, descend
@@ -145,6 +146,30 @@ class Game:
             self.optimizer.step()
             self.updates += 1
         return u.item()
+
+    def vectors(self) -> tuple[Tensor, Tensor]:
+        """Weights and Adam's second moments, each as one vector."""
+        weights = list(self.net.parameters())
+        squares = [self.optimizer.state[w].get("exp_avg_sq", torch.zeros_like(w)) for w in weights]
+        return tuple(parameters_to_vector(part).detach() for part in (weights, squares))
+
+    def resume(self, turn: int, updates: int, weights: Tensor, squares: Tensor, x_data: Tensor, moved: Tensor) -> None:
+        """Go on from a state that was left: the draws that follow depend on seed and turn, and are no other game's.
+
+        Args:
+            weights, squares: from `vectors`.
+        """
+        self.turn, self.updates, self.x_data, self.path = turn, updates, x_data, moved[None]
+        self.generator.manual_seed(self.generator.initial_seed() + turn)
+        vector_to_parameters(weights, self.net.parameters())
+        for weight, square in zip(
+            self.net.parameters(), squares.split([w.numel() for w in self.net.parameters()]), strict=True
+        ):
+            self.optimizer.state[weight] = {
+                "step": torch.tensor(float(updates)),
+                "exp_avg": torch.zeros_like(weight),
+                "exp_avg_sq": square.view_as(weight).clone(),
+            }
 
     def standing(self) -> Standing:
         """How the game stands: U on the points in play, the distance against draws of p_data that no move has seen."""

@@ -7,6 +7,7 @@
 | gallery/NAME.safetensors | images that the model NAME-at drew from the class Gaussians        | seeds and that model |
 | robustness/NAME.json     | accuracy under attack, see `robustness`: numbers, no pixels        | every classifier     |
 | tour/*.json              | what the page begins with, see `tour`                              | five models of MNIST |
+| play/STORY.*             | snapshots of the playground's stories, see `snapshots`             | nothing              |
 
 Grids and gallery have a description NAME.json beside them; it names the hash of every model, so that the numbers of a model
 that was trained anew are recognised as stale.  No image of a data set is ever stored: of the test images there is a hash, by

@@ -8,14 +8,20 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
+from ...backend import snapshots
+from ...backend.checks import number
 from ...backend.device import one_core
 from ...backend.frame import Picture
 from ...backend.play import changed_rules
 from ...backend.presets import PLAY
+from ...backend.stored.artefacts import Artefact
 from ...backend.studio import Studio
+from ...metrics.game import Standing
 from ...training.binary import Rules
 from ..controls import Session
+from ..modules import served
 from ..wiring import Changes
 from . import plots, words
 
@@ -68,15 +74,15 @@ def draw(held: Session, status: str | None = None) -> Changes:
     view, rules = ground.view(), ground.game.rules
     return {
         "plane": plots.plane(view),
-        "numbers": words.figures(view, rules.rule),
-        "history": plots.history(view),
+        "numbers": words.figures(view.turn, view.updates, view, rules.rule),
+        "history": plots.history(view.history),
         "status": words.answered(rules, view) if status is None else status,
     }
 
 
 def prose(held: Session, preset: str) -> Changes:
     """The words of a preset, as its numbers are by now."""
-    rules, seed = held.playground.game.rules, held.playground.seed
+    rules, seed = held.playground.rules, held.playground.seed
     return {"story": words.story(preset, rules), "script": words.listing(preset, rules, seed)}
 
 
@@ -89,12 +95,16 @@ def begin(held: Session, preset: str, seed: float, **rules: Any) -> Changes:
     asked = read(preset, **rules)
     held.stops["playground"].set()
     held.playground.reset(asked, seed)
+    as_it_stands = (asked, seed) == (PLAY[preset].rules, PLAY[preset].seed)
+    held.held["play.story"] = preset if as_it_stands and snapshots.stored(preset) else None
     return prose(held, preset) | {"steps": gr.update(interactive=asked.rule == "maximin")}  # K is a number of Algorithm 1 alone
 
 
 def restart(studio: Studio, held: Session, *, preset: str, **values: Any) -> Changes:
     """Begin anew, and show the fresh net."""
-    return begin(held, preset, **values) | draw(held, words.FRESH)
+    begun = begin(held, preset, **values)
+    told = draw(held, words.FRESH)
+    return begun | told | {"plane": plots.plane(held.playground.picture(), story=_frames(held), at=0)}
 
 
 def reseed(studio: Studio, held: Session, *, seed: float | None, **values: Any) -> Changes | None:
@@ -103,8 +113,11 @@ def reseed(studio: Studio, held: Session, *, seed: float | None, **values: Any) 
 
 
 def first(studio: Studio, held: Session, *, layers: list[str], field: str, preset: str, **values: Any) -> Changes:
-    """The first view of a page: a game that has begun already."""
-    begun, ground = begin(held, preset, **values), held.playground
+    """The first view of a page: a story that has settled, or another game that has begun."""
+    begun, shown = begin(held, preset, **values), {"layers": layers, "field": field}
+    if held.held["play.story"]:
+        return begun | settled(held, shown=shown)
+    ground = held.playground
     turns = opening(ground.game.rules)
     with one_core():
         ground.record()
@@ -112,8 +125,42 @@ def first(studio: Studio, held: Session, *, layers: list[str], field: str, prese
             ground.both()
             if ground.game.turn % 4 == 0:
                 ground.record()
-    shown = {"plane": plots.plane(ground.picture(), shown={"layers": layers, "field": field})}
-    return begun | draw(held, words.OPENED.format(turns)) | shown
+    told = draw(held, words.OPENED.format(turns))
+    return begun | told | {"plane": plots.plane(ground.picture(), shown=shown, story=None)}
+
+
+def settled(held: Session, **more: Any) -> Changes:
+    """The story of the game in progress, played beforehand, at its last snapshot: nothing is computed."""
+    found = snapshots.stored(held.held["play.story"])
+    last = len(found.head["shots"]) - 1
+    plane = {"plane": plots.plane(story=_frames(held), at=last, **more)}
+    history = {"history": plots.history(np.array(found.head["history"]))}
+    return plane | history | _seated(held, found, last) | {"status": words.SETTLED.format(found.head["shots"][last]["turn"])}
+
+
+def look(studio: Studio, held: Session, *, k: int) -> Changes:
+    """Another snapshot of the story, from which the game goes on.
+
+    Raises:
+        BadInput: there is no such snapshot.
+    """
+    held.stops["playground"].set()
+    found = snapshots.stored(held.held["play.story"])
+    shots = found.head["shots"]
+    k = int(number("snapshot", k, 0, len(shots) - 1, whole=True))
+    return _seated(held, found, k) | {"status": words.LOOKED.format(shots[k]["turn"], shots[-1]["turn"])}
+
+
+def _seated(held: Session, found: Artefact, k: int) -> Changes:
+    ground, shot = held.playground, found.head["shots"][k]
+    ground.reset(ground.rules, ground.seed, snapshots.seat(found, k))
+    return {"numbers": words.figures(shot["turn"], shot["updates"], Standing(**shot["standing"]), ground.rules.rule)}
+
+
+def _frames(held: Session) -> str | None:
+    """Where the frames of the game's story are served; None of a game that is no story's."""
+    story = held.held["play.story"]
+    return served(snapshots.file(story)) if story else None
 
 
 def tell(studio: Studio, held: Session | None, *, preset: str) -> dict[str, Any]:
@@ -123,9 +170,11 @@ def tell(studio: Studio, held: Session | None, *, preset: str) -> dict[str, Any]
 
 
 def choose(studio: Studio, held: Session, *, preset: str) -> Changes:
-    """Begin a preset's game."""
+    """Open a story: settled, or the fresh net of one that was not played beforehand."""
     values = tell(studio, held, preset=preset)
-    return _with(values, restart(studio, held, preset=preset, **values))
+    begun = begin(held, preset, **values)
+    opened = begun | settled(held) if held.held["play.story"] else restart(studio, held, preset=preset, **values)
+    return _with(values, opened)
 
 
 def change_rule(studio: Studio, held: Session, *, preset: str, rule: str, **values: Any) -> Changes:
@@ -162,7 +211,11 @@ def _moved(held: Session, which: str) -> Changes:
         said.append(words.attacked(rules, view.turn))
     if "learn" in moves:
         said.append(words.answered(rules, view))
-    moved = {"plane": plots.plane(*pictures, moves=moves), "history": plots.history(view, pushes), "status": " ".join(said)}
+    moved = {
+        "plane": plots.plane(*pictures, moves=moves),
+        "history": plots.history(view.history, pushes),
+        "status": " ".join(said),
+    }
     return draw(held) | moved
 
 

@@ -188,7 +188,7 @@ export class Plane {
       pen.moveTo(x + 2.5, y);
       pen.arc(x, y, 2.5, 0, 2 * Math.PI);
     });
-    this.#filled(pen, colour, edge, 0.4);
+    this.#filled(pen, colour, edge, 1);
   }
 
   #diamonds(pen, points, colour, edge) {
@@ -200,15 +200,15 @@ export class Plane {
       pen.lineTo(x - 4, y);
       pen.closePath();
     });
-    this.#filled(pen, colour, edge, 0.75);
+    this.#filled(pen, colour, edge, 2);
   }
 
   #filled(pen, colour, edge, width) {
     pen.fillStyle = colour;
     pen.strokeStyle = edge;
     pen.lineWidth = width;
+    pen.stroke(); // the edges lie below, so that many marks in one place keep their colour
     pen.fill();
-    pen.stroke();
   }
 
   /** A number where something happens, and what it is beside it, on the side where there is room. */

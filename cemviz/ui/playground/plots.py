@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from ...backend.frame import Picture, frame
 from ...backend.packed import short
-from ...backend.play import View
 from ...metrics.game import LOG4, SPURIOUS
 
 LAYERS: dict[str, str] = {
@@ -19,26 +20,27 @@ FIELDS: dict[str, str] = {"D": "D: the net's answer", "E": "E = −f: lower is l
 """What the colours of the plane show."""
 
 
-def plane(*pictures: Picture, moves: Sequence[str] = (), live: bool = False, shown: dict[str, Any] | None = None) -> str:
+def plane(*pictures: Picture, moves: Sequence[str] = (), live: bool = False, **more: Any) -> str:
     """Frames for `stage.js`.
 
     Args:
         moves: what each picture is the end of, `attack` or `learn`: it is played as that move, slowly and with call-outs.
         live: frames are played in turn and others follow; else the last is where the game stands.
-        shown: {layers, field} of a first view; later the controls say it in the browser.
+        more: see `stage.js`.
     """
     frames = [frame(picture) for picture in pictures]
     told = [one | {"move": move} for one, move in zip(frames, moves, strict=True)] if moves else frames
-    return packed_json({"frames": told, "live": live, "shown": shown or {}})
+    return packed_json({"frames": told, "live": live} | more)
 
 
-def history(view: View, pushes: Mapping[str, float] = MappingProxyType({})) -> str:
+def history(record: np.ndarray, pushes: Mapping[str, float] = MappingProxyType({})) -> str:
     """U, D on the support and the spurious share over turns, each with the value it has at the solution, for `curves.js`.
 
     Args:
+        record: see `View.history`.
         pushes: by how much the last moves shown one by one changed U: `attack`, `learn`.
     """
-    turns, U, support, spurious = view.history.T
+    turns, U, support, spurious = record.T
     rows = [
         {"title": "U, nats", "values": short(U), "goal": -LOG4, "label": "−log 4", "pushes": dict(pushes)},
         {"title": "mean D on the support", "values": short(support), "goal": 0.5, "label": "½", "low": 0, "high": 1},

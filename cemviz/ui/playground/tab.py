@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from ...backend import snapshots
 from ...backend.checks import MAX_SEED
 from ...backend.fields import fields_of
 from ...backend.presets import PLAY
@@ -13,7 +14,7 @@ from ...backend.requests import PlayRequest, RulesRequest
 from ...backend.studio import Studio
 from ..controls import LIGHT, Stories, Tab
 from ..fields import control, radio, slider
-from ..modules import module_view, served
+from ..modules import module_view, served, shipped
 from ..wiring import Wiring
 from . import handlers as do
 from .plots import FIELDS, LAYERS
@@ -57,6 +58,8 @@ SHOW = """(layers, field) => {
 
 def build(session: gr.State, studio: Studio) -> Tab:
     """Lay the tab out and wire it."""
+    for name in PLAY:
+        shipped(snapshots.file(name))
     with gr.Row():
         with gr.Column(scale=3, min_width=280, elem_id="play-controls"):
             parts = _controls()
@@ -82,6 +85,7 @@ def build(session: gr.State, studio: Studio) -> Tab:
     wire(parts["rule"].input, do.change_rule, ["preset", "data", "p0", "rule", "seed"], suited, **still)
     for name in do.NUMBERS:
         wire(parts[name].input, do.change, ["preset", *do.NUMBERS], ["story", "script", "status"], **last, **LIGHT)
+    wire.click(parts["plane"], do.look, [], ["numbers", "status"], {"k": "k"}, **last, **LIGHT, cancels=[playing])
     wire(parts["plane"].play, do.taken, [], [], trigger_mode="multiple", **LIGHT)
     wire(parts["speed"].input, do.set_speed, ["speed"], [], **LIGHT)
     shown = wire[["layers", "field"]]
@@ -138,7 +142,6 @@ def _stage() -> dict[str, Any]:
     with gr.Row():
         for name, title in (("attack", "Points climb f"), ("learn", "Net answers"), ("turn", "Both")):
             parts[name] = gr.Button(title, size="md", min_width=80, elem_id=f"play-{name}")
-    parts["status"] = gr.Markdown("", elem_id="play-status")
     fields = [(title, key) for key, title in FIELDS.items()]
     parts["field"] = gr.Radio(
         fields, value="D", label="colours", show_label=False, container=False, interactive=True, elem_id="play-field"
@@ -148,6 +151,7 @@ def _stage() -> dict[str, Any]:
         served(HERE / "stage.js"), PLANE, "(element, props, watch, trigger)", None, label=label,
         elem_id="play-plane",
     )  # fmt: skip
+    parts["status"] = gr.Markdown("", elem_id="play-status")
     layers = [(title, key) for key, title in LAYERS.items()]
     parts["layers"] = gr.CheckboxGroup(layers, value=list(LAYERS), label="show", interactive=True, elem_id="play-layers")
     with gr.Accordion("The Python of this game", open=False):

@@ -7,11 +7,13 @@ from ...backend.play import View
 from ...backend.presets import PLAY
 from ...backend.requests import ALGORITHMS, PlayRequest
 from ...data.toys import P0S, TOYS
-from ...metrics.game import LOG4
+from ...metrics.game import LOG4, Standing
 from ...training.binary import Rules
 from ..numbers import minus
 
 FRESH = "**A fresh net:** no move yet. Play, or make the first attack."
+SETTLED = "**Settled:** {} turns were played beforehand. Scrub back to see how; Play goes on from what is shown."
+LOOKED = "**Turn {} of {}.** Play goes on from here."
 OPENED = "**{} turns were played to start with.** Play goes on from here; Reset shows the fresh net."
 ENOUGH = "**Stopped after {} turns.** Press Play to go on."
 PAUSED = "**Paused** at turn {}."
@@ -78,20 +80,20 @@ def listing(preset: str, rules: Rules, seed: int) -> str:
     )
 
 
-def figures(view: View, rule: str) -> str:
+def figures(turn: int, updates: int, stands: Standing | View, rule: str) -> str:
     """The numbers beside the contour, with units."""
-    js = view.jensen_shannon
+    js = (stands.U + LOG4) / 2
     if rule == "minimax":
         payoff = ("Jensen-Shannon, (U + log 4)/2", minus(f"{js:.3f}"), "nats; 0 to .693, if D is optimal")
     else:
         payoff = ("(U + log 4)/2", minus(f"{js:.3f}"), "nats; 0 at the solution")
     tiles = [
-        ("turn", f"{view.turn}", f"{_counted(view.updates, 'update')} of D"),
-        ("payoff U(D, p_T)", minus(f"{view.U:.3f}"), f"nats; −log 4 = {minus(f'{-LOG4:.3f}')}"),
+        ("turn", f"{turn}", f"{_counted(updates, 'update')} of D"),
+        ("payoff U(D, p_T)", minus(f"{stands.U:.3f}"), f"nats; −log 4 = {minus(f'{-LOG4:.3f}')}"),
         payoff,
-        ("mean D on the support", f"{view.D_support:.3f}", "½ at the solution"),
-        ("spurious maxima", f"{view.spurious:.1%}", "of the outside area, D > .51"),
-        ("energy distance, p_T to p_data", f"{view.distance:.3f}", "0 for equal laws"),
+        ("mean D on the support", f"{stands.D_support:.3f}", "½ at the solution"),
+        ("spurious maxima", f"{stands.spurious:.1%}", "of the outside area, D > .51"),
+        ("energy distance, p_T to p_data", f"{stands.distance:.3f}", "0 for equal laws"),
     ]
     return f"<dl>{''.join(f'<div><dt>{name}</dt><dd><b>{value}</b>{unit}</dd></div>' for name, value, unit in tiles)}</dl>"
 
