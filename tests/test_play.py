@@ -16,7 +16,7 @@ from cemviz.backend import script
 from cemviz.backend.checks import BadInput
 from cemviz.backend.fields import fields_of
 from cemviz.backend.frame import DOTS, LINEAR, frame
-from cemviz.backend.play import HISTORY, TRAIL, Playground, changed_rules, play, rules
+from cemviz.backend.play import HISTORY, RECORD, TRAIL, Playground, changed_rules, play, rules
 from cemviz.backend.presets import PLAY
 from cemviz.backend.requests import PlayRequest, RulesRequest
 from cemviz.data.toys import BOX
@@ -49,22 +49,22 @@ def weights(ground):
 @pytest.mark.slow
 def test_maximin_from_everywhere_has_no_spurious_maximum_at_minus_log_4():
     fresh = Playground(PLAY["maximin"].rules).view()
-    assert fresh.spurious > 0.2  # there was something to find
+    assert fresh.stands.spurious > 0.2  # there was something to find
     view = settled("maximin", 250).view()
-    assert view.spurious == 0
-    assert abs(view.U + LOG4) <= 0.02
-    assert abs(view.D_support - 0.5) <= 0.02
+    assert view.stands.spurious == 0
+    assert abs(view.stands.U + LOG4) <= 0.02
+    assert abs(view.stands.D_support - 0.5) <= 0.02
 
 
 @pytest.mark.slow
 def test_maximin_from_a_corner_keeps_spurious_maxima_its_payoff_hides():
     view = settled("maximin-corner", 250).view()
-    assert view.spurious > 0.05
-    assert abs(view.U + LOG4) <= 0.05
+    assert view.stands.spurious > 0.05
+    assert abs(view.stands.U + LOG4) <= 0.05
 
 
 def test_a_weak_attack_leaves_the_payoff_above_its_solution():
-    assert settled("too-weak", 100).view().U > -LOG4 + 0.3
+    assert settled("too-weak", 100).view().stands.U > -LOG4 + 0.3
 
 
 def test_minimax_moves_kept_points_towards_p_data():
@@ -75,7 +75,7 @@ def test_minimax_moves_kept_points_towards_p_data():
         ground.learn()
         ground.attack()
     after = ground.view()
-    assert after.distance < 0.7 * before.distance
+    assert after.stands.distance < 0.7 * before.stands.distance
     np.testing.assert_array_equal(after.start, before.moved)  # p0 was drawn once
     assert np.linalg.norm(after.moved - after.start, axis=1).max() <= 8 * small.step + 1e-5
 
@@ -197,8 +197,9 @@ def test_history_has_one_entry_a_turn_and_stays_short():
     ground.learn()
     view = ground.view()
     np.testing.assert_allclose(view.history[:, 0], [0, 1])
-    np.testing.assert_allclose(view.history[-1, 1:], [view.U, view.D_support, view.spurious], rtol=1e-6)
-    ground._history = [(float(k), 0.0, 0.0, 0.0) for k in range(-HISTORY, 1)]
+    kept = [getattr(view.stands, name) for name in RECORD]
+    np.testing.assert_allclose(view.history[-1, 1:], kept, rtol=1e-6)
+    ground._history = [(float(k), *[0.0] * len(RECORD)) for k in range(-HISTORY, 1)]
     ground.attack()
     last = ground.view().history[:, 0]
     assert len(last) <= HISTORY and last[0] == -HISTORY and last[-1] == ground.game.turn and (np.diff(last) > 0).all()
@@ -282,8 +283,11 @@ def test_a_move_changes_plane_numbers_history_and_status_together(preset):
     plane, history, view = json.loads(told["plane"]), json.loads(told["history"]), held.playground.view()
     assert not plane["live"] and plane["frames"][-1] == frame(view) | {"move": "learn"}
     assert history["turns"] == [0, 1] or history["turns"] == [1]
-    assert [row["values"][-1] for row in history["rows"]] == pytest.approx([view.U, view.D_support, view.spurious], rel=1e-3)
-    assert [row["goal"] for row in history["rows"]] == [-LOG4, 0.5, 0]
+    goals = {"U": -LOG4, "D_support": 0.5, "spurious": 0, "gap": 0, "variation": 0}
+    names = ("gap", "variation", "U") if PLAY[preset].rules.objective == "likelihood" else ("U", "D_support", "spurious")
+    ends = [getattr(view.stands, name) for name in names]
+    assert [row["values"][-1] for row in history["rows"]] == pytest.approx(ends, rel=1e-3)
+    assert [row["goal"] for row in history["rows"]] == [goals[name] for name in names]
     assert ("Jensen-Shannon" in told["numbers"]) == (PLAY[preset].rules.rule == "minimax")
 
 

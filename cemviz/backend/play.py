@@ -1,7 +1,6 @@
 """The playground: a game in the plane, move by move, as plain arrays."""
 
 import copy
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ..data.toys import BOX
-from ..dynamics import Diverged, slope, unit
-from ..metrics.game import LOG4, Standing, grid, utility
+from ..dynamics import slope, unit
+from ..metrics.game import Standing, grid, utility
 from ..training.binary import Game, Rules
 from .checks import MAX_SEED, choice, number
 from .frame import Picture
@@ -37,6 +36,9 @@ TRAIL = 25
 SIDE, ARROWS = 61, 15
 """Points along an edge of the grid and of the gradient field."""
 
+RECORD = ("U", "D_support", "spurious", "gap", "variation")
+"""What of a standing is kept over the turns."""
+
 HISTORY = 400
 """Longer histories lose every second entry, the oldest and the newest excepted."""
 
@@ -46,18 +48,13 @@ class View(Picture):
     """Picture of a game, and how it stands.
 
     Attributes:
-        U, jensen_shannon: payoff in nats; (U + log 4) / 2, a divergence only in Algorithm 2.
-        D_support, spurious, distance: see `metrics.game.Standing`.
-        history: turn, U, D_support and spurious whenever it was recorded or seen, (h, 4).
+        stands: see `metrics.game.Standing`.
+        history: the turn and RECORD whenever it was recorded or seen, (h, 6).
         seconds: since the game began, moves only.
     """
 
     history: np.ndarray
-    U: float
-    jensen_shannon: float
-    D_support: float
-    spurious: float
-    distance: float
+    stands: Standing
     seconds: float
 
 
@@ -197,10 +194,9 @@ class Playground:
         """D's move.
 
         Raises:
-            Diverged: U is no longer finite.
+            Diverged
         """
-        if not math.isfinite(u := self._timed(self.game.learn)):
-            raise Diverged(f"U is {u} after {self.game.updates} updates of D; reset and lower lr ({self.game.rules.lr:g})")
+        self._timed(self.game.learn)
 
     def push(self, move: str) -> float:
         """Make a move, `attack` or `learn`, and tell by how much it changed U, nats, on the points that it was made with."""
@@ -233,7 +229,7 @@ class Playground:
             stands = self.game.standing()
             if self._history and self._history[-1][0] == self.game.turn:
                 self._history.pop()
-            self._history.append((self.game.turn, stands.U, stands.D_support, stands.spurious))
+            self._history.append((self.game.turn, *(getattr(stands, name) for name in RECORD)))
             if len(self._history) > HISTORY:
                 self._history = [*self._history[:-1:2], self._history[-1]]
             return stands
@@ -273,9 +269,8 @@ class Playground:
             return View(
                 **{part.name: getattr(drawn, part.name) for part in fields(drawn)},
                 history=np.array(self._history, dtype=np.float32),
-                jensen_shannon=(stands.U + LOG4) / 2,
+                stands=stands,
                 seconds=self.seconds,
-                **asdict(stands),
             )
 
 

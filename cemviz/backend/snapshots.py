@@ -7,11 +7,10 @@ Adam's first moments are not stored: they fill again within ten updates, which n
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..metrics.game import Standing
 from .device import one_core
 from .frame import frame
 from .play import Playground, Seat
@@ -25,7 +24,6 @@ SHARES = (0, 0.02, 0.06, 0.15, 0.35, 0.65, 1)
 """Of a story's turns, at which a snapshot is taken: close together where much happens."""
 
 AGAIN = f"run: python -m cemviz assets {DATA} --only play"
-STANDING = tuple(field.name for field in fields(Standing))
 RECORDS = 100
 """Entries of a story's history, about."""
 
@@ -64,7 +62,7 @@ def played(preset: PlayPreset) -> Artefact:
             ground.both()
         if turn in due:
             view = ground.view()
-            stands = {name: round(getattr(view, name), 4) for name in STANDING}
+            stands = {name: round(value, 4) for name, value in asdict(view.stands).items()}
             shots.append(frame(view) | {"updates": view.updates, "standing": stands})
             tensors |= {f"{turn}/{part}": value for part, value in ground.leave().tensors().items()}
         elif turn % every == 0:

@@ -18,6 +18,7 @@ from ...backend.play import changed_rules
 from ...backend.presets import PLAY
 from ...backend.stored.artefacts import Artefact
 from ...backend.studio import Studio
+from ...dynamics import Diverged
 from ...metrics.game import Standing
 from ...training.binary import Rules
 from ..controls import Session
@@ -74,8 +75,8 @@ def draw(held: Session, status: str | None = None) -> Changes:
     view, rules = ground.view(), ground.game.rules
     return {
         "plane": plots.plane(view),
-        "numbers": words.figures(view.turn, view.updates, view, rules.rule),
-        "history": plots.history(view.history),
+        "numbers": words.figures(view.turn, view.updates, view.stands, rules),
+        "history": plots.history(view.history, rules.objective),
         "status": words.answered(rules, view) if status is None else status,
     }
 
@@ -119,13 +120,16 @@ def first(studio: Studio, held: Session, *, layers: list[str], field: str, prese
         return begun | settled(held, shown=shown)
     ground = held.playground
     turns = opening(ground.game.rules)
-    with one_core():
-        ground.record()
-        for _ in range(turns):
-            ground.both()
-            if ground.game.turn % 4 == 0:
-                ground.record()
-    told = draw(held, words.OPENED.format(turns))
+    try:
+        with one_core():
+            ground.record()
+            for _ in range(turns):
+                ground.both()
+                if ground.game.turn % 4 == 0:
+                    ground.record()
+        told = draw(held, words.OPENED.format(turns))
+    except Diverged as fault:
+        told = _ended(held, fault)
     return begun | told | {"plane": plots.plane(ground.picture(), shown=shown, story=None)}
 
 
@@ -134,7 +138,7 @@ def settled(held: Session, **more: Any) -> Changes:
     found = snapshots.stored(held.held["play.story"])
     last = len(found.head["shots"]) - 1
     plane = {"plane": plots.plane(story=_frames(held), at=last, **more)}
-    history = {"history": plots.history(np.array(found.head["history"]))}
+    history = {"history": plots.history(np.array(found.head["history"]), held.playground.rules.objective)}
     return plane | history | _seated(held, found, last) | {"status": words.SETTLED.format(found.head["shots"][last]["turn"])}
 
 
@@ -154,7 +158,7 @@ def look(studio: Studio, held: Session, *, k: int) -> Changes:
 def _seated(held: Session, found: Artefact, k: int) -> Changes:
     ground, shot = held.playground, found.head["shots"][k]
     ground.reset(ground.rules, ground.seed, snapshots.seat(found, k))
-    return {"numbers": words.figures(shot["turn"], shot["updates"], Standing(**shot["standing"]), ground.rules.rule)}
+    return {"numbers": words.figures(shot["turn"], shot["updates"], Standing(**shot["standing"]), ground.rules)}
 
 
 def _frames(held: Session) -> str | None:
@@ -197,7 +201,15 @@ def change(studio: Studio, held: Session, *, preset: str, **numbers: float) -> C
 def move(studio: Studio, held: Session, *, which: str) -> Changes:
     """One move of one player, `attack` or `learn`, or a `turn` of both."""
     held.stops["playground"].set()
-    return _moved(held, which)
+    try:
+        return _moved(held, which)
+    except Diverged as fault:
+        return _ended(held, fault)
+
+
+def _ended(held: Session, fault: Diverged) -> Changes:
+    """The game where the guard ended it, and why it did."""
+    return draw(held, words.diverged(held.playground.rules, fault))
 
 
 def _moved(held: Session, which: str) -> Changes:
@@ -213,7 +225,7 @@ def _moved(held: Session, which: str) -> Changes:
         said.append(words.answered(rules, view))
     moved = {
         "plane": plots.plane(*pictures, moves=moves),
-        "history": plots.history(view.history, pushes),
+        "history": plots.history(view.history, rules.objective, pushes),
         "status": " ".join(said),
     }
     return draw(held) | moved
@@ -251,6 +263,8 @@ def play(studio: Studio, held: Session, *, speed: int) -> Iterator[Changes]:
             stop.wait(max(0.0, len(pictures) / RATE - (time.perf_counter() - at)))
         if going():
             yield draw(held, words.ENOUGH.format(LIMIT))
+    except Diverged as fault:
+        yield _ended(held, fault)
     finally:
         if held.held.get("play.run") is run:  # a newer run has the flag to itself
             stop.set()

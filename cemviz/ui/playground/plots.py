@@ -9,6 +9,7 @@ import numpy as np
 
 from ...backend.frame import Picture, frame
 from ...backend.packed import short
+from ...backend.play import RECORD
 from ...metrics.game import LOG4, SPURIOUS
 
 LAYERS: dict[str, str] = {
@@ -18,6 +19,22 @@ LAYERS: dict[str, str] = {
 
 FIELDS: dict[str, str] = {"D": "D: the net's answer", "E": "E = −f: lower is likelier"}
 """What the colours of the plane show."""
+
+
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "logistic": [
+        {"title": "U, nats", "values": "U", "goal": -LOG4, "label": "−log 4"},
+        {"title": "mean D on the support", "values": "D_support", "goal": 0.5, "label": "½", "low": 0, "high": 1},
+        {"title": f"spurious: outside area with D > {SPURIOUS}", "values": "spurious", "goal": 0, "label": "0", "low": 0,
+         "percent": True},
+    ],
+    "likelihood": [
+        {"title": "gap: E f on p_data − E f on p_T", "values": "gap", "goal": 0, "label": "0"},
+        {"title": "total variation, exp f / Z to p_data", "values": "variation", "goal": 0, "label": "0", "low": 0, "high": 1},
+        {"title": "U, nats", "values": "U", "goal": -LOG4, "label": "−log 4"},
+    ],
+}  # fmt: skip
+"""Curves by what D raises."""
 
 
 def plane(*pictures: Picture, moves: Sequence[str] = (), live: bool = False, **more: Any) -> str:
@@ -33,21 +50,21 @@ def plane(*pictures: Picture, moves: Sequence[str] = (), live: bool = False, **m
     return packed_json({"frames": told, "live": live} | more)
 
 
-def history(record: np.ndarray, pushes: Mapping[str, float] = MappingProxyType({})) -> str:
-    """U, D on the support and the spurious share over turns, each with the value it has at the solution, for `curves.js`.
+def history(record: np.ndarray, objective: str, pushes: Mapping[str, float] = MappingProxyType({})) -> str:
+    """What the players play for over the turns, each with the value it has at the solution, for `curves.js`.
 
     Args:
         record: see `View.history`.
+        objective: of D; see `training.binary.Rules`.
         pushes: by how much the last moves shown one by one changed U: `attack`, `learn`.
     """
-    turns, U, support, spurious = record.T
-    rows = [
-        {"title": "U, nats", "values": short(U), "goal": -LOG4, "label": "−log 4", "pushes": dict(pushes)},
-        {"title": "mean D on the support", "values": short(support), "goal": 0.5, "label": "½", "low": 0, "high": 1},
-        {"title": f"spurious: outside area with D > {SPURIOUS}", "values": short(spurious), "goal": 0, "label": "0", "low": 0,
-         "percent": True},
-    ]  # fmt: skip
-    return packed_json({"turns": turns.astype(int).tolist(), "rows": rows})
+    turns, *columns = record.T
+    told = dict(zip(RECORD, columns, strict=True))
+    rows = (
+        ROWS[objective] if objective == "likelihood" else [ROWS[objective][0] | {"pushes": dict(pushes)}, *ROWS[objective][1:]]
+    )
+    drawn = [{**row, "values": short(told[row["values"]])} for row in rows]
+    return packed_json({"turns": turns.astype(int).tolist(), "rows": drawn})
 
 
 def packed_json(value: Any) -> str:
