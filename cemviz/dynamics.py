@@ -163,7 +163,12 @@ def kernel(
 
 
 def slope(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Energy and its gradient at x, detached: (B, *D) -> (B,), (B, *D)."""
+    """Energy and its gradient at x, detached: (B, *D) -> (B,), (B, *D).
+
+    An energy that knows its gradient brings it as a method of this name.
+    """
+    if own := getattr(energy, "slope", None):
+        return own(x)
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         e = energy(x)

@@ -101,6 +101,10 @@ def drawn(page, selector: str) -> None:
     page.locator(f"{selector} .js-plotly-plot .plot-container").first.wait_for()
 
 
+def plane_drawn(page) -> None:
+    page.locator(".cem-plane[data-turn]").wait_for()
+
+
 def violations(page) -> list[tuple[str, list[str]]]:
     """Violations of WCAG AA that axe finds on the page as it is: rule and elements."""
     axe = Path(find_spec("axe_playwright_python").origin).with_name("axe.min.js")

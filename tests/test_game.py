@@ -1,15 +1,20 @@
 """The 2D games: payoff and distance by hand, the moves of both algorithms, and what each must reach."""
 
 import math
+import re
+from threading import Thread
+from typing import get_args
 
 import pytest
 import torch
 from conftest import randn, seeded
 
+from cemviz.backend.device import one_core
 from cemviz.data.toys import BOX, P0S, TOYS
-from cemviz.dynamics import length
+from cemviz.dynamics import Diverged, descend, length, slope
+from cemviz.energies import binary, on
 from cemviz.metrics.game import LOG4, energy_distance, grid, standing, utility
-from cemviz.training.binary import Game, Rules
+from cemviz.training.binary import GUARD, Game, Rule, Rules
 
 MINIMAX = Rules(rule="minimax", count=1024, inner=100, lr=1e-3, step=0.3, shrink=0.94, width=32, gain=1.0)
 
@@ -96,6 +101,23 @@ def test_the_minimax_attack_moves_the_kept_points_by_one_step_that_shrinks():
     torch.testing.assert_close(length(two[1] - two[0])[inside], torch.full((int(inside.sum()),), 0.1), rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("rule", get_args(Rule))
+def test_an_attack_is_the_descent_of_minus_f_by_autograd(rule):
+    game = Game(Rules(rule=rule, steps=12), 1)
+    for _ in range(3):
+        game.attack()
+        game.learn()
+    path = game.attack()
+    oracle = descend(on(game.net, binary), path[0], game.rules.dynamics(game.turn - 1))
+    torch.testing.assert_close(path, torch.stack([state.x for state in oracle]), rtol=0, atol=1e-4)
+    f = game.net(path[-1]).squeeze(1)
+    energy, grad = game.energy.slope(path[-1])
+    by_graph = slope(on(game.net, binary), path[-1])[1]
+    torch.testing.assert_close(energy, -f.detach())
+    torch.testing.assert_close(grad, by_graph, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(game.energy(path[-1]), -f)
+
+
 @pytest.mark.parametrize("rule", ["maximin", "minimax"])
 def test_learning_raises_u_on_the_points_in_play_and_counts_its_updates(rule):
     game = Game(Rules(rule=rule, inner=40), 1)
@@ -111,6 +133,56 @@ def test_a_game_depends_on_its_seed_alone_and_spares_global_randomness():
     a, b, c = (play(Rules(), 3, seed) for seed in (1, 1, 2))
     assert torch.equal(a.path, b.path) and not torch.equal(a.path, c.path) and a.standing() == b.standing()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("name", ["rule", "objective", "negatives"])
+def test_a_kind_of_game_that_there_is_not_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} is 'other'; choose "):
+        Rules(**{name: "other"})
+
+
+def test_langevin_negatives_are_the_thesis_chain_of_half_a_step_and_noise_of_its_root():
+    rules = Rules(steps=4, step=0.02, negatives="langevin")
+    game = Game(rules, 1)
+    path = game.attack()
+    again = Game(rules, 1)
+    x = P0S["uniform"].sample(rules.count, again.generator).clamp(-BOX, BOX)
+    for k in range(5):
+        torch.testing.assert_close(path[k], x, rtol=0, atol=1e-5)
+        up = -slope(on(again.net, binary), x)[1]
+        x = (x + 0.01 * up + math.sqrt(0.02) * torch.randn(x.shape, generator=again.generator)).clamp(-BOX, BOX)
+
+
+def gradients(objective):
+    game = Game(Rules(objective=objective), 1)
+    game.optimizer = torch.optim.SGD(game.net.parameters(), lr=1.0)
+    game.attack()
+    before = [w.detach().clone() for w in game.net.parameters()]
+    game.learn()
+    return game, [w.detach() - b for w, b in zip(game.net.parameters(), before, strict=True)]
+
+
+@pytest.mark.parametrize("objective", ["logistic", "likelihood"])
+def test_the_two_objectives_differ_by_the_scales_of_their_terms(objective):
+    """(2.18): E[(1 - D) grad f] - E[D grad f], the scales held fast; (2.2): the same with both at 1."""
+    game, raised = gradients(objective)
+    net = Game(game.rules, 1).net  # as it was before
+    f_data, f_moved = net(game.x_data), net(game.moved)
+    scale = (1 - f_data.sigmoid(), f_moved.sigmoid()) if objective == "logistic" else (1.0, 1.0)
+    by_hand = [torch.as_tensor(part).detach() for part in scale]
+    expected = torch.autograd.grad((by_hand[0] * f_data).mean() - (by_hand[1] * f_moved).mean(), list(net.parameters()))
+    for mine, its in zip(raised, expected, strict=True):
+        torch.testing.assert_close(mine, its, rtol=1e-3, atol=1e-5)
+
+
+def test_the_guard_ends_a_game_whose_f_has_grown_or_is_not_finite():
+    for bias in (GUARD * 1.1, math.nan):
+        game = Game(Rules(), 1)
+        with torch.no_grad():
+            game.net[-1].bias.fill_(bias)
+        with pytest.raises(Diverged, match="above 1000; reset and lower lr"):
+            game.learn()
+        assert game.updates == 0
 
 
 # what they reach ---------------------------------------------------------------------------------------------------------
@@ -141,7 +213,42 @@ def test_minimax_brings_p_t_within_twice_the_distance_of_two_data_draws():
     assert game.standing().distance <= 2 * of_draws
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_one_weak_attack_explodes_under_the_ebm_objective_and_not_under_the_logistic_one(seed):
+    with pytest.raises(Diverged):
+        play(Rules(steps=5, step=0.05, objective="likelihood"), 150, seed)
+    calm = play(Rules(steps=5, step=0.05), 150, seed).standing()
+    assert abs(calm.gap) < 30 and calm.scale_data < 0.2  # told apart, and no longer pushed
+
+
+@pytest.mark.slow
+def test_the_ebm_objective_stays_finite_where_the_attack_reaches_the_data():
+    assert abs(play(Rules(objective="likelihood"), 150).standing().gap) < 0.2
+
+
+@pytest.mark.slow
+def test_langevin_negatives_learn_the_density_and_the_attack_its_support_alone():
+    langevin = Rules(steps=40, step=0.02, lr=1e-3, gain=1.0, objective="likelihood", negatives="langevin")
+    assert play(langevin, 200).standing().variation < 0.12
+    assert play(Rules(), 200).standing().variation > 0.6
+
+
 @pytest.mark.parametrize(("change", "words"), [({"rule": "maxmin"}, "choose maximin or minimax"), ({"inner": 0}, "inner is 0")])
 def test_rules_that_no_algorithm_has_are_refused(change, words):
     with pytest.raises(ValueError, match=words):
         Rules(**change)
+
+
+def test_a_game_may_compute_on_one_core_and_leaves_other_threads_theirs():
+    cores = lambda: int(re.search(r"omp_get_max_threads\(\) : (\d+)", torch.__config__.parallel_info())[1])  # noqa: E731
+    before, seen = torch.get_num_threads(), []
+    torch.set_num_threads(3)
+    try:
+        with one_core():
+            assert cores() == 1
+            other = Thread(target=lambda: seen.append((torch.get_num_threads(), cores())))
+            other.start(), other.join()
+        assert seen == [(3, 3)] and (torch.get_num_threads(), cores()) == (3, 3)
+    finally:
+        torch.set_num_threads(before)

@@ -4,11 +4,12 @@ from inspect import signature
 
 import pytest
 import torch
-from conftest import rand
+from conftest import rand, randn
 from torch.nn import functional as F
 
 from cemviz.nets import NETS, build, parameters
 from cemviz.nets.layers import Normalize
+from cemviz.nets.mlp import slope
 
 SMALL = {
     "mlp": {},
@@ -135,3 +136,19 @@ def test_the_mlps_gain_scales_every_initial_weight():
 def test_bad_names_and_sizes_are_refused_in_words(name, args, error, said):
     with pytest.raises(error, match=said):
         build(name, **args)
+
+
+@pytest.mark.parametrize(("inputs", "depth"), [(2, 3), (5, 1)])
+def test_the_gradient_of_an_mlp_by_hand_is_autograd_s(inputs, depth):
+    net = build("mlp", inputs=inputs, width=8, depth=depth, gain=2.0, seed=3).double()
+    x = randn(7, inputs, seed=4).requires_grad_()
+    f, grad = slope(net, x)
+    torch.testing.assert_close(f, net(x).detach())
+    torch.testing.assert_close(grad, torch.autograd.grad(net(x).sum(), x)[0])
+    assert not f.requires_grad and not grad.requires_grad
+
+
+@pytest.mark.parametrize("other", [{"activation": "tanh"}, {"outputs": 3}])
+def test_the_gradient_by_hand_refuses_a_net_whose_it_is_not(other):
+    with pytest.raises(ValueError, match="give an mlp of one output whose activation is silu"):
+        slope(build("mlp", **other), torch.zeros(2, 2))

@@ -6,7 +6,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from pages import MARKS, SLOW, calm, drawn, open_tab, violations
+from pages import MARKS, SLOW, calm, drawn, open_tab, plane_drawn, violations
 
 from cemviz.backend.presets import LANDSCAPE, PLAY, SAMPLE
 
@@ -26,7 +26,7 @@ def test_every_tab_shows_something_without_a_click(visit):
     page = visit()
     page.locator("#start-place #cem-start[data-ready='0']").wait_for()
     open_tab(page, "Playground")
-    drawn(page, "#play-plane")
+    plane_drawn(page)
     open_tab(page, "Landscape")
     for panel in range(2):
         drawn(page, f"#land-plot-{panel}")
@@ -54,7 +54,7 @@ def test_a_tab_that_is_opened_before_the_address_was_read_is_drawn(visit):
     released = True
     for route in held:
         route.continue_()
-    drawn(page, "#play-plane")
+    plane_drawn(page)
 
 
 def test_another_table_of_results_is_shown_and_is_in_the_address(visit):
@@ -74,8 +74,8 @@ def turns(page) -> int:
 
 def test_pause_stops_the_game_and_keeps_the_same_plot(visit):
     page = visit("?tab=playground")
-    drawn(page, "#play-plane")
-    page.evaluate("() => { document.querySelector('#play-plane .js-plotly-plot').dataset.kept = 'yes' }")
+    plane_drawn(page)
+    page.evaluate("() => { document.querySelector('#play-plane canvas').dataset.kept = 'yes' }")
     before = turns(page)
     page.locator("#play-run").click()
     page.wait_for_function(
@@ -86,7 +86,7 @@ def test_pause_stops_the_game_and_keeps_the_same_plot(visit):
     stopped = turns(page)
     calm(page, 2)  # nothing happens for so long
     assert turns(page) == stopped > before
-    assert page.locator("#play-plane .js-plotly-plot[data-kept=yes]").count() == 1
+    assert page.locator("#play-plane canvas[data-kept=yes]").count() == 1
 
 
 def test_an_address_of_a_game_opens_that_game_however_fast_the_page_loads(visit):
@@ -99,7 +99,7 @@ def test_an_address_of_a_game_opens_that_game_however_fast_the_page_loads(visit)
 
 def test_another_tab_stops_the_game(visit):
     page = visit("?tab=playground")
-    drawn(page, "#play-plane")
+    plane_drawn(page)
     before = turns(page)
     page.locator("#play-run").click()
     page.wait_for_function(
@@ -330,7 +330,7 @@ def nodes(page) -> int:
 
 def test_redrawing_does_not_grow_the_page(visit):
     page = visit("?tab=playground")
-    drawn(page, "#play-plane")
+    plane_drawn(page)
     turn = page.locator("#play-turn")
     for _ in range(3):
         turn.click()

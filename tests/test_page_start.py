@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from pages import MARKS, SLOW, calm, open_tab, violations
+from pages import MARKS, SLOW, calm, drawn, open_tab, plane_drawn, violations
 
 from cemviz.backend.presets import SAMPLE
 
 pytestmark = MARKS
 LAST = 7
-START = Path(__file__).parents[1] / "cemviz" / "ui" / "start"
+JS = Path(__file__).parents[1] / "cemviz" / "ui" / "js"
 
 
 def ready(page, station: int) -> None:
@@ -168,7 +168,10 @@ def test_plotly_is_fetched_when_a_figure_is_first_looked_at(visit):
     calm(page)
     assert not page.evaluate("() => performance.getEntriesByType('resource').some((r) => r.name.includes('plotly'))")
     open_tab(page, "Playground")
-    page.locator("#play-plane .plot-container").first.wait_for()
+    plane_drawn(page)
+    assert not page.evaluate("() => performance.getEntriesByType('resource').some((r) => r.name.includes('plotly'))")
+    open_tab(page, "Landscape")
+    drawn(page, "#land-plot-0")
     assert page.evaluate("() => performance.getEntriesByType('resource').filter((r) => r.name.includes('plotly')).length") == 1
 
 
@@ -192,7 +195,7 @@ def test_the_arithmetic_of_its_modules(visit):
     page = visit()
     names = "{due, band, valueOf, softmax, marginal, largest, bytes, ramp, plain, clamp}"
     for expression, expected in ARITHMETIC:
-        address = f"gradio_api/file={START / 'draw.js'}"
+        address = f"gradio_api/file={JS / 'draw.js'}"
         told = page.evaluate(
             f"async () => {{ const {names} = await import('./{address}'); return JSON.stringify({expression}) }}"
         )

@@ -1,10 +1,12 @@
 """The playground: the games reach what the thesis says, moves come in any order, a frame is small and true to the net."""
 
+import base64
 import copy
 import json
 import math
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,20 +15,21 @@ import torch
 from cemviz.backend import script
 from cemviz.backend.checks import BadInput
 from cemviz.backend.fields import fields_of
-from cemviz.backend.play import HISTORY, TRAIL, Playground, changed_rules, play, rules
+from cemviz.backend.frame import DOTS, LINEAR, frame
+from cemviz.backend.play import HISTORY, RECORD, TRAIL, Playground, changed_rules, play, rules
 from cemviz.backend.presets import PLAY
 from cemviz.backend.requests import PlayRequest, RulesRequest
+from cemviz.data.toys import BOX
 from cemviz.metrics.game import LOG4
 from cemviz.training.binary import Game, Rules
 
 gr = pytest.importorskip("gradio")
 from cemviz.ui.controls import Session  # noqa: E402
 from cemviz.ui.playground import handlers as do  # noqa: E402
-from cemviz.ui.playground import plots, tab  # noqa: E402
+from cemviz.ui.playground import tab  # noqa: E402
 
 NUMBERS = {"steps": 20, "step": 0.2, "inner": 1, "lr": 2e-3}
 MAXIMIN = {"preset": "maximin", "data": "gaussian", "p0": "uniform", "rule": "maximin", **NUMBERS, "seed": 0}
-LAYERS = list(plots.LAYERS)
 
 
 @cache
@@ -46,22 +49,22 @@ def weights(ground):
 @pytest.mark.slow
 def test_maximin_from_everywhere_has_no_spurious_maximum_at_minus_log_4():
     fresh = Playground(PLAY["maximin"].rules).view()
-    assert fresh.spurious > 0.2  # there was something to find
+    assert fresh.stands.spurious > 0.2  # there was something to find
     view = settled("maximin", 250).view()
-    assert view.spurious == 0
-    assert abs(view.U + LOG4) <= 0.02
-    assert abs(view.D_support - 0.5) <= 0.02
+    assert view.stands.spurious == 0
+    assert abs(view.stands.U + LOG4) <= 0.02
+    assert abs(view.stands.D_support - 0.5) <= 0.02
 
 
 @pytest.mark.slow
 def test_maximin_from_a_corner_keeps_spurious_maxima_its_payoff_hides():
     view = settled("maximin-corner", 250).view()
-    assert view.spurious > 0.05
-    assert abs(view.U + LOG4) <= 0.05
+    assert view.stands.spurious > 0.05
+    assert abs(view.stands.U + LOG4) <= 0.05
 
 
 def test_a_weak_attack_leaves_the_payoff_above_its_solution():
-    assert settled("too-weak", 100).view().U > -LOG4 + 0.3
+    assert settled("too-weak", 100).view().stands.U > -LOG4 + 0.3
 
 
 def test_minimax_moves_kept_points_towards_p_data():
@@ -72,7 +75,7 @@ def test_minimax_moves_kept_points_towards_p_data():
         ground.learn()
         ground.attack()
     after = ground.view()
-    assert after.distance < 0.7 * before.distance
+    assert after.stands.distance < 0.7 * before.stands.distance
     np.testing.assert_array_equal(after.start, before.moved)  # p0 was drawn once
     assert np.linalg.norm(after.moved - after.start, axis=1).max() <= 8 * small.step + 1e-5
 
@@ -194,19 +197,46 @@ def test_history_has_one_entry_a_turn_and_stays_short():
     ground.learn()
     view = ground.view()
     np.testing.assert_allclose(view.history[:, 0], [0, 1])
-    np.testing.assert_allclose(view.history[-1, 1:], [view.U, view.D_support, view.spurious], rtol=1e-6)
-    ground._history = [(float(k), 0.0, 0.0, 0.0) for k in range(-HISTORY, 1)]
+    kept = [getattr(view.stands, name) for name in RECORD]
+    np.testing.assert_allclose(view.history[-1, 1:], kept, rtol=1e-6)
+    ground._history = [(float(k), *[0.0] * len(RECORD)) for k in range(-HISTORY, 1)]
     ground.attack()
     last = ground.view().history[:, 0]
     assert len(last) <= HISTORY and last[0] == -HISTORY and last[-1] == ground.game.turn and (np.diff(last) > 0).all()
 
 
-def test_arrows_are_drawn_along_the_gradient_and_lines_stay_apart():
-    lines = plots.arrow_lines(np.zeros((1, 2)), np.array([[0.0, 1.0]]), length=0.4)
-    np.testing.assert_allclose(lines[0, [0, 1, 3]], [[0, -0.2], [0, 0.2], [0, 0.2]], atol=1e-12)
-    assert lines[0, 2, 1] < 0.2 and lines[0, 2, 0] == -lines[0, 4, 0]
-    x, _ = plots.broken(np.ones((3, 2, 2)))
-    assert np.isnan(x).tolist() == [False, False, True] * 3
+def numbers_of(text, dtype, low=0.0, scale=1.0):
+    return (np.frombuffer(base64.b64decode(text), dtype).astype(float) - low) / scale
+
+
+@pytest.mark.parametrize("preset", PLAY)
+def test_a_frame_is_small_and_holds_the_picture(preset):
+    ground = Playground(changed_rules(PLAY[preset].rules, steps=60, inner=1))
+    ground.both(TRAIL + 5)
+    picture = ground.picture()
+    packed = frame(picture)
+    assert len(json.dumps(packed)) <= 20_000
+    byte = numbers_of(packed["f"], np.uint8, 127, 127)
+    f = LINEAR * np.sinh(byte * math.asinh(packed["peak"] / LINEAR)).reshape(picture.f.shape)
+    np.testing.assert_allclose(1 / (1 + np.exp(-f)), picture.D, atol=0.006)
+    near = np.abs(picture.f) < 0.1
+    np.testing.assert_allclose(f[near], picture.f[near], atol=0.012)  # a line D = 1/2 is not shifted
+    np.testing.assert_allclose(f, picture.f, rtol=0.04, atol=0.02)
+    np.testing.assert_allclose(numbers_of(packed["heads"], np.uint8, 127, 127), picture.heads.ravel(), atol=0.004)
+    for name in ("data", "start", "moved"):
+        held = getattr(picture, name)[:DOTS].clip(-BOX, BOX)
+        np.testing.assert_allclose(numbers_of(packed[name], "<i2", 0, 32767 / BOX), held.ravel(), atol=1e-4)
+    ways = numbers_of(packed["path"], "<i2", 0, 32767 / BOX).reshape(-1, packed["ways"], 2)
+    np.testing.assert_allclose(ways, picture.path, atol=1e-4)
+
+
+def test_a_frame_of_a_flat_net_is_flat():
+    flat = replace_f(Playground().picture(), 0.0)
+    assert set(numbers_of(frame(flat)["f"], np.uint8)) == {127}
+
+
+def replace_f(picture, value):
+    return replace(picture, f=np.full_like(picture.f, value))
 
 
 # ------------------------------------------------------------------------------------------------------------- handlers
@@ -244,40 +274,37 @@ def test_the_numbers_of_every_preset_fit_the_controls(preset):
 
 
 @pytest.mark.parametrize("preset", PLAY)
-def test_a_frame_is_a_valid_figure_of_at_most_100_kilobytes(preset):
-    go = pytest.importorskip("plotly.graph_objects")
+def test_a_move_changes_plane_numbers_history_and_status_together(preset):
     held = Session()
-    do.choose(None, held, preset=preset)
+    do.restart(None, held, preset=preset, **do.tell(None, None, preset=preset))
     held.playground.change(steps=60, inner=1)
-    frame = do.move(None, held, preset=preset, which="turn")
-    assert frame.keys() == set(do.FRAME) and sum(len(part.encode()) for part in frame.values()) <= 100_000
-    for name in ("plane", "history"):
-        go.Figure(json.loads(frame[name]))
-    assert ("Jensen-Shannon" in frame["numbers"]) == (PLAY[preset].rules.rule == "minimax")
-
-
-def test_layers_can_be_left_out():
-    held = Session()
-    shown = do.first(None, held, layers=["data"], **MAXIMIN)
-    for plane in (shown["plane"], do.show(None, held, preset="maximin", layers=["data"])["plane"]):
-        assert [trace["name"] for trace in json.loads(plane)["data"]] == ["p_data"]
-    every = do.show(None, held, preset="maximin", layers=LAYERS)["plane"]
-    assert len(json.loads(every)["data"]) == len(LAYERS) + 1  # the contour is two
+    told = do.move(None, held, which="turn")
+    assert told.keys() == set(do.FRAME) and sum(len(part.encode()) for part in told.values()) <= 45_000
+    plane, history, view = json.loads(told["plane"]), json.loads(told["history"]), held.playground.view()
+    assert not plane["live"] and plane["frames"][-1] == frame(view) | {"move": "learn"}
+    assert history["turns"] == [0, 1] or history["turns"] == [1]
+    goals = {"U": -LOG4, "D_support": 0.5, "spurious": 0, "gap": 0, "variation": 0}
+    names = ("gap", "variation", "U") if PLAY[preset].rules.objective == "likelihood" else ("U", "D_support", "spurious")
+    ends = [getattr(view.stands, name) for name in names]
+    assert [row["values"][-1] for row in history["rows"]] == pytest.approx(ends, rel=1e-3)
+    assert [row["goal"] for row in history["rows"]] == [goals[name] for name in names]
+    assert ("Jensen-Shannon" in told["numbers"]) == (PLAY[preset].rules.rule == "minimax")
 
 
 @pytest.mark.slow
 def test_the_first_view_is_a_begun_game_and_the_same_for_the_same_link():
     a, b = Session(), Session()
-    one, two = (do.first(None, held, layers=LAYERS, **MAXIMIN | {"data": "moons"}) for held in (a, b))
+    one, two = (do.first(None, held, layers=["data"], field="E", **MAXIMIN | {"data": "moons"}) for held in (a, b))
     assert a.playground.game.turn == do.OPENING and str(do.OPENING) in one["status"]
     assert one["plane"] == two["plane"]
+    assert json.loads(one["plane"])["shown"] == {"layers": ["data"], "field": "E"}
     assert [row[0] for row in a.playground.view().history][:3] == [0, 4, 8]
     assert "Changed since" in one["story"] and "Two moons" in one["story"]
     assert do.opening(PLAY["minimax"].rules) < do.OPENING  # about as long, with more updates a turn
 
 
 def test_a_preset_sets_its_numbers_and_starts_anew(monkeypatch):
-    monkeypatch.setitem(PLAY, "rings", replace(PLAY["rings"], seed=5))
+    monkeypatch.setitem(PLAY, "rings", replace(PLAY["rings"], seed=5))  # which was not played beforehand
     held = Session()
     held.playground.both(2)
     told, rules = do.choose(None, held, preset="rings"), PLAY["rings"].rules
@@ -323,42 +350,71 @@ def test_the_python_of_a_game_plays_its_preset_and_names_what_was_changed():
 
 def test_each_move_says_who_moved():
     held = Session()
-    said = {which: do.move(None, held, preset="maximin", which=which)["status"] for which in ("attack", "learn", "turn")}
+    said = {which: do.move(None, held, which=which)["status"] for which in ("attack", "learn", "turn")}
     assert "p_T attacked" in said["attack"] and "D answered" not in said["attack"]
     assert "D answered" in said["learn"] and "p_T attacked" not in said["learn"]
     assert said["turn"].index("p_T attacked") < said["turn"].index("D answered")
     assert (held.playground.game.turn, held.playground.game.updates) == (2, 2)
 
 
-def test_play_goes_on_until_paused_and_sets_the_flag():
-    held = Session()
-    run = do.play(None, held, preset="maximin", speed=2)
-    assert "history" in next(run) and "history" not in next(run)  # one frame of CALM redraws it
-    assert held.playground.game.turn == 4 and not held.stops["playground"].is_set()
-    assert "Paused" in do.pause(None, held, preset="maximin")["status"]
-    assert list(run) == [] and held.playground.game.turn == 4 and held.stops["playground"].is_set()
+@pytest.fixture
+def batch(monkeypatch):
+    """Batches of three frames, on a machine that takes no time."""
+    monkeypatch.setattr(do, "BATCH", 3)
+    monkeypatch.setattr(do, "RATE", 1e6)
+    monkeypatch.setattr(do, "time", SimpleNamespace(perf_counter=lambda: 0.0))
 
 
-def test_the_speed_changes_from_the_next_frame_on():
+def test_a_turn_is_shown_as_its_two_moves_and_tells_who_lowers_u_and_who_raises_it():
     held = Session()
-    run = do.play(None, held, preset="maximin", speed=1)
+    held.playground.both(30)
+    told = do.move(None, held, which="turn")
+    attack, learn = json.loads(told["plane"])["frames"]
+    assert (attack["move"], learn["move"], attack["turn"], learn["turn"]) == ("attack", "learn", 31, 31)
+    assert attack["moved"] == learn["moved"] and attack["f"] != learn["f"]
+    pushes = json.loads(told["history"])["rows"][0]["pushes"]
+    assert pushes["attack"] < 0 < pushes["learn"]
+    assert set(json.loads(do.move(None, held, which="learn")["history"])["rows"][0]["pushes"]) == {"learn"}
+
+
+def test_play_goes_on_until_paused_and_sets_the_flag(batch):
+    held = Session()
+    run = do.play(None, held, speed=2)
+    first, second = next(run), next(run)
+    plane = json.loads(second["plane"])
+    assert [shown["turn"] for shown in plane["frames"]] == [8, 10, 12] and plane["live"]
+    assert json.loads(first["plane"])["frames"][-1]["turn"] == 6 == json.loads(first["history"])["turns"][-1]
+    assert held.playground.game.turn == 12 and not held.stops["playground"].is_set()
+    assert "Paused" in do.pause(None, held)["status"]
+    assert list(run) == [] and held.playground.game.turn == 12 and held.stops["playground"].is_set()
+
+
+def test_the_frames_of_a_batch_are_as_many_as_there_is_time_for_and_at_least_one(monkeypatch):
+    monkeypatch.setattr(do, "RATE", math.inf)
+    told = next(do.play(None, Session(), speed=2))
+    assert [shown["turn"] for shown in json.loads(told["plane"])["frames"]] == [2]
+
+
+def test_the_speed_changes_from_the_next_frame_on(batch):
+    held = Session()
+    run = do.play(None, held, speed=1)
     next(run)
     do.set_speed(None, held, speed=5)
     next(run)
-    assert held.playground.game.turn == 6
+    assert held.playground.game.turn == 3 + 15
 
 
-def test_a_forgotten_game_stops_by_itself(monkeypatch):
+def test_a_forgotten_game_stops_by_itself(monkeypatch, batch):
     monkeypatch.setattr(do, "LIMIT", 4)
-    *_, last = do.play(None, held := Session(), preset="maximin", speed=2)
+    *_, last = do.play(None, held := Session(), speed=2)
     assert "Stopped after 4 turns" in last["status"] and held.playground.game.turn == 4 and held.stops["playground"].is_set()
 
 
 def test_a_newer_run_ends_the_older_and_keeps_its_own_flag():
     held = Session()
-    older = do.play(None, held, preset="maximin", speed=1)
+    older = do.play(None, held, speed=1)
     next(older)
-    newer = do.play(None, held, preset="maximin", speed=1)
+    newer = do.play(None, held, speed=1)
     next(newer)
     assert list(older) == [] and not held.stops["playground"].is_set()
     newer.close()
@@ -372,23 +428,23 @@ def test_play_waits_for_a_browser_that_lags(monkeypatch):
     polls = []
 
     def wait(seconds):
-        if seconds == 0.01:  # the third look finds the frame taken
+        if seconds == 0.01:  # the third look finds the batch taken
             polls.append(seconds)
             if len(polls) % 3 == 0:
                 do.taken(None, held)
         return False
 
     monkeypatch.setattr(held.stops["playground"], "wait", wait)
-    run = do.play(None, held, preset="maximin", speed=1)
+    run = do.play(None, held, speed=1)
     for _ in range(4):
         next(run)
-    assert len(polls) == 6  # the first frame may lie ahead, the second and third wait
+    assert len(polls) == 6  # the first batch may lie ahead, the second and third wait
 
 
 def test_slow_motion_shows_one_move_at_a_time(monkeypatch):
-    monkeypatch.setattr(do, "SLOW", 0.0)
+    monkeypatch.setattr(do, "SLOW", {"attack": 0.0, "learn": 0.0})
     held = Session()
-    run = do.play(None, held, preset="maximin", speed=0)
+    run = do.play(None, held, speed=0)
     assert ["p_T" in next(run)["status"], "D answered" in next(run)["status"]] == [True, True]
     assert (held.playground.game.turn, held.playground.game.updates) == (1, 1)
 

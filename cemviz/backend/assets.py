@@ -13,7 +13,7 @@ from ..data import images
 from ..data.datasets import dataset
 from ..data.images import DataMissing, Images
 from ..metrics import landscape
-from . import kinds, store, tour
+from . import kinds, snapshots, store, tour
 from .attack import rates as robustness
 from .checks import choice
 from .requests import DIRECTIONS, SampleRequest
@@ -28,7 +28,7 @@ from .use_case import Step
 SEED, PER_CLASS, MOST = 0, 4, 10
 """Numbers of grids and gallery: the seed, pictures a class, and the classes of a window."""
 
-ASSETS = ("seeds", "grids", "gallery", "robustness", "tour", "sweeps")
+ASSETS = ("seeds", "grids", "gallery", "robustness", "tour", "play", "sweeps")
 """In the order in which they are made: the gallery starts from the seeds, the tour attacks an image of the gallery."""
 
 
@@ -57,6 +57,7 @@ def make(
         "gallery": lambda: _make_gallery(studio, data),
         "robustness": lambda: robustness.make(studio, data),
         "tour": lambda: tour.make(studio, data),
+        "play": lambda: snapshots.make(data),
         "sweeps": lambda: boards.make(studio, data),
     }
     for name in only:

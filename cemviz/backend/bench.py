@@ -14,6 +14,7 @@ from ..dynamics import Dynamics, descend, settle
 from ..energies import conditional, on, reinforced
 from ..nets import build
 from ..samplers import SAMPLERS
+from ..training.binary import Game, Rules
 from ..training.loop import evaluating, fit
 from ..training.recipes import recipe
 from ..training.supervised import adversarial
@@ -118,6 +119,24 @@ def maxent(device: Device) -> tuple[Work, Work]:
     return work, bare
 
 
+def play(device: Device) -> tuple[Work, Work]:
+    """A turn of the playground, beside as many input gradients by autograd and one weight gradient; always on the CPU."""
+    game = Game(Rules())
+    x, weights = game.moved, list(game.net.parameters())
+
+    def work() -> None:
+        game.attack()
+        game.learn()
+
+    def bare() -> None:
+        for _ in range(game.rules.steps + 1):  # as many evaluations as states
+            at = x.detach().requires_grad_()
+            torch.autograd.grad(game.net(at).sum(), at)
+        torch.autograd.grad(game.net(torch.cat([x, x])).mean(), weights)
+
+    return work, bare
+
+
 BENCHES: dict[str, Bench] = {
     "settle": Bench(
         "K steps of settle against K bare forward and input-gradient passes", 1.05,
@@ -126,6 +145,7 @@ BENCHES: dict[str, Bench] = {
     "descend": Bench("descend with its K + 1 records against K bare passes", 1.25, chains(records)),
     "split": Bench("descend with the two gradient terms against K bare passes", 1.8, chains(split)),
     "train": Bench("a step of adversarial training against its K + 1 bare forward and backward passes", 1.10, train),
+    "play": Bench("a turn of the playground, K 20, m 256, against its bare passes by autograd", 1.25, play),
     "maxent": Bench("a state of MaxEnt, N 256, with its records against a bare pass of the batch", 1.15, maxent),
 }  # fmt: skip
 

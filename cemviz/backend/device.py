@@ -1,7 +1,10 @@
 """The device that computes: chosen once, named on screen."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock, Thread
 
 import torch
 from torch import nn
@@ -56,3 +59,25 @@ def choose(name: str | None = None) -> Device:
     else:
         title = "Apple GPU" if device.type == "mps" else f"CPU, {threads} thread{'s' * (threads > 1)}"
     return Device(device, title, threads)
+
+
+_SETTING = Lock()
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Compute in this thread alone: work so small that dividing it costs more, above all where another core is busy.
+
+    The number of a thread is its own once it is set, but setting it sets that of all threads to come as well, which another
+    thread puts right at once.
+    """
+    with _SETTING:
+        many = torch.get_num_threads()
+        torch.set_num_threads(1)
+        other = Thread(target=torch.set_num_threads, args=(many,))
+        other.start()
+        other.join()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(many)

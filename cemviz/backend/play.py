@@ -1,21 +1,22 @@
 """The playground: a game in the plane, move by move, as plain arrays."""
 
-import math
+import copy
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..data.toys import BOX
-from ..dynamics import Diverged, slope, unit
-from ..energies import binary, on
-from ..metrics.game import LOG4, Standing, grid
+from ..dynamics import slope, unit
+from ..metrics.game import Standing, grid, utility
 from ..training.binary import Game, Rules
 from .checks import MAX_SEED, choice, number
+from .frame import Picture
 from .presets import PLAY
 from .requests import PlayRequest, RulesRequest
 from .studio import Studio
@@ -32,47 +33,56 @@ PATHS = 64
 TRAIL = 25
 """Positions of a way that are sent, at most; the first and the last are among them."""
 
+SIDE, ARROWS = 61, 15
+"""Points along an edge of the grid and of the gradient field."""
+
+RECORD = ("U", "D_support", "spurious", "gap", "variation")
+"""What of a standing is kept over the turns."""
+
 HISTORY = 400
 """Longer histories lose every second entry, the oldest and the newest excepted."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """Picture of a game, as the page draws it.
+class View(Picture):
+    """Picture of a game, and how it stands.
 
     Attributes:
-        turn, updates: attacks and updates of D so far.
-        axis: of the contour grid, (n,).
-        D: on the grid, (n, n), row i at y = axis[i].
-        arrows: tails of the gradient field, (m, 2); heads: normalised grad f there, (m, 2).
-        data: points of p_data in play, (p, 2).
-        start: where the perturbed points began, (p, 2): the last draws of p0, in Algorithm 2 the only ones.
-        moved: where they are now, (p, 2): p_T.
-        path: the way of the first PATHS of them, (t, q, 2), from `start` to `moved`; the last attack's in
-            Algorithm 1, the whole game's in Algorithm 2; thinned to at most TRAIL positions.
-        U, jensen_shannon: payoff in nats; (U + log 4) / 2, a divergence only in Algorithm 2.
-        D_support, spurious, distance: see `metrics.game.Standing`.
-        history: turn, U, D_support and spurious whenever it was recorded or seen, (h, 4).
+        stands: see `metrics.game.Standing`.
+        history: the turn and RECORD whenever it was recorded or seen, (h, 6).
         seconds: since the game began, moves only.
+    """
+
+    history: np.ndarray
+    stands: Standing
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A game's state, from which another goes on.
+
+    Attributes:
+        turn, updates, history: see `View`.
+        weights, squares: of the net, and Adam's second moments, as vectors.
+        data, start, moved: points, (m, 2); trail: the ways, (t, q, 2).
     """
 
     turn: int
     updates: int
-    axis: np.ndarray
-    D: np.ndarray
-    arrows: np.ndarray
-    heads: np.ndarray
-    data: np.ndarray
-    start: np.ndarray
-    moved: np.ndarray
-    path: np.ndarray
-    history: np.ndarray
-    U: float
-    jensen_shannon: float
-    D_support: float
-    spurious: float
-    distance: float
-    seconds: float
+    history: list[list[float]]
+    weights: Tensor
+    squares: Tensor
+    data: Tensor
+    start: Tensor
+    moved: Tensor
+    trail: Tensor
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is stored: float32 where the game computes with it, half of it where it is drawn or scaled by."""
+        half = {"squares": self.squares.bfloat16(), "trail": self.trail.half()}
+        whole = {name: getattr(self, name).clone() for name in ("weights", "data", "start", "moved")}
+        return whole | half
 
 
 def rules(preset: str = "maximin", **changes: Any) -> Rules:
@@ -111,16 +121,22 @@ class Playground:
         self._lock = threading.RLock()
         self.reset(rules or PLAY["maximin"].rules, seed)
 
-    def reset(self, rules: Rules, seed: int = 0) -> None:
-        """Begin anew.
+    def reset(self, rules: Rules, seed: int = 0, seat: Seat | None = None) -> None:
+        """Begin anew, or go on from a state that a game with these rules was left in.
 
         Raises:
             BadInput: the seed; the game in progress stays.
         """
         seed = int(number("seed", seed, 0, MAX_SEED, whole=True))
         with self._lock:
-            self._rules, self.seed, self.seconds = rules, seed, 0.0
+            self._rules, self.seed, self.seconds, self._seat = rules, seed, 0.0, seat
             self._game: Game | None = None
+
+    @property
+    def rules(self) -> Rules:
+        """Rules of the game in progress, which need not be built for that."""
+        with self._lock:
+            return self._game.rules if self._game else self._rules
 
     @property
     def game(self) -> Game:
@@ -131,7 +147,23 @@ class Playground:
                 self._start = self._game.moved
                 self._trail = [self._start[:PATHS]]
                 self._history: list[tuple[float, ...]] = []
+                if self._seat is not None:
+                    self._take(self._seat)
             return self._game
+
+    def _take(self, seat: Seat) -> None:
+        self._game.resume(seat.turn, seat.updates, seat.weights, seat.squares, seat.data, seat.moved)
+        self._start, self._trail = seat.start, list(seat.trail)
+        self._history = [tuple(row) for row in seat.history]
+
+    def leave(self) -> Seat:
+        """The state of the game in progress."""
+        with self._lock:
+            game = self.game
+            weights, squares = game.vectors()
+            history = [list(row) for row in self._history]
+            moved, trail = game.moved, torch.stack(self._trail)
+            return Seat(game.turn, game.updates, history, weights, squares, game.x_data, self._start, moved, trail)
 
     def change(self, **numbers: Any) -> None:
         """Other numbers from the next move on; net, points and turn stay.
@@ -162,10 +194,20 @@ class Playground:
         """D's move.
 
         Raises:
-            Diverged: U is no longer finite.
+            Diverged
         """
-        if not math.isfinite(u := self._timed(self.game.learn)):
-            raise Diverged(f"U is {u} after {self.game.updates} updates of D; reset and lower lr ({self.game.rules.lr:g})")
+        self._timed(self.game.learn)
+
+    def push(self, move: str) -> float:
+        """Make a move, `attack` or `learn`, and tell by how much it changed U, nats, on the points that it was made with."""
+        with self._lock, torch.no_grad():
+            old = copy.deepcopy(self.game.net)
+            with torch.enable_grad():
+                getattr(self, move)()
+            game = self.game
+            came = game.path[0] if move == "attack" else game.moved
+            now, before = (utility(net(game.x_data), net(x)) for net, x in ((game.net, game.moved), (old, came)))
+            return (now - before).item()
 
     def both(self, turns: int = 1) -> None:
         """Whole turns, each undivided: the attack, then D's answer."""
@@ -187,42 +229,48 @@ class Playground:
             stands = self.game.standing()
             if self._history and self._history[-1][0] == self.game.turn:
                 self._history.pop()
-            self._history.append((self.game.turn, stands.U, stands.D_support, stands.spurious))
+            self._history.append((self.game.turn, *(getattr(stands, name) for name in RECORD)))
             if len(self._history) > HISTORY:
                 self._history = [*self._history[:-1:2], self._history[-1]]
             return stands
 
-    def view(self, side: int = 61, arrows: int = 15) -> View:
-        """Picture of the game as it stands.
+    def picture(self, side: int = SIDE, arrows: int = ARROWS) -> Picture:
+        """The game as it is drawn.
 
         Args:
-            side: of the contour grid.
+            side: of the grid.
             arrows: per side of the gradient field.
         """
         with self._lock:
             game = self.game
             with torch.no_grad():
-                D = game.net(grid(side)).sigmoid().view(side, side)
+                f = game.net(grid(side)).view(side, side)
             tails = grid(arrows)
-            _, down = slope(on(game.net, binary), tails)
-            stands = self.record()
+            _, down = slope(game.energy, tails)
             last = len(self._trail) - 1
             sent = np.unique(np.linspace(0, last, min(last + 1, TRAIL)).round().astype(int))
-            return View(
+            return Picture(
                 turn=game.turn,
                 updates=game.updates,
                 axis=np.linspace(-BOX, BOX, side, dtype=np.float32),
-                D=D.numpy(),
+                f=f.numpy(),
                 arrows=tails.numpy(),
                 heads=unit(-down).numpy(),
                 data=game.x_data.numpy(),
                 start=self._start.numpy(),
                 moved=game.moved.numpy(),
                 path=torch.stack([self._trail[k] for k in sent]).numpy(),
+            )
+
+    def view(self, side: int = SIDE, arrows: int = ARROWS) -> View:
+        """The same, and how the game stands, which is written into the history."""
+        with self._lock:
+            stands, drawn = self.record(), self.picture(side, arrows)
+            return View(
+                **{part.name: getattr(drawn, part.name) for part in fields(drawn)},
                 history=np.array(self._history, dtype=np.float32),
-                jensen_shannon=(stands.U + LOG4) / 2,
+                stands=stands,
                 seconds=self.seconds,
-                **asdict(stands),
             )
 
 

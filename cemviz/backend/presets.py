@@ -29,6 +29,9 @@ class PlayPreset:
 
 MINIMAX = Rules(rule="minimax", step=0.3, shrink=0.94, inner=100, count=1024, lr=1e-3, width=32, gain=1.0)
 
+WEAK = Rules(steps=5, step=0.05)
+LANGEVIN = Rules(steps=40, step=0.02, lr=1e-3, gain=1.0, objective="likelihood", negatives="langevin")
+
 PLAY: dict[str, PlayPreset] = {
     "maximin": PlayPreset(
         "Maximin, p₀ everywhere", Rules(), 400,
@@ -51,8 +54,19 @@ PLAY: dict[str, PlayPreset] = {
         "A support with holes: D has to stay low between the rings, where perturbed points keep passing through.",
     ),
     "too-weak": PlayPreset(
-        "Attack too weak", Rules(steps=5, step=0.05), 400,
+        "Attack too weak", WEAK, 400,
         "K·λ = .25: perturbed points hardly leave p₀, so D separates the two easily and keeps U far above −log 4.",
+    ),
+    "ebm": PlayPreset(
+        "EBM objective: it diverges", replace(WEAK, objective="likelihood"), 70,
+        "The attack of the story before, but the net raises E f(p_data) − E f(p_T) (2.2). There, 1 − D and D shrink the "
+        "gradient as soon as the two are told apart (2.18); here nothing does: the gap grows ever faster, until the guard ends "
+        "the game. With K 20 and λ .2 the points reach the data, both terms meet, and it stays finite.",
+    ),
+    "langevin": PlayPreset(
+        "Maximum likelihood, Langevin", LANGEVIN, 400,
+        "The same objective (2.2), but the points move by Langevin dynamics (2.3), which sample exp f: the gap closes when "
+        "they match p_data. What is learned is the density, not the support alone: see E.",
     ),
 }  # fmt: skip
 

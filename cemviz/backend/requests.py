@@ -272,6 +272,8 @@ class PlayRequest:
 
 
 ALGORITHMS = {"maximin": "Algorithm 1: maximin", "minimax": "Algorithm 2: minimax"}
+OBJECTIVES = {"logistic": "log-likelihood of D (2.11)", "likelihood": "EBM objective (2.2)"}
+NEGATIVES = {"attack": "attack (2.8)", "langevin": "Langevin dynamics (2.3)"}
 OURS = Rules()
 
 
@@ -292,6 +294,8 @@ class RulesRequest:
     lr: Annotated[float, Number("learning rate of D", "Adam", low=2e-4, high=0.02)] = OURS.lr
     width: Annotated[int, Number("width", "of each hidden layer", low=4, high=256, whole=True)] = OURS.width
     gain: Annotated[float, Number("gain", "factor of D's initial weights", low=0.1, high=5)] = OURS.gain
+    objective: Annotated[str, Choice("what D raises", table=OBJECTIVES)] = OURS.objective
+    negatives: Annotated[str, Choice("how p₀'s points move", table=NEGATIVES)] = OURS.negatives
 
 
 @request

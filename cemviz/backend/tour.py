@@ -198,7 +198,7 @@ def _plane(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
                 ground.both()
             view = ground.view(SIDE)
             points = {"start": places(view.start[:POINTS]), "moved": places(view.moved[:POINTS])}
-            stands = {"spurious": round(view.spurious, 4), "support": round(view.D_support, 3)}
+            stands = {"spurious": round(view.stands.spurious, 4), "support": round(view.stands.D_support, 3)}
             shots.append({"D": packed(torch.from_numpy(view.D) * 255)} | points | stands)
         games[key] = {"shots": shots, "data": places(view.data[:POINTS])}
     return {"plane": {"turns": list(TURNS), "side": SIDE, **games}}

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..data.toys import BOX, on_support
+from ..data.toys import BOX, TOYS, on_support
 
 LOG4 = math.log(4)
 SPURIOUS = 0.51
@@ -57,12 +57,19 @@ class Standing:
         D_support: mean of D over the grid points on the support of p_data.
         spurious: share of the box's area outside the support where D > .51.
         distance: energy distance between the perturbed points and fresh draws of p_data.
+        gap: mean f on p_data less mean f on the perturbed points, the objective of (2.2).
+        variation: total variation between exp(f) / Z and p_data on the grid, from 0 to 1: whether f is a density's log.
+        scale_data, scale_moved: mean of 1 - D on p_data and of D on the perturbed points, the scales of (2.18), from 0 to 1.
     """
 
     U: float
     D_support: float
     spurious: float
     distance: float
+    gap: float
+    variation: float
+    scale_data: float
+    scale_moved: float
 
 
 def standing(net: nn.Module, data: str, shown: Tensor, moved: Tensor, fresh: Tensor, side: int = 121) -> Standing:
@@ -78,8 +85,16 @@ def standing(net: nn.Module, data: str, shown: Tensor, moved: Tensor, fresh: Ten
     """
     points = grid(side)
     with torch.no_grad():
-        d = net(points).squeeze(1).sigmoid()
-        u = utility(net(shown), net(moved)).item()
-    inside = on_support(data, points)
-    spurious = (d[~inside] > SPURIOUS).float().mean().item()
-    return Standing(u, d[inside].mean().item(), spurious, energy_distance(moved, fresh))
+        f = net(points).squeeze(1)
+        f_data, f_moved = net(shown), net(moved)
+    d, inside = f.sigmoid(), on_support(data, points)
+    return Standing(
+        U=utility(f_data, f_moved).item(),
+        D_support=d[inside].mean().item(),
+        spurious=(d[~inside] > SPURIOUS).float().mean().item(),
+        distance=energy_distance(moved, fresh),
+        gap=(f_data.mean() - f_moved.mean()).item(),
+        variation=(f.softmax(0) - TOYS[data].log_prob(points).softmax(0)).abs().sum().item() / 2,
+        scale_data=(-f_data).sigmoid().mean().item(),
+        scale_moved=f_moved.sigmoid().mean().item(),
+    )

@@ -3,7 +3,8 @@
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .layers import ACTIVATIONS
 
@@ -27,3 +28,31 @@ def mlp(
         for weight in net.parameters():
             weight *= gain
     return net
+
+
+def slope(net: nn.Sequential, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores of an `mlp` of one output, and their gradient by the points, by hand: half the time that a graph takes.
+
+    With z_i = W_i a_(i-1) + b_i, a_i = silu(z_i):  grad f = ((w * silu'(z_n)) W_n * silu'(z_(n-1))) ... W_1
+
+    Args:
+        net: from `mlp`, with silu.
+        x: points, (B, inputs).
+    Returns:
+        f, (B, 1); grad f, (B, inputs).
+    Raises:
+        ValueError: a net of another shape, whose gradient this is not.
+    """
+    *hidden, last = net
+    linear, bends = hidden[::2], hidden[1::2]
+    if not all(isinstance(layer, nn.SiLU) for layer in bends) or last.out_features != 1:
+        raise ValueError(f"the net is {net}; give an mlp of one output whose activation is silu")
+    with torch.no_grad():
+        a, before = x, []
+        for layer in linear:
+            before.append(layer(a))
+            a = F.silu(before[-1])
+        grad = last.weight.expand(len(x), -1)
+        for layer, z in zip(reversed(linear), reversed(before), strict=True):
+            grad = torch.ops.aten.silu_backward(grad, z) @ layer.weight
+        return last(a), grad

@@ -15,15 +15,22 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from ..data.toys import BOX, P0S, TOYS
-from ..dynamics import Dynamics, descend
-from ..energies import binary, on
+from ..dynamics import Diverged, Dynamics, descend
+from ..energies import binary
 from ..metrics.game import Standing, standing, utility
 from ..nets import build
+from ..nets.mlp import slope
 
 Rule = Literal["maximin", "minimax"]
+Objective = Literal["logistic", "likelihood"]
+Negatives = Literal["attack", "langevin"]
+
+GUARD = 1000.0
+"""|f| on the points in play from which on a game counts as diverged: at the solutions it is of order 1 to 30."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,10 @@ class Rules:
 
     Attributes:
         rule: who moves first.
+        objective: what D raises: `logistic` is U, whose gradient terms are scaled by 1 - D and D (2.18); `likelihood` is
+            E f on p_data - E f on p_T, whose terms are not scaled (2.2).
+        negatives: how p0's points are moved: by the `attack` (2.8), or by `langevin` dynamics (2.3), of the raw gradient and
+            noise, in which `step` is the thesis' lambda.
         data, p0: keys of TOYS and P0S.
         steps: K, moves of a point per attack; an attack of Algorithm 2 is a single step, whatever K.
         step: lambda, length of a move, in units of the plane.
@@ -54,25 +65,45 @@ class Rules:
     lr: float = 2e-3
     width: int = 64
     gain: float = 2.25
+    objective: Objective = "logistic"
+    negatives: Negatives = "attack"
 
     def __post_init__(self) -> None:
-        if self.rule not in get_args(Rule):
-            raise ValueError(f"rule is {self.rule!r}; choose {' or '.join(get_args(Rule))}")
+        for name, kinds in (("rule", Rule), ("objective", Objective), ("negatives", Negatives)):
+            if (value := getattr(self, name)) not in get_args(kinds):
+                raise ValueError(f"{name} is {value!r}; choose {' or '.join(get_args(kinds))}")
         if self.inner < 1:
             raise ValueError(f"inner is {self.inner}; give at least 1 update of D per turn")
 
     def dynamics(self, turn: int) -> Dynamics:
-        """The attack of a turn: unbounded, normalised ascent on f.  Source: thesis (2.8)."""
+        """The attack of a turn: unbounded, normalised ascent on f, or Langevin dynamics.  Source: thesis (2.8), (2.3)."""
+        if self.negatives == "langevin":
+            return Dynamics.langevin(self.steps, self.step / 2, bounds=(-BOX, BOX))
         if self.rule == "minimax":
             return Dynamics(1, self.step * self.shrink**turn, bounds=(-BOX, BOX))
         return Dynamics(self.steps, self.step, bounds=(-BOX, BOX))
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """E(x) = -f(x) of a game's net, with its gradient by hand."""
+
+    net: nn.Sequential
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return binary(self.net(x))
+
+    def slope(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Energy and its gradient, see `dynamics.slope`."""
+        f, grad = slope(self.net, x)
+        return binary(f), -grad
 
 
 class Game:
     """A game in progress.  `attack` and `learn` are the two players' moves, to be called in any order.
 
     Attributes:
-        net: f, (n, 2) -> (n, 1).
+        net: f, (n, 2) -> (n, 1); energy: -f, (n, 2) -> (n,).
         turn: number of attacks so far.
         updates: number of updates of D so far.
         x_data: the points of p_data that D was last shown, (m, 2).
@@ -83,7 +114,8 @@ class Game:
         self.rules = rules
         self.generator = torch.Generator().manual_seed(seed)
         self.net = build("mlp", seed=seed, width=rules.width, gain=rules.gain)
-        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=rules.lr)
+        self.energy = Plane(self.net)
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=rules.lr, fused=True)
         self.turn = self.updates = 0
         self.x_data = TOYS[rules.data].sample(rules.count, self.generator)
         self.path = P0S[rules.p0].sample(rules.count, self.generator).clamp(-BOX, BOX)[None]
@@ -103,30 +135,62 @@ class Game:
         rules = self.rules
         fresh = rules.rule == "maximin"
         x0 = P0S[rules.p0].sample(rules.count, self.generator).clamp(-BOX, BOX) if fresh else self.moved
-        states = descend(on(self.net, binary), x0, rules.dynamics(self.turn))
-        self.path = torch.stack([state.x for state in states]).detach()
+        states = descend(self.energy, x0, rules.dynamics(self.turn), generator=self.generator)
+        self.path = torch.stack([state.x for state in states])
         self.turn += 1
         return self.path
 
     def learn(self) -> float:
-        """D's move: `inner` updates that raise U against the present p_T.
+        """D's move: `inner` updates that raise its objective against the present p_T.
 
         Algorithm 1 draws p_data anew for every update; Algorithm 2 keeps the points it drew.
 
         Returns:
-            U at the last update, nats.
-        Source: thesis Algorithm 1 step 4, Algorithm 2 step 3; (2.11).
+            the objective at the last update.
+        Raises:
+            Diverged: f is not finite, or larger than GUARD, on the points in play.
+        Source: thesis Algorithm 1 step 4, Algorithm 2 step 3; (2.11), (2.2).
         """
         rules = self.rules
         for _ in range(rules.inner):
             if rules.rule == "maximin":
                 self.x_data = TOYS[rules.data].sample(rules.count, self.generator)
-            u = utility(self.net(self.x_data), self.net(self.moved))
+            f = self.net(torch.cat([self.x_data, self.moved]))
+            f_data, f_moved = f.split([len(self.x_data), len(self.moved)])
+            if not (peak := f.detach().abs().max().item()) <= GUARD:  # `not <=` also finds NaN
+                raise Diverged(
+                    f"|f| is {peak:.0f} after {self.updates} updates of D, above {GUARD:.0f}; reset and lower lr ({rules.lr:g})"
+                )
+            payoff = utility(f_data, f_moved) if rules.objective == "logistic" else f_data.mean() - f_moved.mean()
             self.optimizer.zero_grad(set_to_none=True)
-            (-u).backward()
+            (-payoff).backward()
             self.optimizer.step()
             self.updates += 1
-        return u.item()
+        return payoff.item()
+
+    def vectors(self) -> tuple[Tensor, Tensor]:
+        """Weights and Adam's second moments, each as one vector."""
+        weights = list(self.net.parameters())
+        squares = [self.optimizer.state[w].get("exp_avg_sq", torch.zeros_like(w)) for w in weights]
+        return tuple(parameters_to_vector(part).detach() for part in (weights, squares))
+
+    def resume(self, turn: int, updates: int, weights: Tensor, squares: Tensor, x_data: Tensor, moved: Tensor) -> None:
+        """Go on from a state that was left: the draws that follow depend on seed and turn, and are no other game's.
+
+        Args:
+            weights, squares: from `vectors`.
+        """
+        self.turn, self.updates, self.x_data, self.path = turn, updates, x_data, moved[None]
+        self.generator.manual_seed(self.generator.initial_seed() + turn)
+        vector_to_parameters(weights, self.net.parameters())
+        for weight, square in zip(
+            self.net.parameters(), squares.split([w.numel() for w in self.net.parameters()]), strict=True
+        ):
+            self.optimizer.state[weight] = {
+                "step": torch.tensor(float(updates)),
+                "exp_avg": torch.zeros_like(weight),
+                "exp_avg_sq": square.view_as(weight).clone(),
+            }
 
     def standing(self) -> Standing:
         """How the game stands: U on the points in play, the distance against draws of p_data that no move has seen."""

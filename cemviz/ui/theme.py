@@ -78,7 +78,14 @@ def _plotly_address() -> str:
     return f'<meta name="cem-plotly" content="{shipped(script)}">'
 
 
-STYLES: Final = ("css/views.css", "css/tables.css", "css/classroom.css", "start/start.css", "digit/digit.css")
+STYLES: Final = (
+    "css/views.css",
+    "css/tables.css",
+    "css/classroom.css",
+    "start/start.css",
+    "digit/digit.css",
+    "playground/playground.css",
+)
 SCRIPTS: Final = ("js/page.js", "js/glossary.js", "js/classroom.js")
 
 CSS: Final = _text("css/page.css")

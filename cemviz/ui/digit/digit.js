@@ -1,6 +1,6 @@
 // Four answers to one drawing: what two nets see, what fools them, the land around it, and what it becomes.
-import { node, softmax } from "../start/draw.js";
-import { Transport } from "../start/transport.js";
+import { node, softmax } from "../js/draw.js";
+import { Transport } from "../js/transport.js";
 import { VIEWS } from "../start/views.js";
 
 const CARDS = [

@@ -1,6 +1,6 @@
 // A pad to draw a digit on: pen, keys, a file or the clipboard. It sends what was drawn; the server centres and scales it as
 // MNIST's digits are, and sends back what the nets see.
-import { bytes, node } from "../start/draw.js";
+import { bytes, node } from "../js/draw.js";
 
 const SIDE = 112; // pixels along an edge: four to each that the nets see
 const CELL = 4;

@@ -1,6 +1,6 @@
 // What a released ball becomes in every panel: one film for each net, over the same steps.
-import { node, plain } from "../start/draw.js";
-import { Transport } from "../start/transport.js";
+import { node, plain } from "../js/draw.js";
+import { Transport } from "../js/transport.js";
 import { films } from "../start/views.js";
 
 export function mount(element, props, watch) {

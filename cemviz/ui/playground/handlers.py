@@ -4,24 +4,33 @@ Plane, numbers, history and status change together: they are the frame that ever
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
+from ...backend import snapshots
+from ...backend.checks import number
+from ...backend.device import one_core
+from ...backend.frame import Picture
 from ...backend.play import changed_rules
 from ...backend.presets import PLAY
+from ...backend.stored.artefacts import Artefact
 from ...backend.studio import Studio
+from ...dynamics import Diverged
+from ...metrics.game import Standing
 from ...training.binary import Rules
 from ..controls import Session
+from ..modules import served
 from ..wiring import Changes
 from . import plots, words
 
-RATE = 20  # frames a second at most
-CALM = 3  # the history is redrawn in one frame of so many
-AHEAD = 1  # frames on their way that the browser has not taken up yet: more would pile up and outlast a press on Pause
+RATE = 30  # frames a second
+BATCH = 6  # frames that travel together: gradio's stream looks for news 20 times a second
+AHEAD = 1  # batches on their way that the browser has not begun to play: more would pile up and outlast a press on Pause
 PATIENCE = 5.0  # seconds to wait for it
-SLOW = 1.2  # seconds between two moves of the slow motion, time to read what was done
+SLOW = {"attack": 2.5, "learn": 1.6}  # seconds of a move of the slow motion: its scenes, see `moves.js`, and time to read
 LIMIT = 2000  # turns of one press on Play: a forgotten page must not compute for ever
 OPENING = 60  # turns played before the first view
 
@@ -30,6 +39,9 @@ NUMBERS = ("steps", "step", "inner", "lr")
 
 GAME = ("preset", "data", "p0", "rule", *NUMBERS, "seed")
 """Controls that a game is begun with."""
+
+MOVES = {"attack": ("attack",), "learn": ("learn",), "turn": ("attack", "learn")}
+"""Button -> moves of the game."""
 
 FRAME = ("plane", "numbers", "history", "status")
 
@@ -57,21 +69,21 @@ def opening(rules: Rules) -> int:
     return max(1, min(OPENING, 1320 // (rules.steps + 2 * rules.inner)))
 
 
-def draw(held: Session, preset: str, status: str | None = None) -> Changes:
+def draw(held: Session, status: str | None = None) -> Changes:
     """The game as it stands; the status may follow from the view (None: D just answered)."""
     ground = held.playground
     view, rules = ground.view(), ground.game.rules
     return {
-        "plane": plots.game(view, held.held.get("play.layers", list(plots.LAYERS)), preset),
-        "numbers": words.figures(view, rules.rule),
-        "history": plots.history(view, preset),
+        "plane": plots.plane(view),
+        "numbers": words.figures(view.turn, view.updates, view.stands, rules),
+        "history": plots.history(view.history, rules.objective),
         "status": words.answered(rules, view) if status is None else status,
     }
 
 
 def prose(held: Session, preset: str) -> Changes:
     """The words of a preset, as its numbers are by now."""
-    rules, seed = held.playground.game.rules, held.playground.seed
+    rules, seed = held.playground.rules, held.playground.seed
     return {"story": words.story(preset, rules), "script": words.listing(preset, rules, seed)}
 
 
@@ -84,12 +96,16 @@ def begin(held: Session, preset: str, seed: float, **rules: Any) -> Changes:
     asked = read(preset, **rules)
     held.stops["playground"].set()
     held.playground.reset(asked, seed)
+    as_it_stands = (asked, seed) == (PLAY[preset].rules, PLAY[preset].seed)
+    held.held["play.story"] = preset if as_it_stands and snapshots.stored(preset) else None
     return prose(held, preset) | {"steps": gr.update(interactive=asked.rule == "maximin")}  # K is a number of Algorithm 1 alone
 
 
 def restart(studio: Studio, held: Session, *, preset: str, **values: Any) -> Changes:
     """Begin anew, and show the fresh net."""
-    return begin(held, preset, **values) | draw(held, preset, words.FRESH)
+    begun = begin(held, preset, **values)
+    told = draw(held, words.FRESH)
+    return begun | told | {"plane": plots.plane(held.playground.picture(), story=_frames(held), at=0)}
 
 
 def reseed(studio: Studio, held: Session, *, seed: float | None, **values: Any) -> Changes | None:
@@ -97,17 +113,58 @@ def reseed(studio: Studio, held: Session, *, seed: float | None, **values: Any) 
     return {"status": gr.skip()} if seed is None else restart(studio, held, seed=seed, **values)
 
 
-def first(studio: Studio, held: Session, *, layers: list[str], preset: str, **values: Any) -> Changes:
-    """The first view of a page: a game that has begun already."""
-    held.held["play.layers"] = layers
-    begun, ground = begin(held, preset, **values), held.playground
+def first(studio: Studio, held: Session, *, layers: list[str], field: str, preset: str, **values: Any) -> Changes:
+    """The first view of a page: a story that has settled, or another game that has begun."""
+    begun, shown = begin(held, preset, **values), {"layers": layers, "field": field}
+    if held.held["play.story"]:
+        return begun | settled(held, shown=shown)
+    ground = held.playground
     turns = opening(ground.game.rules)
-    ground.record()
-    for _ in range(turns):
-        ground.both()
-        if ground.game.turn % 4 == 0:
+    try:
+        with one_core():
             ground.record()
-    return begun | draw(held, preset, words.OPENED.format(turns))
+            for _ in range(turns):
+                ground.both()
+                if ground.game.turn % 4 == 0:
+                    ground.record()
+        told = draw(held, words.OPENED.format(turns))
+    except Diverged as fault:
+        told = _ended(held, fault)
+    return begun | told | {"plane": plots.plane(ground.picture(), shown=shown, story=None)}
+
+
+def settled(held: Session, **more: Any) -> Changes:
+    """The story of the game in progress, played beforehand, at its last snapshot: nothing is computed."""
+    found = snapshots.stored(held.held["play.story"])
+    last = len(found.head["shots"]) - 1
+    plane = {"plane": plots.plane(story=_frames(held), at=last, **more)}
+    history = {"history": plots.history(np.array(found.head["history"]), held.playground.rules.objective)}
+    return plane | history | _seated(held, found, last) | {"status": words.SETTLED.format(found.head["shots"][last]["turn"])}
+
+
+def look(studio: Studio, held: Session, *, k: int) -> Changes:
+    """Another snapshot of the story, from which the game goes on.
+
+    Raises:
+        BadInput: there is no such snapshot.
+    """
+    held.stops["playground"].set()
+    found = snapshots.stored(held.held["play.story"])
+    shots = found.head["shots"]
+    k = int(number("snapshot", k, 0, len(shots) - 1, whole=True))
+    return _seated(held, found, k) | {"status": words.LOOKED.format(shots[k]["turn"], shots[-1]["turn"])}
+
+
+def _seated(held: Session, found: Artefact, k: int) -> Changes:
+    ground, shot = held.playground, found.head["shots"][k]
+    ground.reset(ground.rules, ground.seed, snapshots.seat(found, k))
+    return {"numbers": words.figures(shot["turn"], shot["updates"], Standing(**shot["standing"]), ground.rules)}
+
+
+def _frames(held: Session) -> str | None:
+    """Where the frames of the game's story are served; None of a game that is no story's."""
+    story = held.held["play.story"]
+    return served(snapshots.file(story)) if story else None
 
 
 def tell(studio: Studio, held: Session | None, *, preset: str) -> dict[str, Any]:
@@ -117,9 +174,11 @@ def tell(studio: Studio, held: Session | None, *, preset: str) -> dict[str, Any]
 
 
 def choose(studio: Studio, held: Session, *, preset: str) -> Changes:
-    """Begin a preset's game."""
+    """Open a story: settled, or the fresh net of one that was not played beforehand."""
     values = tell(studio, held, preset=preset)
-    return _with(values, restart(studio, held, preset=preset, **values))
+    begun = begin(held, preset, **values)
+    opened = begun | settled(held) if held.held["play.story"] else restart(studio, held, preset=preset, **values)
+    return _with(values, opened)
 
 
 def change_rule(studio: Studio, held: Session, *, preset: str, rule: str, **values: Any) -> Changes:
@@ -139,70 +198,98 @@ def change(studio: Studio, held: Session, *, preset: str, **numbers: float) -> C
     return prose(held, preset) | {"status": words.from_now(held.playground.game.rules)}
 
 
-def move(studio: Studio, held: Session, *, preset: str, which: str) -> Changes:
+def move(studio: Studio, held: Session, *, which: str) -> Changes:
     """One move of one player, `attack` or `learn`, or a `turn` of both."""
     held.stops["playground"].set()
-    return _moved(held, preset, which)
+    try:
+        return _moved(held, which)
+    except Diverged as fault:
+        return _ended(held, fault)
 
 
-def _moved(held: Session, preset: str, which: str) -> Changes:
-    ground = held.playground
-    if which != "learn":
-        ground.attack()
-    if which != "attack":
-        ground.learn()
-    said = words.attacked(ground.game.rules, ground.game.turn)
-    if which == "attack":
-        return draw(held, preset, said)
-    frame = draw(held, preset)
-    return frame if which == "learn" else frame | {"status": f"{said} {frame['status']}"}
+def _ended(held: Session, fault: Diverged) -> Changes:
+    """The game where the guard ended it, and why it did."""
+    return draw(held, words.diverged(held.playground.rules, fault))
 
 
-def play(studio: Studio, held: Session, *, preset: str, speed: int) -> Iterator[Changes]:
-    """Play until paused, at most LIMIT turns."""
+def _moved(held: Session, which: str) -> Changes:
+    ground, moves = held.playground, MOVES[which]
+    pictures, pushes, said = [], {}, []
+    for move in moves:
+        pushes[move] = ground.push(move)
+        pictures.append(ground.picture())
+    view, rules = ground.view(), ground.game.rules
+    if "attack" in moves:
+        said.append(words.attacked(rules, view.turn))
+    if "learn" in moves:
+        said.append(words.answered(rules, view))
+    moved = {
+        "plane": plots.plane(*pictures, moves=moves),
+        "history": plots.history(view.history, rules.objective, pushes),
+        "status": " ".join(said),
+    }
+    return draw(held) | moved
+
+
+def play(studio: Studio, held: Session, *, speed: int) -> Iterator[Changes]:
+    """Play until paused, at most LIMIT turns: some frames at a time, which the browser draws at an even pace."""
     run = held.held["play.run"] = object()
     held.held["play.speed"] = speed
     stop, ground = held.stops["playground"], held.playground
     stop.clear()
-    began, frames = ground.game.turn, 0
+    began = ground.game.turn
     ahead = held.held.get("play.taken")
 
     def going() -> bool:
         return not stop.is_set() and held.held["play.run"] is run
 
+    def within() -> bool:
+        return going() and ground.game.turn - began < LIMIT
+
     try:
-        while going() and ground.game.turn - began < LIMIT:
+        while within():
             at = time.perf_counter()
-            turns = held.held["play.speed"]
-            if turns == 0:
-                for which in ("attack", "learn"):
-                    yield _moved(held, preset, which)
-                    if stop.wait(SLOW) or not going():
+            if held.held["play.speed"] == 0:
+                for which, seconds in SLOW.items():
+                    yield _moved(held, which)
+                    if stop.wait(seconds) or not going():
                         return
                 continue
-            for _ in range(turns):
-                if not going():
-                    return
-                ground.both()
-            frame = draw(held, preset, words.each_turn(ground.game.rules))
-            yield {name: part for name, part in frame.items() if name != "history" or frames % CALM == 0}
-            frames += 1
+            pictures = _played(held, within)
+            if not pictures:
+                return
+            yield draw(held, words.each_turn(ground.game.rules)) | {"plane": plots.plane(*pictures, live=True)}
             ahead = _wait(held, ahead)
-            stop.wait(max(0.0, 1 / RATE - (time.perf_counter() - at)))
+            stop.wait(max(0.0, len(pictures) / RATE - (time.perf_counter() - at)))
         if going():
-            yield draw(held, preset, words.ENOUGH.format(LIMIT))
+            yield draw(held, words.ENOUGH.format(LIMIT))
+    except Diverged as fault:
+        yield _ended(held, fault)
     finally:
         if held.held.get("play.run") is run:  # a newer run has the flag to itself
             stop.set()
 
 
+def _played(held: Session, going: Callable[[], bool]) -> list[Picture]:
+    """The next pictures of a game that plays: as many as are due meanwhile, at least one; none of a game that was ended."""
+    ground, pictures, began = held.playground, [], time.perf_counter()
+    with one_core():
+        while len(pictures) < BATCH and (not pictures or time.perf_counter() - began < BATCH / RATE):
+            for _ in range(held.held["play.speed"] or 1):
+                if not going():
+                    return pictures
+                ground.both()
+            pictures.append(ground.picture())
+    return pictures
+
+
 def taken(studio: Studio, held: Session) -> None:
-    """Note that the browser took up a frame."""
+    """Note that the browser began to play a batch."""
     held.held["play.taken"] = held.held.get("play.taken", 0) + 1
 
 
 def _wait(held: Session, sent: int | None) -> int | None:
-    """After a frame, until the browser keeps pace; a visitor without a browser (None) is never waited for."""
+    """After a batch, until the browser keeps pace; a visitor without a browser (None) is never waited for."""
     if sent is None:
         return None
     sent += 1
@@ -210,23 +297,16 @@ def _wait(held: Session, sent: int | None) -> int | None:
     stop = held.stops["playground"]
     while sent - held.held["play.taken"] > AHEAD and time.perf_counter() - began < PATIENCE and not stop.wait(0.01):
         pass
-    stop.wait(min(1.0, time.perf_counter() - began))  # as long again: it has clicks to attend to as well
     return min(sent, held.held["play.taken"] + AHEAD)
 
 
-def pause(studio: Studio, held: Session, *, preset: str) -> Changes:
+def pause(studio: Studio, held: Session) -> Changes:
     """Stop before the next turn, and show where."""
     held.stops["playground"].set()
-    frame = draw(held, preset, "")  # waits for the turn that is being played
+    frame = draw(held, "")  # waits for the turn that is being played
     return frame | {"status": words.PAUSED.format(held.playground.game.turn)}
 
 
 def set_speed(studio: Studio, held: Session, *, speed: int) -> None:
     """Play so many turns a frame from the next frame on; 0 is the slow motion."""
     held.held["play.speed"] = speed
-
-
-def show(studio: Studio, held: Session, *, preset: str, layers: list[str]) -> Changes:
-    """Draw other layers from now on; the game is not touched."""
-    held.held["play.layers"] = layers
-    return {"plane": plots.game(held.playground.view(), layers, preset)}

@@ -1,10 +1,12 @@
 """The playground: controls, the plane with its transport bar, numbers and history, and which event calls which handler."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from ...backend import snapshots
 from ...backend.checks import MAX_SEED
 from ...backend.fields import fields_of
 from ...backend.presets import PLAY
@@ -12,12 +14,14 @@ from ...backend.requests import PlayRequest, RulesRequest
 from ...backend.studio import Studio
 from ..controls import LIGHT, Stories, Tab
 from ..fields import control, radio, slider
+from ..modules import module_view, served, shipped
 from ..selection import Selection
-from ..views import live_plot
 from ..wiring import Wiring
 from . import handlers as do
-from .plots import LAYERS
+from .plots import FIELDS, LAYERS
 from .words import FIGURES_CSS, HOW
+
+HERE = Path(__file__).parent
 
 PLAYING: dict[str, Any] = {
     "concurrency_id": "play",
@@ -38,14 +42,25 @@ SPEEDS: list[tuple[str, int]] = [
 NAMES = {
     "p.preset": "preset", "p.data": "data", "p.p0": "p0", "p.rule": "rule", "p.K": "steps", "p.lambda": "step",
     "p.inner": "inner", "p.lr": "lr", "p.seed": "seed", "p.show": "layers",
+    "p.field": "field",
 }  # fmt: skip
 """Name in the address -> control."""
 
 FIRST = "maximin"
 
+PLANE = f'<div class="cem-plane" data-layers="{",".join(LAYERS)}" data-field="D"></div>'
+
+SHOW = """(layers, field) => {
+  Object.assign(document.getElementById('play-plane').dataset, { layers, field });
+  return [];
+}"""
+"""What the plane shows, in JavaScript: it has all layers already."""
+
 
 def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Lay the tab out and wire it."""
+    for name in PLAY:
+        shipped(snapshots.file(name))
     with gr.Row():
         with gr.Column(scale=3, min_width=280, elem_id="play-controls"):
             parts = _controls()
@@ -55,11 +70,11 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
             parts |= _standing()
     gr.Markdown(HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
-    playing = wire(parts["play"].click, do.play, ["preset", "speed"], do.FRAME, trigger_mode="once", **PLAYING)
+    playing = wire(parts["play"].click, do.play, ["speed"], do.FRAME, trigger_mode="once", **PLAYING)
     still: dict[str, Any] = {**MOVES, "cancels": [playing]}
-    wire(parts["pause"].click, do.pause, ["preset"], do.FRAME, cancels=[playing], **LIGHT)
+    wire(parts["pause"].click, do.pause, [], do.FRAME, cancels=[playing], **LIGHT)
     for which in ("attack", "learn", "turn"):
-        wire(parts[which].click, partial(do.move, which=which), ["preset"], do.FRAME, **still)
+        wire(parts[which].click, partial(do.move, which=which), [], do.FRAME, **still)
     wire(parts["reset"].click, do.restart, do.GAME, do.BEGUN, **still)
     # .input and not .change: a value restored from the address or set by a preset must not start another game
     last = {"trigger_mode": "always_last"}
@@ -71,16 +86,18 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     wire(parts["rule"].input, do.change_rule, ["preset", "data", "p0", "rule", "seed"], suited, **still)
     for name in do.NUMBERS:
         wire(parts[name].input, do.change, ["preset", *do.NUMBERS], ["story", "script", "status"], **last, **LIGHT)
-    wire(parts["plane"].change, do.taken, [], [], trigger_mode="multiple", **LIGHT)
+    wire.click(parts["plane"], do.look, [], ["numbers", "status"], {"k": "k"}, **last, **LIGHT, cancels=[playing])
+    wire(parts["plane"].play, do.taken, [], [], trigger_mode="multiple", **LIGHT)
     wire(parts["speed"].input, do.set_speed, ["speed"], [], **LIGHT)
-    wire(parts["layers"].input, do.show, ["preset", "layers"], ["plane"], **last, **LIGHT)
+    shown = wire[["layers", "field"]]
+    gr.on([part.change for part in shown], None, shown, None, js=SHOW)
 
     def tell(preset: str) -> dict[Any, Any]:
         return {parts[name]: value for name, value in do.tell(studio, None, preset=preset).items()}
 
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
-        wire.first(do.first, ["layers", *do.GAME], do.BEGUN),
+        wire.first(do.first, ["layers", "field", *do.GAME], do.BEGUN),
         [playing],
         stories=Stories(parts["preset"], tell, wire[do.GAME[1:]]),
     )
@@ -124,11 +141,18 @@ def _stage() -> dict[str, Any]:
         parts["pause"] = gr.Button("Pause", size="md", min_width=80, elem_id="play-pause", elem_classes="pause-when-hidden")
         parts["reset"] = gr.Button("Reset", size="md", min_width=80, elem_id="play-reset")
     with gr.Row():
-        for name, title in (("attack", "Attack (max)"), ("learn", "Model (min)"), ("turn", "Turn (both)")):
+        for name, title in (("attack", "Points climb f"), ("learn", "Net answers"), ("turn", "Both")):
             parts[name] = gr.Button(title, size="md", min_width=80, elem_id=f"play-{name}")
+    fields = [(title, key) for key, title in FIELDS.items()]
+    parts["field"] = gr.Radio(
+        fields, value="D", label="colours", show_label=False, container=False, interactive=True, elem_id="play-field"
+    )
+    label = "The plane: D or E as colours, its normalised gradient field, points of p_data, p0 and p_T, with paths"
+    parts["plane"] = module_view(
+        served(HERE / "stage.js"), PLANE, "(element, props, watch, trigger)", None, label=label,
+        elem_id="play-plane",
+    )  # fmt: skip
     parts["status"] = gr.Markdown("", elem_id="play-status")
-    label = "The plane: contour of D, its normalised gradient field, points of p_data, p0 and p_T, with paths"
-    parts["plane"] = live_plot(height=600, square=True, elem_id="play-plane", label=label)
     layers = [(title, key) for key, title in LAYERS.items()]
     parts["layers"] = gr.CheckboxGroup(layers, value=list(LAYERS), label="show", interactive=True, elem_id="play-layers")
     with gr.Accordion("The Python of this game", open=False):
@@ -143,7 +167,12 @@ def _standing() -> dict[str, Any]:
     return {
         "speed": gr.Dropdown(SPEEDS, value=2, label="speed", interactive=True, elem_id="play-speed"),
         "numbers": gr.HTML("", css_template=FIGURES_CSS, elem_id="play-numbers"),
-        "history": live_plot(
-            height=400, label="Payoff, D on the support and spurious share over turns", elem_id="play-history"
+        "history": module_view(
+            served(HERE / "curves.js"),
+            '<div class="cem-curves-live"></div>',
+            "(element, props, watch)",
+            None,
+            label="Payoff, D on the support and spurious share over turns",
+            elem_id="play-history",
         ),
     }

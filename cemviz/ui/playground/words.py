@@ -7,11 +7,14 @@ from ...backend.play import View
 from ...backend.presets import PLAY
 from ...backend.requests import ALGORITHMS, PlayRequest
 from ...data.toys import P0S, TOYS
-from ...metrics.game import LOG4
+from ...dynamics import Diverged
+from ...metrics.game import LOG4, Standing
 from ...training.binary import Rules
 from ..numbers import minus
 
 FRESH = "**A fresh net:** no move yet. Play, or make the first attack."
+SETTLED = "**Settled:** {} turns were played beforehand. Scrub back to see how; Play goes on from what is shown."
+LOOKED = "**Turn {} of {}.** Play goes on from here."
 OPENED = "**{} turns were played to start with.** Play goes on from here; Reset shows the fresh net."
 ENOUGH = "**Stopped after {} turns.** Press Play to go on."
 PAUSED = "**Paused** at turn {}."
@@ -41,6 +44,10 @@ support of p_data and at most ½ outside, and U = −log 4.
 * **Algorithm 2, minimax** (thesis 2.4.4; a GAN without a generator net). D converges first, then every kept point takes one
 step: p_T ends at p_data. With D optimal, (U + log 4)/2 is the Jensen-Shannon divergence of p_T and p_data, from 0 to
 log 2 = .693. Where neither of the two is, D means nothing.
+
+* **The EBM objective** (2.2) raises E f(p_data) − E f(p_T). Its gradient is that of (2.11) without the scales 1 − D and D of
+(2.18), which keep U finite: an attack that cannot reach p_data lets it diverge (thesis 2.5.6). With Langevin dynamics (2.3),
+which sample exp f, it is maximum likelihood and learns the density; binary adversarial training learns the support alone.
 
 Points move along ∇f: the thesis writes ∇D, which has the same direction but underflows where D is near 0 or 1. **All numbers
 are our choice** (net, K, λ, updates, learning rate, points, scales): the thesis gives none for its figures 2.1 and 2.2. The
@@ -78,26 +85,47 @@ def listing(preset: str, rules: Rules, seed: int) -> str:
     )
 
 
-def figures(view: View, rule: str) -> str:
-    """The numbers beside the contour, with units."""
-    js = view.jensen_shannon
-    if rule == "minimax":
-        payoff = ("Jensen-Shannon, (U + log 4)/2", minus(f"{js:.3f}"), "nats; 0 to .693, if D is optimal")
+def figures(turn: int, updates: int, stands: Standing, rules: Rules) -> str:
+    """The numbers beside the plane, with units."""
+    scales = f"{stands.scale_data:.2f} / {stands.scale_moved:.2f}"
+    if rules.objective == "likelihood":
+        tiles = [
+            ("gap, E f(p_data) − E f(p_T)", minus(f"{stands.gap:.3g}"), "what D raises (2.2); 0 where the two match"),
+            ("scales of the gradient", "1 / 1", f"whatever f; by (2.18) they were {scales}"),
+            ("total variation", f"{stands.variation:.3f}", "of exp f / Z and p_data; 0 for equal densities"),
+            ("payoff U(D, p_T)", minus(f"{stands.U:.3g}"), "nats; not what D raises here"),
+        ]
     else:
-        payoff = ("(U + log 4)/2", minus(f"{js:.3f}"), "nats; 0 at the solution")
-    tiles = [
-        ("turn", f"{view.turn}", f"{view.updates} updates of D"),
-        ("payoff U(D, p_T)", minus(f"{view.U:.3f}"), f"nats; −log 4 = {minus(f'{-LOG4:.3f}')}"),
-        payoff,
-        ("mean D on the support", f"{view.D_support:.3f}", "½ at the solution"),
-        ("spurious maxima", f"{view.spurious:.1%}", "of the outside area, D > .51"),
-        ("energy distance, p_T to p_data", f"{view.distance:.3f}", "0 for equal laws"),
-    ]
-    return f"<dl>{''.join(f'<div><dt>{name}</dt><dd><b>{value}</b>{unit}</dd></div>' for name, value, unit in tiles)}</dl>"
+        js = minus(f"{(stands.U + LOG4) / 2:.3f}")
+        tiles = [
+            ("payoff U(D, p_T)", minus(f"{stands.U:.3f}"), f"nats; −log 4 = {minus(f'{-LOG4:.3f}')}"),
+            ("Jensen-Shannon, (U + log 4)/2", js, "nats; 0 to .693, if D is optimal")
+            if rules.rule == "minimax"
+            else ("scales of the gradient", scales, "1 − D on p_data, D on p_T (2.18); ½ each at the solution"),
+            ("mean D on the support", f"{stands.D_support:.3f}", "½ at the solution"),
+            ("spurious maxima", f"{stands.spurious:.1%}", "of the outside area, D > .51"),
+        ]
+    first = ("turn", f"{turn}", f"{_counted(updates, 'update')} of D")
+    last = ("energy distance, p_T to p_data", f"{stands.distance:.3f}", "0 for equal laws")
+    shown = "".join(f"<div><dt>{name}</dt><dd><b>{value}</b>{unit}</dd></div>" for name, value, unit in (first, *tiles, last))
+    return f"<dl>{shown}</dl>"
+
+
+def diverged(rules: Rules, fault: Diverged) -> str:
+    """Sentence on a game that the guard ended, and why."""
+    if rules.objective == "logistic":
+        return f"**Stopped by the guard:** {fault}."
+    return (
+        f"**Stopped by the guard:** {str(fault).split(';')[0]}. The objective (2.2) weighs both terms of the gradient by 1, "
+        "however far f has gone; those of (2.18) are weighed by 1 − D on p_data and by D on p_T, which vanish once D tells the "
+        "two apart. Reset, or scrub back; an attack that reaches p_data (K 20, λ .2) and Langevin dynamics keep it finite."
+    )
 
 
 def attacked(rules: Rules, turn: int) -> str:
     """Sentence on p_T's last move."""
+    if rules.negatives == "langevin":
+        return f"**p_T attacked:** {rules.count} fresh points of p₀ took {_langevin(rules)}."
     if rules.rule == "minimax":
         return f"**p_T attacked:** {rules.count} kept points climbed f by one step of {rules.dynamics(turn - 1).step:.3g}."
     return f"**p_T attacked:** {rules.count} fresh points of p₀ climbed f by {rules.steps} steps of {rules.step:g}."
@@ -105,11 +133,16 @@ def attacked(rules: Rules, turn: int) -> str:
 
 def answered(rules: Rules, view: View) -> str:
     """Sentence on D's last move."""
-    return f"**D answered:** {_updates(rules)}, U = {minus(f'{view.U:.3f}')}."
+    name, value = ("gap", view.stands.gap) if rules.objective == "likelihood" else ("U", view.stands.U)
+    return f"**D answered:** {_updates(rules)}, {name} = {minus(f'{value:.3f}')}."
 
 
 def each_turn(rules: Rules) -> str:
     """Sentence on what both players do each turn."""
+    if rules.negatives == "langevin":
+        return (
+            f"**Each turn:** {rules.count} fresh points of p₀ take {_langevin(rules)}, then D answers with {_updates(rules)}."
+        )
     climb = "one step" if rules.rule == "minimax" else f"{rules.steps} steps of {rules.step:g}"
     who = "kept points" if rules.rule == "minimax" else "fresh points of p₀"
     return f"**Each turn:** {rules.count} {who} climb f by {climb}, then D answers with {_updates(rules)}."
@@ -121,5 +154,13 @@ def from_now(rules: Rules) -> str:
     return f"**From the next move on:** {attack}, {rules.inner} updates of D, learning rate {rules.lr:g}. The game goes on."
 
 
+def _langevin(rules: Rules) -> str:
+    return f"{rules.steps} Langevin steps of λ = {rules.step:g}"
+
+
 def _updates(rules: Rules) -> str:
-    return "1 update" if rules.inner == 1 else f"{rules.inner} updates"
+    return _counted(rules.inner, "update")
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -1,7 +1,7 @@
 // The first tab: the opening, then the stations of the tour. Made before the page around it is there, and moved into its tab
 // once that is; nothing here asks the server for anything but the file with the stations' pictures.
-import { clamp, node } from "./draw.js";
-import { Transport } from "./transport.js";
+import { clamp, node } from "../js/draw.js";
+import { Transport } from "../js/transport.js";
 import { VIEWS } from "./views.js";
 
 const held = (id) => JSON.parse(document.getElementById(id).textContent);

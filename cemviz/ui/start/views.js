@@ -2,7 +2,7 @@
 // the stage owns the clock, the view draws frame k of its own.
 import {
   DEEP, DIVERGING, band, bytes, contours, largest, marginal, mark, node, pictures, plain, softmax, valueOf,
-} from "./draw.js";
+} from "../js/draw.js";
 
 const SIDES = { standard: "Standard training", robust: "Trained against attacks (JEAT)" };
 

@@ -1,4 +1,4 @@
-// Arithmetic and marks that the stations share: no page, no state, so that tests call them one by one.
+// Arithmetic and marks that views share: no page, no state, so that tests call them one by one.
 
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 

@@ -1,4 +1,5 @@
-// Play, pause and scrub through the frames of a view: {frames, show(k), label(k), interval?}.
+// Play, pause and scrub through the frames of a view: {frames, show(k), label(k), interval?, rest?(k)}; `rest` is told where
+// someone has come to look.
 import { clamp, due } from "./draw.js";
 
 const INTERVAL = 220; // ms a frame, where a view names none
@@ -9,7 +10,7 @@ export class Transport {
   #frame = 0;
   #clock = 0;
 
-  /** @param ui elements: {play: a button, scrub: a range, count: where the frame is named} */
+  /** @param ui elements: {play: a button, scrub: a range, count: where the frame is named}, and the button's two names */
   constructor(ui) {
     this.ui = ui;
     ui.play.addEventListener("click", () => this.toggle());
@@ -17,14 +18,15 @@ export class Transport {
       this.pause();
       this.show(Number(ui.scrub.value));
     });
+    ui.scrub.addEventListener("change", () => this.#rest());
   }
 
-  /** Another view, at its first frame; who wants no motion sees the last one, where it leads. */
-  load(view) {
+  /** Another view, at frame `at`; else at its first, or, for who wants no motion, at the last, where it leads. */
+  load(view, at) {
     this.pause();
     this.#view = view;
     this.ui.scrub.max = view.frames - 1;
-    this.show(still.matches ? view.frames - 1 : 0);
+    this.show(at ?? (still.matches ? view.frames - 1 : 0));
   }
 
   show(k) {
@@ -56,6 +58,7 @@ export class Transport {
       if (next.frame !== this.#frame) this.show(next.frame);
       this.#clock = next.ended ? 0 : requestAnimationFrame(turn);
       this.#pressed();
+      if (next.ended) this.#rest();
     };
     this.#clock = requestAnimationFrame(turn);
     this.#pressed();
@@ -68,12 +71,18 @@ export class Transport {
   }
 
   toggle() {
-    if (this.#clock) this.pause();
-    else this.play();
+    if (!this.#clock) return this.play();
+    this.pause();
+    this.#rest();
+  }
+
+  #rest() {
+    this.#view?.rest?.(this.#frame);
   }
 
   #pressed() {
-    const name = this.#clock ? "Pause" : "Play";
+    const [idle, playing] = this.ui.names ?? ["Play", "Pause"];
+    const name = this.#clock ? playing : idle;
     if (this.ui.play.textContent === name) return;
     this.ui.play.textContent = name;
     this.ui.play.setAttribute("aria-label", name);
