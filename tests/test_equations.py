@@ -57,7 +57,7 @@ def test_the_tab_shows_every_equation_at_any_seed_and_marks_failures(monkeypatch
     from cemviz.ui.equations import tab as tab_equations
 
     with gr.Blocks(analytics_enabled=False):
-        draw, inputs, outputs = tab_equations.build(gr.State(), None).draw
+        draw, inputs, outputs = tab_equations.build(gr.State(), None, None).draw
     total, *rest = draw(5)
     results, codes = rest[: len(KEYS)], rest[len(KEYS) :]
     assert len(inputs) == 1 and len(results) == len(codes) == len(KEYS) and len(outputs) == 2 * len(KEYS) + 1

@@ -248,7 +248,7 @@ def test_no_net_is_built_before_the_game_is_asked_for(monkeypatch):
     held = Session()
     copy.deepcopy(held).playground.reset(PLAY["rings"].rules, 3)
     with gr.Blocks():
-        tab.build(gr.State(held), None)
+        tab.build(gr.State(held), None, None)
     assert not built
     held.playground.reset(PLAY["rings"].rules, 3)
     held.playground.attack()
@@ -260,7 +260,7 @@ def test_the_numbers_of_every_preset_fit_the_controls(preset):
     rules = PLAY[preset].rules
     assert changed_rules(rules) == rules and isinstance(changed_rules(rules), Rules)
     with gr.Blocks():
-        built = tab.build(gr.State(Session()), None)
+        built = tab.build(gr.State(Session()), None, None)
     assert built.params.keys() == tab.NAMES.keys()
     told = {component.elem_id: value for component, value in built.stories.tell(preset).items()}
     assert (told["play-K"], told["play-p0"], told["play-seed"]) == (rules.steps, rules.p0, PLAY[preset].seed)
