@@ -18,6 +18,7 @@ from .controls import LIGHT, Session, Tab
 from .digit import tab as digit_tab
 from .equations import tab as tab_equations
 from .head import EarlyHead
+from .lab import tab as lab_tab
 from .landscape import tab as landscape_tab
 from .playground import tab as playground_tab
 from .results import tab as tab_results
@@ -34,6 +35,7 @@ TABS: dict[str, tuple[str, Any]] = {
     "playground": ("Playground", playground_tab),
     "landscape": ("Landscape", landscape_tab),
     "sampling": ("Sampling", sampling_tab),
+    "lab": ("Lab", lab_tab),
     "training": ("Training", training_tab),
     "robustness": ("Robustness", robustness_tab),
     "results": ("Results", tab_results),

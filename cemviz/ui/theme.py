@@ -85,6 +85,7 @@ STYLES: Final = (
     "start/start.css",
     "digit/digit.css",
     "playground/playground.css",
+    "lab/lab.css",
 )
 SCRIPTS: Final = ("js/page.js", "js/glossary.js", "js/classroom.js")
 

@@ -26,30 +26,52 @@ from .swept import as_json
 FOLDER, KEPT = "sweeps", "evidence/sweeps"
 """Where boards ship, and where sweeps are kept that do not."""
 
-SAMPLERS = ("rcs", "cs", "ta", "langevin", "maxent")
+SAMPLERS = ("rcs", "cs", "ta", "langevin", "jeat17", "maxent")
+"""Samplers that have boards: of the net that draws a set's gallery, of its JEAT net, of its encoder."""
+
+BEGIN = {"jeat17": {"start": "uniform"}}
+"""Sampler -> fields of its sweeps that differ from the kind's usual: JEAT's chains begin in noise."""
+
 PAIRS = (("noise", "steps"), ("step", "radius"))
 FIRST = 5
 """Class of the picture in each cell, of the first chain: a five, a dog."""
 
 
-def drawers(data: str, cards: dict[str, Card]) -> list[Card]:
-    """The models of a set that have boards, of those that are stored: the one that draws its gallery, and its encoder."""
-    return [cards[name] for name in (dataset(data).gallery, f"{data}-uat") if name in cards]
+def drawers(data: str, cards: dict[str, Card]) -> Iterator[tuple[Card, str]]:
+    """The models of a set that have boards, of those that are stored, with the samplers of each."""
+    own = {dataset(data).gallery: ("rcs", "cs", "ta", "langevin"), f"{data}-jeat": ("jeat17",), f"{data}-uat": ("maxent",)}
+    for name, samplers in own.items():
+        yield from ((cards[name], sampler) for sampler in samplers if name in cards and sampler in offered(cards[name]))
 
 
 def requests(data: str, cards: dict[str, Card]) -> dict[str, SweepRequest]:
-    """The boards of a data set by name, seen by a judge of clean images where there is one: it does not overlook speckle."""
-    clean = f"{dataset(data).judge}-clean"
-    judge = clean if clean in kinds.judges(data) else None
-    asked = {}
-    for card in drawers(data, cards):
-        usual, first = kinds.of(card).usual, FIRST % len(card.classes)
-        turned = (*card.classes[first:], *card.classes[:first])
-        for sampler in (name for name in SAMPLERS if name in offered(card)):
-            for over in PAIRS:
-                request = SweepRequest(card.name, over, judge=judge, seeds=1, classes=turned, **usual | {"sampler": sampler})
-                asked[name_of(request)] = request
-    return asked
+    """The boards of a data set by name."""
+    asked = [request_of(card, sampler, over) for card, sampler in drawers(data, cards) for over in PAIRS]
+    return {name_of(request): request for request in asked}
+
+
+def request_of(card: Card, sampler: str, over: tuple[str, ...], **numbers: Any) -> SweepRequest:
+    """A sweep as boards have it: the kind's usual chains, the first of which draws class FIRST, and a judge of clean images,
+    which does not overlook speckle, where there is one.
+
+    Args:
+        numbers: further fields of the request, which win.
+    """
+    clean = f"{dataset(card.data).judge}-clean"
+    judge, first = clean if clean in kinds.judges(card.data) else None, FIRST % len(card.classes)
+    turned = (*card.classes[first:], *card.classes[:first])
+    usual = kinds.of(card).usual | {"sampler": sampler, "seeds": 1} | BEGIN.get(sampler, {})
+    return SweepRequest(card.name, over, judge=judge, classes=turned, **usual | numbers)
+
+
+def shipped(studio: Studio, request: SweepRequest) -> Artefact | None:
+    """The board that ships of just this request and rests on the weights that are stored now, or None."""
+    cards = studio.cards()
+    name = name_of(request)
+    if requests(cards[request.model].data, cards).get(name) != request:
+        return None
+    held = board(name)
+    return None if held is None or held.stale(cards, as_json(request)) else held
 
 
 def name_of(request: SweepRequest) -> str:

@@ -10,7 +10,7 @@ document.addEventListener("visibilitychange", () => {
 });
 
 // Lines that say how a run stands are announced, politely; the playground's changes many times a second and stays silent.
-const STATUS = ["samp-status", "land-status", "train-status", "rob-status", "rob-reading", "notice"];
+const STATUS = ["samp-status", "land-status", "train-status", "rob-status", "rob-reading", "lab-status", "notice"];
 new MutationObserver(() => {
   for (const id of STATUS) {
     const line = document.getElementById(id);
@@ -25,6 +25,10 @@ new MutationObserver(() => {
   const MEASURED = /^r\.(models|attacks|norm|radius|count|seed|curve)$/;
   const DEAR = {
     sampling: { stage: "samp-stage", counts: (name, open) => name.startsWith("s.") || (open && /^(a|b|x|seed)$/.test(name)) },
+    lab: {
+      stage: "lab-stage", // a board that ships is there at once; others are swept when asked for
+      counts: (name, open) => (name.startsWith("k.") && name !== "k.by") || (open && /^(a|seed)$/.test(name)),
+    },
     robustness: {
       stage: "rob-stage", // shipped numbers stand at once; those of this machine are measured
       counts: (name, _, text) =>
@@ -82,8 +86,8 @@ new MutationObserver(() => {
 // or until the line below it says why there is none.
 {
   // stage -> the line below it; button -> its stage
-  const LINES = { "samp-stage": "samp-status", "land-stage": "land-status", "rob-stage": "rob-status", "rob-look": "rob-reading" };
-  const BUTTONS = { "samp-run": "samp-stage", "land-run": "land-stage", "rob-run": "rob-stage", "rob-look-run": "rob-look" };
+  const LINES = { "samp-stage": "samp-status", "land-stage": "land-status", "rob-stage": "rob-status", "rob-look": "rob-reading", "lab-stage": "lab-status" };
+  const BUTTONS = { "samp-run": "samp-stage", "land-run": "land-stage", "rob-run": "rob-stage", "rob-look-run": "rob-look", "lab-run": "lab-stage" };
   const busy = (stage) => {
     const [place, line] = [document.getElementById(stage), document.getElementById(LINES[stage])];
     if (!place || !line) return;

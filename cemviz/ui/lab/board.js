@@ -1,0 +1,224 @@
+// A board of settings: what one chain has become under each, tinted by how good all chains are. Moving over it blends the
+// pictures of the nearest cells into the large one, without a request; a press chooses a cell, whose row and column are curves.
+import { clamp, mark, node, pictures, plain, ramp } from "../js/draw.js";
+
+const TINT = ramp(["#7a4a86", "#b79abf", "#e9e4ea", "#a9d4a9", "#2f7d46"], 32); // poor to good
+
+/** A number of an axis as people write it: .02, inf as ∞. */
+export const short = (value) => (value === "inf" ? "∞" : String(value).replace(/^(-?)0\./, "$1."));
+
+/** Share of the way from the poorest value to the best, null where there is none. */
+export function goodness(values, better) {
+  const known = values.filter((value) => value !== null);
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const share = (value) => (high > low ? (value - low) / (high - low) : 0.5);
+  return values.map((value) => (value === null ? null : better === "lower" ? 1 - share(value) : share(value)));
+}
+
+/** The up to four cells around a place on the board, each with its weight; x and y are in cells, .5 in the middle of one. */
+export function nearest(x, y, columns, rows) {
+  const [u, v] = [clamp(x - 0.5, 0, columns - 1), clamp(y - 0.5, 0, rows - 1)];
+  const [i, j] = [Math.min(Math.floor(u), Math.max(columns - 2, 0)), Math.min(Math.floor(v), Math.max(rows - 2, 0))];
+  const [a, b] = [u - i, v - j];
+  const four = [[i, j, (1 - a) * (1 - b)], [i + 1, j, a * (1 - b)], [i, j + 1, (1 - a) * b], [i + 1, j + 1, a * b]];
+  return four.filter(([, , weight]) => weight > 1e-3).map(([column, row, weight]) => ({ cell: row * columns + column, weight }));
+}
+
+/** The first η whose noise is as long as a step: η√d >= α; -1 where none is. */
+export const drowns = (etas, alpha, root) => etas.findIndex((eta) => eta * root >= alpha);
+
+const CHART = { width: 300, height: 120, left: 44, right: 10, top: 8, bottom: 30 };
+
+/** One row or column of the board as a curve over its axis. */
+function curve(axis, values, chosen, own, title) {
+  const { width, height, left, right, top, bottom } = CHART;
+  const chart = mark("svg", { viewBox: `0 0 ${width} ${height}`, class: "cem-lab-curve", role: "img" });
+  const known = values.filter((value) => value !== null);
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const x = (k) => left + (k / Math.max(values.length - 1, 1)) * (width - left - right);
+  const y = (value) => top + (1 - (high > low ? (value - low) / (high - low) : 0.5)) * (height - top - bottom);
+  chart.setAttribute("aria-label", `${title} over ${axis.symbol}: ${values.map((v) => (v === null ? "none" : plain(v, 2))).join(", ")}`);
+  for (const value of new Set([low, high])) {
+    const text = mark("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end", class: "cem-tick" });
+    text.textContent = plain(value, Math.abs(high - low) < 5 ? 2 : 0);
+    chart.append(mark("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: "cem-rule" }), text);
+  }
+  axis.values.forEach((value, k) => {
+    const text = mark("text", { x: x(k), y: height - 14, "text-anchor": "middle", class: "cem-tick" });
+    text.textContent = short(value);
+    chart.append(text);
+  });
+  const name = mark("text", { x: (left + width - right) / 2, y: height - 2, "text-anchor": "middle", class: "cem-tick" });
+  name.textContent = `${axis.symbol} ${axis.name}`;
+  const points = values.map((value, k) => (value === null ? null : `${x(k)},${y(value)}`)).filter(Boolean);
+  chart.append(name, mark("polyline", { points: points.join(" "), class: "cem-lab-line" }));
+  const paper = axis.values.indexOf(own);
+  if (paper >= 0) chart.append(mark("line", { x1: x(paper), x2: x(paper), y1: top, y2: height - bottom, class: "cem-lab-own" }));
+  if (values[chosen] !== null) chart.append(mark("circle", { cx: x(chosen), cy: y(values[chosen]), r: 4, class: "cem-lab-dot" }));
+  return chart;
+}
+
+export function mount(element, props, watch) {
+  const root = element.querySelector("#cem-board");
+  let data = null; // the board on screen
+  let sheet = null; // its pictures
+  let chosen = 0;
+  let by = null;
+  let ui = null;
+  let guess = null; // of the prediction: null where none is asked for, -1 while it is open
+
+  const rows = () => (data.axes.length > 1 ? data.axes[0].values.length : 1);
+  const columns = () => data.axes.at(-1).values.length;
+  const side = () => ({ wide: sheet.width / columns(), high: sheet.height / rows() });
+  const values = () => data.cells.map((cell) => cell.values[by] ?? null);
+  const words = (cell) => data.axes.map(({ name, symbol }) => `${symbol} ${short(data.cells[cell].settings[name])}`).join(", ");
+
+  function blend(parts) {
+    const { wide, high } = side();
+    const context = ui.large.getContext("2d");
+    context.clearRect(0, 0, wide, high);
+    context.globalCompositeOperation = "lighter"; // weights add up to one
+    for (const { cell, weight } of parts) {
+      context.globalAlpha = weight;
+      const [column, row] = [cell % columns(), Math.floor(cell / columns())];
+      context.drawImage(sheet, column * wide, row * high, wide, high, 0, 0, wide, high);
+    }
+  }
+
+  function choose(cell, focus = false) {
+    chosen = cell;
+    ui.tiles.forEach((tile, k) => {
+      tile.tabIndex = k === cell ? 0 : -1;
+      tile.setAttribute("aria-pressed", String(k === cell));
+    });
+    if (focus) ui.tiles[cell].focus();
+    blend([{ cell, weight: 1 }]);
+    ui.place.textContent = words(cell);
+    const lines = Object.entries(data.columns).map(([name, { title, unit }]) => {
+      const value = data.cells[cell].values[name];
+      const said = value === null ? "–" : plain(value, Math.abs(value) < 10 ? 3 : 1);
+      return node("tr", name === by ? { class: "cem-chosen" } : {}, node("th", { scope: "row", text: title }), node("td", { text: `${said} ${unit === "share" ? "" : unit}` }));
+    });
+    ui.numbers.replaceChildren(node("tbody", {}, ...lines));
+    ui.open.href = data.cells[cell].links;
+    const [row, column] = [Math.floor(cell / columns()), cell % columns()];
+    const all = values();
+    const along = data.axes.at(-1);
+    const charts = [curve(along, all.slice(row * columns(), (row + 1) * columns()), column, data.paper[along.name], data.columns[by].title)];
+    if (data.axes.length > 1) {
+      const down = data.axes[0];
+      const line = down.values.map((_, k) => all[k * columns() + column]);
+      charts.push(curve(down, line, row, data.paper[down.name], data.columns[by].title));
+    }
+    ui.curves.replaceChildren(...charts);
+  }
+
+  function tint() {
+    goodness(values(), data.columns[by].better).forEach((share, k) => {
+      const [r, g, b] = share === null ? [128, 128, 128] : TINT[Math.round(share * (TINT.length - 1))];
+      ui.tiles[k].style.setProperty("--tint", `rgb(${r} ${g} ${b})`);
+      const value = values()[k];
+      ui.tiles[k].setAttribute("aria-label", `${words(k)}: ${value === null ? "none" : plain(value, 3)}`);
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------------------- predict first
+
+  function ask() {
+    guess = -1;
+    root.classList.add("cem-lab-hidden");
+    ui.told.textContent = "Which is the first η at which the digit drowns? Press a cell of its row.";
+  }
+
+  function reveal(cell) {
+    guess = Math.floor(cell / columns());
+    root.classList.remove("cem-lab-hidden");
+    const etas = data.axes[0].values;
+    const { step } = data.cells[cell].settings;
+    const law = drowns(etas, step, data.noise);
+    const p = (row) => data.cells[row * columns() + (cell % columns())].values[by];
+    const before = law > 0 && p(law) !== null ? ` There ${data.columns[by].title} is ${plain(p(law), 2)}, one row before ${plain(p(law - 1), 2)}.` : "";
+    const said = law < 0 ? "here no η is as long as a step" : `η√d reaches α = ${short(step)} at η = ${short(etas[law])}`;
+    const own = `You marked η = ${short(etas[guess])}, whose noise is ${plain(etas[guess] * data.noise, 2)} long a step.`;
+    ui.told.textContent = `${own} The law: ${said}.${before}`;
+    choose(cell);
+  }
+
+  // -------------------------------------------------------------------------------------------------------------- building
+
+  function build() {
+    const grid = node("div", { class: "cem-lab-grid", role: "group", "aria-label": "settings" });
+    grid.style.setProperty("--columns", columns());
+    const { wide, high } = side();
+    const [down, along] = data.axes.length > 1 ? data.axes : [null, data.axes[0]];
+    const tiles = data.cells.map((_, k) => {
+      const tile = node("button", { type: "button", class: "cem-lab-tile", tabindex: "-1" });
+      const canvas = node("canvas", { width: wide, height: high });
+      canvas.getContext("2d").drawImage(sheet, (k % columns()) * wide, Math.floor(k / columns()) * high, wide, high, 0, 0, wide, high);
+      tile.append(canvas);
+      const own = data.axes.every(({ name }) => data.paper[name] === undefined || data.paper[name] === data.cells[k].settings[name]);
+      if (own && Object.keys(data.paper).length === data.axes.length) tile.classList.add("cem-lab-paper");
+      tile.addEventListener("click", () => (guess === -1 ? reveal(k) : choose(k)));
+      return tile;
+    });
+    for (let row = 0; row < rows(); row += 1) {
+      grid.append(node("span", { class: "cem-lab-end", text: down ? short(down.values[row]) : "" }));
+      grid.append(...tiles.slice(row * columns(), (row + 1) * columns()));
+    }
+    grid.append(node("span", { text: "" }), ...along.values.map((value) => node("span", { class: "cem-lab-foot", text: short(value) })));
+    const names = node("p", { class: "cem-lab-axes", text: down ? `↓ ${down.symbol} ${down.name}   → ${along.symbol} ${along.name}` : `→ ${along.symbol} ${along.name}` });
+    ui = {
+      tiles, grid, large: node("canvas", { class: "cem-lab-large", width: wide, height: high, role: "img", "aria-label": "the chosen setting's picture" }),
+      place: node("p", { class: "cem-lab-place", "aria-live": "polite" }), numbers: node("table", { class: "cem-numbers" }),
+      open: node("a", { href: "#", text: "Play this cell in Sampling" }), curves: node("div", { class: "cem-lab-curves" }),
+      told: node("p", { class: "cem-lab-told", "aria-live": "polite" }),
+    };
+    const left = node("div", { class: "cem-lab-left" }, names, grid, ui.told);
+    if (down?.name === "noise") {
+      const predict = node("button", { type: "button", class: "cem-lab-predict", text: "Predict first" });
+      predict.addEventListener("click", ask);
+      left.append(predict);
+    }
+    const right = node("div", { class: "cem-lab-right" }, ui.large, ui.place, ui.open, ui.numbers);
+    root.replaceChildren(node("div", { class: "cem-lab-board" }, left, right), ui.curves);
+    grid.addEventListener("pointermove", (event) => {
+      const [first, last] = [tiles[0].getBoundingClientRect(), tiles.at(-1).getBoundingClientRect()];
+      const x = ((event.clientX - first.left) / (last.right - first.left)) * columns();
+      const y = ((event.clientY - first.top) / (last.bottom - first.top)) * rows();
+      if (guess !== -1 && x >= 0 && y >= 0 && x <= columns() && y <= rows()) blend(nearest(x, y, columns(), rows()));
+    });
+    grid.addEventListener("pointerleave", () => guess !== -1 && blend([{ cell: chosen, weight: 1 }]));
+    grid.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() }[event.key];
+      if (step === undefined) return;
+      event.preventDefault();
+      const next = chosen + step;
+      const sameRow = Math.abs(step) > 1 || Math.floor(next / columns()) === Math.floor(chosen / columns());
+      if (next >= 0 && next < tiles.length && sameRow) choose(next, true);
+    });
+  }
+
+  async function draw() {
+    if (!props.value) return;
+    const next = JSON.parse(props.value);
+    const image = await pictures(next.sprite);
+    [data, sheet, guess] = [next, image, null];
+    root.classList.remove("cem-lab-hidden");
+    by = by in data.columns ? by : Object.keys(data.columns)[0];
+    build();
+    tint();
+    const own = ui.tiles.findIndex((tile) => tile.classList.contains("cem-lab-paper"));
+    choose(Math.max(own, 0));
+    root.dataset.ready = String(Number(root.dataset.ready ?? 0) + 1);
+    root.dispatchEvent(new CustomEvent("cemviz-drawn", { bubbles: true }));
+  }
+
+  document.addEventListener("cemviz-column", ({ detail }) => {
+    by = detail;
+    if (!data || !(by in data.columns)) return;
+    tint();
+    choose(chosen);
+  });
+  watch("value", draw);
+  draw();
+}

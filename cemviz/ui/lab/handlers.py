@@ -1,0 +1,157 @@
+"""Handlers of the lab: plain functions of the controls' values, by name."""
+
+import json
+import math
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ...backend import script
+from ...backend.checks import BadInput, choice
+from ...backend.kinds import KINDS
+from ...backend.requests import NUMBERS, SampleRequest, SweepRequest
+from ...backend.sample import boards
+from ...backend.sample.chains import offered, settings
+from ...backend.sample.sweep import axes_of, sweep
+from ...backend.sample.swept import Sweep
+from ...backend.studio import Studio
+from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..wiring import Changes, run, stop
+from . import words
+
+LIMIT = 600.0
+"""Seconds a sweep may take on the page."""
+
+PAIRS = tuple((a, b) for i, a in enumerate(NUMBERS) for b in NUMBERS[i + 1 :])
+"""Pairs of numbers; boards ship of some, in an order of their own."""
+
+OVER = {",".join(pair): words.title(pair) for pair in dict.fromkeys([*boards.PAIRS, *(
+    pair for pair in PAIRS if pair not in boards.PAIRS and pair[::-1] not in boards.PAIRS
+), *((name,) for name in NUMBERS)])}  # fmt: skip
+"""What can be swept -> its title."""
+
+RUN = ("a", "seed", "sampler", "over", "first", "second", "count", "seeds")
+"""Controls that a board depends on."""
+
+SHOWN = ("sampler", "board", "by", "status", "script", "csv", "json", "tried")
+"""Elements that a board changes."""
+
+
+def samplers(studio: Studio, model: str) -> list[str]:
+    """The samplers that fit a net, first those of which boards ship."""
+    cards = studio.cards()
+    card = cards[choice("net A", model, cards)]
+    own = [name for other, name in boards.drawers(card.data, cards) if other.name == model]
+    return [*own, *(name for name in offered(card) if name not in own)]
+
+
+def read(
+    studio: Studio, *, a: str, seed: float | None, sampler: str, over: str, first: str, second: str, count: float | None,
+    seeds: float | None,
+) -> SweepRequest:  # fmt: skip
+    """The controls as a request; what is left empty takes what suits.
+
+    Raises:
+        BadInput: values that are no numbers, or do not fit their field.
+    """
+    cards = studio.cards()
+    card, names = cards[choice("net A", a, cards)], tuple(over.split(","))
+    if seed is None:
+        raise BadInput("seed", "seed is empty; give a whole number")
+    given = {name: value for name, value in (("count", count), ("seeds", seeds)) if value is not None}
+    asked = boards.request_of(card, sampler, names, seed=seed, **given)
+    texts = [text.strip() for text in (first, second)][: len(names)]
+    if not any(texts):
+        return asked
+    own = axes_of(asked, settings(SampleRequest(a, sampler), card))
+    values = tuple(_numbers(name, text) or own[name] for name, text in zip(names, texts, strict=True))
+    return boards.request_of(
+        card, sampler, names, seed=seed, values=values, **{k: v for k, v in given.items() if v is not None}
+    )
+
+
+def _numbers(name: str, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.replace(";", ",").split(",") if part.strip())
+    except ValueError:
+        raise BadInput(name, f"{name} has {text!r}; give numbers with commas between, as 0, .01, .02") from None
+
+
+def opened(studio: Studio, held: Session, *, by: str, sampler: str, **values: Any) -> Iterator[Changes]:
+    """The first view: the board that ships of what is chosen, or how to get one."""
+    fits = samplers(studio, values["a"])
+    if sampler not in fits:
+        sampler = fits[0]
+    yield {"sampler": gr.update(choices=menu(fits), value=sampler)}
+    yield show(studio, held, by=by, sampler=sampler, **values)
+
+
+def show(studio: Studio, held: Session, *, by: str, **values: Any) -> Changes:
+    """The board that ships of these controls, at once; where none does, what pressing the button would do."""
+    held.drawn["lab"] = (values["a"], values["seed"])
+    asked = read(studio, **values)
+    board = boards.shipped(studio, asked)
+    if board is not None:
+        return drawn(studio, held, asked, board.head, by, words.SHIPPED)
+    axes = axes_of(asked, settings(SampleRequest(asked.model, asked.sampler), studio.cards()[asked.model]))
+    own = [name for card, name in boards.drawers(studio.cards()[asked.model].data, studio.cards()) if card.name == asked.model]
+    return {"status": words.waiting(asked, math.prod(map(len, axes.values())), own)}
+
+
+def measure(studio: Studio, held: Session, *, by: str, **values: Any) -> Iterator[Changes]:
+    """Sweep here."""
+    try:
+        asked = read(studio, **values)
+        for item in run(studio, held, "lab", sweep(studio, asked), title="A sweep", limit=LIMIT):
+            if isinstance(item, Sweep):
+                head = item.artefact().head
+                held.held.setdefault("sweeps", []).append(head)
+                yield drawn(studio, held, asked, head, by, words.LIVE)
+            else:
+                yield {"status": item if item == STOPPED else f"Sweeping: {item}"}
+    except EXPECTED as error:
+        yield {"status": f"**Nothing was swept:** {words_of(error)}."}
+        raise
+
+
+def drawn(studio: Studio, held: Session, asked: SweepRequest, head: words.Head, by: str, origin: str) -> Changes:
+    """A finished board, its files, and what was tried so far."""
+    columns = words.columns(head)
+    if by not in [name for _, name in columns]:
+        by = columns[0][1]
+    return {
+        "board": words.payload(head, studio.cards()[asked.model], origin),
+        "by": gr.update(choices=columns, value=by),
+        "status": f"{origin}: {len(head['cells'])} settings, {head['count']} chains each, judge {head['judge'] or 'none'}.",
+        "script": script.shown(asked),
+        "tried": words.tried(held.held.get("sweeps", []), by),
+        **dict(zip(("csv", "json"), files(held, head), strict=True)),
+    }
+
+
+def files(held: Session, head: words.Head) -> list[str]:
+    """The board as CSV and JSON in a folder of the visitor's own, which goes with the session."""
+    folder = Path(held.held.setdefault("lab files", tempfile.TemporaryDirectory(prefix="cemviz-")).name)
+    name = "-".join((head["model"], head["sampler"], *head["over"]))
+    sheet, whole = folder / f"{name}.csv", folder / f"{name}.json"
+    sheet.write_text(words.table(head), encoding="utf-8")
+    whole.write_text(json.dumps({k: v for k, v in head.items() if k != "sprite"}, ensure_ascii=False), encoding="utf-8")
+    return [str(sheet), str(whole)]
+
+
+def halt(studio: Studio, held: Session) -> Changes:
+    """End the sweep."""
+    return {"status": STOPPED if stop(held, "lab") else gr.skip()}
+
+
+def menu(names: list[str]) -> list[tuple[str, str]]:
+    """Samplers as choices."""
+    return [(name.upper(), name) for name in names]
+
+
+def known(studio: Studio) -> bool:
+    """Whether there is a net to sweep."""
+    return any(card.kind in KINDS for card in studio.cards().values())

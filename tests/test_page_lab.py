@@ -1,0 +1,93 @@
+"""The lab in a real browser: a board without a press, moved over without a request, predicted, played, and swept anew."""
+
+import pytest
+from pages import MARKS, SLOW, calm, violations
+
+pytestmark = MARKS
+
+BOARD = "?tab=lab&a=mnist-at&k.sampler=rcs"
+
+
+def opened(visit, query: str = BOARD, **how):
+    page = visit(query, **how)
+    page.locator("#cem-board[data-ready]").wait_for(timeout=SLOW)
+    calm(page)
+    return page
+
+
+def large(page) -> str:
+    return page.locator(".cem-lab-large").evaluate("c => c.toDataURL()")
+
+
+def test_moving_over_the_board_blends_its_pictures_without_a_request(visit):
+    page = opened(visit)
+    requests = []
+    page.on("request", lambda r: requests.append(r.url) if "heartbeat" not in r.url else None)
+    tiles = page.locator(".cem-lab-tile")
+    assert tiles.count() == 49
+    seen = {large(page)}
+    box, other = tiles.nth(45).bounding_box(), tiles.nth(46).bounding_box()
+    for share in (0.0, 0.5, 1.0):  # from the middle of one cell to that of the next
+        x = box["x"] + box["width"] / 2 + share * (other["x"] - box["x"])
+        page.mouse.move(x, box["y"] + box["height"] / 2)
+        seen.add(large(page))
+    assert len(seen) == 4, "two cells, what lies between them, and the chosen one"
+    page.mouse.move(5, 5)
+    assert not requests
+
+
+def test_keys_choose_a_cell_and_its_link_plays_it(visit):
+    page = opened(visit)
+    chosen = page.locator(".cem-lab-tile[aria-pressed=true]")
+    assert chosen.get_attribute("aria-label").startswith("η .01, K 20:"), "the paper's own setting comes first"
+    chosen.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".cem-lab-place").inner_text() == "η .02, K 40"
+    assert page.locator(".cem-lab-curve").count() == 2
+    page.get_by_role("link", name="Play this cell").click()
+    page.locator("#samp-player .cem-counter", has_text="/ 40").wait_for(timeout=SLOW)
+    assert page.locator("#samp-eta input").input_value() == "0.02" and "tab=sampling" in page.url
+
+
+def test_another_number_colours_the_board_without_a_request(visit):
+    page = opened(visit)
+    tints = "() => [...document.querySelectorAll('.cem-lab-tile')].map(t => t.style.getPropertyValue('--tint')).join()"
+    before = page.evaluate(tints)
+    page.locator("#lab-by input").click()
+    page.get_by_role("option", name="Distance to the nearest").click()
+    page.wait_for_function(f"before => ({tints})() !== before", arg=before)
+    assert "k.by=nearest" in page.url
+
+
+def test_a_prediction_hides_the_pictures_and_is_answered_with_the_law(visit):
+    page = opened(visit)
+    page.get_by_role("button", name="Predict first").click()
+    assert not page.locator(".cem-lab-tile canvas").first.is_visible()
+    page.locator(".cem-lab-tile").nth(3 * 7 + 3).click()
+    told = page.locator(".cem-lab-told").inner_text()
+    assert "You marked η = .01, whose noise is 0.28 long" in told and "η√d reaches α = .5 at η = .02" in told
+    assert page.locator(".cem-lab-tile canvas").first.is_visible()
+
+
+def test_a_sweep_that_does_not_ship_is_stale_until_it_is_run(visit):
+    page = opened(visit, f"{BOARD}&k.first=0&k.second=0,2&k.count=2")
+    assert page.locator(".cem-lab-tile").count() == 2
+    page.get_by_text("Values of your own").click()
+    page.locator("#lab-second textarea, #lab-second input").first.fill("0, 1, 3")
+    page.keyboard.press("Tab")
+    page.locator("#lab-stage.cem-stale").wait_for()
+    page.locator("#lab-run").click()
+    page.wait_for_function("() => document.querySelectorAll('.cem-lab-tile').length === 3", timeout=SLOW)
+    assert "k.second=0%2C+1%2C+3" in page.url and not page.locator("#lab-stage.cem-stale").count()
+    page.locator("#lab-tried").get_by_text("Swept on this visit").wait_for()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everyone_can_use_the_lab_and_nothing_is_wider_than_a_phone(visit, theme):
+    page = opened(visit, f"{BOARD}&__theme={theme}")
+    assert not (found := violations(page)), found
+    page.set_viewport_size({"width": 400, "height": 800})
+    calm(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
+    assert page.locator(".cem-lab-grid").bounding_box()["y"] < 400, "the board comes before its controls"

@@ -1,0 +1,117 @@
+"""The lab's plain functions: controls in, boards and words out."""
+
+import json
+import math
+
+import pytest
+from tabs import first_view, page, wired
+
+from cemviz.backend.checks import BadInput
+from cemviz.backend.device import choose
+from cemviz.backend.sample import boards
+from cemviz.backend.studio import Studio
+from cemviz.ui.controls import Session
+from cemviz.ui.lab import handlers as do
+from cemviz.ui.lab import tab as tab_lab
+from cemviz.ui.lab import words
+
+pytestmark = pytest.mark.usefixtures("shipped")
+
+CONTROLS = {
+    "a": "mnist-at", "seed": 0, "sampler": "rcs", "over": "noise,steps", "first": "", "second": "", "count": None, "seeds": 1,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def studio():
+    return Studio(choose("cpu"))
+
+
+def test_the_usual_controls_ask_for_the_boards_that_ship(studio):
+    for name, asked in boards.requests("mnist", studio.cards()).items():
+        values = {"a": asked.model, "sampler": asked.sampler, "over": ",".join(asked.over)}
+        assert do.read(studio, **CONTROLS | values) == asked
+        assert boards.shipped(studio, asked) is not None, f"{name} does not ship, or is stale"
+
+
+def test_other_controls_ask_for_a_sweep_of_their_own(studio):
+    asked = do.read(studio, **CONTROLS | {"first": "0, .02", "count": 4, "seeds": 2, "seed": 7})
+    assert asked.values[0] == (0.0, 0.02) and asked.values[1] == (
+        0,
+        5,
+        10,
+        20,
+        40,
+        80,
+        160,
+    )
+    assert (asked.count, asked.seeds, asked.seed) == (4, 2, 7) and boards.shipped(studio, asked) is None
+    assert (
+        "Press **Run this sweep**: 14 settings, 4 chains"
+        in do.show(studio, Session(), by="confidence", **CONTROLS | {"first": "0, .02", "count": 4})["status"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"first": "a, b"}, "noise has 'a, b'; give numbers"), ({"first": "-1"}, "η"), ({"seed": None}, "seed is empty"),
+        ({"a": "nope"}, "net A is 'nope'"), ({"count": 0}, "count is 0; give a whole number from 1"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_swept_is_named(studio, change, said):
+    with pytest.raises(BadInput, match=said):
+        do.read(studio, **CONTROLS | change)
+
+
+def test_a_board_says_what_each_cell_is_worth_and_where_it_can_be_run(studio):
+    shown = do.show(studio, Session(), by="nope", **CONTROLS)
+    board = json.loads(shown["board"])
+    assert [axis["symbol"] for axis in board["axes"]] == ["η", "K"] and len(board["cells"]) == 49
+    assert board["noise"] == pytest.approx(28.0) and board["paper"] == {"noise": 0.01, "steps": 20}
+    cell = board["cells"][24]  # the middle one
+    assert cell["settings"] == {"step": 0.5, "radius": 6.0, "noise": 0.01, "steps": 20} and "s.eta=0.01" in cell["links"]
+    assert shown["by"]["value"] == "confidence" and {name for _, name in shown["by"]["choices"]} <= set(board["columns"])
+    assert len(shown["board"]) < 300_000 and shown["script"].startswith("from cemviz.backend.sample.sweep import sweep")
+
+
+def test_a_sweep_here_is_drawn_kept_and_can_be_taken_away(studio):
+    held = Session()
+    asked = CONTROLS | {"first": "0, .05", "second": "0, 3", "count": 2}
+    *_, last = do.measure(studio, held, by="own", **asked)
+    board = json.loads(last["board"])
+    assert board["origin"] == words.LIVE and len(board["cells"]) == 4
+    with open(last["csv"], encoding="utf-8") as sheet:
+        lines = sheet.read().splitlines()
+    assert lines[0].startswith("model,sampler,step,radius,noise,steps,confidence") and len(lines) == 5
+    with open(last["json"], encoding="utf-8") as whole:
+        assert json.load(whole)["axes"] == {"noise": [0.0, 0.05], "steps": [0, 3]}
+    assert "mnist-at" in last["tried"] and "s.K=" in last["tried"] and last["tried"].count("<tr>") == 2
+    *_, again = do.measure(studio, held, by="own", **asked)
+    assert again["tried"].count("<tr>") == 3
+
+
+def test_the_best_setting_is_the_best_by_the_column_that_is_shown(studio):
+    head = boards.shipped(studio, do.read(studio, **CONTROLS)).head
+    for column, pick in (("confidence", max), ("nearest", min)):
+        value = pick(cell["columns"][column]["value"] for cell in head["cells"])
+        assert f"<td>{value:.3g}</td>" in words.tried([head], column)
+
+
+def test_the_first_view_follows_the_net(studio):
+    _, tab = page(tab_lab, studio)
+    steps = first_view(tab, Session(), a="mnist-uat")
+    assert steps[0]["lab-sampler"]["value"] == "maxent" and json.loads(steps[1]["lab-board"])["axes"][0]["name"] == "noise"
+    steps = first_view(tab, Session(), a="mnist-trades")
+    assert "No board of mnist-trades" in steps[1]["lab-status"] and "Its boards" not in steps[1]["lab-status"]
+
+
+def test_every_event_calls_its_handler(studio):
+    assert wired(tab_lab, studio) == {
+        "lab-run.click": "measure", "lab-stop.click": "halt", "lab-sampler.input": "show", "lab-over.input": "show",
+    }  # fmt: skip
+
+
+def test_every_pair_of_numbers_is_offered_once():
+    pairs = [frozenset(key.split(",")) for key in do.OVER]
+    assert len(set(pairs)) == len(pairs) == math.comb(4, 2) + 4
