@@ -81,12 +81,15 @@ def _numbers(name: str, text: str) -> tuple[float, ...]:
 
 
 def opened(studio: Studio, held: Session, *, by: str, sampler: str, **values: Any) -> Iterator[Changes]:
-    """The first view: the board that ships of what is chosen, or how to get one."""
+    """The first view: the board that ships of what is chosen, a sweep that a link asks for, or how to get one."""
     fits = samplers(studio, values["a"])
     if sampler not in fits:
         sampler = fits[0]
     yield {"sampler": gr.update(choices=menu(fits), value=sampler)}
     yield show(studio, held, by=by, sampler=sampler, **values)
+    own = values["first"] or values["second"] or values["count"] is not None or values["seeds"] != 1
+    if own and boards.shipped(studio, read(studio, sampler=sampler, **values)) is None:
+        yield from measure(studio, held, by=by, sampler=sampler, **values)
 
 
 def show(studio: Studio, held: Session, *, by: str, **values: Any) -> Changes:
