@@ -31,7 +31,7 @@ from cemviz.backend.train.interrupt import Interrupt
 from cemviz.backend.train.plan import plan
 from cemviz.backend.train.prepared import statistics
 from cemviz.backend.train.provenance import card_of, command
-from cemviz.backend.train.run import Model, Trained, train, with_metric
+from cemviz.backend.train.run import Model, Trained, train
 from cemviz.backend.train.team import Team
 from cemviz.data import images
 from cemviz.data.datasets import CIFAR10, DATASETS, DataMissing, dataset
@@ -269,8 +269,8 @@ def test_an_own_folder_gets_its_own_normalisation_a_known_set_the_usual(places):
 def test_with_metric_adds_to_the_card_and_keeps_the_rest(places):
     run(request(steps="1"))
     before = store.read_card("toy")
-    with_metric("toy", "accuracy", {"value": 0.5})
-    with_metric("toy", "robust", {"value": 0.25})
+    store.with_metric("toy", "accuracy", {"value": 0.5})
+    store.with_metric("toy", "robust", {"value": 0.25})
     after = store.read_card("toy")
     assert after.metrics == {"accuracy": {"value": 0.5}, "robust": {"value": 0.25}} and after.sha256 == before.sha256
     assert store.load("toy")

@@ -71,20 +71,6 @@ MAX_CHAINS = 256
 MAX_SEED = 2**31 - 1
 
 
-def chain(*, steps: float, step: float, noise: float, radius: float) -> dict[str, float]:
-    """Check the numbers of a chain that a visitor asks for: K, alpha, eta, beta.
-
-    Raises:
-        BadInput
-    """
-    return {
-        "steps": number("steps", steps, 0, MAX_STEPS, symbol="K", whole=True),
-        "step": number("step", step, 0, 100, symbol="α"),
-        "noise": number("noise", noise, 0, 10, symbol="η"),
-        "radius": number("radius", radius, 0, math.inf, symbol="β"),
-    }
-
-
 def article(noun: str) -> str:
     """The noun with its article, for messages: a classifier, an encoder."""
     return f"an {noun}" if noun[0] in "aeio" else f"a {noun}"

@@ -35,7 +35,7 @@ from ..backend.tables import EXPERIMENTS
 from ..backend.tables.reproduce import as_text, reproduce
 from ..backend.train import team as distributed
 from ..backend.train.interrupt import Interrupt
-from ..backend.train.run import Model, train, with_metric
+from ..backend.train.run import Model, train
 from ..backend.use_case import Step, follow
 from ..data.images import DATASETS, DataMissing, root
 from ..dynamics import Diverged
@@ -134,7 +134,7 @@ def train_command(
         except DataMissing as error:  # it was said before the training, which is done
             say(f"not measured: {error}")
             break
-        with_metric(model.name, metric, summary(measured))
+        store.with_metric(model.name, metric, summary(measured))
         result[metric] = measured["value"]
     answer(result, as_json)
 
@@ -280,11 +280,7 @@ def bench_command(
 
 def last(work: Iterator[Any]) -> Any:
     """The last result of a use-case, with its steps on standard error."""
-
-    def tell(step: Step) -> None:
-        say(str(step), again=True)
-
-    return follow(work, tell)[-1]
+    return follow(work, lambda step: say(str(step), again=True))[-1]
 
 
 def main() -> None:
@@ -315,7 +311,7 @@ USAGE: type[Exception] = typer.BadParameter.__base__  # UsageError, which typer 
 
 def code(error: Exception) -> int:
     """2 for bad input, 1 for a failed run."""
-    bad = (BadInput, KeyError, ValueError, LookupError, store.BrokenCheckpoint, DataMissing, USAGE)
+    bad = (ValueError, LookupError, store.BrokenCheckpoint, USAGE)  # BadInput is the one, DataMissing and KeyError the other
     return 2 if isinstance(error, bad) and not isinstance(error, Diverged) else 1
 
 

@@ -125,7 +125,6 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
     done, of = 0, len(cards) * (len(attacks) * math.ceil(len(held) / SIZE) + len(multiples))
     for card in cards:
         net, _ = studio.model(card.name)
-        y = studio.test_images(card.data, card.classes).first(request.count).labels  # by this card's own order of the classes
         norm, radius = threat_model(card.name, (card.norm, card.radius), request.norm, request.radius)
         y = studio.test_images(card.data, card.classes).first(request.count).labels  # by this card's own order of the classes
         faults = [*held.cautions(), *preflight(net, x[:100], y[:100])]

@@ -21,7 +21,7 @@ from ..device import Device
 from ..requests import ReproduceRequest, TrainRequest
 from ..studio import Studio
 from ..train import states
-from ..train.run import Model, Trained, train, with_metric
+from ..train.run import Model, Trained, train
 from ..train.states import AnotherRun
 from ..use_case import Step
 from . import EXPERIMENTS, Cell, Experiment, Place, judge
@@ -157,7 +157,7 @@ def _measured(model: str, cell: Cell, device: Device, data: str | None, seed: in
     value = cell.measure.run(model, device, data, seed)
     value |= {"judge": _judge(value)}
     if model.startswith("evidence/"):
-        with_metric(model, key, value)
+        store.with_metric(model, key, value)
     return value
 
 
