@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tables import revised
 
 from cemviz.backend import store
 from cemviz.backend import tables as experiments
@@ -283,7 +284,7 @@ def test_a_judge_that_is_not_here_leaves_its_row_empty_and_says_so(half_stored, 
     monkeypatch.setitem(EXPERIMENTS, "toy", replace(EXPERIMENTS["toy"], cells=cells | blind))
     _, table = run(seeds=1)
     assert table["rows"][0]["ours"] is None and "there is no judge 'x'; train it with: y" in table["rows"][0]["note"]
-    assert engine.revised("toy", table) == table
+    assert revised("toy", table) == table
     monkeypatch.setitem(EXPERIMENTS, "toy", replace(EXPERIMENTS["toy"], cells=blind, orders=()))
     with pytest.raises(BadInput, match="no row of toy could be measured: there is no judge"):
         run(seeds=1)
@@ -296,47 +297,49 @@ def test_a_number_that_is_not_finite_is_none(toy, bad):
     assert row["ours"] is None and "no finite number" in row["note"]
 
 
-def earlier(ours, spread, seeds, **more):
-    """A row as tables had it before seeds went into draws."""
-    told = {"name": "A", "column": "natural", "paper": None, "ours": ours, "spread": spread, "seeds": seeds, "count": 100}
-    return told | {"split": "test", "extractor": None, "scale": "evidence", "note": "the paper gives no number here"} | more
+def stored(ours, deviation, seeds, **more):
+    """A row of a stored table that rests on so many trainings and one seed of draws."""
+    row = {"name": "A", "column": "natural", "paper": None, "ours": ours, "deviation": deviation, "seeds": seeds, "draws": 1}
+    row |= {"values": None, "error": None, "resampled": None, "count": 100, "split": "test", "extractor": None}
+    return row | {"scale": "evidence", "note": "measured by hand; the paper gives no number here"} | more
 
 
-def revised(*table, **changes):
+def again(*rows, **changes):
+    """The toy's table with these stored rows, judged anew once its cells are changed."""
     cells = {place: replace(cell, **changes) for place, cell in EXPERIMENTS["toy"].cells.items()}
     EXPERIMENTS["toy"] = replace(EXPERIMENTS["toy"], cells=cells)
-    first = engine.revised("toy", {"rows": list(table)})
-    assert engine.revised("toy", first) == first
+    first = revised("toy", {"rows": [row | {"measure": cells[row["name"], row["column"]].key} for row in rows]})
+    assert revised("toy", first) == first
     return first
 
 
-def test_a_table_of_earlier_is_judged_anew_and_says_what_it_rests_on(toy):
-    table = revised(earlier(0.9, None, 1), earlier(0.5, 0.01, 3, name="B"))
+def test_a_stored_table_is_judged_anew_and_keeps_what_was_said_of_it(toy):
+    table = again(stored(0.9, None, 1), stored(0.5, 0.01, 3, name="B"))
     a, b = table["rows"]
-    assert (a["ours"], a["spread"], b["spread"], a["paper"]) == (0.9, None, 0.01, 0.9) and rows.EARLIER in a["note"]
+    assert (a["ours"], a["spread"], b["spread"], a["paper"]) == (0.9, None, 0.01, 0.9) and a["note"] == "measured by hand"
     assert table["orders"][0]["holds"] is None and table["title"] == "A table"
 
 
-def test_a_share_of_earlier_gets_the_error_of_its_images(toy):
+def test_a_stored_share_gets_the_error_of_its_images(toy):
     rate = Measure("share", None, rate=True, seeded=False)
-    table = revised(earlier(0.9, None, 1), earlier(0.5, 0.3, 3, name="B"), measure=rate)
+    table = again(stored(0.9, None, 1), stored(0.5, 0.3, 3, name="B"), measure=rate)
     a, b = table["rows"]
     assert a["spread"] == pytest.approx(0.03, rel=0.1) and b["spread"] == pytest.approx(0.3041, rel=1e-2)
-    assert rows.EARLIER not in a["note"] and table["orders"][0]["holds"] is None
+    assert table["orders"][0]["holds"] is None
 
 
 def test_a_place_that_is_measured_otherwise_now_keeps_no_number(toy):
-    table = revised(earlier(0.9, None, 1), earlier(0.5, 0.1, 3, name="B"))
+    table = again(stored(0.9, None, 1), stored(0.5, 0.1, 3, name="B"))
     EXPERIMENTS["toy"] = replace(EXPERIMENTS["toy"], cells=grid({"A": "a"}, {"natural": Measure("another", None)}), orders=())
-    again = engine.revised("toy", table)["rows"]
-    assert [row["ours"] for row in again] == [None] and "not measured yet" in again[0]["note"]
+    kept = revised("toy", table)["rows"]
+    assert [row["ours"] for row in kept] == [None] and "not measured yet" in kept[0]["note"]
 
 
 def test_seeds_of_draws_that_have_no_common_number_are_told(toy):
-    wild = revised(earlier(81.0, 134.0, 3, extractor="judge-x"))["rows"][0]
+    wild = again(stored(81.0, 134.0, 3, extractor="judge-x"))["rows"][0]
     assert "one seed or more has failed" in wild["note"]
-    for calm in (earlier(81.0, 13.0, 3, extractor="judge-x"), earlier(0.003, 0.005, 3), earlier(-40.0, 27.0, 3)):
-        assert "failed" not in revised(calm)["rows"][0]["note"]
+    for calm in (stored(81.0, 13.0, 3, extractor="judge-x"), stored(0.003, 0.005, 3), stored(-40.0, 27.0, 3)):
+        assert "failed" not in again(calm)["rows"][0]["note"]
     values = [{"value": value, "count": 9, "extractor": "judge-x"} for value in (3.5, 4.0, 236.0)]
     assert "(3.5, 4, 236)" in rows.measured(("A", "natural"), EXPERIMENTS["toy"], values, "evidence")["note"]
 
