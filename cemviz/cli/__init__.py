@@ -273,9 +273,9 @@ def bench_command(
         print(json.dumps(result))
         return
     for row in result["rows"]:
-        verdict = "holds" if row["holds"] else "exceeded"
-        print(f"{row['name']:<8} {row['ratio']:.3f} x (limit {row['limit']:g}, {verdict}): {row['title']}")
-    print(f"{result['chains']} chains, {result['steps']} steps, {result['rounds']} rounds, {result['device']}")
+        measured = f"{row['ratio']:.3f} x ({row['low']:.3f} to {row['high']:.3f})"
+        print(f"{row['name']:<8} {measured}, limit {row['limit']:g}: {row['verdict']}; {row['title']}")
+    print(f"{result['chains']} chains, {result['steps']} steps, {result['rounds']} rounds or more, {result['device']}")
 
 
 def last(work: Iterator[Any]) -> Any:
