@@ -19,7 +19,7 @@ from cemviz.backend.studio import Studio
 from cemviz.backend.tables import EXPERIMENTS, judge
 from cemviz.backend.tables.reproduce import results
 from cemviz.data import images
-from cemviz.metrics.robustness import logits
+from cemviz.metrics.answers import logits
 from cemviz.training.recipes import recipe
 
 SHIPPED = Path(__file__).parents[1] / "checkpoints"

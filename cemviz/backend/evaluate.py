@@ -13,7 +13,8 @@ from ..data import images
 from ..data.images import Images
 from ..metrics import fisher, quality
 from ..metrics.answers import RIGHT, entered, logits, lost, outcomes
-from ..metrics.robustness import outcomes_under, preflight
+from ..metrics.preflight import preflight
+from ..metrics.robustness import outcomes_under
 from . import kinds
 from .checks import BadInput, choice, number, threat_model
 from .fields import changes

@@ -16,7 +16,7 @@ import torch
 
 from ..data.datasets import dataset
 from ..metrics import landscape
-from ..metrics.robustness import logits
+from ..metrics.answers import logits
 from .attack.growing import flips, growing
 from .packed import field, packed, places, short, sprite
 from .play import Playground

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..attacks import perturb, threat
 from ..dynamics import Dynamics, settle
 from ..energies import conditional, joint, marginal, on
-from ..metrics.robustness import RIGHT, outcomes
+from ..metrics.answers import RIGHT, outcomes
 from .loop import Batch, evaluating
 
 SHOWN = 64

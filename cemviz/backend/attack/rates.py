@@ -15,7 +15,9 @@ from typing import Any
 import torch
 
 from ...attacks import ATTACKS, Attack, threat
-from ...metrics.robustness import LOST, RIGHT, curve, logits, lost, outcomes, outcomes_under, preflight
+from ...metrics.answers import LOST, RIGHT, logits, lost, outcomes
+from ...metrics.preflight import preflight
+from ...metrics.robustness import curve, outcomes_under
 from .. import kinds, store
 from ..checks import BadInput, choice, threat_model
 from ..requests import NORMS, RobustnessRequest
@@ -56,7 +58,7 @@ class Rates:
         classes: number of classes; chance is 1 / classes.
         rates: key of COLUMNS -> share of the images still classified right.
         curve: radius and share under PGD-20, ascending; the share never rises.
-        faults: what speaks against believing the rates, see `metrics.robustness.preflight`.
+        faults: what speaks against believing the rates, see `metrics.preflight`.
         count, seed: of the measurement.
         ready: read from what ships instead of measured here.
     """
