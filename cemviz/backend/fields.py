@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import lru_cache, wraps
-from typing import Any, TypeVar, dataclass_transform, get_args, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -150,6 +151,17 @@ def fields_of(kind: type) -> dict[str, Field]:
     hints = get_type_hints(kind, include_extras=True)
     found = {f.name: [m for m in getattr(hints[f.name], "__metadata__", ()) if isinstance(m, Field)] for f in fields(kind)}
     return {name: about[0] for name, about in found.items() if about}
+
+
+def default_of(kind: type, name: str) -> Any:
+    """The default of a field of a request; `dataclasses.MISSING` where it has none."""
+    return next(f.default for f in fields(kind) if f.name == name)
+
+
+def types_of(kind: type, name: str) -> tuple[Any, ...]:
+    """The types of a field of a request, those of a union one by one."""
+    hint = get_type_hints(kind)[name]
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
 def changes(asked: Any) -> dict[str, Any]:
