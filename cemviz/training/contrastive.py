@@ -16,7 +16,7 @@ from ..dynamics import Dynamics, settle
 from ..energies import infonce, negated, nt_xent, on, pair
 from ..nets.layers import through
 from ..starts import near
-from .loop import Batch, Objective, evaluating
+from .loop import Batch, Objective, check_weight, evaluating
 
 
 def contrastive(views: View, *, generator: torch.Generator | None = None) -> Objective:
@@ -51,9 +51,7 @@ def all_adversarial(
         generator: source of the views and starts.
     Source: CEM (20), (22), (26); ACL (A2A).
     """
-    if not 0 <= weight < float("inf"):
-        raise ValueError(f"weight is {weight}; give a finite number of at least 0")
-
+    check_weight("weight", weight)
     grown = _growing(dyn, ease)
 
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
