@@ -68,17 +68,11 @@ class Bytes(nn.Module):
         return self.net((x * 255).round().clamp(0, 255).byte().expand(-1, 3, -1, -1))
 
 
-def inception(device: torch.device | str = "cpu", *, download: bool = False) -> Extractor:
-    """Inception-v3 with torch-fidelity's weights, as the papers' numbers use it.
-
-    Args:
-        download: fetch the weights (91 MB) if they are not here.
-    Raises:
-        LookupError: they are not here, and not to be downloaded.
-    """
+def inception(device: torch.device | str = "cpu") -> Extractor:
+    """Inception-v3 with torch-fidelity's weights, as in the papers.  Raises LookupError where they are not here."""
     if importlib.util.find_spec("torch_fidelity") is None:
         raise LookupError("torch-fidelity is not installed, and Inception needs it: pip install torch-fidelity, or use a judge")
-    if not (download or inception_here()):
+    if not inception_here():
         raise LookupError(f"Inception's weights ({INCEPTION_WEIGHTS}) are not on this machine; download them, or use a judge")
     from torchmetrics.image.fid import NoTrainInceptionV3  # imported here: it takes seconds
 
