@@ -12,7 +12,7 @@ from ..attacks import threat
 from ..data import images
 from ..data.images import Images
 from ..metrics import fisher, quality
-from ..metrics.answers import RIGHT, entered, logits, lost, outcomes
+from ..metrics.answers import entered, logits, lost, outcomes, share
 from ..metrics.preflight import preflight
 from ..metrics.robustness import outcomes_under
 from . import kinds
@@ -113,7 +113,7 @@ def _accuracy(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str
 def _robust(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
     held = on.test.first(request.count or COUNT)
     x, y = held.floats(), held.labels
-    norm, radius = threat_model(on.card.name, (on.card.norm, on.card.radius), request.norm, request.radius)
+    norm, radius = threat_model(on.card, request.norm, request.radius)
     if request.steps == 0:
         raise BadInput("steps", "K (steps) is 0; give a whole number from 1 to 10000")
     dyn = threat(request.attack, norm, number("radius", radius, 0, 100, symbol="ε"), request.steps)
@@ -244,7 +244,7 @@ METRICS: dict[str, Metric] = {
 
 def _share(ends: torch.Tensor) -> dict[str, Any]:
     """The share of images that are right, with its standard error."""
-    value, count = (ends == RIGHT).float().mean().item(), len(ends)
+    value, count = share(ends), len(ends)
     return {"value": round(value, 4), "spread": round((value * (1 - value) / count) ** 0.5, 4), "count": count}
 
 

@@ -12,7 +12,7 @@ from ..attacks import ATTACKS, Attack, perturb, threat
 from ..draws import Generator, among
 from ..dynamics import Dynamics, Norm
 from ..inputs import Scores, row
-from .answers import RIGHT, entered, logits, outcomes
+from .answers import RIGHT, entered, logits, outcomes, share
 
 
 def accuracy(net: Scores, x: Tensor, y: Tensor) -> float:
@@ -25,7 +25,7 @@ def accuracy(net: Scores, x: Tensor, y: Tensor) -> float:
     Raises:
         ValueError: images, labels or a net that are not so.
     """
-    return (outcomes(logits(entered(net, x, y), x), y) == RIGHT).float().mean().item()
+    return share(outcomes(logits(entered(net, x, y), x), y))
 
 
 def outcomes_under(

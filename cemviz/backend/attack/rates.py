@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ...attacks import ATTACKS, Attack, threat
-from ...metrics.answers import LOST, RIGHT, logits, lost, outcomes
+from ...metrics.answers import LOST, logits, lost, outcomes, share
 from ...metrics.preflight import preflight
 from ...metrics.robustness import curve, outcomes_under
 from .. import kinds
@@ -128,12 +128,12 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
     done, of = 0, len(cards) * (len(attacks) * math.ceil(len(held) / SIZE) + len(multiples))
     for card in cards:
         net, _ = studio.model(card.name)
-        norm, radius = threat_model(card.name, (card.norm, card.radius), request.norm, request.radius)
+        norm, radius = threat_model(card, request.norm, request.radius)
         y = studio.test_images(card.data, card.classes).first(request.count).labels  # by this card's own order of the classes
         faults = [*held.cautions(), *preflight(net, x[:100], y[:100])]
         clean = outcomes(logits(net, x), y)
         faults += lost(clean)
-        rates = {"none": int((clean == RIGHT).sum()) / len(held)}
+        rates = {"none": share(clean)}
         for name in attacks:
             ends = []
             source = studio.device.generator(request.seed)
@@ -142,7 +142,7 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
                 done += 1
                 yield Step(done, of, f"{card.name}, {COLUMNS[name]}")
             end = torch.cat(ends)
-            rates[name] = int((end == RIGHT).sum()) / len(held)
+            rates[name] = share(end)
             if (end == LOST).sum() > (clean == LOST).sum():
                 faults += lost(end, f"images under {COLUMNS[name]}")
         points = []
