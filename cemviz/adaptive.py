@@ -38,11 +38,8 @@ def auto_pgd(
     halves its step and goes on from its best point.
 
     Args:
-        energy: (B, *D) -> (B,).
-        x0: centre of the ball, (B, *D).
         dyn: `step` is the first step (2 eps in the paper); `gradient` and `norm` go together as in `threat`.
-        start: where to begin inside the ball.
-        generator: not used; nothing is drawn.
+        generator: not used; nothing is drawn.  The others are those of `descend`.
     Yields:
         K + 1 states holding the best point so far, so that the energy never rises and the last x is the answer.
     Raises:
@@ -93,11 +90,8 @@ def adam_pgd(
     each sample's are measured in units of the largest entry of its first one (our choice).
 
     Args:
-        energy: (B, *D) -> (B,).
-        x0: centre of the ball, (B, *D).
         dyn: `step` is Adam's learning rate, about the length of a step in each pixel; `gradient` and `noise` are not used.
-        start: where to begin inside the ball.
-        generator: not used; nothing is drawn.
+        generator: not used; nothing is drawn.  The others are those of `descend`.
     Yields:
         K + 1 states, consistent at x_k; the last x is the answer.
     Raises:
