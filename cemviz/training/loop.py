@@ -96,11 +96,6 @@ class Progress:
     state: Callable[[], dict[str, Tensor]]
     probe: dict[str, Any] | None = None
 
-    @property
-    def loss(self) -> float:
-        """Sum of the terms."""
-        return sum(self.terms.values())
-
 
 LIMIT = 1e3
 """A term beyond this, or NaN, stops a run: cross-entropies lie far below, and an energy gap of this size does not come back."""
