@@ -69,9 +69,8 @@ def evaluate(studio: Studio, request: EvaluateRequest) -> Iterator[Step | dict[s
     """Measure, chunk by chunk.
 
     Yields:
-        steps, then the result: model, metric, unit, better, value, spread
-        (standard error; of is, deviation over its splits), count, split, seed, extractor (null where none sees
-        the images), warnings (a list), data and the metric's own numbers.
+        steps, then the result: model, metric, unit, better, split, seed, extractor (null where none sees the images),
+        warnings (a list), data, and what the metric's `Measure` gives.
     Raises:
         KeyError, BadInput, BrokenCheckpoint, DataMissing, LookupError, Diverged.
     """
