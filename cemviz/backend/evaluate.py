@@ -10,6 +10,7 @@ from torch import nn
 
 from ..attacks import threat
 from ..data import images
+from ..data.datasets import dataset
 from ..data.images import Images
 from ..metrics import fisher, quality
 from ..metrics.answers import entered, logits, lost, outcomes, share
@@ -169,7 +170,7 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str,
 
 def _extractor(request: EvaluateRequest, on: Subject) -> quality.Extractor:
     """The one asked for, else Inception where it is, else the data set's judge; a judge never judges itself or another."""
-    usual, judges = f"{on.card.data}-judge", kinds.judges(on.card.data)
+    usual, judges = dataset(on.card.data).judge, kinds.judges(on.card.data)
     asked = request.extractor or ("inception" if quality.inception_here() else f"judge-{usual}")
     choice("extractor", asked, ["inception", *dict.fromkeys(f"judge-{name}" for name in (usual, *judges))])
     compared(on.card)
@@ -190,13 +191,23 @@ def judge_of(studio: Studio, card: Card, name: str) -> quality.Extractor:
     Raises:
         BadInput: there is none, or it is the model under another name.
     """
-    if name not in kinds.judges(card.data):
-        make = f"python -m cemviz train {name} --scale shipped"
-        raise BadInput("extractor", f"there is no judge {name!r} to see the images of {card.data}; train it with: {make}")
-    net, judge = studio.model(name)
+    eye, judge = stored_judge(studio, card.data, name)
     if judge.sha256 == card.sha256:
         raise BadInput("model", f"model {card.name!r} is the judge {name!r} under another name: it is never compared")
-    return quality.judge(name, net)
+    return eye
+
+
+def stored_judge(studio: Studio, data: str, name: str) -> tuple[quality.Extractor, Card]:
+    """A judge of a data set, and its card.
+
+    Raises:
+        BadInput: there is none of this name.
+    """
+    if name not in kinds.judges(data):
+        make = f"python -m cemviz train {name} --scale shipped"
+        raise BadInput("extractor", f"there is no judge {name!r} to see the images of {data}; train it with: {make}")
+    net, card = studio.model(name)
+    return quality.judge(name, net), card
 
 
 def _fisher(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
