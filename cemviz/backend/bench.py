@@ -7,7 +7,6 @@ thread, timed by what it computes: with two, every kernel waits for a thread tha
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, repeat
 from math import comb
@@ -25,7 +24,7 @@ from ..training.binary import Game, Rules
 from ..training.loop import evaluating, fit
 from ..training.recipes import recipe
 from ..training.supervised import adversarial
-from .device import Device
+from .device import Device, one_core
 from .sample.crowd import Crowd
 from .sample.split import Split
 
@@ -172,7 +171,7 @@ def bench(names: list[str], device: Device) -> dict[str, Any]:
     rows = []
     for name in names:
         row = BENCHES[name]
-        with _one_thread():
+        with one_core():
             ratios = list(_ratios(*row.make(device), device))
         low, high = interval(ratios)
         rows.append({
@@ -204,16 +203,6 @@ def verdict(low: float, high: float, limit: float) -> str:
 
 def _net(device: Device) -> nn.Module:
     return device.place(build("small-resnet", width=16, mean=(0.13,), std=(0.31,)))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _ratios(work: Work, bare: Work, device: Device) -> Iterator[float]:
