@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .draws import Generator
-from .dynamics import DIRECTIONS, Dynamics, State, ball, box, checked_slope, length, per_sample
+from .dynamics import DIRECTIONS, Dynamics, State, checked_slope, feasible, length, per_sample
 from .energies import Energy
 
 MOMENTUM = 0.75  # weight of the new step against the last move
@@ -38,11 +38,8 @@ def auto_pgd(
     halves its step and goes on from its best point.
 
     Args:
-        energy: (B, *D) -> (B,).
-        x0: centre of the ball, (B, *D).
         dyn: `step` is the first step (2 eps in the paper); `gradient` and `norm` go together as in `threat`.
-        start: where to begin inside the ball.
-        generator: not used; nothing is drawn.
+        generator: not used; nothing is drawn.  The others are those of `descend`.
     Yields:
         K + 1 states holding the best point so far, so that the energy never rises and the last x is the answer.
     Raises:
@@ -61,8 +58,8 @@ def auto_pgd(
     last_best, last_check, checks = best_e, 0, set(checkpoints(dyn.steps)[1:])
     for k in range(1, dyn.steps + 1):
         momentum = 1.0 if k == 1 else MOMENTUM
-        z = _inside(x - per_sample(step, x) * direction(grad), x0, dyn)
-        x, previous = _inside(x + momentum * (z - x) + (1 - momentum) * (x - previous), x0, dyn), x
+        z = feasible(x - per_sample(step, x) * direction(grad), x0, dyn)
+        x, previous = feasible(x + momentum * (z - x) + (1 - momentum) * (x - previous), x0, dyn), x
         before, (e, grad) = e, checked_slope(energy, x, k, dyn, " of Auto-PGD")
         improved += e < before
         better = e < best_e
@@ -93,11 +90,8 @@ def adam_pgd(
     each sample's are measured in units of the largest entry of its first one (our choice).
 
     Args:
-        energy: (B, *D) -> (B,).
-        x0: centre of the ball, (B, *D).
         dyn: `step` is Adam's learning rate, about the length of a step in each pixel; `gradient` and `noise` are not used.
-        start: where to begin inside the ball.
-        generator: not used; nothing is drawn.
+        generator: not used; nothing is drawn.  The others are those of `descend`.
     Yields:
         K + 1 states, consistent at x_k; the last x is the answer.
     Raises:
@@ -114,10 +108,6 @@ def adam_pgd(
         mean = mean.lerp(g, 1 - DECAYS[0])
         square = square.lerp(g * g, 1 - DECAYS[1])
         root = (square / (1 - DECAYS[1] ** k)).sqrt() + FLOOR
-        x = _inside(x - dyn.step * mean / (1 - DECAYS[0] ** k) / root, x0, dyn)
+        x = feasible(x - dyn.step * mean / (1 - DECAYS[0] ** k) / root, x0, dyn)
         e, grad = checked_slope(energy, x, k, dyn, " of PGD with Adam")
         yield State(k, x, e, grad)
-
-
-def _inside(x: Tensor, x0: Tensor, dyn: Dynamics) -> Tensor:
-    return box(ball(x, x0, dyn.radius, dyn.norm), dyn.bounds)

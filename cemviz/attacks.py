@@ -145,7 +145,7 @@ def climb(
         Diverged: energy or gradient is not finite.
     """
     if start is None:
-        start = near(x, dyn.radius, dyn.norm, dyn.bounds, generator=generator)
+        start = near(x, dyn, generator=generator)
     return run(negated(energy), x, dyn, start=start, generator=generator)
 
 
@@ -191,7 +191,7 @@ def attack(
     """
     chosen = row(name, ATTACKS, Attack)
     energy, start = _begin(chosen, net, x, y, dyn, generator, check=True)
-    return climb(negated(energy), x, dyn, run=chosen.run, start=start, generator=generator)
+    return chosen.run(energy, x, dyn, start=start, generator=generator)
 
 
 def perturb(
@@ -227,5 +227,5 @@ def _begin(
         check_images(x, dyn.bounds)
         check_labels(y, x)
         net = checked(net, y, followed=True)
-    start = near(x, dyn.radius, dyn.norm, dyn.bounds, generator=generator) if chosen.random_start else x
+    start = near(x, dyn, generator=generator) if chosen.random_start else x
     return on(net, chosen.energy, y), start

@@ -127,6 +127,11 @@ def box(x: Tensor, bounds: tuple[float, float] | None) -> Tensor:
     return x if bounds is None else x.clamp(*bounds)
 
 
+def feasible(x: Tensor, x0: Tensor, dyn: Dynamics) -> Tensor:
+    """A point taken into the ball around x0, then into the box: (B, *D) -> (B, *D)."""
+    return box(ball(x, x0, dyn.radius, dyn.norm), dyn.bounds)
+
+
 def pin(known: Tensor, mask: Tensor) -> Project:
     """A projection that holds the coordinates where mask is true at their known values: inpainting.  Source: thesis 2.5.3."""
     return lambda x: torch.where(mask, known, x)
@@ -156,7 +161,7 @@ def kernel(
         x = x - dyn.step * direction(grad)
         if dyn.noise:
             x = x + dyn.noise * randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-        x = box(ball(x, x0, dyn.radius, dyn.norm), dyn.bounds)
+        x = feasible(x, x0, dyn)
         return x if project is None else project(x)
 
     return advance

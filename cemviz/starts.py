@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .draws import Each, Generator, rand, randint, randn
-from .dynamics import Norm, box, length, per_sample
+from .dynamics import Dynamics, box, length, per_sample
 
 JITTER = 1e-4  # added to the covariance's diagonal, as in Santurkar et al.'s published notebook
 
@@ -169,23 +169,16 @@ def _shaped(source: Source, flat: Tensor) -> Tensor:
     return flat.view(-1, *source.shape).clamp(0, 1)
 
 
-def near(
-    x: Tensor,
-    radius: float,
-    norm: Norm = "l2",
-    bounds: tuple[float, float] | None = (0.0, 1.0),
-    *,
-    generator: Generator | None = None,
-) -> Tensor:
-    """A random start of an attack: uniform in the ball of finite radius around x, then clamped to the box: (B, *D) -> (B, *D).
+def near(x: Tensor, dyn: Dynamics, *, generator: Generator | None = None) -> Tensor:
+    """A random start of an attack: uniform in its ball around x, of finite radius, then clamped to its box: (B, *D) -> (B, *D).
 
     Source: JEAT Algorithm 1 (linf); CEM A.1 ("random start").
     """
-    if norm == "linf":
-        delta = (2 * rand(x.shape, generator=generator, device=x.device, dtype=x.dtype) - 1) * radius
+    if dyn.norm == "linf":
+        delta = (2 * rand(x.shape, generator=generator, device=x.device, dtype=x.dtype) - 1) * dyn.radius
     else:
         delta = randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         # in d dimensions the volume within r grows as r^d, so a uniform point's radius is U^(1/d)
         share = rand((len(x),), generator=generator, device=x.device, dtype=x.dtype) ** (1 / math.prod(x.shape[1:]))
-        delta = delta * per_sample(radius * share / length(delta), x)
-    return box(x + delta, bounds)
+        delta = delta * per_sample(dyn.radius * share / length(delta), x)
+    return box(x + delta, dyn.bounds)

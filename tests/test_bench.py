@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import rand
+from conftest import rand, randn
 
 from cemviz.backend import bench as module
-from cemviz.backend.bench import BENCHES, bench
+from cemviz.backend.bench import BENCHES, bench, interval, verdict
 from cemviz.backend.device import choose
 from cemviz.training.recipes import recipe
 
@@ -25,20 +25,51 @@ def clock(monkeypatch):
     monkeypatch.setattr(module, "BENCHES", {"row": replace(BENCHES["split"], make=lambda device: (lambda: 1.5, lambda: 1.0))})
 
 
-def test_the_ratio_is_that_to_the_bare_runs_just_before_and_after(clock):
+def test_a_machine_that_slows_down_slows_work_and_bare_runs_alike(clock):
     (row,) = bench(["row"], choose("cpu"))["rows"]
-    between = 2 * 1.1 / (1 + 1.1**2)  # a machine that slows down by a tenth a run costs half a per cent, not a tenth
-    assert row["ratio"] == row["low"] == row["high"] == round(1.5 * between, 3) and row["limit"] == 1.8 and row["holds"]
+    alike = (1.1 + 1.1**2) / (1 + 1.1**3)  # a tenth slower with every run: the ratio is off by one per cent, not by ten
+    assert row["ratio"] == row["low"] == row["high"] == round(1.5 * alike, 3)
+    assert row["limit"] == 1.8 and row["verdict"] == "within"
 
 
-def test_one_disturbed_round_changes_nothing_and_a_high_ratio_fails(clock, monkeypatch):
-    spent = iter([1.0] + [2.0, 1.0] * 4 + [2.0, 30.0] + [2.0, 1.0] * 40)
+def test_disturbed_rounds_change_nothing_and_a_high_ratio_is_above(clock, monkeypatch):
+    rounds = [[1.0, 2.0, 2.0, 1.0]] * 9
+    rounds[3], rounds[7] = [30.0, 2.0, 2.0, 1.0], [1.0, 2.0, 40.0, 1.0]
+    spent = iter([1.0, *(seconds for each in rounds * 5 for seconds in each)])
     monkeypatch.setattr(module, "_seconds", lambda run, device: next(spent))
     (row,) = bench(["row"], choose("cpu"))["rows"]
-    assert row["ratio"] == 2.0 and not row["holds"]
+    assert (row["ratio"], row["low"], row["high"], row["verdict"]) == (2.0, 2.0, 2.0, "above")
 
 
-@pytest.mark.parametrize(("bare", "rounds"), [(1e-6, 41), (0.1, 24), (100.0, 9)])
+@pytest.mark.parametrize(("n", "k"), [(6, 1), (9, 2), (12, 3), (20, 6), (41, 14)])
+def test_the_interval_has_the_ranks_of_the_published_tables(n, k):
+    values = [v / 10 for v in range(n)]
+    assert interval(values[::-1]) == (values[k - 1], values[n - k])
+
+
+def test_the_interval_holds_the_median_as_often_as_it_says():
+    draws = randn(2000, 14).exp()  # skewed, as disturbed times are; the median of the law is 1
+    inside = [low <= 1.0 <= high for low, high in map(interval, draws.tolist())]
+    assert sum(inside) / 2000 == pytest.approx(0.987, abs=0.01)  # 1 - 2 P(Binomial(14, 1/2) < 3); of the next ranks .943
+
+
+def test_a_row_whose_interval_holds_the_limit_is_undecided():
+    assert verdict(1.01, 1.05, 1.05) == "within" and verdict(1.051, 1.2, 1.05) == "above"
+    assert verdict(1.05, 1.06, 1.05) == verdict(1.0, 1.2, 1.05) == "undecided"
+
+
+def test_it_computes_on_one_core(clock, monkeypatch):
+    threads = []
+    monkeypatch.setattr(module, "_seconds", lambda run, device: threads.append(torch.get_num_threads()) or 1.0)
+    torch.set_num_threads(2)
+    try:
+        bench(["row"], choose("cpu"))
+        assert set(threads) == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize(("bare", "rounds"), [(1e-6, 41), (0.25, 20), (100.0, 9)])
 def test_short_work_is_repeated_more_often(clock, monkeypatch, bare, rounds):
     monkeypatch.setattr(module, "_seconds", lambda run, device: bare)
     assert bench(["row"], choose("cpu"))["rounds"] == rounds

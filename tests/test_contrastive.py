@@ -112,7 +112,7 @@ def test_the_gradient_of_a2a_equals_a_literal_transcription(dyn, weight):
 
     v, generator = drawn()
     by_hand.eval()
-    v_adv = climb(lambda x: loss(by_hand(x)).sum(), v, near(v, dyn.radius, dyn.norm, generator=generator), dyn)
+    v_adv = climb(lambda x: loss(by_hand(x)).sum(), v, near(v, dyn, generator=generator), dyn)
     by_hand.train()
     z_adv = by_hand(v_adv)
     total = loss(z_adv).mean()
@@ -142,7 +142,7 @@ def test_the_gradient_of_a2s_equals_a_literal_transcription(norm):
     v, other = both.chunk(2)
     by_hand.eval()
     refs = through_branch("clean", other).detach()
-    v_adv = climb(lambda x: loss(through_branch("adversarial", x), refs).sum(), v, near(v, 0.6, "l2", generator=generator), L2)
+    v_adv = climb(lambda x: loss(through_branch("adversarial", x), refs).sum(), v, near(v, L2, generator=generator), L2)
     by_hand.train()
     z, z_adv = through_branch("clean", other), through_branch("adversarial", v_adv)
     assert_same(ours, torch.autograd.grad(loss(z_adv, z).mean(), list(by_hand.parameters())), 1e-8)

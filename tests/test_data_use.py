@@ -25,7 +25,7 @@ from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
 from cemviz.backend.tables.measures import window
 from cemviz.backend.train import asked as asked_of_visitors
-from cemviz.backend.train import live as training
+from cemviz.backend.train import asked as training
 from cemviz.backend.train.run import train
 from cemviz.backend.use_case import Step
 from cemviz.data import images, originals

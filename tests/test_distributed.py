@@ -184,8 +184,9 @@ def test_a_plain_generator_draws_as_torch_does():
 @pytest.mark.parametrize("norm", ["l2", "linf"])
 def test_starts_of_the_parts_are_those_of_the_whole(norm):
     x = randn(8, 1, 3, 3).sigmoid()
-    parts = [near(x.chunk(2)[rank], 0.3, norm, generator=Part("cpu", rank, 2, None).manual_seed(5)) for rank in (0, 1)]
-    torch.testing.assert_close(torch.cat(parts), near(x, 0.3, norm, generator=seeded(5)), atol=1e-12, rtol=0)
+    dyn = Dynamics(radius=0.3, norm=norm)
+    parts = [near(x.chunk(2)[rank], dyn, generator=Part("cpu", rank, 2, None).manual_seed(5)) for rank in (0, 1)]
+    torch.testing.assert_close(torch.cat(parts), near(x, dyn, generator=seeded(5)), atol=1e-12, rtol=0)
 
 
 def test_every_part_of_a_replay_buffer_keeps_the_chains_of_the_whole():

@@ -33,7 +33,8 @@ def everything(each: Each, indices) -> list[torch.Tensor]:
     """Draws of a run, in turn, from one source: every start, a point of a ball, and noise."""
     y = Y[list(indices)]
     x0 = [draw(name, SOURCE, y, each) for name in STARTS]
-    return [*x0, near(x0[0], 0.3, "l2", generator=each), near(x0[1], 0.3, "linf", generator=each),
+    balls = [near(x0[0], Dynamics(radius=0.3, norm=norm), generator=each) for norm in ("l2", "linf")]
+    return [*x0, *balls,
             randn((len(y), 3), generator=each), rand((len(y),), generator=each)]  # fmt: skip
 
 

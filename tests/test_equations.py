@@ -63,7 +63,7 @@ def test_the_tab_shows_every_equation_at_any_seed_and_marks_failures(monkeypatch
     assert len(inputs) == 1 and len(results) == len(codes) == len(KEYS) and len(outputs) == 2 * len(KEYS) + 1
     assert f"**{len(KEYS)} of {len(KEYS)} equations hold** at seed 5" in total and all("✓ **holds**" in t for t in results)
     for key, code in zip(tab_equations.ORDER, codes, strict=True):
-        assert tab_equations.name(EQUATIONS[key]) in code and f"def {EQUATIONS[key].check.__name__}(" in code
+        assert EQUATIONS[key].name in code and f"def {EQUATIONS[key].check.__name__}(" in code
     broken = tab_equations.shown(5, lambda seed: {key: replace(run(key, seed), difference=math.nan) for key in KEYS[:2]})
     assert "0 of 2" in broken[0] and EQUATIONS[KEYS[1]].number in broken[0] and "✗ **does not hold**" in broken[1]
     for seed in (None, -1, 1.5, 2**31):

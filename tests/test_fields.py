@@ -8,7 +8,7 @@ import pytest
 
 from cemviz.backend import requests
 from cemviz.backend.checks import BadInput
-from cemviz.backend.fields import Choice, Number, as_python, changes, fields_of, schema
+from cemviz.backend.fields import Choice, Number, as_python, changes, fields_of
 from cemviz.backend.requests import EvaluateRequest, LandscapeRequest, SampleRequest
 from cemviz.samplers import SAMPLERS
 
@@ -99,10 +99,3 @@ def test_the_python_of_a_request_makes_it_again_and_names_what_differs():
     asked = SampleRequest("m", "cs", ("3", 4), noise=0.1)
     assert as_python(asked) == "SampleRequest(model='m', sampler='cs', classes=('3', 4), noise=0.1)"
     assert eval(as_python(asked)) == asked and changes(EvaluateRequest("m")) == {"model": "m"}
-
-
-def test_the_schema_tells_ranges_names_symbols_and_defaults():
-    told = schema(SampleRequest)["properties"]
-    assert (told["noise"]["symbol"], told["noise"]["minimum"], told["noise"]["maximum"]) == ("η", 0, 10)
-    assert told["sampler"]["enum"] == list(SAMPLERS) and told["count"]["default"] == 16
-    assert "maximum" not in told["radius"]  # the ball may be infinite

@@ -10,7 +10,8 @@ from cemviz.attacks import ATTACKS, attack, perturb, threat
 from cemviz.dynamics import Dynamics
 from cemviz.energies import binary, joint
 from cemviz.inputs import check_images, checked, row
-from cemviz.metrics.robustness import accuracy, correct_under, curve, preflight
+from cemviz.metrics.preflight import preflight
+from cemviz.metrics.robustness import accuracy, correct_under, curve
 from cemviz.samplers import CEM_TABLE_5, SAMPLERS, Sampler, sample
 
 NET, X, Y = toy_classifier(), rand(6, 1, 4, 4, seed=1), torch.arange(6) % 4

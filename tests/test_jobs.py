@@ -18,45 +18,52 @@ def counting(n, log, name="job", pause=0.0):
 
 def test_jobs_run_one_at_a_time_in_the_order_they_came():
     jobs, log = Jobs(), []
-    first = jobs.submit(counting(5, log, "first", 0.01), title="first")
-    second = jobs.submit(counting(5, log, "second"), title="second")
-    assert (first.position, second.position) == (0, 1)
-    thread = threading.Thread(target=lambda: list(second))
+    first = jobs.run(counting(5, log, "first"), title="first")
+    assert next(first) == 0
+    second = jobs.run(counting(5, log, "second"), title="second")
+    assert next(second) == Waiting(1)
+    told = []
+    thread = threading.Thread(target=lambda: told.extend(second))
     thread.start()
-    assert list(first) == [0, 1, 2, 3, 4]
+    assert list(first) == [1, 2, 3, 4]
     thread.join(5)
     assert [name for name, _ in log] == ["first"] * 6 + ["second"] * 6
-    assert first.status == second.status == "done"
+    assert [item for item in told if not isinstance(item, Waiting)] == [0, 1, 2, 3, 4]
 
 
-def test_closing_the_iteration_hands_the_turn_on():
+def test_closing_the_iteration_closes_the_work_and_then_hands_the_turn_on():
     jobs, log = Jobs(), []
-    running = iter(jobs.submit(counting(100, log), title="left"))
+
+    def held():
+        try:
+            yield from range(100)
+        finally:
+            log.append(len(jobs._line))
+
+    work = held()  # a reference: nothing but the queue closes it
+    running = jobs.run(work, title="left")
     next(running)
     running.close()
-    assert log[-1] == ("job", "closed")
-    assert list(jobs.submit(counting(2, log), title="next")) == [0, 1]
+    assert log == [1] and not jobs._line
+    assert list(jobs.run(counting(2, log), title="next")) == [0, 1]
 
 
-def test_a_failed_job_reports_and_leaves_the_others_alone():
+def test_a_failed_job_passes_its_error_on_and_leaves_the_others_alone():
     def broken():
         yield 1
         raise ValueError("α is -1")
 
     jobs = Jobs()
-    job = jobs.submit(broken(), title="broken")
     with pytest.raises(ValueError, match="α is -1"):
-        list(job)
-    assert job.status == "failed" and str(job.error) == "α is -1"
-    assert list(jobs.submit(iter([7]), title="next")) == [7]
+        list(jobs.run(broken(), title="broken"))
+    assert list(jobs.run(counting(1, []), title="next")) == [0]
 
 
 def test_a_job_over_its_time_limit_is_stopped_with_the_limit_named():
     jobs, log = Jobs(), []
-    job = jobs.submit(counting(1000, log, pause=0.01), title="Sampling", limit=0.05)
     with pytest.raises(TimedOut, match=r"Sampling ran longer than 0.05 s"):
-        list(job)
-    assert job.status == "timed out" and log[-1] == ("job", "closed") and len(log) < 100
+        list(jobs.run(counting(1000, log, pause=0.01), title="Sampling", limit=0.05))
+    assert log[-1] == ("job", "closed") and len(log) < 100 and not jobs._line
 
 
 def test_a_visitor_who_leaves_the_line_does_not_hold_it_up():
@@ -79,12 +86,5 @@ def test_stop_ends_a_run_at_its_next_item_and_a_waiting_one_at_once():
     waiting = jobs.run(counting(1, log, "waiting"), title="waiting", stop=stop)
     assert next(waiting) == Waiting(1)
     stop.set()
-    assert list(run) == [] and log[-1] == ("job", "closed") and list(waiting) == [] and not jobs._line
+    assert list(waiting) == [] and list(run) == [] and log[-1] == ("job", "closed") and not jobs._line
     assert ("waiting", 0) not in log
-
-
-def test_a_run_passes_errors_and_limits_on():
-    jobs, log = Jobs(), []
-    with pytest.raises(TimedOut, match=r"Sampling ran longer than 0.05 s"):
-        list(jobs.run(counting(1000, log, pause=0.01), title="Sampling", limit=0.05))
-    assert log[-1] == ("job", "closed") and not jobs._line

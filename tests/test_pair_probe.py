@@ -77,7 +77,7 @@ def test_changes_are_of_the_net_before_and_after_at_equal_attacked_views():
     v, other = affine(X, g), affine(X, g)
     with evaluating(before):
         refs = before(other).detach()
-        v_adv = settle(on(before, negated(infonce), refs, refs), v, DYN, start=near(v, 0.6, generator=g))
+        v_adv = settle(on(before, negated(infonce), refs, refs), v, DYN, start=near(v, DYN, generator=g))
     clean, lifted, lowered = pairs(before, v, other), pairs(before, v_adv, other), pairs(after, v_adv, other)
     for k in ("joint", "marginal"):
         for name, change in (("delta_x", lifted[k] - clean[k]), ("delta_theta", lowered[k] - lifted[k])):

@@ -59,9 +59,12 @@ def test_a_covariance_needs_two_images():
 
 
 @pytest.mark.parametrize(("n", "m", "features"), [(60, 40, 8), (30, 50, 64), (100, 100, 3)])
-def test_the_error_s_distance_is_the_frechet_distance(n, m, features):
+def test_the_frechet_distance_is_that_of_torchmetrics(n, m, features):
+    from torchmetrics.image.fid import _compute_fid
+
     real, drawn = randn(n, features, seed=1), 1.3 * randn(m, features, seed=2) + 0.2
-    assert quality._distance(real, drawn).item() == pytest.approx(frechet(real, drawn), rel=1e-4, abs=1e-4)
+    theirs = _compute_fid(real.mean(0), real.T.cov(), drawn.mean(0), drawn.T.cov())
+    assert frechet(real, drawn) == pytest.approx(theirs.item(), rel=1e-4, abs=1e-4)
 
 
 def test_the_error_is_the_jackknife_by_hand():

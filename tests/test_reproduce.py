@@ -3,61 +3,28 @@
 from dataclasses import replace
 
 import pytest
+import tables
 import torch
+from tables import ROW, revised, run
 
 from cemviz.backend import store
-from cemviz.backend import tables as experiments
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.requests import ReproduceRequest, TrainRequest
 from cemviz.backend.studio import Studio
-from cemviz.backend.tables import EXPERIMENTS, Cell, Experiment, Order, measures, rows
+from cemviz.backend.tables import EXPERIMENTS, Cell
 from cemviz.backend.tables import reproduce as engine
 from cemviz.backend.tables.measures import Measure
 from cemviz.backend.tables.reproduce import as_text, reproduce, results
-from cemviz.backend.tables.table import grid
 from cemviz.backend.train import states
 from cemviz.backend.train.run import train
-from cemviz.data import images
-from cemviz.training.recipes import RECIPES, recipe
+from cemviz.training.recipes import RECIPES
 from cemviz.ui.results.words import figure, table_html
-
-ROW = replace(
-    recipe("mnist-at-linf", "evidence"), data="stripes", net="small-resnet", net_args={"width": 4}, steps=3, batch=12,
-    images=None, attack_steps=1,
-)  # fmt: skip
 
 
 @pytest.fixture
 def toy(places, monkeypatch):
-    """A table of two systems on a tiny set, and a list of what was measured."""
-    seen = []
-
-    def counted(model, device, data, seed):
-        seen.append(model)
-        assert f"-{seed}" in model or "/" not in model, "a table's seed is that of the draws"
-        value = {"a": 0.5, "b": 0.25}[model.split("/")[-1][0]] + seed / 100
-        return {"value": value, "error": 0.02, "resampled": "images", "count": 7, "split": "test", "extractor": None}
-
-    table = Experiment(
-        "A table", "Paper 1", grid({"A": "a", "B": "b"}, {"natural": Measure("counted", counted)}),
-        {("A", "natural"): 0.9},
-        (
-            Order("A above B", ("A", "natural"), ("B", "natural")),
-            Order("B above A", ("B", "natural"), ("A", "natural")),
-            Order("A above A", ("A", "natural"), ("A", "natural")),
-        ),
-        "toy",
-    )  # fmt: skip
-    monkeypatch.setitem(EXPERIMENTS, "toy", table)
-    for name in "ab":
-        monkeypatch.setitem(RECIPES, name, {"evidence": ROW})
-    return seen
-
-
-def run(**changes):
-    *told, table = reproduce(Studio(choose("cpu")), ReproduceRequest("toy", **changes))
-    return told, table
+    return tables.toy(monkeypatch)
 
 
 @pytest.fixture
@@ -185,66 +152,6 @@ def test_a_number_is_kept_under_its_seed(toy):
         assert list(store.read_card(f"evidence/a-{seed}").metrics) == [measure.kept_under(seed)]
 
 
-@pytest.mark.parametrize("seed", [0, 4])
-@pytest.mark.parametrize(
-    ("metric", "last", "error"),
-    [
-        ("is", {"spread": 0.3, "splits": 9}, 0.1),
-        ("is", {"spread": 0.0, "splits": 1}, None),
-        ("fid", {"spread": 0.2}, 0.2),
-        ("jfs", {"spread": 0.5}, 0.5),
-        ("robust", {"spread": 0.01}, 0.01),
-    ],
-)
-def test_the_seed_goes_into_draws_and_attacks_the_error_into_the_number(monkeypatch, metric, last, error, seed):
-    asked = []
-
-    def evaluated(studio, request):
-        asked.append(request)
-        yield {"value": 0.5, "count": 9, "split": "test", "extractor": None, "seed": request.seed, "warnings": ["w"]} | last
-
-    monkeypatch.setattr(measures, "evaluate", evaluated)
-    found = measures.evaluated(metric, count=9).run("m", choose("cpu"), None, seed)
-    assert (asked[0].seed, asked[0].count, asked[0].metric) == (seed, 9, metric)
-    assert found["error"] == (error and pytest.approx(error)) and found["seed"] == seed and found["note"] == "w"
-
-
-def test_the_error_of_a_score_at_equal_norm_is_its_own(monkeypatch):
-    last = {"value": 8.0, "spread": 1.0, "equal_norm": 0.25, "equal_norm_spread": 0.01, "warnings": []}
-    monkeypatch.setattr(measures, "evaluate", lambda studio, request: iter([last]))
-    found = measures.evaluated("jfs", equal_norm=True).run("m", choose("cpu"), None, 0)
-    assert (found["value"], found["error"]) == (0.25, 0.01)
-
-
-def test_real_images_differ_from_those_compared_with_and_follow_the_seed(monkeypatch):
-    pixels = torch.arange(60).view(60, 1, 1, 1).expand(60, 3, 1, 1).byte()
-    test = images.Images("toy", "test", pixels, torch.zeros(60).long(), ("a",))
-    seen = []
-
-    class Eye:
-        name = "judge-x"
-        logits = torch.nn.Linear(3, 3)
-
-        def __call__(self, x):
-            seen.append((x[:, 0, 0, 0] * 255).round().int().tolist())
-            return x.flatten(1).double() * 255
-
-    monkeypatch.setattr(store, "read_card", lambda name: type("Card", (), {"data": "toy"}))
-    monkeypatch.setattr(images, "load", lambda *given, **more: test)
-    monkeypatch.setattr(measures, "_eye", lambda *given: Eye())
-    fid = measures.real_images("fid", 25)
-    first, again, other = (fid.run("m", choose("cpu"), None, seed) for seed in (0, 0, 1))
-    assert first == again and first["value"] != other["value"] and first["error"] > 0 and first["count"] == 25
-    assert min(seen[0]) >= 25 > max(seen[1]) and len(set(seen[0])) == 25, "no image is compared with itself"
-    seen.clear()
-    elsewhere = measures.real_images("fid", 25, split="validation")
-    assert elsewhere.run("m", choose("cpu"), None, 1)["split"] == "validation" and elsewhere.key != fid.key
-    assert set(seen[0]).isdisjoint(seen[1]) and set(seen[1]) != set(range(25)), "its first images may be of one class"
-    assert measures.real_images("is", 25).run("m", choose("cpu"), None, 0)["resampled"] == "splits"
-    with pytest.raises(BadInput, match="count is 59, and toy has 60 test images"):
-        measures.real_images("fid", 59).run("m", choose("cpu"), None, 0)
-
-
 @pytest.fixture
 def half_stored(toy, monkeypatch):
     """The table with a row that rests on a stored model beside one that wants training."""
@@ -283,77 +190,10 @@ def test_a_judge_that_is_not_here_leaves_its_row_empty_and_says_so(half_stored, 
     monkeypatch.setitem(EXPERIMENTS, "toy", replace(EXPERIMENTS["toy"], cells=cells | blind))
     _, table = run(seeds=1)
     assert table["rows"][0]["ours"] is None and "there is no judge 'x'; train it with: y" in table["rows"][0]["note"]
-    assert engine.revised("toy", table) == table
+    assert revised("toy", table) == table
     monkeypatch.setitem(EXPERIMENTS, "toy", replace(EXPERIMENTS["toy"], cells=blind, orders=()))
     with pytest.raises(BadInput, match="no row of toy could be measured: there is no judge"):
         run(seeds=1)
-
-
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_number_that_is_not_finite_is_none(toy, bad):
-    values = [{"value": 0.5, "count": 7}, {"value": bad, "count": 7}]
-    row = rows.measured(("A", "natural"), EXPERIMENTS["toy"], values, "evidence")
-    assert row["ours"] is None and "no finite number" in row["note"]
-
-
-def earlier(ours, spread, seeds, **more):
-    """A row as tables had it before seeds went into draws."""
-    told = {"name": "A", "column": "natural", "paper": None, "ours": ours, "spread": spread, "seeds": seeds, "count": 100}
-    return told | {"split": "test", "extractor": None, "scale": "evidence", "note": "the paper gives no number here"} | more
-
-
-def revised(*table, **changes):
-    cells = {place: replace(cell, **changes) for place, cell in EXPERIMENTS["toy"].cells.items()}
-    EXPERIMENTS["toy"] = replace(EXPERIMENTS["toy"], cells=cells)
-    first = engine.revised("toy", {"rows": list(table)})
-    assert engine.revised("toy", first) == first
-    return first
-
-
-def test_a_table_of_earlier_is_judged_anew_and_says_what_it_rests_on(toy):
-    table = revised(earlier(0.9, None, 1), earlier(0.5, 0.01, 3, name="B"))
-    a, b = table["rows"]
-    assert (a["ours"], a["spread"], b["spread"], a["paper"]) == (0.9, None, 0.01, 0.9) and rows.EARLIER in a["note"]
-    assert table["orders"][0]["holds"] is None and table["title"] == "A table"
-
-
-def test_a_share_of_earlier_gets_the_error_of_its_images(toy):
-    rate = Measure("share", None, rate=True, seeded=False)
-    table = revised(earlier(0.9, None, 1), earlier(0.5, 0.3, 3, name="B"), measure=rate)
-    a, b = table["rows"]
-    assert a["spread"] == pytest.approx(0.03, rel=0.1) and b["spread"] == pytest.approx(0.3041, rel=1e-2)
-    assert rows.EARLIER not in a["note"] and table["orders"][0]["holds"] is None
-
-
-def test_a_place_that_is_measured_otherwise_now_keeps_no_number(toy):
-    table = revised(earlier(0.9, None, 1), earlier(0.5, 0.1, 3, name="B"))
-    EXPERIMENTS["toy"] = replace(EXPERIMENTS["toy"], cells=grid({"A": "a"}, {"natural": Measure("another", None)}), orders=())
-    again = engine.revised("toy", table)["rows"]
-    assert [row["ours"] for row in again] == [None] and "not measured yet" in again[0]["note"]
-
-
-def test_seeds_of_draws_that_have_no_common_number_are_told(toy):
-    wild = revised(earlier(81.0, 134.0, 3, extractor="judge-x"))["rows"][0]
-    assert "one seed or more has failed" in wild["note"]
-    for calm in (earlier(81.0, 13.0, 3, extractor="judge-x"), earlier(0.003, 0.005, 3), earlier(-40.0, 27.0, 3)):
-        assert "failed" not in revised(calm)["rows"][0]["note"]
-    values = [{"value": value, "count": 9, "extractor": "judge-x"} for value in (3.5, 4.0, 236.0)]
-    assert "(3.5, 4, 236)" in rows.measured(("A", "natural"), EXPERIMENTS["toy"], values, "evidence")["note"]
-
-
-def test_one_seed_of_draws_for_all_scatters_at_least_as_real_images_do():
-    real = {"name": "real images", "column": "FID", "error": 0.4, "extractor": "j", "count": 500, "resampled": "jackknife"}
-    real |= {"deviation": None}
-
-    def complete(**changes):
-        row = {"name": "A", "column": "FID", "deviation": 0.3, "error": None, "resampled": None, "spread": 0.3}
-        row |= {"extractor": "j", "count": 500} | changes
-        return rows.completed([row, real])[0]
-
-    assert complete()["spread"] == 0.5 and complete()["resampled"] == "real images"
-    assert complete(**{k: v for k, v in complete().items() if k != "name"})["spread"] == 0.5
-    for other in ({"extractor": "i"}, {"count": 100}, {"column": "IS"}, {"deviation": None}, {"resampled": "jackknife"}):
-        assert complete(**other)["spread"] == 0.3
 
 
 def test_bad_requests_name_the_value():
@@ -361,14 +201,6 @@ def test_bad_requests_name_the_value():
         list(reproduce(Studio(choose("cpu")), ReproduceRequest("nonsense")))
     with pytest.raises(BadInput, match=r"0.*1 to 20"):
         list(reproduce(Studio(choose("cpu")), ReproduceRequest("cem-3", seeds=0)))
-
-
-def test_equal_measures_share_a_key_and_different_ones_do_not():
-    keys = [cell.measure.key for it in EXPERIMENTS.values() for cell in it.cells.values()]
-    same = experiments.cem.CEM_3.cells[("AT", "robust")].measure.key
-    assert same == experiments.jeat.JEAT_3.cells[("AT", "robust")].measure.key and keys.count(same) > 2
-    assert measures.evaluated("jfs").key != measures.evaluated("jfs", equal_norm=True).key
-    assert len({experiments.jeat.attacked(a, r).key for a in ("pgd", "energy") for r in (0.1, 0.2)}) == 4
 
 
 @pytest.mark.parametrize("target", EXPERIMENTS)
@@ -381,16 +213,6 @@ def test_a_row_of_the_table_is_whole(target):
         assert not {"not", "least", "most", "far"} & set(order.claim.split()), "a claim has the paper's own relation"
     for cell in it.cells.values():
         assert cell.recipe in RECIPES and isinstance(cell, Cell)
-
-
-def test_curves_of_training_are_read_from_the_run(places):
-    probes = [{"step": k, "delta_theta": {"marginal": [v, 0.1]}} for k, v in ((1, -0.5), (2, 0.25), (3, 0.5))]
-    store.write_json(store.folder() / "history" / "m.json", {"probes": probes})
-    found = {
-        what: measures.over_training("delta_theta", "marginal", what).run("m", None, None, 0)["value"]
-        for what in ("lowest", "highest", "mean", "positive")
-    }
-    assert found == {"lowest": -0.5, "highest": 0.5, "mean": pytest.approx(0.0833, abs=1e-3), "positive": pytest.approx(2 / 3)}
 
 
 def test_a_table_on_screen_shows_both_numbers_the_spread_and_the_failures(toy):

@@ -10,19 +10,9 @@ from torch import nn
 from cemviz.attacks import ATTACKS, Attack, perturb, threat
 from cemviz.energies import conditional, negated
 from cemviz.metrics import answers
-from cemviz.metrics.robustness import (
-    LOST,
-    RIGHT,
-    WRONG,
-    accuracy,
-    correct_under,
-    curve,
-    logits,
-    lost,
-    outcomes,
-    outcomes_under,
-    preflight,
-)
+from cemviz.metrics.answers import LOST, RIGHT, WRONG, logits, lost, outcomes
+from cemviz.metrics.preflight import preflight
+from cemviz.metrics.robustness import accuracy, correct_under, curve, outcomes_under
 
 N = 40
 X = rand(N, 1, 4, 4, seed=1)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tables import revised
 
 from cemviz.backend import store
 from cemviz.backend.device import choose
@@ -16,9 +17,9 @@ from cemviz.backend.sample.swept import as_json
 from cemviz.backend.stored import artefacts, assets
 from cemviz.backend.studio import Studio
 from cemviz.backend.tables import EXPERIMENTS, judge
-from cemviz.backend.tables.reproduce import results, revised
+from cemviz.backend.tables.reproduce import results
 from cemviz.data import images
-from cemviz.metrics.robustness import logits
+from cemviz.metrics.answers import logits
 from cemviz.training.recipes import recipe
 
 SHIPPED = Path(__file__).parents[1] / "checkpoints"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import rand, randn, seeded
 
-from cemviz.dynamics import length
+from cemviz.dynamics import Dynamics, length
 from cemviz.starts import JITTER, STARTS, Gaussians, Source, draw, fit, near
 
 SHAPE = (1, 2, 3)
@@ -133,7 +133,7 @@ def assert_uniform(u):
 @pytest.mark.parametrize("dims", [(2,), (1, 3, 3)])
 def test_near_in_l2_is_uniform_in_the_ball_radius_and_direction(dims):
     x, d = torch.full((4000, *dims), 0.3, dtype=torch.float64), math.prod(dims)
-    delta = (near(x, 0.7, "l2", None, generator=seeded(1)) - x).flatten(1)
+    delta = (near(x, Dynamics(radius=0.7, bounds=None), generator=seeded(1)) - x).flatten(1)
     r = delta.norm(dim=1)
     assert r.max() <= 0.7 + 1e-12
     assert_uniform((r / 0.7) ** d)
@@ -143,7 +143,7 @@ def test_near_in_l2_is_uniform_in_the_ball_radius_and_direction(dims):
 
 def test_near_in_linf_is_uniform_in_the_cube():
     x = torch.full((500, 2, 3), 0.3, dtype=torch.float64)
-    delta = near(x, 0.7, "linf", None, generator=seeded(1)) - x
+    delta = near(x, Dynamics(radius=0.7, norm="linf", bounds=None), generator=seeded(1)) - x
     assert delta.abs().max() <= 0.7
     assert_uniform((delta.flatten() + 0.7) / 1.4)
 
@@ -151,9 +151,9 @@ def test_near_in_linf_is_uniform_in_the_cube():
 @pytest.mark.parametrize("norm", ["l2", "linf"])
 def test_near_stays_in_ball_and_box_at_its_edge_and_radius_0_is_the_point(norm):
     x = rand(300, 1, 3, 3).round()
-    y = near(x, 0.4, norm, generator=seeded(5))
+    y = near(x, Dynamics(radius=0.4, norm=norm), generator=seeded(5))
     assert y.min() >= 0 and y.max() <= 1 and length(y - x, norm).max() <= 0.4 + 1e-12 and not torch.equal(x, y)
-    assert torch.equal(near(x, 0.0, norm, generator=seeded()), x)
+    assert torch.equal(near(x, Dynamics(radius=0.0, norm=norm), generator=seeded()), x)
 
 
 @pytest.mark.parametrize("rank", [0, -1])

@@ -21,7 +21,7 @@ from cemviz.backend.studio import Studio
 from cemviz.backend.tables.reproduce import results
 from cemviz.backend.tables.verdicts import decided
 from cemviz.backend.use_case import follow
-from cemviz.metrics.robustness import logits
+from cemviz.metrics.answers import logits
 from cemviz.ui.controls import Session
 from cemviz.ui.landscape import handlers as landscape_tab
 from cemviz.ui.sampling import handlers as sampling_tab

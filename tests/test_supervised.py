@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from cemviz.attacks import perturb, threat
+from cemviz.dynamics import Dynamics
 from cemviz.starts import near
 from cemviz.training.supervised import ORDERS, adversarial, consistent, noisy, standard, trades
 
@@ -39,7 +40,7 @@ def test_the_gradient_of_adversarial_equals_a_literal_transcription(norm):
     ours = gradients(net, adversarial(dyn, generator=seeded(5))(net, (X, Y), 0.0))
 
     by_hand.eval()
-    x = near(X, 0.2, norm, generator=seeded(5))
+    x = near(X, dyn, generator=seeded(5))
     for _ in range(3):
         x = x.detach().requires_grad_()
         (g,) = torch.autograd.grad(F.cross_entropy(by_hand(x), Y, reduction="sum"), x)
@@ -149,7 +150,7 @@ def literal(net, losses):
 
 def starts(seed):
     """Starts that the attacks draw: uniform in the ball."""
-    return near(X, 0.2, "linf", generator=seeded(seed))
+    return near(X, Dynamics(radius=0.2, norm="linf"), generator=seeded(seed))
 
 
 def test_the_gradient_of_noisy_equals_a_literal_transcription():
@@ -247,10 +248,11 @@ def test_pgd_equals_its_published_formula_on_a_linear_net():
     x = torch.tensor([[0.5, 0.5, 0.5, 0.5], [0.05, 0.95, 0.05, 0.95]]).double().view(2, 1, 2, 2)
     seen = []
     net.register_forward_pre_hook(lambda m, args: seen.append(args[0].detach()))
-    adversarial(threat("pgd", "linf", 0.1, 10, 0.025), generator=seeded(3))(net, (x, torch.tensor([0, 1])), 0.0)
+    dyn = threat("pgd", "linf", 0.1, 10, 0.025)
+    adversarial(dyn, generator=seeded(3))(net, (x, torch.tensor([0, 1])), 0.0)
     other = torch.tensor([[-1.0, 1.0, 1.0, -1.0], [1.0, -1.0, -1.0, 1.0]]).double().view(2, 1, 2, 2)  # sign(w_other - w_label)
     torch.testing.assert_close(seen[-1], (x + 0.1 * other).clamp(0, 1), rtol=0, atol=1e-12)
-    torch.testing.assert_close(seen[0], near(x, 0.1, "linf", generator=seeded(3)), rtol=0, atol=0)
+    torch.testing.assert_close(seen[0], near(x, dyn, generator=seeded(3)), rtol=0, atol=0)
 
 
 def prejeat(g):

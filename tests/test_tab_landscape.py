@@ -130,11 +130,12 @@ def test_a_live_picture_shows_each_panel_as_it_comes(studio):
 
 
 def test_precomputed_windows_wait_for_nobody_and_the_others_for_their_turn(studio):
-    before = studio.jobs.submit(iter([]), title="somebody else's")
+    before = studio.jobs.run((part for part in (1, 2)), title="somebody else's")
+    next(before)
     assert "precomputed" in draw(studio)[-2]["caption1"]
     waiting = drawing(studio, seed=1)
     assert [next(waiting), next(waiting)][-1] == {"status": "waiting: 1 before you"}
-    studio.jobs.leave(before)
+    before.close()
     assert "precomputed" not in list(waiting)[-2]["caption1"]
 
 

@@ -15,7 +15,7 @@ from cemviz.backend import store, tour
 from cemviz.backend.device import choose
 from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
-from cemviz.metrics.robustness import logits
+from cemviz.metrics.answers import logits
 from cemviz.ui.glossary import GLOSSARY, marked
 from cemviz.ui.start.words import STATIONS, rows
 

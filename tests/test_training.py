@@ -11,13 +11,15 @@ from conftest import write_images
 from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
+from cemviz.backend.jobs import Waiting
 from cemviz.backend.requests import RunRequest
 from cemviz.backend.store import BrokenCheckpoint, Unwritable
 from cemviz.backend.stored.locks import Lock
 from cemviz.backend.studio import Studio
 from cemviz.backend.train import curves, runs, states
 from cemviz.backend.train import live as training
-from cemviz.backend.train.live import Update, checked, discard, missing, proposed, run
+from cemviz.backend.train.asked import checked, missing, proposed
+from cemviz.backend.train.live import Update, discard, run
 from cemviz.backend.train.runs import histories, read_history, unfinished
 from cemviz.data.images import DataMissing
 from cemviz.dynamics import Diverged
@@ -85,7 +87,7 @@ def test_a_closed_page_keeps_the_state_and_frees_the_device_and_the_name(studio)
     next(going), next(going)
     going.close()
     assert unfinished()["my-run"].step == 2
-    assert next(iter(studio.jobs.submit(iter([1]), title="next"))) == 1
+    assert next(studio.jobs.run((n for n in (1,)), title="next")) == 1
     assert go(studio, replace(ASKED, mode="resume"))[-1].state == "done"
 
 
@@ -101,13 +103,15 @@ def test_others_get_the_device_between_turns_and_waiting_runs_tell_places(studio
     monkeypatch.setattr(training, "TURN", 0.0)
     going = run(studio, ASKED, threading.Event())
     next(going)
-    other = studio.jobs.submit(iter([1, 2]), title="other")
+    other = studio.jobs.run((n for n in (1, 2)), title="other")
+    assert next(other) == Waiting(1)
     told = [next(going) for _ in range(2)]
     assert [u.state for u in told] == ["waiting", "waiting"] and told[0].waiting == 1 and told[0].step == 1
     assert list(other) == [1, 2] and next(going).step == 2
-    other = studio.jobs.submit(iter([1]), title="other")
+    other = studio.jobs.run((n for n in (1,)), title="other")
+    assert next(other) == Waiting(1)
     next(going), going.close()  # closed in the queue, it leaves it
-    assert other.position == 0 and list(other) == [1] and unfinished()["my-run"].step == 2
+    assert list(other) == [1] and unfinished()["my-run"].step == 2
 
 
 def test_updates_are_thinned_but_probes_and_the_end_always_come(studio, monkeypatch):

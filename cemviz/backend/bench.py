@@ -1,9 +1,15 @@
-"""Benchmarks as ratios inside one run: what the library adds to the bare passes of the same net on the same images."""
+"""Benchmarks as ratios inside one run: what the library adds to the bare passes of the same net on the same images.
+
+Work and bare passes run in rounds of bare, work, work, bare, so that a machine that is busy, or gets busier, slows both alike;
+a row is the median of its rounds' ratios, with an interval that says whether it decides anything.  On a CPU both run in one
+thread, timed by what it computes: with two, every kernel waits for a thread that a busy machine does not run.
+"""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import count, repeat
+from math import comb
 from statistics import median
 from typing import Any
 
@@ -18,7 +24,7 @@ from ..training.binary import Game, Rules
 from ..training.loop import evaluating, fit
 from ..training.recipes import recipe
 from ..training.supervised import adversarial
-from .device import Device
+from .device import Device, one_core
 from .sample.crowd import Crowd
 from .sample.split import Split
 
@@ -26,8 +32,11 @@ STEPS, CHAINS = 20, 32
 K, CROWD = 10, 256
 """Steps and members of a MaxEnt batch."""
 DYN = Dynamics(steps=STEPS, step=0.5, noise=0.01, radius=6.0)
-ROUNDS, SECONDS = (9, 41), 6.0
+ROUNDS, SECONDS = (9, 41), 20.0
 """Fewest and most rounds of a row, and how long it may take: short work is repeated more often."""
+
+SURE = 0.95
+"""Probability, at least, with which the interval of a row holds the median of all rounds there could be."""
 
 Work = Callable[[], Any]
 Chain = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Any]
@@ -153,26 +162,43 @@ BENCHES: dict[str, Bench] = {
 def bench(names: list[str], device: Device) -> dict[str, Any]:
     """Measure.
 
-    Work and bare passes run in turn, and each run of the work is compared with the bare runs just before and after it, so that
-    a machine that is busy, or gets busier, slows both alike; the ratio is the median over the rounds.
-
     Args:
         names: keys of BENCHES.
     Returns:
-        {device, net, chains, steps, rounds, rows: [{name, title, ratio, low, high, rounds, limit, holds}]}; low and high are
-        the quartiles of a row's rounds.
+        {device, net, chains, steps, rounds, rows: [{name, title, ratio, low, high, rounds, limit, verdict}]}; low and high are
+        the ends of `interval`.
     """
     rows = []
     for name in names:
         row = BENCHES[name]
-        ratios = sorted(_ratios(*row.make(device), device))
-        ratio, low, high = median(ratios), ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
+        with one_core():
+            ratios = list(_ratios(*row.make(device), device))
+        low, high = interval(ratios)
         rows.append({
-            "name": name, "title": row.title, "ratio": round(ratio, 3), "low": round(low, 3), "high": round(high, 3),
-            "rounds": len(ratios), "limit": row.limit, "holds": ratio <= row.limit,
+            "name": name, "title": row.title, "ratio": round(median(ratios), 3), "low": round(low, 3), "high": round(high, 3),
+            "rounds": len(ratios), "limit": row.limit, "verdict": verdict(low, high, row.limit),
         })  # fmt: skip
     rounds = min(row["rounds"] for row in rows)
     return {"device": device.title, "net": "small-resnet", "chains": CHAINS, "steps": STEPS, "rounds": rounds, "rows": rows}
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Interval for the median of the law that independent values follow, whatever law it is.
+
+    [v_(k), v_(n + 1 - k)],  the largest k with 2 P(Binomial(n, 1/2) < k) <= 1 - SURE
+
+    Args:
+        values: n of them, at least 6: of fewer even the whole range is not sure enough.
+    Source: Thompson 1936, "On confidence ranges for the median".
+    """
+    n, values = len(values), sorted(values)
+    k = next(k for k in count(1) if 2 * sum(comb(n, i) for i in range(k + 1)) / 2**n > 1 - SURE)
+    return values[k - 1], values[n - k]
+
+
+def verdict(low: float, high: float, limit: float) -> str:
+    """How a row stands to its limit: within, above, or undecided where the interval holds the limit."""
+    return "within" if high <= limit else "above" if low > limit else "undecided"
 
 
 def _net(device: Device) -> nn.Module:
@@ -180,20 +206,23 @@ def _net(device: Device) -> nn.Module:
 
 
 def _ratios(work: Work, bare: Work, device: Device) -> Iterator[float]:
-    work(), bare()
-    before = _seconds(bare, device)
-    rounds = min(max(int(SECONDS / (2.5 * before)), ROUNDS[0]), ROUNDS[1])
-    for _ in range(rounds):
-        spent, after = _seconds(work, device), _seconds(bare, device)
-        yield 2 * spent / (before + after)
-        before = after
+    """The ratio of each round: work to bare passes, each the sum of an earlier and a later run."""
+    bare(), work()
+    rounds = int(SECONDS / (4 * _seconds(bare, device)))
+    for _ in range(min(max(rounds, ROUNDS[0]), ROUNDS[1])):
+        first, *twice, last = (_seconds(run, device) for run in (bare, work, work, bare))
+        yield sum(twice) / (first + last)
 
 
 def _seconds(run: Work, device: Device) -> float:
-    if device.torch.type == "cuda":
-        torch.cuda.synchronize(device.torch)
+    """Time that a run takes: on a CPU that of this process alone, elsewhere until the device is done."""
+    if device.torch.type == "cpu":
+        began = time.process_time()
+        run()
+        return time.process_time() - began
+    synchronize = getattr(torch, device.torch.type).synchronize
+    synchronize()
     began = time.perf_counter()
     run()
-    if device.torch.type == "cuda":
-        torch.cuda.synchronize(device.torch)
+    synchronize()
     return time.perf_counter() - began

@@ -2,6 +2,10 @@
 
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .stored.cards import Card
 
 
 class BadInput(ValueError):
@@ -51,38 +55,21 @@ def choice(field: str, value: str, known: Iterable[str]) -> str:
     return value
 
 
-def threat_model(name: str, own: tuple[str, float], norm: str | None, radius: float | None) -> tuple[str, float]:
-    """The ball that attacks on a model stay in: what is asked for, else the model's own.
+def threat_model(card: "Card", norm: str | None, radius: float | None) -> tuple[str, float]:
+    """The ball that attacks on a model stay in: norm and radius that are asked for, else the model's own.
 
-    Args:
-        name: of the model; own: its norm and radius.
-        norm, radius: as asked, None where nothing is.
     Raises:
         BadInput: another norm without a radius: that of one norm means nothing in the other.
     """
-    chosen = choice("norm", norm or own[0], ["l2", "linf"])
-    if radius is None and chosen != own[0]:
-        raise BadInput("radius", f"{name!r} has a radius for {own[0]}, {own[1]:g}; give ε (radius) for {chosen}")
-    return chosen, own[1] if radius is None else radius
+    chosen = choice("norm", norm or card.norm, ["l2", "linf"])
+    if radius is None and chosen != card.norm:
+        raise BadInput("radius", f"{card.name!r} has a radius for {card.norm}, {card.radius:g}; give ε (radius) for {chosen}")
+    return chosen, card.radius if radius is None else radius
 
 
 MAX_STEPS = 1000
 MAX_CHAINS = 256
 MAX_SEED = 2**31 - 1
-
-
-def chain(*, steps: float, step: float, noise: float, radius: float) -> dict[str, float]:
-    """Check the numbers of a chain that a visitor asks for: K, alpha, eta, beta.
-
-    Raises:
-        BadInput
-    """
-    return {
-        "steps": number("steps", steps, 0, MAX_STEPS, symbol="K", whole=True),
-        "step": number("step", step, 0, 100, symbol="α"),
-        "noise": number("noise", noise, 0, 10, symbol="η"),
-        "radius": number("radius", radius, 0, math.inf, symbol="β"),
-    }
 
 
 def article(noun: str) -> str:

@@ -73,10 +73,9 @@ def equations() -> str:
     """The table of the equations, as Markdown."""
     parts = [EQUATIONS_HEAD]
     for row in EQUATIONS.values():
-        name = f"{row.function.__module__.removeprefix('cemviz.')}.{row.function.__qualname__}"
         check = row.check(0)
         parts.append(
-            f"## {row.number}: {row.title}\n\n$${row.latex}$$\n\n`{name}`; checked: `{check.left}` = `{check.right}` "
+            f"## {row.number}: {row.title}\n\n$${row.latex}$$\n\n`{row.name}`; checked: `{check.left}` = `{check.right}` "
             f"to {check.tolerance:.0e}.{f' {row.note}' if row.note else ''}\n\n"
         )
     return "".join(parts).rstrip() + "\n"

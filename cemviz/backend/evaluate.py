@@ -10,10 +10,12 @@ from torch import nn
 
 from ..attacks import threat
 from ..data import images
+from ..data.datasets import dataset
 from ..data.images import Images
 from ..metrics import fisher, quality
-from ..metrics.answers import RIGHT, entered, logits, lost, outcomes
-from ..metrics.robustness import outcomes_under, preflight
+from ..metrics.answers import entered, logits, lost, outcomes, share
+from ..metrics.preflight import preflight
+from ..metrics.robustness import outcomes_under
 from . import kinds
 from .checks import BadInput, choice, number, threat_model
 from .fields import changes
@@ -68,9 +70,8 @@ def evaluate(studio: Studio, request: EvaluateRequest) -> Iterator[Step | dict[s
     """Measure, chunk by chunk.
 
     Yields:
-        steps, then the result: model, metric, unit, better, value, spread
-        (standard error; of is, deviation over its splits), count, split, seed, extractor (null where none sees
-        the images), warnings (a list), data and the metric's own numbers.
+        steps, then the result: model, metric, unit, better, split, seed, extractor (null where none sees the images),
+        warnings (a list), data, and what the metric's `Measure` gives.
     Raises:
         KeyError, BadInput, BrokenCheckpoint, DataMissing, LookupError, Diverged.
     """
@@ -112,7 +113,7 @@ def _accuracy(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str
 def _robust(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
     held = on.test.first(request.count or COUNT)
     x, y = held.floats(), held.labels
-    norm, radius = threat_model(on.card.name, (on.card.norm, on.card.radius), request.norm, request.radius)
+    norm, radius = threat_model(on.card, request.norm, request.radius)
     if request.steps == 0:
         raise BadInput("steps", "K (steps) is 0; give a whole number from 1 to 10000")
     dyn = threat(request.attack, norm, number("radius", radius, 0, 100, symbol="ε"), request.steps)
@@ -169,7 +170,7 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str,
 
 def _extractor(request: EvaluateRequest, on: Subject) -> quality.Extractor:
     """The one asked for, else Inception where it is, else the data set's judge; a judge never judges itself or another."""
-    usual, judges = f"{on.card.data}-judge", kinds.judges(on.card.data)
+    usual, judges = dataset(on.card.data).judge, kinds.judges(on.card.data)
     asked = request.extractor or ("inception" if quality.inception_here() else f"judge-{usual}")
     choice("extractor", asked, ["inception", *dict.fromkeys(f"judge-{name}" for name in (usual, *judges))])
     compared(on.card)
@@ -190,13 +191,23 @@ def judge_of(studio: Studio, card: Card, name: str) -> quality.Extractor:
     Raises:
         BadInput: there is none, or it is the model under another name.
     """
-    if name not in kinds.judges(card.data):
-        make = f"python -m cemviz train {name} --scale shipped"
-        raise BadInput("extractor", f"there is no judge {name!r} to see the images of {card.data}; train it with: {make}")
-    net, judge = studio.model(name)
+    eye, judge = stored_judge(studio, card.data, name)
     if judge.sha256 == card.sha256:
         raise BadInput("model", f"model {card.name!r} is the judge {name!r} under another name: it is never compared")
-    return quality.judge(name, net)
+    return eye
+
+
+def stored_judge(studio: Studio, data: str, name: str) -> tuple[quality.Extractor, Card]:
+    """A judge of a data set, and its card.
+
+    Raises:
+        BadInput: there is none of this name.
+    """
+    if name not in kinds.judges(data):
+        make = f"python -m cemviz train {name} --scale shipped"
+        raise BadInput("extractor", f"there is no judge {name!r} to see the images of {data}; train it with: {make}")
+    net, card = studio.model(name)
+    return quality.judge(name, net), card
 
 
 def _fisher(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
@@ -243,7 +254,7 @@ METRICS: dict[str, Metric] = {
 
 def _share(ends: torch.Tensor) -> dict[str, Any]:
     """The share of images that are right, with its standard error."""
-    value, count = (ends == RIGHT).float().mean().item(), len(ends)
+    value, count = share(ends), len(ends)
     return {"value": round(value, 4), "spread": round((value * (1 - value) / count) ** 0.5, 4), "count": count}
 
 

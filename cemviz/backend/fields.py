@@ -1,4 +1,4 @@
-"""The fields of a request: symbol, range and help stand once; checks, controls, options and the JSON schema follow from them.
+"""The fields of a request: symbol, range and help stand once; checks, controls and options follow from them.
 
     @request
     class SampleRequest:
@@ -11,9 +11,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import lru_cache, wraps
-from typing import Any, TypeVar, dataclass_transform, get_args, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter, ValidationError
+from pydantic import GetCoreSchemaHandler, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import CoreSchema, core_schema
 
@@ -51,10 +52,6 @@ class Field:
         """
         return value
 
-    def range(self) -> dict[str, Any]:
-        """The allowed values in the words of JSON schema."""
-        return {}
-
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         optional = type(None) in get_args(source)
 
@@ -62,10 +59,6 @@ class Field:
             return None if value is None and optional else self.check(str(info.field_name), value)
 
         return core_schema.with_info_before_validator_function(check, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        words = {"title": self.title, "description": self.help, "symbol": self.symbol}
-        return handler(schema) | {key: text for key, text in words.items() if text} | self.range()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +77,6 @@ class Number(Field):
         """See `Field.check`."""
         read = number(name, value, self.low, self.high, symbol=self.symbol, whole=self.whole)
         return int(read) if self.whole else float(read)
-
-    def range(self) -> dict[str, Any]:
-        """See `Field.range`."""
-        return {key: end for key, end in (("minimum", self.low), ("maximum", self.high)) if math.isfinite(end)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +97,6 @@ class Choice(Field):
     def check(self, name: str, value: Any) -> str:
         """See `Field.check`."""
         return choice(name, value, self.names())
-
-    def range(self) -> dict[str, Any]:
-        """See `Field.range`."""
-        return {"enum": self.names()}
 
 
 @dataclass_transform(frozen_default=True)
@@ -152,6 +137,17 @@ def fields_of(kind: type) -> dict[str, Field]:
     return {name: about[0] for name, about in found.items() if about}
 
 
+def default_of(kind: type, name: str) -> Any:
+    """The default of a field of a request; `dataclasses.MISSING` where it has none."""
+    return next(f.default for f in fields(kind) if f.name == name)
+
+
+def types_of(kind: type, name: str) -> tuple[Any, ...]:
+    """The types of a field of a request, those of a union one by one."""
+    hint = get_type_hints(kind)[name]
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+
+
 def changes(asked: Any) -> dict[str, Any]:
     """The values of a request that differ from its defaults, by name: what a link, a command line and a script have to say."""
     left = {}
@@ -171,8 +167,3 @@ def _literal(value: Any) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(map(_literal, value))}{',' * (len(value) == 1)})"
     return 'float("inf")' if value == math.inf else repr(value)
-
-
-def schema(kind: type) -> dict[str, Any]:
-    """JSON schema of a request: types, ranges, defaults and help."""
-    return TypeAdapter(kind).json_schema()

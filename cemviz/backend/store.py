@@ -10,28 +10,10 @@ from .stored.files import BrokenCheckpoint, Unwritable, check_place, digest, rea
 from .stored.models import load, save, weights_path
 
 __all__ = [
-    "BrokenCheckpoint",
-    "Card",
-    "Unwritable",
-    "cards",
-    "check_place",
-    "checked",
-    "digest",
-    "folder",
-    "left_out",
-    "load",
-    "load_gaussians",
-    "read_card",
-    "read_json",
-    "read_tensors",
-    "save",
-    "save_gaussians",
-    "weights_path",
-    "with_metric",
-    "write_card",
-    "write_json",
-    "write_tensors",
-]
+    "BrokenCheckpoint", "Card", "Unwritable", "cards", "check_place", "checked", "digest", "folder", "left_out", "load",
+    "load_gaussians", "read_card", "read_json", "read_tensors", "save", "save_gaussians", "weights_path", "with_metric",
+    "write_card", "write_json", "write_tensors",
+]  # fmt: skip
 
 
 def save_gaussians(data: str, gaussians: Gaussians) -> Path:

@@ -16,7 +16,7 @@ import torch
 
 from ..data.datasets import dataset
 from ..metrics import landscape
-from ..metrics.robustness import logits
+from ..metrics.answers import logits
 from .attack.growing import flips, growing
 from .packed import field, packed, places, short, sprite
 from .play import Playground
@@ -95,9 +95,9 @@ def drawn(studio: Studio, request: SampleRequest) -> Chains:
     return chains
 
 
-def read_by(studio: Studio, chains: Chains, judge: str = JUDGE) -> int:
+def read_by(studio: Studio, chains: Chains) -> int:
     """How many of the last images a net that had no part in them takes for the class asked for."""
-    said = logits(studio.model(judge)[0], torch.from_numpy(chains.final)).argmax(1).numpy()
+    said = logits(studio.model(JUDGE)[0], torch.from_numpy(chains.final)).argmax(1).numpy()
     return int((said == chains.asked).sum())
 
 

@@ -8,7 +8,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,7 +35,7 @@ from ..backend.tables import EXPERIMENTS
 from ..backend.tables.reproduce import as_text, reproduce
 from ..backend.train import team as distributed
 from ..backend.train.interrupt import Interrupt
-from ..backend.train.run import Model, train, with_metric
+from ..backend.train.run import Model, train
 from ..backend.use_case import Step, follow
 from ..data.images import DATASETS, DataMissing, root
 from ..dynamics import Diverged
@@ -58,9 +58,12 @@ def say(text: str, *, again: bool = False, always: bool = False) -> None:
     print(text, end="\r" if again else "\n", file=sys.stderr, flush=True)
 
 
-def answer(result: dict[str, Any], as_json: bool) -> None:
-    """The result on standard output: one JSON object, or a line a field."""
-    print(json.dumps(result) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))
+def answer(result: dict[str, Any], as_json: bool, lines: Iterable[str] | None = None) -> None:
+    """The result on standard output: one JSON object, or these lines, or a line a field."""
+    if as_json:
+        print(json.dumps(result))
+    else:
+        print("\n".join((f"{k}: {v}" for k, v in result.items()) if lines is None else lines))
 
 
 @app.command("list")
@@ -87,13 +90,11 @@ def list_command(as_json: Json = False) -> None:
         say(f"cemviz: {line}")
     if not store.folder().exists():
         say(f"cemviz: there is no folder {store.folder()}; the first model makes it, or mend CEMVIZ_CHECKPOINTS")
-    if as_json:
-        print(json.dumps(names))
-        return
+    lines = []
     for kind, rows in names.items():
-        print(f"{kind}:" if rows else f"{kind}: none yet")
-        for row in rows:
-            print(f"  {row['name']:<20} {row['title']}")
+        lines.append(f"{kind}:" if rows else f"{kind}: none yet")
+        lines += [f"  {row['name']:<20} {row['title']}" for row in rows]
+    answer(names, as_json, lines)
 
 
 @app.command("train")
@@ -134,7 +135,7 @@ def train_command(
         except DataMissing as error:  # it was said before the training, which is done
             say(f"not measured: {error}")
             break
-        with_metric(model.name, metric, summary(measured))
+        store.with_metric(model.name, metric, summary(measured))
         result[metric] = measured["value"]
     answer(result, as_json)
 
@@ -254,10 +255,7 @@ def docs_command(out: Annotated[Path, typer.Option(help="Folder to write to.")] 
 def reproduce_command(request: ReproduceRequest, *, device: DeviceName = None, as_json: Json = False) -> None:
     """Make a table of the papers: train what is missing, measure, and print the paper's number beside ours."""
     table = last(reproduce(Studio(choose(device), request.data), request))
-    if as_json:
-        print(json.dumps(table))
-        return
-    print("\n".join(as_text(table)))
+    answer(table, as_json, as_text(table))
 
 
 @app.command("bench")
@@ -269,22 +267,18 @@ def bench_command(
     """Measure what the library adds to bare passes of the same net, as ratios."""
     root()
     result = bench([choice("name", name, BENCHES)] if name else list(BENCHES), choose(device))
-    if as_json:
-        print(json.dumps(result))
-        return
-    for row in result["rows"]:
-        verdict = "holds" if row["holds"] else "exceeded"
-        print(f"{row['name']:<8} {row['ratio']:.3f} x (limit {row['limit']:g}, {verdict}): {row['title']}")
-    print(f"{result['chains']} chains, {result['steps']} steps, {result['rounds']} rounds, {result['device']}")
+    lines = [
+        f"{row['name']:<8} {row['ratio']:.3f} x ({row['low']:.3f} to {row['high']:.3f}), {row['verdict']} "
+        f"(limit {row['limit']:g}): {row['title']}"
+        for row in result["rows"]
+    ]
+    lines.append(f"{result['chains']} chains, {result['steps']} steps, {result['rounds']} rounds or more, {result['device']}")
+    answer(result, as_json, lines)
 
 
 def last(work: Iterator[Any]) -> Any:
     """The last result of a use-case, with its steps on standard error."""
-
-    def tell(step: Step) -> None:
-        say(str(step), again=True)
-
-    return follow(work, tell)[-1]
+    return follow(work, lambda step: say(str(step), again=True))[-1]
 
 
 def main() -> None:
@@ -315,7 +309,7 @@ USAGE: type[Exception] = typer.BadParameter.__base__  # UsageError, which typer 
 
 def code(error: Exception) -> int:
     """2 for bad input, 1 for a failed run."""
-    bad = (BadInput, KeyError, ValueError, LookupError, store.BrokenCheckpoint, DataMissing, USAGE)
+    bad = (ValueError, LookupError, store.BrokenCheckpoint, USAGE)  # BadInput is the one, DataMissing and KeyError the other
     return 2 if isinstance(error, bad) and not isinstance(error, Diverged) else 1
 
 

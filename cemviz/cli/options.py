@@ -3,12 +3,11 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
-from ..backend.fields import Field, Number, fields_of
+from ..backend.fields import Field, Number, default_of, fields_of, types_of
 
 Usual = Callable[[dict[str, Any]], Mapping[str, Any]]
 """Fields as given -> further fields, for those that nobody gave."""
@@ -43,8 +42,8 @@ def asks(kind: type, *arguments: str, usual: Usual = lambda given: {}) -> Callab
 def _parameter(kind: type, name: str, positional: bool) -> inspect.Parameter:
     """A field as a parameter whose annotation typer reads; an option that is not given is None."""
     about: Field = fields_of(kind)[name]
-    default = next(f.default for f in fields(kind) if f.name == name)
-    plain = next(t for t in _types(kind, name) if t is not type(None))
+    default = default_of(kind, name)
+    plain = next(t for t in types_of(kind, name) if t is not type(None))
     shown = f"<{plain.__name__}>" if isinstance(about, Number) else None
     # a text the request reads itself: its message names value and range, those of the parser do not
     plain = str if shown or get_origin(plain) is tuple else plain
@@ -59,14 +58,9 @@ def _parameter(kind: type, name: str, positional: bool) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=given, annotation=annotation)
 
 
-def _types(kind: type, name: str) -> tuple[Any, ...]:
-    hint = get_type_hints(kind)[name]
-    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-
-
 def _parts(kind: type, name: str, value: Any) -> Any:
     """The parts of a text with commas, where the field holds several values, or of several such with semicolons between."""
-    several = next((get_args(t) for t in _types(kind, name) if get_origin(t) is tuple), None)
+    several = next((get_args(t) for t in types_of(kind, name) if get_origin(t) is tuple), None)
     if several is None or not isinstance(value, str):
         return value
     if get_origin(several[0]) is tuple:

@@ -83,7 +83,7 @@ def available(name: str, split: str = "test", *, data: str | Path | None = None)
     if folder is None or not _plain(name, split):
         return False
     stored = row.parts[split].split if split in row.parts else split
-    if any((folder / name / one).is_dir() for one in (split, stored)):
+    if _has(folder, name, split) or _has(folder, name, stored):
         return True
     return stored in ("train", "test") and originals.here(name, folder)
 
@@ -156,7 +156,7 @@ def _places(part: Part, labels: Tensor) -> Tensor:
 
 def _stored(name: str, split: str, classes: Sequence[str] | None, folder: Path | None, download: bool) -> Images:
     row, caches = dataset(name), [CACHE / "decoded" / f"{name}-{split}.safetensors"]
-    if folder is not None and (folder / name / split).is_dir():
+    if _has(folder, name, split):
         beside = folder / name / f".{split}.safetensors"
         pixels, labels, known, said = folders.read(folder / name / split, row, classes, [beside, *caches])
         return Images(name, split, pixels, labels, known, said)

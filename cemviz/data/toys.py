@@ -98,8 +98,8 @@ def _turn(x: Tensor, angle: Tensor) -> Tensor:
     return torch.stack([c * x[:, 0] - s * x[:, 1], s * x[:, 0] + c * x[:, 1]], 1)
 
 
-def _circle(n: int, radius: float, start: float = 0.0, turns: float = 1.0) -> Tensor:
-    t = start + 2 * math.pi * turns * torch.arange(n) / n
+def _circle(n: int, radius: float, turns: float = 1.0) -> Tensor:
+    t = 2 * math.pi * turns * torch.arange(n) / n
     return radius * torch.stack([t.cos(), t.sin()], 1)
 
 

@@ -59,6 +59,11 @@ class Equation:
     check: Callable[[int], Check]
     note: str = ""
 
+    @property
+    def name(self) -> str:
+        """Where the function stands: energies.joint."""
+        return f"{self.function.__module__.removeprefix('cemviz.')}.{self.function.__qualname__}"
+
 
 def gap(left: Tensor, right: Tensor, scale: float | None = None) -> float:
     """Largest |left - right|, relative to the largest entry of either, or to `scale` where zero is what is expected.

@@ -29,6 +29,11 @@ def outcomes(f: Tensor, y: Tensor) -> Tensor:
     return torch.where(f.isfinite().all(1), (f.argmax(1) == y).to(torch.int8), LOST)
 
 
+def share(outcome: Tensor) -> float:
+    """Share of the images that are right: what is not finite is wrong.  (B,) of `outcomes`, at least one."""
+    return int((outcome == RIGHT).sum()) / len(outcome)
+
+
 UNREADABLE = "no finite answer"
 """Word for the class where a net gives none."""
 

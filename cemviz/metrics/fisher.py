@@ -21,7 +21,7 @@ from ..dynamics import length, per_sample, slope
 from ..energies import joint, marginal
 from ..nets.layers import Bottleneck, DoubleNorm, GlobalMean, Normalize, Residual
 from ..nets.wide_resnet import PreActivation
-from .robustness import logits
+from .answers import logits
 
 Method = Literal["exact", "hutchinson"]
 

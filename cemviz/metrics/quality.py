@@ -9,6 +9,7 @@ import importlib.util
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import pvariance
 
 import torch
 from torch import Tensor, nn
@@ -67,17 +68,11 @@ class Bytes(nn.Module):
         return self.net((x * 255).round().clamp(0, 255).byte().expand(-1, 3, -1, -1))
 
 
-def inception(device: torch.device | str = "cpu", *, download: bool = False) -> Extractor:
-    """Inception-v3 with torch-fidelity's weights, as the papers' numbers use it.
-
-    Args:
-        download: fetch the weights (91 MB) if they are not here.
-    Raises:
-        LookupError: they are not here, and not to be downloaded.
-    """
+def inception(device: torch.device | str = "cpu") -> Extractor:
+    """Inception-v3 with torch-fidelity's weights, as in the papers.  Raises LookupError where they are not here."""
     if importlib.util.find_spec("torch_fidelity") is None:
         raise LookupError("torch-fidelity is not installed, and Inception needs it: pip install torch-fidelity, or use a judge")
-    if not (download or inception_here()):
+    if not inception_here():
         raise LookupError(f"Inception's weights ({INCEPTION_WEIGHTS}) are not on this machine; download them, or use a judge")
     from torchmetrics.image.fid import NoTrainInceptionV3  # imported here: it takes seconds
 
@@ -87,21 +82,13 @@ def inception(device: torch.device | str = "cpu", *, download: bool = False) -> 
     return Extractor("inception", Bytes(net), unbiased)
 
 
-class Given(nn.Module):
-    """Stands where torchmetrics expects a net, and passes on what was computed already."""
-
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-
 def frechet(real: Tensor, generated: Tensor) -> float:
     """Frechet distance between the Gaussians fitted to two sets of features (FID where Inception sees them); lower is better.
 
     |m - m'|^2 + tr(S + S' - 2 (S S')^(1/2)),  S with n - 1 in its denominator
+
+    The trace of (S S')^(1/2) is the sum of the singular values of A B^T, where S = A^T A and S' = B^T B: with fewer images than
+    features that is fast, and no root of a rounded eigenvalue is taken.
 
     Args:
         real, generated: from one `Extractor`, (n, M) and (m, M) with n, m at least 2.
@@ -109,14 +96,15 @@ def frechet(real: Tensor, generated: Tensor) -> float:
         ValueError: fewer than two images in a set.
     Source: Heusel et al. 2017; JEAT Table 2.
     """
-    from torchmetrics.image.fid import FrechetInceptionDistance  # imported here: it takes seconds
-
     if min(len(real), len(generated)) < 2:
         raise ValueError(f"there are {len(real)} real and {len(generated)} generated images; a covariance needs at least 2")
-    metric = FrechetInceptionDistance(Given(real.shape[1]))
-    metric.update(real.cpu().double(), real=True)
-    metric.update(generated.cpu().double(), real=False)
-    return metric.compute().item()
+    means, roots = [], []
+    for x in (real.double(), generated.double()):
+        means.append(x.mean(0))
+        roots.append(torch.linalg.qr((x - means[-1]) / (len(x) - 1) ** 0.5).R)
+    a, b = roots
+    cross = torch.linalg.svdvals(a @ b.T).sum()
+    return ((means[0] - means[1]).square().sum() + a.square().sum() + b.square().sum() - 2 * cross).item()
 
 
 def frechet_error(real: Tensor, generated: Tensor, groups: int = 10) -> float | None:
@@ -133,26 +121,13 @@ def frechet_error(real: Tensor, generated: Tensor, groups: int = 10) -> float | 
     """
     if min(len(real), len(generated)) < 2 * groups:
         return None
-    distances = torch.stack([_distance(_without(real, i, groups), _without(generated, i, groups)) for i in range(groups)])
-    return ((groups - 1) * distances.var(correction=0)).sqrt().item()
+    distances = [frechet(_without(real, i, groups), _without(generated, i, groups)) for i in range(groups)]
+    return ((groups - 1) * pvariance(distances)) ** 0.5
 
 
 def _without(x: Tensor, part: int, groups: int) -> Tensor:
     """Images but for a run of them: where classes come in turn, a run holds all of them, and every tenth image one."""
     return x[torch.arange(len(x), device=x.device) * groups // len(x) != part]
-
-
-def _distance(real: Tensor, generated: Tensor) -> Tensor:
-    """The Frechet distance of `frechet`, by singular values: tr (S S')^(1/2) is the sum of those of A B^T, S = A^T A.
-
-    A jackknife takes it ten times, which is slow through the eigenvalues of S S' where there are 2,048 features.
-    """
-    means, roots = [], []
-    for x in (real.double(), generated.double()):
-        means.append(x.mean(0))
-        roots.append(torch.linalg.qr((x - means[-1]) / (len(x) - 1) ** 0.5).R)
-    a, b = roots
-    return (means[0] - means[1]).square().sum() + a.square().sum() + b.square().sum() - 2 * torch.linalg.svdvals(a @ b.T).sum()
 
 
 def kernel_distance(real: Tensor, generated: Tensor) -> float:
@@ -237,7 +212,7 @@ def inception_score(extractor: Extractor, features: Tensor, splits: int = 10, se
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # of the memory that the logits take
         torch.default_generator.manual_seed(seed)  # what torchmetrics shuffles with; a GPU's state stays as it is
-        metric = InceptionScore(Given(f.shape[1]), splits=splits)
+        metric = InceptionScore(nn.Identity(), splits=splits)  # in place of the net: its logits are here
         metric.update(f)
         mean, deviation = metric.compute()
     return mean.item(), deviation.item() if splits > 1 else 0.0

@@ -12,12 +12,7 @@ from ..attacks import ATTACKS, Attack, perturb, threat
 from ..draws import Generator, among
 from ..dynamics import Dynamics, Norm
 from ..inputs import Scores, row
-from .answers import LOST, RIGHT, WRONG, entered, logits, lost, outcomes
-from .preflight import preflight
-
-__all__ = [
-    "LOST", "RIGHT", "WRONG", "accuracy", "correct_under", "curve", "logits", "lost", "outcomes", "outcomes_under", "preflight",
-]  # fmt: skip
+from .answers import RIGHT, entered, logits, outcomes, share
 
 
 def accuracy(net: Scores, x: Tensor, y: Tensor) -> float:
@@ -30,7 +25,7 @@ def accuracy(net: Scores, x: Tensor, y: Tensor) -> float:
     Raises:
         ValueError: images, labels or a net that are not so.
     """
-    return (outcomes(logits(entered(net, x, y), x), y) == RIGHT).float().mean().item()
+    return share(outcomes(logits(entered(net, x, y), x), y))
 
 
 def outcomes_under(
@@ -113,13 +108,12 @@ def curve(
     *,
     steps: int | None = None,
     size: int = 250,
-    restarts: int = 1,
     generator: Generator | None = None,
 ) -> Iterator[tuple[float, float]]:
     """Robust accuracy over the radius.  An image broken at one radius stays broken at larger ones: those balls hold it too.
 
     Args:
-        name, net, x, y, size, restarts, generator: as in `correct_under`.
+        name, net, x, y, size, generator: as in `correct_under`.
         norm: of the balls.
         radii: ascending, each at least 0; at 0 the accuracy is the clean one.
         steps: K; None takes the attack's.
@@ -135,6 +129,5 @@ def curve(
     for radius in radii:
         if radius > 0 and len(left):
             dyn, draws = threat(name, norm, radius, steps), among(generator, left)
-            attacked = correct_under(name, net, x[left], y[left], dyn, size=size, restarts=restarts, generator=draws)
-            left = left[torch.cat(list(attacked))]
+            left = left[torch.cat(list(correct_under(name, net, x[left], y[left], dyn, size=size, generator=draws)))]
         yield radius, len(left) / len(x)

@@ -55,12 +55,7 @@ def resnet18(
         width: 64 is the published net (11.2M weights); 32 has 2.8M, 16 has 0.7M.
     Source: He et al. 2016.
     """
-    blocks, inside = [], width
-    for stage in range(4):
-        for i in range(2):
-            blocks.append(Residual(inside, width * 2**stage, 2 if stage and i == 0 else 1, norm, activation))
-            inside = width * 2**stage
-    return _assemble(mean, std, outputs, width, blocks, inside, norm, activation)
+    return _staged(Residual, 1, (2, 2, 2, 2), mean, std, outputs, width, norm, activation)
 
 
 def resnet50(
@@ -75,26 +70,28 @@ def resnet50(
 
     Source: He et al. 2016; CEM C.1.
     """
-    blocks, inside = [], width
-    for stage, repeats in enumerate((3, 4, 6, 3)):
-        for i in range(repeats):
-            blocks.append(Bottleneck(inside, width * 2**stage, 2 if stage and i == 0 else 1, norm, activation))
-            inside = 4 * width * 2**stage
-    return _assemble(mean, std, outputs, width, blocks, inside, norm, activation)
+    return _staged(Bottleneck, 4, (3, 4, 6, 3), mean, std, outputs, width, norm, activation)
 
 
-def _assemble(
+def _staged(
+    block: type[Residual] | type[Bottleneck],
+    widens: int,
+    repeats: Sequence[int],
     mean: Sequence[float],
     std: Sequence[float],
     outputs: int,
     width: int,
-    blocks: list[nn.Module],
-    features: int,
     norm: str,
     activation: str,
 ) -> nn.Sequential:
+    """Stages of blocks, each twice as wide as the one before and of half its side; a block gives `widens` times its width."""
+    blocks, inside = [], width
+    for stage, count in enumerate(repeats):
+        for i in range(count):
+            blocks.append(block(inside, width * 2**stage, 2 if stage and i == 0 else 1, norm, activation))
+            inside = widens * width * 2**stage
     stem = _stem(len(mean), width, 3, 1, norm, activation)
-    return nn.Sequential(Normalize(mean, std), *stem, *blocks, GlobalMean(), nn.Linear(features, outputs))
+    return nn.Sequential(Normalize(mean, std), *stem, *blocks, GlobalMean(), nn.Linear(inside, outputs))
 
 
 def _stem(channels: int, width: int, size: int, stride: int, norm: str, activation: str) -> tuple[nn.Module, ...]:

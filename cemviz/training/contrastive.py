@@ -16,7 +16,7 @@ from ..dynamics import Dynamics, settle
 from ..energies import infonce, negated, nt_xent, on, pair
 from ..nets.layers import through
 from ..starts import near
-from .loop import Batch, Objective, evaluating
+from .loop import Batch, Objective, check_weight, evaluating
 
 
 def contrastive(views: View, *, generator: torch.Generator | None = None) -> Objective:
@@ -51,15 +51,13 @@ def all_adversarial(
         generator: source of the views and starts.
     Source: CEM (20), (22), (26); ACL (A2A).
     """
-    if not 0 <= weight < float("inf"):
-        raise ValueError(f"weight is {weight}; give a finite number of at least 0")
-
+    check_weight("weight", weight)
     grown = _growing(dyn, ease)
 
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         v, now = _two(views, batch, generator), grown(progress)
         with evaluating(net):
-            v_adv = settle(on(net, negated(nt_xent)), v, now, start=_start(v, now, generator))
+            v_adv = settle(on(net, negated(nt_xent)), v, now, start=near(v, now, generator=generator))
         z_adv = net(v_adv)
         terms = {"adversarial InfoNCE": nt_xent(z_adv).mean()}
         if weight:
@@ -93,7 +91,7 @@ def adversarial_to_standard(
             with torch.no_grad(), through(net, "clean"):
                 refs = net(other)
             with through(net, "adversarial"):
-                v_adv = settle(on(net, negated(infonce), refs, refs), v, now, start=_start(v, now, generator))
+                v_adv = settle(on(net, negated(infonce), refs, refs), v, now, start=near(v, now, generator=generator))
         with through(net, "clean"):
             z = net(other)
         with through(net, "adversarial"):
@@ -119,7 +117,3 @@ def _growing(dyn: Dynamics, ease: float) -> Callable[[float], Dynamics]:
         return replace(dyn, radius=share * dyn.radius, step=share * dyn.step)
 
     return at
-
-
-def _start(v: Tensor, dyn: Dynamics, generator: torch.Generator | None) -> Tensor:
-    return near(v, dyn.radius, dyn.norm, dyn.bounds, generator=generator)

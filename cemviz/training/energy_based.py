@@ -16,7 +16,7 @@ from ..attacks import perturb
 from ..draws import gathered, own, rand, total
 from ..dynamics import Dynamics, per_sample, settle
 from ..energies import conditional, marginal, on
-from .loop import Batch, evaluating
+from .loop import Batch, check_weight, evaluating
 
 
 class Replay:
@@ -82,8 +82,7 @@ class JointEnergy:
     def __init__(
         self, replay: Replay, dyn: Dynamics | None = None, *, calm: float = 0.0, generator: torch.Generator | None = None
     ) -> None:
-        if not 0 <= calm < float("inf"):
-            raise ValueError(f"calm is {calm}; give a finite number of at least 0")
+        check_weight("calm", calm)
         self.replay, self.dyn, self.calm, self.generator = replay, dyn, calm, generator
         self.tensors = {"chains": replay.chains}
 

@@ -41,6 +41,12 @@ Schedule = Callable[[float], float]
 """Share of the run done, in [0, 1) -> factor of the learning rate."""
 
 
+def check_weight(name: str, value: float) -> None:
+    """Refuse a weight of a term, or a deviation, that is negative or not finite.  Raises ValueError."""
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} is {value}; give a finite number of at least 0")
+
+
 def constant(progress: float) -> float:
     """The learning rate as it is."""
     return 1.0
@@ -89,11 +95,6 @@ class Progress:
     seconds: float
     state: Callable[[], dict[str, Tensor]]
     probe: dict[str, Any] | None = None
-
-    @property
-    def loss(self) -> float:
-        """Sum of the terms."""
-        return sum(self.terms.values())
 
 
 LIMIT = 1e3

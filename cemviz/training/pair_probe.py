@@ -68,7 +68,7 @@ class PairProbe:
         return finish
 
     def _attacked(self, net: nn.Module, x: Tensor, refs: Tensor) -> Tensor:
-        start = near(x, self.dyn.radius, self.dyn.norm, self.dyn.bounds, generator=self.generator)
+        start = near(x, self.dyn, generator=self.generator)
         return settle(on(net, negated(infonce), refs, refs), x, self.dyn, start=start)
 
     def _rates(self, net: nn.Module) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..attacks import perturb, threat
 from ..dynamics import Dynamics, settle
 from ..energies import conditional, joint, marginal, on
-from ..metrics.robustness import RIGHT, outcomes
+from ..metrics.answers import outcomes, share
 from .loop import Batch, evaluating
 
 SHOWN = 64
@@ -84,8 +84,8 @@ class Probe:
         dyn = threat("pgd", self.dyn.norm, self.dyn.radius, 10)
         found = perturb("pgd", net, x, y, dyn, check=False, generator=self.generator)
         with torch.no_grad():
-            right = [(outcomes(net(at), y) == RIGHT).float().mean().item() for at in (x, found)]
-        return round(right[0], 4), round(right[1], 4)
+            clean, robust = (share(outcomes(net(at), y)) for at in (x, found))
+        return round(clean, 4), round(robust, 4)
 
 
 def gradients(net: nn.Module, x: Tensor, x_adv: Tensor, y: Tensor) -> dict[str, float]:

@@ -255,5 +255,4 @@ def recipe(name: str, scale: str = "laptop", **changes: Any) -> Recipe:
     rows = RECIPES[name]
     if scale not in rows:
         raise KeyError(f"recipe {name!r} has no scale {scale!r}; choose one of {', '.join(rows)}")
-    row = rows[scale]
-    return changed(row, **changes)
+    return changed(rows[scale], **changes)

@@ -9,7 +9,7 @@ from ..attacks import perturb
 from ..draws import randn
 from ..dynamics import Dynamics, box, settle
 from ..energies import conditional, divergence, joint, negated, on
-from .loop import Batch, Objective, evaluating
+from .loop import Batch, Objective, check_weight, evaluating
 
 
 def standard(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
@@ -32,8 +32,7 @@ def noisy(sigma: float, *, generator: torch.Generator | None = None) -> Objectiv
         generator: source of the noise.
     Source: JEAT 3.2.
     """
-    if not 0 <= sigma < float("inf"):
-        raise ValueError(f"σ (sigma) is {sigma}; give a finite number of at least 0")
+    check_weight("σ (sigma)", sigma)
 
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         x, y = batch
@@ -77,7 +76,7 @@ def consistent(dyn: Dynamics, weight: float, *, attack: str = "pgd", generator: 
         weight: of the squared gap, at least 0; 0 gives `adversarial`.  The paper names none.
     Source: CEM (25).
     """
-    _weight(weight)
+    check_weight("weight", weight)
 
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         x, y = batch
@@ -118,7 +117,7 @@ def trades(
         ValueError: unknown order, negative weight.
     Source: Zhang et al. 2019, Algorithm 1; CEM 4.2, A.1.1.
     """
-    _weight(weight)
+    check_weight("weight", weight)
     if order not in ORDERS:
         raise ValueError(f"order is {order!r}; choose one of {', '.join(ORDERS)}")
     apart = ORDERS[order]
@@ -136,8 +135,3 @@ def trades(
         return {"cross-entropy": conditional(f, y).mean(), "divergence": weight * apart(f, f_adv).mean()}
 
     return objective
-
-
-def _weight(weight: float) -> None:
-    if not 0 <= weight < float("inf"):
-        raise ValueError(f"weight is {weight}; give a finite number of at least 0")

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
-from ..backend.checks import BadInput
 from ..backend.jobs import TimedOut
 from ..backend.memory import OutOfMemory
 from ..backend.play import Playground
@@ -17,8 +16,8 @@ from ..dynamics import Diverged
 
 T = TypeVar("T")
 
-EXPECTED = (BadInput, KeyError, LookupError, ValueError, Diverged, BrokenCheckpoint, Unwritable, TimedOut, OutOfMemory)
-"""Errors that a visitor can mend: shown as they are.  Anything else is a defect and goes to the log."""
+EXPECTED = (ValueError, LookupError, Diverged, BrokenCheckpoint, Unwritable, TimedOut, OutOfMemory)
+"""Errors that a visitor can mend (`BadInput` is a ValueError): shown as they are.  Anything else is a defect, for the log."""
 
 STOPPED = "Stopped. What was done before is shown."
 

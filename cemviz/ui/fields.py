@@ -1,12 +1,11 @@
 """A request's field as a control: label, help, range and choices come from the field."""
 
-from dataclasses import fields
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import gradio as gr
 
 from ..backend.checks import BadInput
-from ..backend.fields import Choice, Field, Number, fields_of
+from ..backend.fields import Choice, Field, Number, default_of, fields_of, types_of
 
 
 def control(kind: type, name: str, value: Any = None, **layout: Any) -> gr.components.Component:
@@ -17,32 +16,28 @@ def control(kind: type, name: str, value: Any = None, **layout: Any) -> gr.compo
         value: what it begins with; None takes the field's own default.
         layout: further arguments of the component, which win over what the field says.
     """
-    about = fields_of(kind)[name]
-    default = next(f.default for f in fields(kind) if f.name == name)
-    given = {"value": default if value is None else value, "label": about.label, "interactive": True}
+    about, given = _given(kind, name, value)
     if isinstance(about, Number):
         ends = {"precision": 0} if about.whole else {}
         return gr.Number(**given | ends | {"info": about.help or None} | layout)
-    if isinstance(about, Choice) or "choices" in layout:
+    if isinstance(about, Choice):
         return gr.Dropdown(**given | {"choices": titled(about)} | layout)
-    if bool in _types(kind, name):
+    if "choices" in layout:
+        return gr.Dropdown(**given | layout)
+    if bool in types_of(kind, name):
         return gr.Checkbox(**given | layout)
     return gr.Textbox(**given | {"info": about.help or None} | layout)
 
 
 def slider(kind: type, name: str, value: Any = None, *, step: float = 1, **layout: Any) -> gr.Slider:
     """A slider for a number with both ends."""
-    about = fields_of(kind)[name]
-    default = next(f.default for f in fields(kind) if f.name == name)
-    given = {"value": default if value is None else value, "label": about.label, "interactive": True, "step": step}
-    return gr.Slider(**given | {"minimum": about.low, "maximum": about.high} | layout)
+    about, given = _given(kind, name, value)
+    return gr.Slider(**given | {"minimum": about.low, "maximum": about.high, "step": step} | layout)
 
 
 def radio(kind: type, name: str, value: Any = None, **layout: Any) -> gr.Radio:
     """A row of buttons for a choice among few."""
-    about = fields_of(kind)[name]
-    default = next(f.default for f in fields(kind) if f.name == name)
-    given = {"value": default if value is None else value, "label": about.label, "interactive": True}
+    about, given = _given(kind, name, value)
     return gr.Radio(**given | {"choices": titled(about)} | layout)
 
 
@@ -65,14 +60,14 @@ def filled(kind: type, **values: float | None) -> dict[str, float]:
     return values
 
 
-def titled(about: Field) -> list[tuple[str, str]]:
+def titled(about: Choice) -> list[tuple[str, str]]:
     """The names of a choice with the titles of their rows."""
-    table = about.table if isinstance(about, Choice) and not callable(about.table) else {}
-    names = about.names() if isinstance(about, Choice) else []
-    rows = {name: table.get(name, name) for name in names}
+    rows = {name: name for name in about.names()} if callable(about.table) else about.table
     return [(row if isinstance(row, str) else row.title, name) for name, row in rows.items()]
 
 
-def _types(kind: type, name: str) -> tuple[Any, ...]:
-    hint = get_type_hints(kind)[name]
-    return get_args(hint) or (hint,)
+def _given(kind: type, name: str, value: Any) -> tuple[Field, dict[str, Any]]:
+    """A field, and the arguments that any control of it takes."""
+    about = fields_of(kind)[name]
+    value = default_of(kind, name) if value is None else value
+    return about, {"value": value, "label": about.label, "interactive": True}

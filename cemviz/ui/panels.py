@@ -25,16 +25,13 @@ class Panels:
         }  # fmt: skip
         if len(runs) > 1:
             self.layout["margin"]["t"] = 52
-            self.layout["legend"]["y"] = 1 + 22 / self._inner()
+            self.layout["legend"]["y"] = 1 + 22 / (170 * rows)  # above the names of the runs
             for c, run in enumerate(runs):
                 text = f"<b>{'AB'[c]}</b> {run}"
                 here = {"xref": "paper", "yref": "paper", "x": self._span(c)[0], "y": 1, "xanchor": "left", "yanchor": "bottom"}
                 self.layout["annotations"].append(
                     {**here, "text": text, "showarrow": False, "font": {"color": INK, "size": 12}}
                 )
-
-    def _inner(self) -> int:
-        return 170 * self.rows
 
     def _span(self, c: int) -> list[float]:
         width = (1 - 0.04 * (self.columns - 1)) / self.columns
@@ -49,18 +46,11 @@ class Panels:
         name, first, last = self._name(r, c), self._name(r, 0), r == self.rows - 1
         height = (1 - 0.1 * (self.rows - 1)) / self.rows
         top = 1 - r * (height + 0.1)
-        y = {
-            "anchor": f"x{name}",
-            "domain": [max(0, top - height), top],
-            "zeroline": False,
-            "zerolinecolor": MUTED,
-            "nticks": 6,
-        }
+        left = {"title": {"text": title, "standoff": 4}} if c == 0 else {"matches": f"y{first}", "showticklabels": False}
         self.layout[f"yaxis{name}"] = {
-            **y,
-            **settings,
-            **({"title": {"text": title, "standoff": 4}} if c == 0 else {"matches": f"y{first}", "showticklabels": False}),
-        }
+            "anchor": f"x{name}", "domain": [max(0, top - height), top], "zeroline": False, "zerolinecolor": MUTED, "nticks": 6,
+            **settings, **left,
+        }  # fmt: skip
         below = {"title": {"text": self.title, "standoff": 4}} if last else {"showticklabels": False}
         self.layout[f"xaxis{name}"] = {
             "anchor": f"y{name}", "domain": self._span(c), "zeroline": False, "showgrid": False, "nticks": 6, **self.x, **below,

@@ -100,7 +100,7 @@ def attacked(studio: Studio, request: AttackedRequest) -> Iterator[Attacked]:
     """
     known = studio.cards()
     card = kinds.classifier(known[choice("model", request.model, known)], "an attack")
-    norm, radius = threat_model(card.name, (card.norm, card.radius), request.norm, request.radius)
+    norm, radius = threat_model(card, request.norm, request.radius)
     pixels, labels, origin = _images(studio, request, card)
     net, _ = studio.model(card.name)
     x, y = pixels.to(studio.device.torch).float() / 255, labels.to(studio.device.torch)

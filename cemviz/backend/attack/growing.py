@@ -10,7 +10,7 @@ from ...draws import Generator
 from ...dynamics import Norm
 from ...energies import conditional
 from ...inputs import Scores
-from ...metrics.robustness import logits
+from ...metrics.answers import logits
 
 
 def growing(

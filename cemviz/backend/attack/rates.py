@@ -5,7 +5,6 @@ compare: `groups` tells which do.  robustness/NAME.json holds the rates of every
 weights, so that a machine without the test images has them, and those of a net that was trained anew are recognised as stale.
 """
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -15,11 +14,15 @@ from typing import Any
 import torch
 
 from ...attacks import ATTACKS, Attack, threat
-from ...metrics.robustness import LOST, RIGHT, curve, logits, lost, outcomes, outcomes_under, preflight
-from .. import kinds, store
+from ...metrics.answers import LOST, logits, lost, outcomes, share
+from ...metrics.preflight import preflight
+from ...metrics.robustness import curve, outcomes_under
+from .. import kinds
 from ..checks import BadInput, choice, threat_model
 from ..requests import NORMS, RobustnessRequest
-from ..store import BrokenCheckpoint, Card
+from ..store import Card
+from ..stored import artefacts, assets
+from ..stored.artefacts import Artefact
 from ..studio import Studio
 from ..use_case import Step
 
@@ -56,7 +59,7 @@ class Rates:
         classes: number of classes; chance is 1 / classes.
         rates: key of COLUMNS -> share of the images still classified right.
         curve: radius and share under PGD-20, ascending; the share never rises.
-        faults: what speaks against believing the rates, see `metrics.robustness.preflight`.
+        faults: what speaks against believing the rates, see `metrics.preflight`.
         count, seed: of the measurement.
         ready: read from what ships instead of measured here.
     """
@@ -125,13 +128,12 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
     done, of = 0, len(cards) * (len(attacks) * math.ceil(len(held) / SIZE) + len(multiples))
     for card in cards:
         net, _ = studio.model(card.name)
-        y = studio.test_images(card.data, card.classes).first(request.count).labels  # by this card's own order of the classes
-        norm, radius = threat_model(card.name, (card.norm, card.radius), request.norm, request.radius)
+        norm, radius = threat_model(card, request.norm, request.radius)
         y = studio.test_images(card.data, card.classes).first(request.count).labels  # by this card's own order of the classes
         faults = [*held.cautions(), *preflight(net, x[:100], y[:100])]
         clean = outcomes(logits(net, x), y)
         faults += lost(clean)
-        rates = {"none": int((clean == RIGHT).sum()) / len(held)}
+        rates = {"none": share(clean)}
         for name in attacks:
             ends = []
             source = studio.device.generator(request.seed)
@@ -140,7 +142,7 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
                 done += 1
                 yield Step(done, of, f"{card.name}, {COLUMNS[name]}")
             end = torch.cat(ends)
-            rates[name] = int((end == RIGHT).sum()) / len(held)
+            rates[name] = share(end)
             if (end == LOST).sum() > (clean == LOST).sum():
                 faults += lost(end, f"images under {COLUMNS[name]}")
         points = []
@@ -171,16 +173,7 @@ def shipped(data: str) -> dict[str, Rates]:
     Raises:
         BrokenCheckpoint: the file cannot be read.
     """
-    path = _path(data)
-    if not path.is_file():
-        return {}
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-        return {row["model"]: _row(row) for row in rows}
-    except (ValueError, KeyError, TypeError) as error:
-        raise BrokenCheckpoint(
-            f"robustness/{path.name} cannot be read ({error}); restore it, or delete it and run: {_command(data)}"
-        ) from error
+    return assets.kept("robustness", data, lambda kept: {row["model"]: _row(row) for row in kept.head["rows"]}) or {}
 
 
 def ready(studio: Studio, models: tuple[str, ...]) -> tuple[list[Rates], list[str]]:
@@ -193,7 +186,7 @@ def ready(studio: Studio, models: tuple[str, ...]) -> tuple[list[Rates], list[st
     cards = measured(studio, RobustnessRequest(models))
     held = shipped(cards[0].data)
     rows = [held[card.name] for card in cards if card.name in held and held[card.name].sha256 == card.sha256]
-    again = f"press Measure, or run `{_command(cards[0].data)}`"
+    again = f"press Measure, or run `{assets.command(cards[0].data, 'robustness')}`"
     missing = [card.name for card in cards if card.name not in held]
     stale = [card.name for card in cards if card.name in held and held[card.name].sha256 != card.sha256]
     notes = [f"Not measured yet: {', '.join(missing)}; {again}."] if missing else []
@@ -228,18 +221,9 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     yield {"path": str(_write(data, held))}
 
 
-def _path(data: str) -> Path:
-    return store.folder() / "robustness" / f"{data}.json"
-
-
-def _command(data: str) -> str:
-    return f"python -m cemviz assets {data} --only robustness"
-
-
 def _write(data: str, held: dict[str, Rates]) -> Path:
     rows = [{k: v for k, v in asdict(held[name]).items() if k != "ready"} for name in sorted(held)]
-    store.write_json(_path(data), {"data": data, "split": "test", "rows": rows}, indent=1)
-    return _path(data)
+    return artefacts.write("robustness", data, Artefact({"data": data, "split": "test", "rows": rows}), indent=1)
 
 
 def _row(row: dict[str, Any]) -> Rates:

@@ -10,7 +10,7 @@ from torch import nn
 from ...data.datasets import dataset
 from ...draws import Each
 from ...metrics import landscape
-from ...metrics.robustness import logits
+from ...metrics.answers import logits
 from ...samplers import sample, suited
 from ..attack.growing import flips, growing
 from ..checks import BadInput

@@ -59,9 +59,7 @@ def from_file(data: bytes) -> Tensor:
         raise BadInput("picture", f"the picture {error.fault}") from error
     edge = torch.cat([grey[0], grey[-1], grey[:, 0], grey[:, -1]]).median()
     ink = (grey - edge).abs()  # paper is what the edge shows, dark or light
-    return as_mnist(
-        (ink - 0.15).clamp(min=0) / max(float(ink.max()) - 0.15, 1e-6) if ink.max() > 0.2 else torch.zeros_like(ink)
-    )
+    return as_mnist((ink - PAPER).clamp(min=0) / (ink.max() - PAPER) if ink.max() > 0.2 else torch.zeros_like(ink))
 
 
 def from_ink(data: bytes) -> Tensor:

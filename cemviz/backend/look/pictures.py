@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ...data.images import Images
-from ...metrics.robustness import logits
+from ...metrics.answers import logits
 from .. import kinds
 from ..checks import BadInput, choice, number
 from ..stored import assets

@@ -105,21 +105,31 @@ def grids(data: str) -> Grids | None:
         lists = {k: tuple(held.head[k]) for k in ("classes", "labels", "indices", "pixels")}
         return Grids(**held.head | lists, tensors=held.tensors)
 
-    return _read("grids", data, made)
+    return kept("grids", data, made)
 
 
 def gallery(data: str) -> Gallery | None:
     """The shipped samples of a data set, or None where none ship.  Raises BrokenCheckpoint."""
-    return _read("gallery", data, lambda held: Gallery(**held.head | {"classes": tuple(held.head["classes"])}, **held.tensors))
+    return kept("gallery", data, lambda held: Gallery(**held.head | {"classes": tuple(held.head["classes"])}, **held.tensors))
 
 
-def _read(kind: str, data: str, made: Callable[[Artefact], Asset]) -> Asset | None:
-    again = f"run: python -m cemviz assets {data}"
-    held = artefacts.read(kind, data, again)
+def kept(kind: str, data: str, made: Callable[[Artefact], Asset]) -> Asset | None:
+    """What is made of an asset's artefact, or None where none ships.
+
+    Raises:
+        BrokenCheckpoint: it cannot be read, or nothing can be made of it.
+    """
+    again = f"run: {command(data, kind)}"
+    artefact = artefacts.read(kind, data, again)
     try:
-        return None if held is None else made(held)
-    except (TypeError, KeyError) as error:
+        return None if artefact is None else made(artefact)
+    except (TypeError, KeyError, ValueError) as error:
         raise BrokenCheckpoint(f"{kind}/{data}.json cannot be read ({error}); restore it, or {again}") from error
+
+
+def command(data: str, kind: str) -> str:
+    """The command that makes an asset of a data set."""
+    return f"python -m cemviz assets {data} --only {kind}"
 
 
 def fingerprint(pixels: Tensor) -> str:

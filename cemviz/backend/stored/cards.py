@@ -105,15 +105,6 @@ def path(name: str) -> Path:
     return folder() / f"{checked(name)}.json"
 
 
-def usual_role(name: str, recipe: str, recipe_args: dict[str, Any]) -> str:
-    """Role of a model whose card is older than the field: told by its recipe, and for the tables' seeds by their folder."""
-    if name.startswith("evidence/"):
-        return "evidence"
-    if re.search(r"-judge(-|$)", recipe):
-        return "judge"
-    return "probe" if recipe_args.get("encoder") else "model"
-
-
 def parsed(name: str, held: dict[str, Any]) -> Card:
     """The card of a model out of its JSON.
 
@@ -121,9 +112,6 @@ def parsed(name: str, held: dict[str, Any]) -> Card:
         BrokenCheckpoint: a field is missing or cannot be right; the message names it, its value and what is allowed.
     """
     known = {k: v for k, v in held.items() if k in KNOWN} | {"name": name}  # a file that was renamed is the model it is called
-    recipe, args = known.get("recipe"), known.get("recipe_args")
-    if "role" not in known and isinstance(recipe, str) and isinstance(args, dict):
-        known["role"] = usual_role(name, recipe, args)
     missing = [f.name for f in fields(Card)[:19] if f.name not in known]
     if missing:
         raise BrokenCheckpoint(f"it has no field {missing[0]}")

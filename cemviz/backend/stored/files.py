@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
@@ -22,9 +21,6 @@ from torch import Tensor
 
 LARGEST, DEEPEST = 64 * 2**20, 32
 """Bytes and levels of nesting of a JSON file, at most."""
-
-ABANDONED = 3600.0
-"""Seconds after which a partial file of an unknown writer counts as left by a kill."""
 
 _writes = count()
 
@@ -197,10 +193,7 @@ def sweep(described: Path) -> None:
     """Remove what writers of a pair left half written when they were killed; for who is alone in writing it."""
     ours = re.compile(rf"{re.escape(described.stem)}(@[0-9a-f]{{12}})?(\.json|\.safetensors)?\.\d+(-\d+)?\.part")
     with suppress(OSError):
-        around = list(described.parent.iterdir())
-        strays = [path for path in around if re.fullmatch(r"\.tmp\w+", path.name)]  # of safetensors' own writer
-        _remove([path for path in around if ours.fullmatch(path.name)])
-        _remove([path for path in strays if time.time() - path.stat().st_mtime > ABANDONED])
+        _remove([path for path in described.parent.iterdir() if ours.fullmatch(path.name)])
 
 
 def sweep_pair(described: Path, sha256: str | None) -> None:

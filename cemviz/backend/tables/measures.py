@@ -9,13 +9,14 @@ from typing import Any
 import torch
 
 from ...data import images
+from ...data.datasets import dataset
 from ...metrics import quality
 from ...metrics.landscape import around, energies, shape
 from ...metrics.landscape import window as axis_of
-from .. import kinds, store
+from .. import store
 from ..checks import BadInput
 from ..device import Device
-from ..evaluate import SPLITS, evaluate
+from ..evaluate import SPLITS, evaluate, stored_judge
 from ..requests import EvaluateRequest
 from ..studio import Studio
 from ..train import curves
@@ -84,7 +85,7 @@ def real_images(metric: str, count: int, extractor: str | None = None, split: st
 
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
         test = images.load(store.read_card(model).data, split, data=data, device=device.torch)
-        name = extractor or ("inception" if quality.inception_here() else f"judge-{test.name}-judge")
+        name = extractor or ("inception" if quality.inception_here() else f"judge-{dataset(test.name).judge}")
         eye = _eye(name, test.name, device)
         if len(test) < count + 2:
             few = f"count is {count}, and {test.name} has {len(test)} {split} images: none are left to compare with"
@@ -108,18 +109,10 @@ def real_images(metric: str, count: int, extractor: str | None = None, split: st
 
 
 def _eye(name: str, data: str, device: Device) -> quality.Extractor:
-    """The extractor of this name.
-
-    Raises:
-        BadInput: there is no such judge of the data set.
-    """
+    """The extractor of this name.  Raises BadInput where there is no such judge of the data set."""
     if name == "inception":
         return quality.inception(device.torch)
-    judge = name.removeprefix("judge-")
-    if judge not in kinds.judges(data):
-        make = f"python -m cemviz train {judge} --scale shipped"
-        raise BadInput("extractor", f"there is no judge {judge!r} to see the images of {data}; train it with: {make}")
-    return quality.judge(judge, store.load(judge, device.torch)[0])
+    return stored_judge(Studio(device), data, name.removeprefix("judge-"))[0]
 
 
 def window(what: str, *, count: int = 100, radius: float = 6.0, side: int = 21) -> Measure:

@@ -21,7 +21,7 @@ from ..device import Device
 from ..requests import ReproduceRequest, TrainRequest
 from ..studio import Studio
 from ..train import states
-from ..train.run import Model, Trained, train, with_metric
+from ..train.run import Model, Trained, train
 from ..train.states import AnotherRun
 from ..use_case import Step
 from . import EXPERIMENTS, Cell, Experiment, Place, judge
@@ -157,7 +157,7 @@ def _measured(model: str, cell: Cell, device: Device, data: str | None, seed: in
     value = cell.measure.run(model, device, data, seed)
     value |= {"judge": _judge(value)}
     if model.startswith("evidence/"):
-        with_metric(model, key, value)
+        store.with_metric(model, key, value)
     return value
 
 
@@ -171,42 +171,25 @@ def _table(
     request: ReproduceRequest, it: Experiment, found: dict[Place, list[dict[str, Any]]], lacking: dict[Place, str]
 ) -> dict[str, Any]:
     stored = results().get(request.target)
-    before = _by_place(stored)
-    rows = [
+    before = {(row["name"], row["column"]): row for row in stored["rows"]} if stored else {}
+    rows = completed([
         measured(place, it, values, _scale(it.cells[place], request))
         if values
         else kept(place, it, before.get(place), lacking.get(place))
         for place, values in found.items()
-    ]
-    rows = completed(rows)
-    command = f"python -m cemviz reproduce {request.target}"
-    command += " --shipped" * request.shipped + f" --seeds {request.seeds}"
-    command += (
-        "" if request.shipped else f" --scale {request.scale}" + " --present" * request.present + " --keep" * request.keep
-    )
+    ])  # fmt: skip
+    trained = f" --scale {request.scale}" + " --present" * request.present + " --keep" * request.keep
+    command = f"python -m cemviz reproduce {request.target}" + " --shipped" * request.shipped
+    command += f" --seeds {request.seeds}" + ("" if request.shipped else trained)
     if request.keep and stored:  # whose other rows stay
         command = " && ".join(dict.fromkeys([*stored["command"].split(" && "), command]))
-    return _head(request.target, it) | {
+    return {
+        "table": request.target,
+        "title": it.title,
+        "source": it.source,
+        "about": it.about,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "command": command,
         "rows": rows,
         "orders": judge(it.orders, rows),
     }
-
-
-def _by_place(table: dict[str, Any] | None) -> dict[Place, dict[str, Any]]:
-    return {(row["name"], row["column"]): row for row in table["rows"]} if table else {}
-
-
-def _head(target: str, it: Experiment) -> dict[str, Any]:
-    return {"table": target, "title": it.title, "source": it.source, "about": it.about}
-
-
-def revised(target: str, table: dict[str, Any]) -> dict[str, Any]:
-    """A stored table brought to what its experiment asks and claims now, without measuring anything.
-
-    Numbers, seeds and date stay, and spreads and verdicts are made anew; a place without a number has `ours` null and says so.
-    """
-    it, before = EXPERIMENTS[target], _by_place(table)
-    rows = completed([kept(place, it, before.get(place)) for place in it.cells])
-    return table | _head(target, it) | {"rows": rows, "orders": judge(it.orders, rows)}

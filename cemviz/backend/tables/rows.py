@@ -11,7 +11,6 @@ UNMEASURED = "not measured yet"
 NO_NUMBER = "the paper gives no number here"
 FOREIGN = "is not the paper's extractor: do not compare the two numbers"
 BORROWED = "real images"
-EARLIER = "measured before seeds went into draws and attacks: all of them sampled and attacked with seed 0"
 
 
 def measured(place: Place, it: Experiment, values: list[dict[str, Any]], scale: str) -> Row:
@@ -74,13 +73,12 @@ def _failed(row: Row) -> str:
     return f"one seed or more has failed, and the mean is the number of none{each}"
 
 
-def _noted(row: Row, it: Experiment, *more: str) -> Row:
+def _noted(row: Row, it: Experiment) -> Row:
     """A row with everything that there is to say about its number: what was told when it was measured, then what follows."""
     foreign = row["extractor"] not in (None, "inception") and row["paper"] is not None
     cell = it.cells[row["name"], row["column"]]
     notes = [
         *(part for part in row["note"].split("; ") if part != NO_NUMBER and not part.endswith(FOREIGN)),
-        *more,
         _failed(row) if row["ours"] is not None else "",
         *cell.note.split("; "),
         NO_NUMBER if row["paper"] is None else "",
@@ -92,20 +90,14 @@ def _noted(row: Row, it: Experiment, *more: str) -> Row:
 def kept(place: Place, it: Experiment, row: Row | None, reason: str | None = None) -> Row:
     """The row of a place from a stored one, or one without a number, for a reason."""
     cell = it.cells[place]
-    if row is None or row["ours"] is None or row.get("measure", cell.key) != cell.key:
+    if row is None or row["ours"] is None or row["measure"] != cell.key:
         nothing = dict.fromkeys(("ours", "spread", "deviation", "error", "resampled", "count", "values"))
         rest = {"seeds": 0, "draws": 0, "split": None, "extractor": None, "scale": cell.scale, "measure": cell.key}
         before = row["note"] if row is not None and row["ours"] is None else ""
         return _noted(_filled(place, it) | nothing | rest | {"note": reason or before or UNMEASURED}, it)
-    early = "draws" not in row  # of the time before seeds went into draws: its spread was the deviation alone
-    number = _number(
-        cell, row["ours"], row["spread" if early else "deviation"], row.get("error"), row.get("resampled"), row["count"]
-    )
-    rest = {"values": row.get("values"), "draws": row.get("draws", 1), "measure": cell.key}
-    rest |= {k: row[k] for k in ("seeds", "split", "extractor", "scale", "note")}
-    if early:
-        rest["note"] = "; ".join(part for part in row["note"].split("; ") if "other test images score" not in part)
-    return _noted(_filled(place, it) | number | rest, it, EARLIER if early and cell.measure.seeded else "")
+    number = _number(cell, row["ours"], *(row[k] for k in ("deviation", "error", "resampled", "count")))
+    rest = {k: row[k] for k in ("values", "seeds", "draws", "split", "extractor", "scale", "measure", "note")}
+    return _noted(_filled(place, it) | number | rest, it)
 
 
 def completed(rows: list[Row]) -> list[Row]:

@@ -22,11 +22,9 @@ from ..stored import files
 from ..stored.locks import Lock, Taken
 from ..studio import Studio
 from . import states
-from .asked import checked, missing, proposed, row
+from .asked import checked
 from .run import Model, Trained, train
 from .runs import beside, remember, unfinished
-
-__all__ = ["checked", "missing", "proposed", "row", "run"]
 
 RATE = 3.0
 """Updates a second, at most; one that carries a probe, and the last one, always come."""

@@ -18,7 +18,6 @@ from ..memory import OutOfMemory, full, smaller
 from ..requests import TrainRequest
 from ..store import Unwritable
 from ..stored import files, models
-from ..stored.cards import with_metric
 from ..studio import Studio
 from ..use_case import Step
 from . import curves, states
@@ -27,8 +26,6 @@ from .prepared import Prepared, prepare, probe
 from .provenance import card_of
 from .states import Saver, Start
 from .team import Team, join, separate
-
-__all__ = ["Model", "Trained", "train", "with_metric"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import gradio as gr
 
-from ...backend import checks
+from ...backend.checks import MAX_SEED, number
 from ...backend.studio import Studio
 from ...equations import EQUATIONS, Check, Equation, run
 from ..controls import HEAVY, Tab, guarded
@@ -29,8 +29,6 @@ net**: one by this package's function, the other written out by hand. Another se
 equalities stay, the numbers change. Under each card stands the code of the function and of its check."""
 
 LATEX: Final = [{"left": "$$", "right": "$$", "display": True}]
-
-LARGEST: Final = checks.MAX_SEED
 
 
 @lru_cache(maxsize=32)
@@ -70,14 +68,9 @@ def shown(seed: float | None, results: Callable[[int], dict[str, Check]] = found
         seed: what the visitor typed.
         results: seed -> checks.
     """
-    whole = checks.number("seed", seed, 0, LARGEST, whole=True)
+    whole = number("seed", seed, 0, MAX_SEED, whole=True)
     held = results(whole)
     return [summary(held, whole), *(verdict(check) for check in held.values())]
-
-
-def name(row: Equation) -> str:
-    """Where the function stands, e.g. energies.joint."""
-    return f"{row.function.__module__.removeprefix('cemviz.')}.{row.function.__qualname__}"
 
 
 @lru_cache
@@ -85,7 +78,7 @@ def source(key: str) -> str:
     """The function of an equation, and below it the check."""
     row = EQUATIONS[key]
     function, check = (dedent(inspect.getsource(part)).rstrip() for part in (row.function, row.check))
-    return f"# {name(row)}\n{function}\n\n\n# how it is checked\n{check}"
+    return f"# {row.name}\n{function}\n\n\n# how it is checked\n{check}"
 
 
 def opened(seed: float | None) -> list[str]:
@@ -103,7 +96,7 @@ def card(row: Equation) -> tuple[gr.Markdown, gr.Code]:
                 result = gr.Markdown("Computed when the tab is opened.")
                 if row.note:
                     gr.Markdown(f"**Note.** {plain(row.note)}")
-        with gr.Accordion(f"Code: {name(row)} and its check", open=False):
+        with gr.Accordion(f"Code: {row.name} and its check", open=False):
             code = gr.Code(language="python", interactive=False, show_label=False, max_lines=40, buttons=["copy"])
     return result, code
 
@@ -112,7 +105,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Make the tab inside `with gr.Tab(...)`."""
     gr.Markdown(INTRO)
     with gr.Row():
-        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=LARGEST, interactive=True, scale=0, min_width=160)
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, interactive=True, scale=0, min_width=160)
         again = gr.Button("Run all checks live", variant="primary", scale=0, min_width=200, elem_id="equations-run")
     total = gr.Markdown("", elem_id="equations-summary")
     cards = []

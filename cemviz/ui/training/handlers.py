@@ -9,8 +9,8 @@ import gradio as gr
 from ...backend.checks import BadInput
 from ...backend.requests import SCALES, RunRequest
 from ...backend.studio import Studio
+from ...backend.train import asked, runs
 from ...backend.train import live as training
-from ...backend.train import runs
 from ...data.datasets import dataset
 from ...dynamics import Diverged
 from ...training.recipes import RECIPES
@@ -132,15 +132,15 @@ def choose(studio: Studio, held: Session, *, recipe: str, scale: str) -> Changes
     return {
         **fitted,
         "steps": RECIPES[recipe][scale].steps,
-        "name": training.proposed(recipe),
+        "name": asked.proposed(recipe),
         **explain(studio, held, recipe=recipe, scale=scale, steps=None),
     }
 
 
 def explain(studio: Studio, held: Session, *, recipe: str, scale: str, steps: float | None) -> Changes:
     """The table of a recipe, and whether its images are still to be fetched."""
-    row = training.row(RunRequest(recipe, scale, steps=steps))
-    data, absent = dataset(row.data), bool(training.missing(studio, row.data))
+    row = asked.row(RunRequest(recipe, scale, steps=steps))
+    data, absent = dataset(row.data), bool(asked.missing(studio, row.data))
     box = gr.update(visible=absent and bool(data.torchvision), label=f"download {data.title} ({data.megabytes} MB)")
     return {"row": words.recipe(row, scale), "download": box}
 
@@ -212,7 +212,7 @@ def follow(studio: Studio, held: Session, request: RunRequest) -> Iterator[Chang
     finally:
         held.held["train.going"] = False
     held.held["train.live"] = None
-    yield {"a": gr.update(choices=known()), "name": training.proposed(request.recipe), **left()}
+    yield {"a": gr.update(choices=known()), "name": asked.proposed(request.recipe), **left()}
 
 
 def halt(studio: Studio, held: Session) -> Changes:

@@ -7,8 +7,8 @@ import gradio as gr
 from ...backend.checks import MAX_SEED
 from ...backend.requests import MAX_UPDATES, RunRequest
 from ...backend.studio import Studio
+from ...backend.train import asked, runs
 from ...backend.train import live as training
-from ...backend.train import runs
 from ...training.recipes import RECIPES
 from ..controls import HEAVY, LIGHT, Tab
 from ..fields import control, radio
@@ -75,7 +75,7 @@ def _recipe() -> dict[str, Any]:
         first = RECIPES[do.RECIPE]["evidence"].steps
         parts["steps"] = control(of, "steps", first, minimum=1, maximum=MAX_UPDATES, elem_id="train-steps", **narrow)
         parts["seed"] = control(of, "seed", minimum=0, maximum=MAX_SEED, elem_id="train-seed", **narrow)
-    parts["name"] = control(of, "name", training.proposed(do.RECIPE), max_length=64, elem_id="train-name")
+    parts["name"] = control(of, "name", asked.proposed(do.RECIPE), max_length=64, elem_id="train-name")
     parts["download"] = control(of, "download", visible=False, elem_id="train-download")
     return parts
 

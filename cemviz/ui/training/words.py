@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from ...backend.requests import NORMS
 from ...backend.train.live import Update
 from ...training.recipe import Recipe
 from ..numbers import minus
@@ -36,7 +37,6 @@ OBJECTIVES = {
     "a2a": "InfoNCE of two attacked views, no label (UAT, A2A)",
     "a2s": "InfoNCE of an attacked view among clean ones, no label (UAT, A2S)",
 }
-NORMS = {"l2": "L2", "linf": "L∞"}
 
 TABLE_CSS = """
 table, thead, tbody, tr { border: 0 !important }
