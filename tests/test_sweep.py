@@ -316,7 +316,7 @@ def test_the_sprite_has_the_first_axis_in_its_rows(studio):
 def small(monkeypatch):
     """Boards of few short chains."""
     monkeypatch.setattr("cemviz.backend.sample.sweep.FACTORS", {name: (0.5, 1) for name in FACTORS})
-    monkeypatch.setattr(boards, "SAMPLERS", ("rcs", "maxent"))
+    monkeypatch.setattr(boards, "SAMPLERS", {"{gallery}": ("rcs",), "{data}-uat": ("maxent",)})
     row = Dynamics(2, 0.3, 0.02, 2.0)
     for name in ("rcs", "maxent"):
         monkeypatch.setitem(SAMPLERS, name, replace(SAMPLERS[name], defaults=row, small=row))

@@ -175,7 +175,7 @@ def test_an_address_that_asks_for_measured_numbers_measures_them(studio):
 
 def test_a_measurement_asks_for_what_the_controls_say(studio, monkeypatch):
     asked = []
-    monkeypatch.setattr(do, "robustness", lambda _, request: iter([asked.append(request) or ROW]))
+    monkeypatch.setattr(do, "robustness", lambda _, request: (asked.append(request) or one for one in [ROW]))
     monkeypatch.setattr(do, "seen", lambda *_: {})
     begun = measured(studio, models=["a", "b"], norm="l2", radius=0.7, count=33, seed=5, curve=True)[0]
     assert asked == [RobustnessRequest(("a", "b"), ("fgsm",), "l2", 0.7, 33, 5, True)]
@@ -186,7 +186,7 @@ def test_a_measurement_asks_for_what_the_controls_say(studio, monkeypatch):
 
 def test_images_are_those_that_the_controls_ask_for(studio, monkeypatch):
     asked = []
-    monkeypatch.setattr(do, "attacked", lambda _, request: iter([asked.append(request) or ATTACKED]))
+    monkeypatch.setattr(do, "attacked", lambda _, request: (asked.append(request) or one for one in [ATTACKED]))
     looked(studio, label="left", first=2, shown=3, ball="linf", eps=0.03, starts=4, source="test")
     looked(studio, eps=None)
     assert asked[0] == AttackedRequest("stripes-standard", "test", "left", 2, 3, "linf", 0.03, 4)

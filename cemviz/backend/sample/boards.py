@@ -26,8 +26,8 @@ from .swept import as_json
 FOLDER, KEPT = "sweeps", "evidence/sweeps"
 """Where boards ship, and where sweeps are kept that do not."""
 
-SAMPLERS = ("rcs", "cs", "ta", "langevin", "jeat17", "maxent")
-"""Samplers that have boards: of the net that draws a set's gallery, of its JEAT net, of its encoder."""
+SAMPLERS = {"{gallery}": ("rcs", "cs", "ta", "langevin"), "{data}-jeat": ("jeat17",), "{data}-uat": ("maxent",)}
+"""Name of a model of a data set, whose gallery is drawn by {gallery} -> the samplers that have boards of it."""
 
 BEGIN = {"jeat17": {"start": "uniform"}}
 """Sampler -> fields of its sweeps that differ from the kind's usual: JEAT's chains begin in noise."""
@@ -39,8 +39,8 @@ FIRST = 5
 
 def drawers(data: str, cards: dict[str, Card]) -> Iterator[tuple[Card, str]]:
     """The models of a set that have boards, of those that are stored, with the samplers of each."""
-    own = {dataset(data).gallery: ("rcs", "cs", "ta", "langevin"), f"{data}-jeat": ("jeat17",), f"{data}-uat": ("maxent",)}
-    for name, samplers in own.items():
+    for pattern, samplers in SAMPLERS.items():
+        name = pattern.format(data=data, gallery=dataset(data).gallery)
         yield from ((cards[name], sampler) for sampler in samplers if name in cards and sampler in offered(cards[name]))
 
 

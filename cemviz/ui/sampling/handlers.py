@@ -4,7 +4,6 @@ import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +82,7 @@ def go(studio: Studio, held: Session, *, story: str | None, **values: Any) -> It
     try:
         asked = read(**values)
         yield {"prose": prose(story, asked)}
-        work = chain.from_iterable(sample(studio, request) for request in asked)
+        work = (item for request in asked for item in sample(studio, request))
         for item in run(studio, held, "sampling", work, title=f"Sampling from {values['a']}", limit=LIMIT * len(asked)):
             if isinstance(item, Chains):
                 done.append(item)
