@@ -97,7 +97,8 @@ export function mount(element, props, watch) {
     const lines = Object.entries(data.columns).map(([name, { title, unit }]) => {
       const value = data.cells[cell].values[name];
       const said = value === null ? "–" : plain(value, Math.abs(value) < 10 ? 3 : 1);
-      return node("tr", name === by ? { class: "cem-chosen" } : {}, node("th", { scope: "row", text: title }), node("td", { text: `${said} ${unit === "share" ? "" : unit}` }));
+      const head = node("th", { scope: "row", text: unit && unit !== "share" ? `${title} [${unit}]` : title });
+      return node("tr", name === by ? { class: "cem-chosen" } : {}, head, node("td", { text: said }));
     });
     ui.numbers.replaceChildren(node("tbody", {}, ...lines));
     ui.open.href = data.cells[cell].links;
