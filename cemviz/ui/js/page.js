@@ -43,9 +43,10 @@ new MutationObserver(() => {
     // another story is another place, which Back leaves; not where the address asked for it
     const place = entries.some(([name, { text }]) => name.endsWith(".story") && name in shown && address.searchParams.get(name) !== text);
     for (const [name, { text, standard, older }] of entries) {
+      const first = !(name in shown);
       shown[name] = text;
       for (const old of older) address.searchParams.delete(old);
-      if (text === standard) address.searchParams.delete(name);
+      if (text === standard || (first && text === "")) address.searchParams.delete(name);
       else address.searchParams.set(name, text);
     }
     history[place ? "pushState" : "replaceState"](history.state, "", address);
@@ -109,11 +110,16 @@ new MutationObserver(() => {
   document.addEventListener("cemviz-asked", (event) => busy(event.detail)); // a story is drawn without a press
 }
 
-// Tables that a run fills tell of it as the views do.
-new MutationObserver((changes) => {
-  for (const id of ["rob-rates", "rob-grid"]) {
-    const place = document.getElementById(id);
-    const filled = place && changes.some(({ target }) => place.contains(target));
-    if (filled) place.dispatchEvent(new CustomEvent("cemviz-drawn", { bubbles: true }));
-  }
-}).observe(document.documentElement, { childList: true, subtree: true });
+// Tables that a run fills tell of it as the views do: once their words are others, since gradio touches them for less.
+{
+  const told = {}; // id -> words
+  new MutationObserver(() => {
+    for (const id of ["rob-rates", "rob-grid"]) {
+      const place = document.getElementById(id);
+      const words = [...(place?.querySelectorAll("table, article") ?? [])].map((part) => part.textContent).join();
+      if (words === (told[id] ?? "")) continue;
+      told[id] = words;
+      place.dispatchEvent(new CustomEvent("cemviz-drawn", { bubbles: true }));
+    }
+  }).observe(document.documentElement, { childList: true, subtree: true });
+}
