@@ -289,6 +289,13 @@ def test_a_judge_that_is_not_here_leaves_its_row_empty_and_says_so(half_stored, 
         run(seeds=1)
 
 
+def test_a_table_that_is_read_again_is_the_one_that_was_written(toy):
+    """The spread is that of the parts as they are written: of whole ones it is 0.54474 here, of rounded ones 0.54475."""
+    values = [{"value": value, "error": 0.388616, "resampled": "images", "count": 7} for value in (1.762, 1.002, 1.445)]
+    row = rows.measured(("A", "natural"), EXPERIMENTS["toy"], values, "evidence")
+    assert rows.kept(("A", "natural"), EXPERIMENTS["toy"], row) == row
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_number_that_is_not_finite_is_none(toy, bad):
     values = [{"value": 0.5, "count": 7}, {"value": bad, "count": 7}]
