@@ -52,13 +52,14 @@ def _filled(place: Place, it: Experiment) -> Row:
 def _number(
     cell: Cell, ours: float, deviation: float | None, error: float | None, resampled: str | None, count: int | None
 ) -> Row:
-    """The fields of a row that tell a number and how far it scatters."""
+    """The fields of a row that tell a number and how far it scatters: of what is written, so that a table read is the same."""
+    ours, deviation, error = digits(ours), digits(deviation), digits(error)
     if cell.measure.rate and count:
         error, resampled = binomial(ours, count), "binomial"
     return {
-        "ours": digits(ours),
+        "ours": ours,
         "spread": digits(joined(deviation, error)),
-        "deviation": digits(deviation),
+        "deviation": deviation,
         "error": digits(error),
         "resampled": resampled if error else None,
         "count": count,
