@@ -105,7 +105,10 @@ def test_a_story_is_scrubbed_without_the_server_and_goes_on_from_where_one_stops
     page.on("request", lambda r: asked.append(r.url) if "/run/" in r.url or "/queue/" in r.url else None)
     scrub = page.locator("#cem-story .cem-start-scrub")
     assert scrub.input_value() == "6" and "turn 400 of 400" in page.locator("#cem-story").inner_text()
+    curves = "document.querySelector('#play-history canvas').toDataURL()"
+    settled = page.evaluate(f"() => {curves}")
     scrub.evaluate("e => { e.value = 1; e.dispatchEvent(new Event('input')) }")
+    page.wait_for_function(f"settled => {curves} !== settled", arg=settled)  # they mark the turn
     page.wait_for_function("() => document.querySelector('.cem-plane').dataset.turn === '8'")
     assert not asked
     scrub.evaluate("e => e.dispatchEvent(new Event('change'))")

@@ -17,6 +17,7 @@ from cemviz.metrics.game import LOG4
 gr = pytest.importorskip("gradio")
 from cemviz.ui.controls import Session  # noqa: E402
 from cemviz.ui.playground import handlers as do  # noqa: E402
+from cemviz.ui.playground import playing  # noqa: E402
 
 RULES = ("rule", "data", "p0", "steps", "step", "inner", "lr")
 
@@ -154,7 +155,7 @@ def test_the_game_goes_on_from_the_snapshot_that_was_looked_at(shipped):
 def test_the_guard_s_end_is_shown_with_the_reason(shipped):
     held = Session()
     first(held, "ebm")
-    *_, told = do.play(None, held, speed=20)
+    *_, told = playing.play(None, held, speed=20)
     for said in (told, do.move(None, held, which="turn")):
         assert "Stopped by the guard:** |f| is 1" in said["status"] and "vanish once D tells the two apart" in said["status"]
     assert "frames" in json.loads(told["plane"]) and held.stops["playground"].is_set()

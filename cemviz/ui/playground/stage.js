@@ -10,6 +10,8 @@ const BEHIND = 12; // frames that wait: more are drawn as fast as the screen can
 
 const LEGEND = [["data", "p_data"], ["p0", "p₀"], ["moved", "p_T"], ["paths", "paths"], ["arrows", "∇f / |∇f|"]]; // prettier-ignore
 
+const mark = (turn) => document.dispatchEvent(new CustomEvent("cemviz-turn", { detail: turn })); // the curves show where it is
+
 /**
  * `props.value` is JSON: {frames, live, shown?, story?, at?}.
  * frames: of `backend/frame.py`, played in turn; if not `live`, the last one is where the game stands, shown at once.
@@ -65,7 +67,10 @@ export function mount(element, props, watch, trigger) {
       if (still.matches) acts.splice(0, acts.length - 1);
       root.dataset.drawn = Number(root.dataset.drawn ?? 0) + 1;
       root.dataset.turn = picture.turn;
-      if (opens !== undefined) ui.count.textContent = `turn ${picture.turn}, played on`;
+      if (opens !== undefined) {
+        mark(null);
+        ui.count.textContent = `turn ${picture.turn}, played on`;
+      }
     }
     scene = acts.shift() ?? {};
     redraw();
@@ -119,6 +124,7 @@ export function mount(element, props, watch, trigger) {
       label: (k) => `turn ${shots[k].turn} of ${shots.at(-1).turn}`,
       rest: (k) => trigger("select", { k }),
       show(k) {
+        mark(shots[k].turn);
         clear();
         waiting.push({ frame: shots[k] });
         clock ||= requestAnimationFrame(play);
