@@ -176,6 +176,18 @@ ARITHMETIC = [
         [[1, 1, 0, 0], [2, 2, 1, 2], [3, 2, 3, 3], [3, 2, 3, 3]],
     ),
     ("playground/moves.js", f"m.scenes('learn', {WAYS}, null)", []),
+    (
+        "playground/moves.js",
+        "m.scenes('learn', {side: 2, f: [0, 0, 0, -2]}, {f: [0, 0, 0, 1]})[0].note.text",
+        "the net answers: D falls most here",
+    ),
+    ("playground/marks.js", f"[...m.heads({{...{WAYS}, moved: [5, 5]}}, 2)]", [9, 8, 1, 2]),
+    ("playground/marks.js", f"[...m.heads({{...{WAYS}, moved: [5, 5]}}, 3)]", [5, 5]),
+    (
+        "playground/curves.js",
+        "m.pushed({attack: -0.5}).map(([text]) => text)",
+        ["▼ points lower it −0.500", "▲ the net raises it"],
+    ),
     ("playground/curves.js", "m.range({values: [-2, -1], goal: -1.5})", {"bottom": -2, "top": -0.92}),
     ("playground/curves.js", "m.range({values: [0.5], goal: 0, low: 0, high: 1})", {"bottom": 0, "top": 1}),
     ("playground/curves.js", "m.range({values: [0], goal: 0, low: 0})", {"bottom": 0, "top": 0.108}),

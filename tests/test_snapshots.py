@@ -137,6 +137,18 @@ def test_a_story_opens_settled_without_a_net(shipped, monkeypatch):
     assert do.choose(None, held, preset="rings")["status"].startswith("**Settled:** 800 turns")
 
 
+def test_a_game_that_plays_on_from_a_story_waits_for_the_browser_that_opened_it(shipped, monkeypatch):
+    first(held := Session(), "maximin")
+    monkeypatch.setattr(playing, "PATIENCE", 0.05)
+    asked = []
+    monkeypatch.setattr(held.stops["playground"], "wait", lambda seconds: asked.append(seconds))
+    run = playing.play(None, held, speed=1)
+    next(run), next(run)
+    assert 0.01 not in asked  # one batch may lie ahead
+    next(run)
+    assert 0.01 in asked
+
+
 def test_the_game_goes_on_from_the_snapshot_that_was_looked_at(shipped):
     first(held := Session(), "maximin")
     told = do.look(None, held, k=2)

@@ -107,6 +107,7 @@ def reseed(studio: Studio, held: Session, *, seed: float | None, **values: Any) 
 def first(studio: Studio, held: Session, *, layers: list[str], field: str, preset: str, **values: Any) -> Changes:
     """The first view of a page: a story that has settled, or another game that has begun."""
     begun, shown = begin(held, preset, **values), {"layers": layers, "field": field}
+    held.held.setdefault("play.taken", 0)  # there is a browser, which a game that plays waits for
     if held.held["play.story"]:
         return begun | settled(held, shown=shown)
     ground = held.playground

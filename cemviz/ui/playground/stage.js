@@ -109,6 +109,7 @@ export function mount(element, props, watch, trigger) {
   }
 
   const film = new Transport(ui);
+  document.addEventListener("cemviz-pause", () => film.pause());
   let source = null; // of the snapshots on the bar
 
   /** Put a story's snapshots on the bar, and show one of them; without a number the game is elsewhere. */
