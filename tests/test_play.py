@@ -383,6 +383,7 @@ def test_play_goes_on_until_paused_and_sets_the_flag(batch):
     first, second = next(run), next(run)
     plane = json.loads(second["plane"])
     assert [shown["turn"] for shown in plane["frames"]] == [8, 10, 12] and plane["live"]
+    assert first.keys() == set(do.FRAME) and second.keys() == {"plane"}
     assert json.loads(first["plane"])["frames"][-1]["turn"] == 6 == json.loads(first["history"])["turns"][-1]
     assert held.playground.game.turn == 12 and not held.stops["playground"].is_set()
     assert "Paused" in playing.pause(None, held)["status"]

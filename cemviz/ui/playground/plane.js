@@ -155,10 +155,10 @@ export class Plane {
   #bar(pen, look, field, { low, high, step }) {
     const [left, top, width] = [MARGIN.left, MARGIN.top + this.inner + MARGIN.axis + 4, this.inner];
     const colours = look[field];
-    for (let k = 0; k < COLOURS; k += 1) {
-      pen.fillStyle = `rgb(${colours[k].join(",")})`;
-      pen.fillRect(left + (k / COLOURS) * width, top, width / COLOURS + 0.5, 10);
-    }
+    const fill = pen.createLinearGradient(left, 0, left + width, 0);
+    for (let k = 0; k < COLOURS; k += 15) fill.addColorStop(k / (COLOURS - 1), `rgb(${colours[k].join(",")})`);
+    pen.fillStyle = fill;
+    pen.fillRect(left, top, width, 10);
     pen.strokeStyle = pen.fillStyle = look.ink;
     pen.strokeRect(left, top, width, 10);
     pen.textBaseline = "top";

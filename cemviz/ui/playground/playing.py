@@ -13,7 +13,8 @@ from . import plots, words
 from .handlers import draw, ended, moved
 
 RATE = 30  # frames a second
-BATCH = 6  # frames that travel together: gradio's stream looks for news 20 times a second
+BATCH = 10  # frames that travel together: gradio's stream looks for news 20 times a second
+CALM = 2  # numbers and curves are renewed with one batch of so many: each view that changes costs the browser as much
 AHEAD = 1  # batches on their way that the browser has not begun to play: more would pile up and outlast a press on Pause
 PATIENCE = 5.0  # seconds to wait for it
 SLOW = {"attack": 2.5, "learn": 1.6}  # seconds of a move of the slow motion: its scenes, see `moves.js`, and time to read
@@ -26,7 +27,7 @@ def play(studio: Studio, held: Session, *, speed: int) -> Iterator[Changes]:
     held.held["play.speed"] = speed
     stop, ground = held.stops["playground"], held.playground
     stop.clear()
-    began = ground.game.turn
+    began, batches = ground.game.turn, 0
     ahead = held.held.get("play.taken")
 
     def going() -> bool:
@@ -47,7 +48,9 @@ def play(studio: Studio, held: Session, *, speed: int) -> Iterator[Changes]:
             pictures = _played(held, within)
             if not pictures:
                 return
-            yield draw(held, words.each_turn(ground.game.rules)) | {"plane": plots.plane(*pictures, live=True)}
+            rest = {} if batches % CALM else draw(held, words.each_turn(ground.game.rules))
+            yield rest | {"plane": plots.plane(*pictures, live=True)}
+            batches += 1
             ahead = _wait(held, ahead)
             stop.wait(max(0.0, len(pictures) / RATE - (time.perf_counter() - at)))
         if going():

@@ -6,7 +6,7 @@ import { scenes } from "./moves.js";
 import { Plane } from "./plane.js";
 
 const PACE = 1000 / 30; // ms a frame; a frame that comes late is drawn at once
-const BEHIND = 12; // frames that wait: more are drawn as fast as the screen can
+const BEHIND = 20; // frames that wait: more are drawn as fast as the screen can
 
 const LEGEND = [["data", "p_data"], ["p0", "p₀"], ["moved", "p_T"], ["paths", "paths"], ["arrows", "∇f / |∇f|"]]; // prettier-ignore
 
