@@ -15,6 +15,7 @@ from ..dynamics import slope, unit
 from ..metrics.game import Standing, grid, utility
 from ..training.binary import Game, Rules
 from .checks import MAX_SEED, choice, number
+from .device import one_core
 from .frame import Picture, View
 from .presets import PLAY
 from .requests import PlayRequest, RulesRequest
@@ -244,7 +245,8 @@ def play(studio: Studio | None, request: PlayRequest) -> Iterator[Step | dict[st
     turns = request.steps or (1_000_000 if timed else PLAY[request.preset].turns)
     ground = Playground(rules(request.preset), request.seed)
     while True:
-        ground.both()
+        with one_core():
+            ground.both()
         if ground.game.turn >= turns or (timed and ground.seconds >= request.seconds):
             break
         if ground.game.turn % 20 == 0:
