@@ -105,7 +105,10 @@ def test_a_story_is_scrubbed_without_the_server_and_goes_on_from_where_one_stops
     page.on("request", lambda r: asked.append(r.url) if "/run/" in r.url or "/queue/" in r.url else None)
     scrub = page.locator("#cem-story .cem-start-scrub")
     assert scrub.input_value() == "6" and "turn 400 of 400" in page.locator("#cem-story").inner_text()
+    curves = "document.querySelector('#play-history canvas').toDataURL()"
+    settled = page.evaluate(f"() => {curves}")
     scrub.evaluate("e => { e.value = 1; e.dispatchEvent(new Event('input')) }")
+    page.wait_for_function(f"settled => {curves} !== settled", arg=settled)  # they mark the turn
     page.wait_for_function("() => document.querySelector('.cem-plane').dataset.turn === '8'")
     assert not asked
     scrub.evaluate("e => e.dispatchEvent(new Event('change'))")
@@ -173,6 +176,18 @@ ARITHMETIC = [
         [[1, 1, 0, 0], [2, 2, 1, 2], [3, 2, 3, 3], [3, 2, 3, 3]],
     ),
     ("playground/moves.js", f"m.scenes('learn', {WAYS}, null)", []),
+    (
+        "playground/moves.js",
+        "m.scenes('learn', {side: 2, f: [0, 0, 0, -2]}, {f: [0, 0, 0, 1]})[0].note.text",
+        "the net answers: D falls most here",
+    ),
+    ("playground/marks.js", f"[...m.heads({{...{WAYS}, moved: [5, 5]}}, 2)]", [9, 8, 1, 2]),
+    ("playground/marks.js", f"[...m.heads({{...{WAYS}, moved: [5, 5]}}, 3)]", [5, 5]),
+    (
+        "playground/curves.js",
+        "m.pushed({attack: -0.5}).map(([text]) => text)",
+        ["▼ points lower it −0.500", "▲ the net raises it"],
+    ),
     ("playground/curves.js", "m.range({values: [-2, -1], goal: -1.5})", {"bottom": -2, "top": -0.92}),
     ("playground/curves.js", "m.range({values: [0.5], goal: 0, low: 0, high: 1})", {"bottom": 0, "top": 1}),
     ("playground/curves.js", "m.range({values: [0], goal: 0, low: 0})", {"bottom": 0, "top": 0.108}),

@@ -26,7 +26,7 @@ from cemviz.training.binary import Game, Rules
 gr = pytest.importorskip("gradio")
 from cemviz.ui.controls import Session  # noqa: E402
 from cemviz.ui.playground import handlers as do  # noqa: E402
-from cemviz.ui.playground import tab  # noqa: E402
+from cemviz.ui.playground import playing, tab  # noqa: E402
 
 NUMBERS = {"steps": 20, "step": 0.2, "inner": 1, "lr": 2e-3}
 MAXIMIN = {"preset": "maximin", "data": "gaussian", "p0": "uniform", "rule": "maximin", **NUMBERS, "seed": 0}
@@ -360,9 +360,9 @@ def test_each_move_says_who_moved():
 @pytest.fixture
 def batch(monkeypatch):
     """Batches of three frames, on a machine that takes no time."""
-    monkeypatch.setattr(do, "BATCH", 3)
-    monkeypatch.setattr(do, "RATE", 1e6)
-    monkeypatch.setattr(do, "time", SimpleNamespace(perf_counter=lambda: 0.0))
+    monkeypatch.setattr(playing, "BATCH", 3)
+    monkeypatch.setattr(playing, "RATE", 1e6)
+    monkeypatch.setattr(playing, "time", SimpleNamespace(perf_counter=lambda: 0.0))
 
 
 def test_a_turn_is_shown_as_its_two_moves_and_tells_who_lowers_u_and_who_raises_it():
@@ -379,42 +379,43 @@ def test_a_turn_is_shown_as_its_two_moves_and_tells_who_lowers_u_and_who_raises_
 
 def test_play_goes_on_until_paused_and_sets_the_flag(batch):
     held = Session()
-    run = do.play(None, held, speed=2)
+    run = playing.play(None, held, speed=2)
     first, second = next(run), next(run)
     plane = json.loads(second["plane"])
     assert [shown["turn"] for shown in plane["frames"]] == [8, 10, 12] and plane["live"]
+    assert first.keys() == set(do.FRAME) and second.keys() == {"plane"}
     assert json.loads(first["plane"])["frames"][-1]["turn"] == 6 == json.loads(first["history"])["turns"][-1]
     assert held.playground.game.turn == 12 and not held.stops["playground"].is_set()
-    assert "Paused" in do.pause(None, held)["status"]
+    assert "Paused" in playing.pause(None, held)["status"]
     assert list(run) == [] and held.playground.game.turn == 12 and held.stops["playground"].is_set()
 
 
 def test_the_frames_of_a_batch_are_as_many_as_there_is_time_for_and_at_least_one(monkeypatch):
-    monkeypatch.setattr(do, "RATE", math.inf)
-    told = next(do.play(None, Session(), speed=2))
+    monkeypatch.setattr(playing, "RATE", math.inf)
+    told = next(playing.play(None, Session(), speed=2))
     assert [shown["turn"] for shown in json.loads(told["plane"])["frames"]] == [2]
 
 
 def test_the_speed_changes_from_the_next_frame_on(batch):
     held = Session()
-    run = do.play(None, held, speed=1)
+    run = playing.play(None, held, speed=1)
     next(run)
-    do.set_speed(None, held, speed=5)
+    playing.set_speed(None, held, speed=5)
     next(run)
     assert held.playground.game.turn == 3 + 15
 
 
 def test_a_forgotten_game_stops_by_itself(monkeypatch, batch):
-    monkeypatch.setattr(do, "LIMIT", 4)
-    *_, last = do.play(None, held := Session(), speed=2)
+    monkeypatch.setattr(playing, "LIMIT", 4)
+    *_, last = playing.play(None, held := Session(), speed=2)
     assert "Stopped after 4 turns" in last["status"] and held.playground.game.turn == 4 and held.stops["playground"].is_set()
 
 
 def test_a_newer_run_ends_the_older_and_keeps_its_own_flag():
     held = Session()
-    older = do.play(None, held, speed=1)
+    older = playing.play(None, held, speed=1)
     next(older)
-    newer = do.play(None, held, speed=1)
+    newer = playing.play(None, held, speed=1)
     next(newer)
     assert list(older) == [] and not held.stops["playground"].is_set()
     newer.close()
@@ -422,29 +423,29 @@ def test_a_newer_run_ends_the_older_and_keeps_its_own_flag():
 
 
 def test_play_waits_for_a_browser_that_lags(monkeypatch):
-    monkeypatch.setattr(do, "PATIENCE", 60.0)
+    monkeypatch.setattr(playing, "PATIENCE", 60.0)
     held = Session()
-    do.taken(None, held)
+    playing.taken(None, held)
     polls = []
 
     def wait(seconds):
         if seconds == 0.01:  # the third look finds the batch taken
             polls.append(seconds)
             if len(polls) % 3 == 0:
-                do.taken(None, held)
+                playing.taken(None, held)
         return False
 
     monkeypatch.setattr(held.stops["playground"], "wait", wait)
-    run = do.play(None, held, speed=1)
+    run = playing.play(None, held, speed=1)
     for _ in range(4):
         next(run)
     assert len(polls) == 6  # the first batch may lie ahead, the second and third wait
 
 
 def test_slow_motion_shows_one_move_at_a_time(monkeypatch):
-    monkeypatch.setattr(do, "SLOW", {"attack": 0.0, "learn": 0.0})
+    monkeypatch.setattr(playing, "SLOW", {"attack": 0.0, "learn": 0.0})
     held = Session()
-    run = do.play(None, held, speed=0)
+    run = playing.play(None, held, speed=0)
     assert ["p_T" in next(run)["status"], "D answered" in next(run)["status"]] == [True, True]
     assert (held.playground.game.turn, held.playground.game.updates) == (1, 1)
 

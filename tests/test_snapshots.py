@@ -17,6 +17,7 @@ from cemviz.metrics.game import LOG4
 gr = pytest.importorskip("gradio")
 from cemviz.ui.controls import Session  # noqa: E402
 from cemviz.ui.playground import handlers as do  # noqa: E402
+from cemviz.ui.playground import playing  # noqa: E402
 
 RULES = ("rule", "data", "p0", "steps", "step", "inner", "lr")
 
@@ -87,10 +88,6 @@ def test_proposition_1_holds_where_it_should_and_fails_where_p0_is_poor(shipped,
     assert optimal == holds, end
 
 
-def test_every_story_of_algorithm_1_is_judged_by_proposition_1():
-    assert {name for name, preset in PLAY.items() if preset.rules.rule == "maximin"} == set(PROPOSITION_1)
-
-
 def test_the_shipped_snapshots_show_what_the_stories_say(shipped):
     shots = {name: [shot["standing"] for shot in snapshots.stored(name).head["shots"]] for name in PLAY}
     ends = {name: held[-1] for name, held in shots.items()}
@@ -136,6 +133,18 @@ def test_a_story_opens_settled_without_a_net(shipped, monkeypatch):
     assert do.choose(None, held, preset="rings")["status"].startswith("**Settled:** 800 turns")
 
 
+def test_a_game_that_plays_on_from_a_story_waits_for_the_browser_that_opened_it(shipped, monkeypatch):
+    first(held := Session(), "maximin")
+    monkeypatch.setattr(playing, "PATIENCE", 0.05)
+    asked = []
+    monkeypatch.setattr(held.stops["playground"], "wait", lambda seconds: asked.append(seconds))
+    run = playing.play(None, held, speed=1)
+    next(run), next(run)
+    assert 0.01 not in asked  # one batch may lie ahead
+    next(run)
+    assert 0.01 in asked
+
+
 def test_the_game_goes_on_from_the_snapshot_that_was_looked_at(shipped):
     first(held := Session(), "maximin")
     told = do.look(None, held, k=2)
@@ -154,7 +163,7 @@ def test_the_game_goes_on_from_the_snapshot_that_was_looked_at(shipped):
 def test_the_guard_s_end_is_shown_with_the_reason(shipped):
     held = Session()
     first(held, "ebm")
-    *_, told = do.play(None, held, speed=20)
+    *_, told = playing.play(None, held, speed=20)
     for said in (told, do.move(None, held, which="turn")):
         assert "Stopped by the guard:** |f| is 1" in said["status"] and "vanish once D tells the two apart" in said["status"]
     assert "frames" in json.loads(told["plane"]) and held.stops["playground"].is_set()

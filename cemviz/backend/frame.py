@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..metrics.game import Standing
 from .packed import packed, shorts
 
 DOTS = 300
@@ -47,6 +48,21 @@ class Picture:
     def D(self) -> np.ndarray:
         """sigmoid(f) on the grid, (n, n)."""
         return np.exp(-np.logaddexp(0, -self.f))
+
+
+@dataclass(frozen=True, slots=True)
+class View(Picture):
+    """Picture of a game, and how it stands.
+
+    Attributes:
+        stands: see `metrics.game.Standing`.
+        history: the turn and RECORD whenever it was recorded or seen, (h, 6).
+        seconds: since the game began, moves only.
+    """
+
+    history: np.ndarray
+    stands: Standing
+    seconds: float
 
 
 def frame(picture: Picture) -> dict[str, Any]:

@@ -4,21 +4,22 @@ import copy
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..data.toys import BOX
 from ..dynamics import slope, unit
 from ..metrics.game import Standing, grid, utility
 from ..training.binary import Game, Rules
 from .checks import MAX_SEED, choice, number
-from .frame import Picture
+from .device import one_core
+from .frame import Picture, View
 from .presets import PLAY
 from .requests import PlayRequest, RulesRequest
+from .seat import Seat
 from .studio import Studio
 from .use_case import Step
 
@@ -41,48 +42,6 @@ RECORD = ("U", "D_support", "spurious", "gap", "variation")
 
 HISTORY = 400
 """Longer histories lose every second entry, the oldest and the newest excepted."""
-
-
-@dataclass(frozen=True, slots=True)
-class View(Picture):
-    """Picture of a game, and how it stands.
-
-    Attributes:
-        stands: see `metrics.game.Standing`.
-        history: the turn and RECORD whenever it was recorded or seen, (h, 6).
-        seconds: since the game began, moves only.
-    """
-
-    history: np.ndarray
-    stands: Standing
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """A game's state, from which another goes on.
-
-    Attributes:
-        turn, updates, history: see `View`.
-        weights, squares: of the net, and Adam's second moments, as vectors.
-        data, start, moved: points, (m, 2); trail: the ways, (t, q, 2).
-    """
-
-    turn: int
-    updates: int
-    history: list[list[float]]
-    weights: Tensor
-    squares: Tensor
-    data: Tensor
-    start: Tensor
-    moved: Tensor
-    trail: Tensor
-
-    def tensors(self) -> dict[str, Tensor]:
-        """What is stored: float32 where the game computes with it, half of it where it is drawn or scaled by."""
-        half = {"squares": self.squares.bfloat16(), "trail": self.trail.half()}
-        whole = {name: getattr(self, name).clone() for name in ("weights", "data", "start", "moved")}
-        return whole | half
 
 
 def rules(preset: str = "maximin", **changes: Any) -> Rules:
@@ -286,7 +245,8 @@ def play(studio: Studio | None, request: PlayRequest) -> Iterator[Step | dict[st
     turns = request.steps or (1_000_000 if timed else PLAY[request.preset].turns)
     ground = Playground(rules(request.preset), request.seed)
     while True:
-        ground.both()
+        with one_core():
+            ground.both()
         if ground.game.turn >= turns or (timed and ground.seconds >= request.seconds):
             break
         if ground.game.turn % 20 == 0:

@@ -13,8 +13,9 @@ from typing import Any
 
 from .device import one_core
 from .frame import frame
-from .play import Playground, Seat
+from .play import Playground
 from .presets import PLAY, PlayPreset
+from .seat import Seat
 from .stored import artefacts
 from .stored.artefacts import Artefact
 from .tour import DATA

@@ -29,6 +29,7 @@ export function mount(element, props, watch) {
   const canvas = node("canvas", { role: "img" });
   element.querySelector(".cem-curves-live").replaceChildren(canvas);
   let data = null;
+  let marked = null; // the turn of the snapshot on the plane
 
   function draw() {
     const width = canvas.parentElement.clientWidth;
@@ -87,6 +88,10 @@ export function mount(element, props, watch) {
       pen.fillStyle = colour("data");
       pen.fill();
     });
+    if (marked !== null && marked <= end) {
+      pen.fillStyle = colour("ink");
+      pen.fillRect(x(marked) - 0.5, 4, 1, height - FOOT - 4);
+    }
     for (const turn of ticks(0, end, 4).filter(Number.isInteger)) write(String(turn), x(turn), height - FOOT + 6, "center", "muted");
     write("turn", x(end / 2), height - 8, "center", "muted");
     const ends = data.rows.map(({ title, values, label, pushes }) => {
@@ -100,6 +105,11 @@ export function mount(element, props, watch) {
     if (props.value) data = JSON.parse(props.value);
     draw();
   }
+  document.addEventListener("cemviz-turn", ({ detail }) => {
+    if (detail === marked) return;
+    marked = detail;
+    draw();
+  });
   new ResizeObserver(draw).observe(canvas.parentElement);
   const changes = new MutationObserver(() => (element.isConnected ? draw() : changes.disconnect()));
   changes.observe(document.body, { attributes: true, attributeFilter: ["class"] });

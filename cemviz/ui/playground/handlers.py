@@ -3,8 +3,6 @@
 Plane, numbers, history and status change together: they are the frame that every move ends in.
 """
 
-import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -13,7 +11,6 @@ import numpy as np
 from ...backend import snapshots
 from ...backend.checks import number
 from ...backend.device import one_core
-from ...backend.frame import Picture
 from ...backend.play import changed_rules
 from ...backend.presets import PLAY
 from ...backend.stored.artefacts import Artefact
@@ -26,12 +23,6 @@ from ..modules import served
 from ..wiring import Changes
 from . import plots, words
 
-RATE = 30  # frames a second
-BATCH = 6  # frames that travel together: gradio's stream looks for news 20 times a second
-AHEAD = 1  # batches on their way that the browser has not begun to play: more would pile up and outlast a press on Pause
-PATIENCE = 5.0  # seconds to wait for it
-SLOW = {"attack": 2.5, "learn": 1.6}  # seconds of a move of the slow motion: its scenes, see `moves.js`, and time to read
-LIMIT = 2000  # turns of one press on Play: a forgotten page must not compute for ever
 OPENING = 60  # turns played before the first view
 
 NUMBERS = ("steps", "step", "inner", "lr")
@@ -50,8 +41,8 @@ BEGUN = ("story", "script", "steps", *FRAME)
 
 
 def read(preset: str, rule: str, **values: Any) -> Rules:
-    """The controls as rules; what has no control (points, width, gain, λ's decay) comes from the preset, or from the rule's own
-    preset where they differ in rule.
+    """The controls as rules; what has no control (points, net, objective, negatives, λ's decay) comes from the preset, or from
+    the rule's own preset where they differ in rule.
 
     Raises:
         BadInput
@@ -116,6 +107,7 @@ def reseed(studio: Studio, held: Session, *, seed: float | None, **values: Any) 
 def first(studio: Studio, held: Session, *, layers: list[str], field: str, preset: str, **values: Any) -> Changes:
     """The first view of a page: a story that has settled, or another game that has begun."""
     begun, shown = begin(held, preset, **values), {"layers": layers, "field": field}
+    held.held.setdefault("play.taken", 0)  # there is a browser, which a game that plays waits for
     if held.held["play.story"]:
         return begun | settled(held, shown=shown)
     ground = held.playground
@@ -129,7 +121,7 @@ def first(studio: Studio, held: Session, *, layers: list[str], field: str, prese
                     ground.record()
         told = draw(held, words.OPENED.format(turns))
     except Diverged as fault:
-        told = _ended(held, fault)
+        told = ended(held, fault)
     return begun | told | {"plane": plots.plane(ground.picture(), shown=shown, story=None)}
 
 
@@ -202,17 +194,22 @@ def move(studio: Studio, held: Session, *, which: str) -> Changes:
     """One move of one player, `attack` or `learn`, or a `turn` of both."""
     held.stops["playground"].set()
     try:
-        return _moved(held, which)
+        return moved(held, which)
     except Diverged as fault:
-        return _ended(held, fault)
+        return ended(held, fault)
 
 
-def _ended(held: Session, fault: Diverged) -> Changes:
+def ended(held: Session, fault: Diverged) -> Changes:
     """The game where the guard ended it, and why it did."""
     return draw(held, words.diverged(held.playground.rules, fault))
 
 
-def _moved(held: Session, which: str) -> Changes:
+def moved(held: Session, which: str) -> Changes:
+    """The moves of a button, each with what it changed.
+
+    Raises:
+        Diverged: the guard ended the game.
+    """
     ground, moves = held.playground, MOVES[which]
     pictures, pushes, said = [], {}, []
     for move in moves:
@@ -229,84 +226,3 @@ def _moved(held: Session, which: str) -> Changes:
         "status": " ".join(said),
     }
     return draw(held) | moved
-
-
-def play(studio: Studio, held: Session, *, speed: int) -> Iterator[Changes]:
-    """Play until paused, at most LIMIT turns: some frames at a time, which the browser draws at an even pace."""
-    run = held.held["play.run"] = object()
-    held.held["play.speed"] = speed
-    stop, ground = held.stops["playground"], held.playground
-    stop.clear()
-    began = ground.game.turn
-    ahead = held.held.get("play.taken")
-
-    def going() -> bool:
-        return not stop.is_set() and held.held["play.run"] is run
-
-    def within() -> bool:
-        return going() and ground.game.turn - began < LIMIT
-
-    try:
-        while within():
-            at = time.perf_counter()
-            if held.held["play.speed"] == 0:
-                for which, seconds in SLOW.items():
-                    yield _moved(held, which)
-                    if stop.wait(seconds) or not going():
-                        return
-                continue
-            pictures = _played(held, within)
-            if not pictures:
-                return
-            yield draw(held, words.each_turn(ground.game.rules)) | {"plane": plots.plane(*pictures, live=True)}
-            ahead = _wait(held, ahead)
-            stop.wait(max(0.0, len(pictures) / RATE - (time.perf_counter() - at)))
-        if going():
-            yield draw(held, words.ENOUGH.format(LIMIT))
-    except Diverged as fault:
-        yield _ended(held, fault)
-    finally:
-        if held.held.get("play.run") is run:  # a newer run has the flag to itself
-            stop.set()
-
-
-def _played(held: Session, going: Callable[[], bool]) -> list[Picture]:
-    """The next pictures of a game that plays: as many as are due meanwhile, at least one; none of a game that was ended."""
-    ground, pictures, began = held.playground, [], time.perf_counter()
-    with one_core():
-        while len(pictures) < BATCH and (not pictures or time.perf_counter() - began < BATCH / RATE):
-            for _ in range(held.held["play.speed"] or 1):
-                if not going():
-                    return pictures
-                ground.both()
-            pictures.append(ground.picture())
-    return pictures
-
-
-def taken(studio: Studio, held: Session) -> None:
-    """Note that the browser began to play a batch."""
-    held.held["play.taken"] = held.held.get("play.taken", 0) + 1
-
-
-def _wait(held: Session, sent: int | None) -> int | None:
-    """After a batch, until the browser keeps pace; a visitor without a browser (None) is never waited for."""
-    if sent is None:
-        return None
-    sent += 1
-    began = time.perf_counter()
-    stop = held.stops["playground"]
-    while sent - held.held["play.taken"] > AHEAD and time.perf_counter() - began < PATIENCE and not stop.wait(0.01):
-        pass
-    return min(sent, held.held["play.taken"] + AHEAD)
-
-
-def pause(studio: Studio, held: Session) -> Changes:
-    """Stop before the next turn, and show where."""
-    held.stops["playground"].set()
-    frame = draw(held, "")  # waits for the turn that is being played
-    return frame | {"status": words.PAUSED.format(held.playground.game.turn)}
-
-
-def set_speed(studio: Studio, held: Session, *, speed: int) -> None:
-    """Play so many turns a frame from the next frame on; 0 is the slow motion."""
-    held.held["play.speed"] = speed

@@ -2,9 +2,10 @@
 import { isolines, ticks } from "../js/contour.js";
 import { clamp, plain, ramp } from "../js/draw.js";
 import { BOX, range, sigmoid } from "./frame.js";
+import { arrows, callOut, crosses, diamonds, dots, heads, paths } from "./marks.js";
 
 const LEVELS = [0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9]; // of D, beside 1/2
-const MARGIN = { left: 34, right: 10, top: 8, axis: 24, bar: 50 };
+const MARGIN = { left: 34, right: 10, top: 8, axis: 24, bar: 46 };
 const COLOURS = 256;
 
 // D: purple to green, the paper at 1/2, safe with any colour-vision deficiency. E: what is likely lies deep.
@@ -21,15 +22,15 @@ const LOOKS = {
   },
 }; // prettier-ignore
 
-/** The perturbed points: where their ways have grown to, or all of them once they are there. */
-const heads = ({ path, ways, moved }, times) => (times < path.length / (2 * ways) ? path.slice(2 * (times - 1) * ways, 2 * times * ways) : moved);
-
 export class Plane {
   #raster = document.createElement("canvas");
 
   constructor(canvas) {
     this.canvas = canvas;
   }
+
+  left = MARGIN.left;
+  top = MARGIN.top;
 
   /** Pixels of the page, from the canvas' width. */
   #fit() {
@@ -79,14 +80,14 @@ export class Plane {
       this.#paint(pen, picture, look[field], field, ends);
       this.#levels(pen, picture, look, field, ends);
     }
-    if (shown.has("arrows")) this.#arrows(pen, picture, look);
+    if (shown.has("arrows")) arrows(pen, this, picture, look);
     const times = Math.min(grown, picture.path.length / (2 * picture.ways));
-    if (shown.has("paths")) this.#paths(pen, picture, look, times);
-    if (shown.has("p0")) this.#crosses(pen, picture.start, look.p0);
-    if (shown.has("data")) this.#dots(pen, picture.data, look.data[field], look.ink);
-    if (shown.has("moved") && times > 1) this.#diamonds(pen, heads(picture, times), look.p0, look.paper);
+    if (shown.has("paths")) paths(pen, this, picture, look, times);
+    if (shown.has("p0")) crosses(pen, this, picture.start, look.p0);
+    if (shown.has("data")) dots(pen, this, picture.data, look.data[field], look.ink);
+    if (shown.has("moved") && times > 1) diamonds(pen, this, heads(picture, times), look.p0, look.paper);
     pen.restore();
-    if (note) this.#callOut(pen, note, look);
+    if (note) callOut(pen, this, note, look);
     this.#axes(pen, look);
     if (shown.has("contour")) this.#bar(pen, look, field, ends);
   }
@@ -132,111 +133,6 @@ export class Plane {
     trace(0, 2.5, 1); // D = 1/2, E = 0
   }
 
-  #arrows(pen, { heads }, look) {
-    const side = Math.sqrt(heads.length / 2);
-    const length = (0.3 / (2 * BOX)) * this.inner;
-    pen.beginPath();
-    for (let k = 0; k < side * side; k += 1) {
-      const x = MARGIN.left + ((k % side) / (side - 1)) * this.inner;
-      const y = MARGIN.top + (1 - Math.floor(k / side) / (side - 1)) * this.inner;
-      const [u, v] = [heads[2 * k] * length, -heads[2 * k + 1] * length];
-      const [tipX, tipY] = [x + u / 2, y + v / 2];
-      pen.moveTo(x - u / 2, y - v / 2);
-      pen.lineTo(tipX, tipY);
-      pen.moveTo(tipX - 0.35 * u - 0.2 * v, tipY - 0.35 * v + 0.2 * u);
-      pen.lineTo(tipX, tipY);
-      pen.lineTo(tipX - 0.35 * u + 0.2 * v, tipY - 0.35 * v - 0.2 * u);
-    }
-    pen.strokeStyle = look.arrow;
-    pen.lineWidth = 1;
-    pen.stroke();
-  }
-
-  #paths(pen, { path, ways }, look, times) {
-    pen.beginPath();
-    for (let way = 0; way < ways; way += 1) {
-      for (let t = 0; t < times; t += 1) {
-        const at = 2 * (t * ways + way);
-        pen[t ? "lineTo" : "moveTo"](this.x(path[at]), this.y(path[at + 1]));
-      }
-    }
-    pen.strokeStyle = look.path;
-    pen.lineWidth = 1;
-    pen.stroke();
-  }
-
-  #each(points, mark) {
-    for (let k = 0; k < points.length; k += 2) mark(this.x(points[k]), this.y(points[k + 1]));
-  }
-
-  #crosses(pen, points, colour) {
-    pen.beginPath();
-    this.#each(points, (x, y) => {
-      pen.moveTo(x - 2, y - 2);
-      pen.lineTo(x + 2, y + 2);
-      pen.moveTo(x - 2, y + 2);
-      pen.lineTo(x + 2, y - 2);
-    });
-    pen.strokeStyle = colour;
-    pen.lineWidth = 1.25;
-    pen.stroke();
-  }
-
-  #dots(pen, points, colour, edge) {
-    pen.beginPath();
-    this.#each(points, (x, y) => {
-      pen.moveTo(x + 2.5, y);
-      pen.arc(x, y, 2.5, 0, 2 * Math.PI);
-    });
-    this.#filled(pen, colour, edge, 1);
-  }
-
-  #diamonds(pen, points, colour, edge) {
-    pen.beginPath();
-    this.#each(points, (x, y) => {
-      pen.moveTo(x, y - 4);
-      pen.lineTo(x + 4, y);
-      pen.lineTo(x, y + 4);
-      pen.lineTo(x - 4, y);
-      pen.closePath();
-    });
-    this.#filled(pen, colour, edge, 2);
-  }
-
-  #filled(pen, colour, edge, width) {
-    pen.fillStyle = colour;
-    pen.strokeStyle = edge;
-    pen.lineWidth = width;
-    pen.stroke(); // the edges lie below, so that many marks in one place keep their colour
-    pen.fill();
-  }
-
-  /** A number where something happens, and what it is beside it, on the side where there is room. */
-  #callOut(pen, { number, text, x, y }, look) {
-    const [left, top] = [this.x(x), this.y(y)];
-    pen.font = "bold 14px 'Source Sans Pro', ui-sans-serif, sans-serif";
-    const wide = pen.measureText(text).width + 12;
-    const side = left + 14 + wide > MARGIN.left + this.inner ? -1 : 1;
-    pen.fillStyle = look.paper;
-    pen.strokeStyle = look.ink;
-    pen.lineWidth = 1;
-    pen.beginPath();
-    pen.roundRect(side > 0 ? left : left - 14 - wide, top - 12, wide + 14, 24, 12);
-    pen.fill();
-    pen.stroke();
-    pen.beginPath();
-    pen.arc(left, top, 12, 0, 2 * Math.PI);
-    pen.fillStyle = look.ink;
-    pen.fill();
-    pen.textBaseline = "middle";
-    pen.textAlign = "center";
-    pen.fillStyle = look.paper;
-    pen.fillText(String(number), left, top + 1);
-    pen.textAlign = side > 0 ? "left" : "right";
-    pen.fillStyle = look.ink;
-    pen.fillText(text, left + side * 16, top + 1);
-  }
-
   #axes(pen, look) {
     pen.strokeStyle = pen.fillStyle = look.ink;
     pen.lineWidth = 1;
@@ -259,10 +155,10 @@ export class Plane {
   #bar(pen, look, field, { low, high, step }) {
     const [left, top, width] = [MARGIN.left, MARGIN.top + this.inner + MARGIN.axis + 4, this.inner];
     const colours = look[field];
-    for (let k = 0; k < COLOURS; k += 1) {
-      pen.fillStyle = `rgb(${colours[k].join(",")})`;
-      pen.fillRect(left + (k / COLOURS) * width, top, width / COLOURS + 0.5, 10);
-    }
+    const fill = pen.createLinearGradient(left, 0, left + width, 0);
+    for (let k = 0; k < COLOURS; k += 15) fill.addColorStop(k / (COLOURS - 1), `rgb(${colours[k].join(",")})`);
+    pen.fillStyle = fill;
+    pen.fillRect(left, top, width, 10);
     pen.strokeStyle = pen.fillStyle = look.ink;
     pen.strokeRect(left, top, width, 10);
     pen.textBaseline = "top";

@@ -6,9 +6,11 @@ import { scenes } from "./moves.js";
 import { Plane } from "./plane.js";
 
 const PACE = 1000 / 30; // ms a frame; a frame that comes late is drawn at once
-const BEHIND = 12; // frames that wait: more are drawn as fast as the screen can
+const BEHIND = 20; // frames that wait: more are drawn as fast as the screen can
 
 const LEGEND = [["data", "p_data"], ["p0", "p₀"], ["moved", "p_T"], ["paths", "paths"], ["arrows", "∇f / |∇f|"]]; // prettier-ignore
+
+const mark = (turn) => document.dispatchEvent(new CustomEvent("cemviz-turn", { detail: turn })); // the curves show where it is
 
 /**
  * `props.value` is JSON: {frames, live, shown?, story?, at?}.
@@ -65,7 +67,10 @@ export function mount(element, props, watch, trigger) {
       if (still.matches) acts.splice(0, acts.length - 1);
       root.dataset.drawn = Number(root.dataset.drawn ?? 0) + 1;
       root.dataset.turn = picture.turn;
-      if (opens !== undefined) ui.count.textContent = `turn ${picture.turn}, played on`;
+      if (opens !== undefined) {
+        mark(null);
+        ui.count.textContent = `turn ${picture.turn}, played on`;
+      }
     }
     scene = acts.shift() ?? {};
     redraw();
@@ -104,6 +109,7 @@ export function mount(element, props, watch, trigger) {
   }
 
   const film = new Transport(ui);
+  document.addEventListener("cemviz-pause", () => film.pause());
   let source = null; // of the snapshots on the bar
 
   /** Put a story's snapshots on the bar, and show one of them; without a number the game is elsewhere. */
@@ -119,6 +125,7 @@ export function mount(element, props, watch, trigger) {
       label: (k) => `turn ${shots[k].turn} of ${shots.at(-1).turn}`,
       rest: (k) => trigger("select", { k }),
       show(k) {
+        mark(shots[k].turn);
         clear();
         waiting.push({ frame: shots[k] });
         clock ||= requestAnimationFrame(play);

@@ -18,6 +18,7 @@ from ..modules import module_view, served, shipped
 from ..selection import Selection
 from ..wiring import Wiring
 from . import handlers as do
+from . import playing
 from .plots import FIELDS, LAYERS
 from .words import FIGURES_CSS, HOW
 
@@ -70,9 +71,9 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
             parts |= _standing()
     gr.Markdown(HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
-    playing = wire(parts["play"].click, do.play, ["speed"], do.FRAME, trigger_mode="once", **PLAYING)
-    still: dict[str, Any] = {**MOVES, "cancels": [playing]}
-    wire(parts["pause"].click, do.pause, [], do.FRAME, cancels=[playing], **LIGHT)
+    running = wire(parts["play"].click, playing.play, ["speed"], do.FRAME, trigger_mode="once", **PLAYING)
+    still: dict[str, Any] = {**MOVES, "cancels": [running]}
+    wire(parts["pause"].click, playing.pause, [], do.FRAME, cancels=[running], **LIGHT)
     for which in ("attack", "learn", "turn"):
         wire(parts[which].click, partial(do.move, which=which), [], do.FRAME, **still)
     wire(parts["reset"].click, do.restart, do.GAME, do.BEGUN, **still)
@@ -86,9 +87,9 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     wire(parts["rule"].input, do.change_rule, ["preset", "data", "p0", "rule", "seed"], suited, **still)
     for name in do.NUMBERS:
         wire(parts[name].input, do.change, ["preset", *do.NUMBERS], ["story", "script", "status"], **last, **LIGHT)
-    wire.click(parts["plane"], do.look, [], ["numbers", "status"], {"k": "k"}, **last, **LIGHT, cancels=[playing])
-    wire(parts["plane"].play, do.taken, [], [], trigger_mode="multiple", **LIGHT)
-    wire(parts["speed"].input, do.set_speed, ["speed"], [], **LIGHT)
+    wire.click(parts["plane"], do.look, [], ["numbers", "status"], {"k": "k"}, **last, **LIGHT, cancels=[running])
+    wire(parts["plane"].play, playing.taken, [], [], trigger_mode="multiple", **LIGHT)
+    wire(parts["speed"].input, playing.set_speed, ["speed"], [], **LIGHT)
     shown = wire[["layers", "field"]]
     gr.on([part.change for part in shown], None, shown, None, js=SHOW)
 
@@ -98,7 +99,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
         wire.first(do.first, ["layers", "field", *do.GAME], do.BEGUN),
-        [playing],
+        [running],
         stories=Stories(parts["preset"], tell, wire[do.GAME[1:]]),
     )
 
@@ -143,6 +144,7 @@ def _stage() -> dict[str, Any]:
     with gr.Row():
         for name, title in (("attack", "Points climb f"), ("learn", "Net answers"), ("turn", "Both")):
             parts[name] = gr.Button(title, size="md", min_width=80, elem_id=f"play-{name}")
+    parts["status"] = gr.Markdown("", elem_id="play-status")
     fields = [(title, key) for key, title in FIELDS.items()]
     parts["field"] = gr.Radio(
         fields, value="D", label="colours", show_label=False, container=False, interactive=True, elem_id="play-field"
@@ -152,7 +154,6 @@ def _stage() -> dict[str, Any]:
         served(HERE / "stage.js"), PLANE, "(element, props, watch, trigger)", None, label=label,
         elem_id="play-plane",
     )  # fmt: skip
-    parts["status"] = gr.Markdown("", elem_id="play-status")
     layers = [(title, key) for key, title in LAYERS.items()]
     parts["layers"] = gr.CheckboxGroup(layers, value=list(LAYERS), label="show", interactive=True, elem_id="play-layers")
     with gr.Accordion("The Python of this game", open=False):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...backend import script
-from ...backend.play import View
+from ...backend.frame import View
 from ...backend.presets import PLAY
 from ...backend.requests import ALGORITHMS, PlayRequest
 from ...data.toys import P0S, TOYS
@@ -36,7 +36,7 @@ dd b { display: block; font-size: 18px; font-weight: 700; font-variant-numeric: 
 
 HOW = """**How to read it.** Two players share one payoff, U = E log D(x) over p_data + E log(1 − D(x)) over p_T. The points of
 p₀ (crosses) climb f, the logit of D = sigmoid(f), and become p_T (diamonds): that lowers U. The net then raises U: D up on
-p_data (dots), down on p_T. *Max* and *min* are the words of adversarial training: the attack maximises the net's loss.
+p_data (dots), down on p_T. In the words of adversarial training the attack maximises the net's loss, and the net minimises it.
 
 * **Algorithm 1, maximin** (thesis 2.4.2). Each turn: fresh draws of p₀, K steps of length λ, one update of D. A false maximum
 that an attack finds is pushed down; one that no p₀ point reaches survives: it is *spurious*. At the solution D is ½ on the
@@ -118,7 +118,7 @@ def diverged(rules: Rules, fault: Diverged) -> str:
     return (
         f"**Stopped by the guard:** {str(fault).split(';')[0]}. The objective (2.2) weighs both terms of the gradient by 1, "
         "however far f has gone; those of (2.18) are weighed by 1 − D on p_data and by D on p_T, which vanish once D tells the "
-        "two apart. Reset, or scrub back; an attack that reaches p_data (K 20, λ .2) and Langevin dynamics keep it finite."
+        "two apart. An attack that reaches p_data (K 20, λ .2) keeps it finite, and so do Langevin dynamics."
     )
 
 

@@ -1,0 +1,32 @@
+"""The state that a game is left in, and gone on from."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A game's state, from which another goes on.
+
+    Attributes:
+        turn, updates, history: see `View`.
+        weights, squares: of the net, and Adam's second moments, as vectors.
+        data, start, moved: points, (m, 2); trail: the ways, (t, q, 2).
+    """
+
+    turn: int
+    updates: int
+    history: list[list[float]]
+    weights: Tensor
+    squares: Tensor
+    data: Tensor
+    start: Tensor
+    moved: Tensor
+    trail: Tensor
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is stored: float32 where the game computes with it, half of it where it is drawn or scaled by."""
+        half = {"squares": self.squares.bfloat16(), "trail": self.trail.half()}
+        whole = {name: getattr(self, name).clone() for name in ("weights", "data", "start", "moved")}
+        return whole | half

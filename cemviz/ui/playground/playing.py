@@ -1,0 +1,104 @@
+"""A game that plays by itself: some frames at a time, as fast as the browser takes them up."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from ...backend.device import one_core
+from ...backend.frame import Picture
+from ...backend.studio import Studio
+from ...dynamics import Diverged
+from ..controls import Session
+from ..wiring import Changes
+from . import plots, words
+from .handlers import draw, ended, moved
+
+RATE = 30  # frames a second
+BATCH = 10  # frames that travel together: gradio's stream looks for news 20 times a second
+CALM = 2  # numbers and curves are renewed with one batch of so many: each view that changes costs the browser as much
+AHEAD = 1  # batches on their way that the browser has not begun to play: more would pile up and outlast a press on Pause
+PATIENCE = 5.0  # seconds to wait for it
+SLOW = {"attack": 2.5, "learn": 1.6}  # seconds of a move of the slow motion: its scenes, see `moves.js`, and time to read
+LIMIT = 2000  # turns of one press on Play: a forgotten page must not compute for ever
+
+
+def play(studio: Studio, held: Session, *, speed: int) -> Iterator[Changes]:
+    """Play until paused, at most LIMIT turns: some frames at a time, which the browser draws at an even pace."""
+    run = held.held["play.run"] = object()
+    held.held["play.speed"] = speed
+    stop, ground = held.stops["playground"], held.playground
+    stop.clear()
+    began, batches = ground.game.turn, 0
+    ahead = held.held.get("play.taken")
+
+    def going() -> bool:
+        return not stop.is_set() and held.held["play.run"] is run
+
+    def within() -> bool:
+        return going() and ground.game.turn - began < LIMIT
+
+    try:
+        while within():
+            at = time.perf_counter()
+            if held.held["play.speed"] == 0:
+                for which, seconds in SLOW.items():
+                    yield moved(held, which)
+                    if stop.wait(seconds) or not going():
+                        return
+                continue
+            pictures = _played(held, within)
+            if not pictures:
+                return
+            rest = {} if batches % CALM else draw(held, words.each_turn(ground.game.rules))
+            yield rest | {"plane": plots.plane(*pictures, live=True)}
+            batches += 1
+            ahead = _wait(held, ahead)
+            stop.wait(max(0.0, len(pictures) / RATE - (time.perf_counter() - at)))
+        if going():
+            yield draw(held, words.ENOUGH.format(LIMIT))
+    except Diverged as fault:
+        yield ended(held, fault)
+    finally:
+        if held.held.get("play.run") is run:  # a newer run has the flag to itself
+            stop.set()
+
+
+def _played(held: Session, going: Callable[[], bool]) -> list[Picture]:
+    """The next pictures of a game that plays: as many as are due meanwhile, at least one; none of a game that was ended."""
+    ground, pictures, began = held.playground, [], time.perf_counter()
+    with one_core():
+        while len(pictures) < BATCH and (not pictures or time.perf_counter() - began < BATCH / RATE):
+            for _ in range(held.held["play.speed"] or 1):
+                if not going():
+                    return pictures
+                ground.both()
+            pictures.append(ground.picture())
+    return pictures
+
+
+def taken(studio: Studio, held: Session) -> None:
+    """Note that the browser began to play a batch."""
+    held.held["play.taken"] = held.held.get("play.taken", 0) + 1
+
+
+def _wait(held: Session, sent: int | None) -> int | None:
+    """After a batch, until the browser keeps pace; a visitor without a browser (None) is never waited for."""
+    if sent is None:
+        return None
+    sent += 1
+    began = time.perf_counter()
+    stop = held.stops["playground"]
+    while sent - held.held["play.taken"] > AHEAD and time.perf_counter() - began < PATIENCE and not stop.wait(0.01):
+        pass
+    return min(sent, held.held["play.taken"] + AHEAD)
+
+
+def pause(studio: Studio, held: Session) -> Changes:
+    """Stop before the next turn, and show where."""
+    held.stops["playground"].set()
+    frame = draw(held, "")  # waits for the turn that is being played
+    return frame | {"status": words.PAUSED.format(held.playground.game.turn)}
+
+
+def set_speed(studio: Studio, held: Session, *, speed: int) -> None:
+    """Play so many turns a frame from the next frame on; 0 is the slow motion."""
+    held.held["play.speed"] = speed
