@@ -13,7 +13,7 @@ from cemviz.backend.look.pictures import subject
 from cemviz.backend.stored import assets
 from cemviz.energies import against, pair
 from cemviz.ui.landscape import words
-from cemviz.ui.landscape.handlers import follow
+from cemviz.ui.landscape.handlers import together
 from cemviz.ui.landscape.plots import legend, shared
 
 
@@ -60,8 +60,7 @@ def test_a_point_tells_the_anchors_share_among_the_references(pairs):
 def test_labels_and_pairs_share_no_scale(pairs):
     with pytest.raises(BadInput, match="'stripes-at' is a classifier, 'stripes-uat' an encoder: drop one"):
         panels(pairs, ask("test:0", "stripes-at", "stripes-uat"))
-    wanted = ["stripes-uat", "stripes-simclr"], "stripes"
-    assert follow(pairs, ["stripes-at", "stripes-standard", "stripes-uat"]) == wanted
+    assert together(pairs, "stripes-uat", "stripes-at", ["stripes-simclr"]) == ["stripes-uat", "stripes-simclr"]
     both = panels(pairs, ask("test:0", "stripes-simclr", "stripes-uat"))
     levels = shared(both, "joint", "relative")
     assert levels.name == "E(x, x′) − E(image, x′)" and levels.name in legend(levels)
