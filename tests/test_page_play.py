@@ -25,7 +25,7 @@ def pixels(page) -> str:
 
 
 def told(page, script: str, expression: str, given=None):
-    """What an expression of a script's exports, all named `m`, comes to."""
+    """Value of an expression of a script's exports, all named `m`."""
     asked = f"async (given) => {{ const m = await import('./gradio_api/file={UI / script}'); return {expression} }}"
     return page.evaluate(asked, given)
 

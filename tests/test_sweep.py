@@ -72,7 +72,7 @@ def drawn(studio, settings, request=ASK, seed=0) -> torch.Tensor:
 
 @pytest.fixture
 def ends(monkeypatch):
-    """What the columns look at, cell by cell."""
+    """Ends of chains that the columns look at, cell by cell."""
     seen = []
     spy = Column("Spy", "", None, lambda ends: (seen.append(ends) or 1.0, None))
     monkeypatch.setitem(COLUMNS, "spy", spy)

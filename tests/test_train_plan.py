@@ -1,4 +1,4 @@
-"""What a training refuses before any work: names that are taken, models of another run, images and nets that are not there."""
+"""Refusals of a training before any work: names that are taken, models of another run, images and nets that are not there."""
 
 import os
 import signal

@@ -38,7 +38,7 @@ SIDE, ARROWS = 61, 15
 """Points along an edge of the grid and of the gradient field."""
 
 RECORD = ("U", "D_support", "spurious", "gap", "variation")
-"""What of a standing is kept over the turns."""
+"""Numbers of a standing that are kept over the turns."""
 
 HISTORY = 400
 """Longer histories lose every second entry, the oldest and the newest excepted."""

@@ -26,7 +26,7 @@ class Seat:
     trail: Tensor
 
     def tensors(self) -> dict[str, Tensor]:
-        """What is stored: float32 where the game computes with it, half of it where it is drawn or scaled by."""
+        """Tensors to store: float32 where the game computes with it, half of it where it is drawn or scaled by."""
         half = {"squares": self.squares.bfloat16(), "trail": self.trail.half()}
         whole = {name: getattr(self, name).clone() for name in ("weights", "data", "start", "moved")}
         return whole | half

@@ -22,7 +22,7 @@ from .tour import DATA
 from .use_case import Step
 
 SHARES = (0, 0.02, 0.06, 0.15, 0.35, 0.65, 1)
-"""Of a story's turns, at which a snapshot is taken: close together where much happens."""
+"""Shares of a story's turns at which a snapshot is taken: close together where much happens."""
 
 AGAIN = f"run: python -m cemviz assets {DATA} --only play"
 RECORDS = 100
@@ -86,7 +86,7 @@ def file(name: str) -> Path:
 
 
 def seat(found: Artefact, k: int) -> Seat:
-    """What a game goes on from: snapshot k of a story."""
+    """Snapshot k of a story, from which a game goes on."""
     shot = found.head["shots"][k]
     parts = {key.split("/")[1]: value for key, value in found.tensors.items() if key.startswith(f"{shot['turn']}/")}
     history = [row for row in found.head["history"] if row[0] <= shot["turn"]]

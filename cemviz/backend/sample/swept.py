@@ -100,7 +100,7 @@ def symbol(axis: str) -> str:
 
 
 def as_json(request: SweepRequest) -> dict[str, Any]:
-    """What a request says beside its defaults, as JSON has it."""
+    """Fields of a request that are not its defaults, as JSON has them."""
     said = changes(request)
     if "values" in said:
         said["values"] = [[_finite(value) for value in values] for values in request.values]

@@ -34,7 +34,7 @@ class Artefact:
         return self.head.get("models", one)
 
     def stale(self, cards: dict[str, Card], request: dict[str, Any] | None = None) -> list[str]:
-        """What has changed since: models that were trained anew (the numbers of one that is not stored stay), the request.
+        """Changes since it was made: models that were trained anew (the numbers of one that is not stored stay), the request.
 
         Args:
             request: as JSON has it, of who would make the numbers now; None where they rest on models alone.

@@ -114,7 +114,7 @@ def gallery(data: str) -> Gallery | None:
 
 
 def kept(kind: str, data: str, made: Callable[[Artefact], Asset]) -> Asset | None:
-    """What is made of an asset's artefact, or None where none ships.
+    """Value made of an asset's artefact, or None where none ships.
 
     Raises:
         BrokenCheckpoint: it cannot be read, or nothing can be made of it.

@@ -158,7 +158,7 @@ def numbers(swept: Swept) -> str:
 
 
 def about(swept: Swept) -> str:
-    """What differs from the paper's figure."""
+    """Differences from the paper's figure."""
     return (
         f"MNIST in place of CIFAR-10, {swept.model} in place of ResNet-50; one number is swept, the others stay at "
         f"{numbers(swept)}; {COUNT} chains a setting and seed, the same under every setting, compared with as many validation "

@@ -31,7 +31,7 @@ PAIRS = tuple((a, b) for i, a in enumerate(NUMBERS) for b in NUMBERS[i + 1 :])
 OVER = {",".join(pair): words.title(pair) for pair in dict.fromkeys([*boards.PAIRS, *(
     pair for pair in PAIRS if pair not in boards.PAIRS and pair[::-1] not in boards.PAIRS
 ), *((name,) for name in NUMBERS)])}  # fmt: skip
-"""What can be swept -> its title."""
+"""Numbers that are swept together, with commas between -> their title."""
 
 RUN = ("a", "seed", "sampler", "over", "first", "second", "count", "seeds")
 """Controls that a board depends on."""

@@ -31,7 +31,7 @@ each."""
 SHIPPED, LIVE = "Shipped with the page", "Swept here"
 
 Head = dict[str, Any]
-"""What the JSON of a sweep says, see `swept.Sweep.table`."""
+"""The JSON of a sweep, see `swept.Sweep.table`."""
 
 
 def title(over: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What the playground's views are sent: frames of the plane, and how the game stood over its turns."""
+"""Data of the playground's views: frames of the plane, and how the game stood over its turns."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ LAYERS: dict[str, str] = {
 """Layers that can be shown or left out."""
 
 FIELDS: dict[str, str] = {"D": "D: the net's answer", "E": "E = −f: lower is likelier"}
-"""What the colours of the plane show."""
+"""Fields that the colours of the plane show."""
 
 
 ROWS: dict[str, list[dict[str, Any]]] = {
@@ -51,7 +51,7 @@ def plane(*pictures: Picture, moves: Sequence[str] = (), live: bool = False, **m
 
 
 def history(record: np.ndarray, objective: str, pushes: Mapping[str, float] = MappingProxyType({})) -> str:
-    """What the players play for over the turns, each with the value it has at the solution, for `curves.js`.
+    """The numbers that the players play for over the turns, each with the value it has at the solution, for `curves.js`.
 
     Args:
         record: see `View.history`.

@@ -55,7 +55,7 @@ SHOW = """(layers, field) => {
   Object.assign(document.getElementById('play-plane').dataset, { layers, field });
   return [];
 }"""
-"""What the plane shows, in JavaScript: it has all layers already."""
+"""Choice of what the plane shows, in JavaScript: it has all layers already."""
 
 
 def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
