@@ -11,6 +11,7 @@ from conftest import rand, seeded
 from cemviz.data.images import DATASETS
 from cemviz.dynamics import Dynamics
 from cemviz.nets import NETS, build
+from cemviz.starts import Source
 from cemviz.training.loop import fit
 from cemviz.training.recipe import OBJECTIVES, SCHEDULES, objective
 from cemviz.training.recipes import RECIPES, recipe
@@ -38,7 +39,8 @@ def test_a_row_takes_a_step_with_its_data_net_objective_and_optimiser(name, scal
     brief = {"steps": 1, "buffer": 8} if "buffer" in row.objective_args else {}
     step = replace(row, attack_steps=min(row.attack_steps, 1), objective_args=row.objective_args | brief)
     batches = iter([(rand(4, *shape, dtype=torch.float32), torch.arange(4) % 3)] * 2)
-    for p in fit(net, objective(step, shape, seeded()), batches, 2, step.optimizer_for(net), schedule=SCHEDULES[row.schedule]):
+    goal = objective(step, Source(shape, p0=lambda count, g: torch.rand(count, *shape, generator=g)), seeded())
+    for p in fit(net, goal, batches, 2, step.optimizer_for(net), schedule=SCHEDULES[row.schedule]):
         assert math.isfinite(sum(p.terms.values()))
     assert all(not torch.equal(a, b) for a, b in zip(old, net.parameters(), strict=True) if a.dim() > 1)
 
@@ -47,8 +49,8 @@ def test_a_row_takes_a_step_with_its_data_net_objective_and_optimiser(name, scal
 def test_a_row_names_known_things_and_its_source(name, scale):
     row = recipe(name, scale)
     assert row.net in NETS and row.objective in OBJECTIVES and row.schedule in SCHEDULES and row.data in DATASETS
-    assert row.source and row.radius > 0
-    assert row.kind == ("encoder" if row.net == "encoder" else "classifier")
+    assert row.source and (row.radius > 0 or row.p0)
+    assert row.kind == ("encoder" if row.net == "encoder" else "binary" if row.p0 else "classifier")
     assert row.encoder is None or RECIPES[row.encoder][scale if scale != "paper" else "laptop"].kind == "encoder"
 
 
@@ -220,7 +222,7 @@ def test_bad_names_fields_and_values_are_refused_in_words(args, changes, error, 
 @pytest.mark.parametrize("name", ["mnist-standard", "mnist-at"])
 def test_an_argument_that_the_objective_does_not_have_is_refused(name):
     with pytest.raises(ValueError, match="objective_args"):
-        objective(recipe(name, objective_args="weight:0.03"), (1, 28, 28), seeded())
+        objective(recipe(name, objective_args="weight:0.03"), Source((1, 28, 28)), seeded())
 
 
 @pytest.mark.parametrize(

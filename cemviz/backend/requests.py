@@ -7,7 +7,7 @@ from ..data.datasets import DATASETS
 from ..data.toys import P0S, TOYS
 from ..samplers import SAMPLERS
 from ..starts import STARTS
-from ..training.binary import Rules
+from ..training.game import Rules
 from ..training.precision import PRECISIONS
 from ..training.recipes import RECIPES
 from .checks import MAX_CHAINS, MAX_SEED, MAX_STEPS, BadInput, choice
@@ -279,7 +279,7 @@ OURS = Rules()
 
 @request
 class RulesRequest:
-    """Set the rules of a game: the values are those of `training.binary.Rules`, which tells what each of them does."""
+    """Set the rules of a game: the values are those of `training.game.Rules`, which tells what each of them does."""
 
     rule: Annotated[str, Choice("who moves first", table=ALGORITHMS)] = OURS.rule
     data: Annotated[str, Choice("p_data", table=TOYS)] = OURS.data
