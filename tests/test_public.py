@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,13 @@ def test_rows_of_ones_own_need_no_table():
     away = cemviz.Attack("Odds", lambda f, y: -cemviz.energies.odds(f, y), 5, 0.3, "our choice")
     x_adv = cemviz.perturb(away, net, x, y, cemviz.threat(away, "linf", 0.2), generator=seeded())
     assert (cemviz.energies.odds(net(x_adv), y) > cemviz.energies.odds(net(x), y)).all()
+
+
+def test_a_wheel_has_every_file_that_lies_beside_the_code():
+    root = Path(__file__).parents[1]
+    patterns = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]
+    covered = {
+        file for package, rows in patterns.items() for row in rows for file in (root / package.replace(".", "/")).glob(row)
+    }
+    there = {file for file in (root / "cemviz").rglob("*.*") if file.suffix not in (".py", ".pyc") and file.is_file()}
+    assert there and not (missing := there - covered), missing

@@ -22,7 +22,15 @@ from cemviz.starts import fit
 
 ASKED = [
     SampleRequest("stripes-at", "cs", ("left", "right"), 3, noise=0.0, radius=float("inf"), steps=2),
-    SweepRequest("stripes-at", ("noise", "radius"), "cs", ((0, 0.1), (1, float("inf"))), ("own", "distance"), seeds=1, steps=2),
+    SweepRequest(
+        "stripes-at",
+        "cs",
+        over=("noise", "radius"),
+        values=((0, 0.1), (1, float("inf"))),
+        metric=("own", "distance"),
+        seeds=1,
+        steps=2,
+    ),
     EvaluateRequest("stripes-at", count=10),
     LandscapeRequest(("stripes-at",), "test:0", side=5),
     RobustnessRequest(("stripes-at",), ("fgsm",), count=10, curve=False),

@@ -34,7 +34,7 @@ from cemviz.nets import build
 from cemviz.samplers import SAMPLERS
 from cemviz.starts import fit
 
-ASK = SweepRequest("stripes-at", ("noise", "steps"), values=((0, 0.05), (0, 3, 6)), count=6, seeds=1, step=0.3, radius=2.0)
+ASK = SweepRequest("stripes-at", over=("noise", "steps"), values=((0, 0.05), (0, 3, 6)), count=6, seeds=1, step=0.3, radius=2.0)
 
 
 def keep(name: str, seed: int, **changes) -> None:
@@ -154,13 +154,13 @@ def test_the_picture_of_a_cell_is_the_first_chain_that_sample_draws(studio):
 
 def test_the_default_values_are_multiples_of_the_sampler_s_own():
     own = Dynamics(20, 0.5, 0.01, 6.0)
-    asked = SweepRequest("m", ("noise", "steps"))
+    asked = SweepRequest("m", over=("noise", "steps"))
     assert axes_of(asked, own) == {"noise": (0, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08), "steps": (0, 5, 10, 20, 40, 80, 160)}
     still = Dynamics(10, 7.0, 0.0, math.inf)
-    found = axes_of(SweepRequest("m", ("radius", "noise")), still)
+    found = axes_of(SweepRequest("m", over=("radius", "noise")), still)
     assert found["radius"] == (0.75, 1.5, 3, 4.5, 6, 9, math.inf) and found["noise"][3] == 0.01
-    assert all(len(set(axes_of(SweepRequest("m", (axis,)), own)[axis])) == 7 and 1 in FACTORS[axis] for axis in FACTORS)
-    assert axes_of(SweepRequest("m", ("steps",), values=((4, 2),)), own) == {"steps": (4, 2)}
+    assert all(len(set(axes_of(SweepRequest("m", over=(axis,)), own)[axis])) == 7 and 1 in FACTORS[axis] for axis in FACTORS)
+    assert axes_of(SweepRequest("m", over=("steps",), values=((4, 2),)), own) == {"steps": (4, 2)}
 
 
 # the columns --------------------------------------------------------------------------------------------------------------

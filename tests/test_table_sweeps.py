@@ -89,7 +89,10 @@ def test_a_cell_takes_its_number_from_the_sweep_of_its_axis_and_seed(asked):
     assert (found["value"], found["error"], found["resampled"]) == (3.0, 0.5, "jackknife")
     assert (found["extractor"], found["split"], found["count"]) == ("judge-mnist-judge-clean", "validation", 200)
     metrics = ("is", "fid", "precision", "recall")
-    request = SweepRequest("mnist-at", ("steps",), "rcs", (sweeps.STEPS,), metrics, "mnist-judge-clean", 1, count=200, seed=2)
+    request = SweepRequest(
+        "mnist-at", "rcs", count=200, seed=2, over=("steps",), values=(sweeps.STEPS,), metric=metrics, seeds=1,
+        judge="mnist-judge-clean",
+    )  # fmt: skip
     assert asked == [request]
 
 

@@ -61,7 +61,7 @@ def request_of(card: Card, sampler: str, over: tuple[str, ...], **numbers: Any) 
     judge, first = clean if clean in kinds.judges(card.data) else None, FIRST % len(card.classes)
     turned = (*card.classes[first:], *card.classes[:first])
     usual = kinds.of(card).usual | {"sampler": sampler, "seeds": 1} | BEGIN.get(sampler, {})
-    return SweepRequest(card.name, over, judge=judge, classes=turned, **usual | numbers)
+    return SweepRequest(card.name, over=over, judge=judge, classes=turned, **usual | numbers)
 
 
 def shipped(studio: Studio, request: SweepRequest) -> Artefact | None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...dynamics import Dynamics
 from ...samplers import CEM_TABLE_5
-from ..requests import NUMBERS, SampleRequest, SweepRequest
+from ..requests import NUMBERS, SweepRequest
 from ..studio import Studio
 from ..use_case import Step
 from .chains import Run, hinted, prepared, to_pixels
@@ -65,10 +65,7 @@ def sweep(studio: Studio, request: SweepRequest) -> Iterator[Step | Sweep]:
     Raises:
         KeyError, BadInput, LookupError, BrokenCheckpoint, Diverged.
     """
-    asked = SampleRequest(
-        request.model, request.sampler, request.classes, request.count, request.start, seed=request.seed,
-        **{name: getattr(request, name) for name in NUMBERS},
-    )  # fmt: skip
+    asked = request.chains()
     run = prepared(studio, asked)
     eyes = eyes_of(studio, request, run.card)
     columns = dict.fromkeys([*measurable(request, run.card, eyes, hinted(asked)), "seconds"])

@@ -43,10 +43,10 @@ class Swept:
 
     def cells(self, axis: str, device: Device, data: str | None, seed: int) -> list[dict[str, Any]]:
         """The cells of a sweep over one number at a seed; a sweep that was made before is taken from where it is kept."""
-        metrics, values = tuple(COLUMN.values()), (self.axes[axis],)
         request = SweepRequest(
-            self.model, (axis,), self.sampler, values, metrics, JUDGE, 1, count=COUNT, start=self.start, seed=seed
-        )
+            self.model, self.sampler, count=COUNT, start=self.start, seed=seed,
+            over=(axis,), values=(self.axes[axis],), metric=tuple(COLUMN.values()), judge=JUDGE, seeds=1,
+        )  # fmt: skip
         *_, held = kept(Studio(device, data), request)
         return held.head["cells"]
 

@@ -1,0 +1,39 @@
+"""Requests: one for each use-case, every field with its symbol, range and help."""
+
+from .attack import SOURCES, AttackedRequest, RobustnessRequest
+from .chains import FEATURES, MOST_VALUES, NUMBERS, ChainsRequest, SampleRequest, SweepRequest
+from .common import NORMS, PICTURE
+from .look import DIRECTIONS, SELF, DigitRequest, LandscapeRequest
+from .measure import EvaluateRequest, ReproduceRequest
+from .play import ALGORITHMS, NEGATIVES, OBJECTIVES, PlayRequest, RulesRequest
+from .train import MAX_UPDATES, MODES, SCALES, RunRequest, TrainRequest
+
+__all__ = [
+    "ALGORITHMS",
+    "DIRECTIONS",
+    "FEATURES",
+    "MAX_UPDATES",
+    "MODES",
+    "MOST_VALUES",
+    "NEGATIVES",
+    "NORMS",
+    "NUMBERS",
+    "OBJECTIVES",
+    "PICTURE",
+    "SCALES",
+    "SELF",
+    "SOURCES",
+    "AttackedRequest",
+    "ChainsRequest",
+    "DigitRequest",
+    "EvaluateRequest",
+    "LandscapeRequest",
+    "PlayRequest",
+    "ReproduceRequest",
+    "RobustnessRequest",
+    "RulesRequest",
+    "RunRequest",
+    "SampleRequest",
+    "SweepRequest",
+    "TrainRequest",
+]

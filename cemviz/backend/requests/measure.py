@@ -1,0 +1,77 @@
+"""Requests for numbers: a metric of a model, and a table of the papers."""
+
+from typing import Annotated
+
+from ...attacks import ATTACKS
+from ...samplers import SAMPLERS
+from ...starts import STARTS
+from ..fields import Choice, Field, Number, request
+from .common import Model, Norm, Root, Seed
+from .train import SCALES
+
+
+@request
+class EvaluateRequest:
+    """Measure a stored model on test images, or its samples.
+
+    Attributes:
+        radius, steps: of the attack (ε, K), or of the chains (β, K) where samples are measured.
+        count: test images, from the start of the split, and samples; None takes what the metric says.
+        sampler, start: of metrics of samples.
+        extractor: inception or judge-NAME; None takes Inception where its weights are here, else the data set's judge.
+    """
+
+    model: Model
+    metric: Annotated[str, Choice("metric", "see `list`", table=lambda: _metrics())] = "accuracy"
+    attack: Annotated[str, Choice("attack", "an untargeted attack, see `list`", table=lambda: _untargeted())] = "apgd"
+    norm: Norm = None
+    radius: Annotated[float | None, Number("radius", "or β of samples, pixel units (default: the card's)", "ε")] = None
+    steps: Annotated[
+        int | None, Number("steps", "(default: the attack's, or the sampler's)", "K", low=0, high=10_000, whole=True)
+    ] = None
+    count: Annotated[
+        int | None, Number("count", "test images (default: 1000, or 200 if slow)", low=1, high=1_000_000, whole=True)
+    ] = None
+    seed: Seed = 0
+    sampler: Annotated[str | None, Choice("sampler", "of samples (default: of the kind of model)", table=SAMPLERS)] = None
+    start: Annotated[str, Choice("start", "of samples", table=STARTS)] = "class-gaussian"
+    extractor: Annotated[str | None, Field("extractor", "of samples: inception or judge-NAME")] = None
+
+
+@request
+class ReproduceRequest:
+    """Make a table of the papers.
+
+    Attributes:
+        target: key of EXPERIMENTS.
+        seeds: number of seeds, 0 first; of a stored model, those of its draws and attacks.
+        scale: of the models trained for it.
+        shipped: take the stored models instead of training any.
+        data: root of local image folders.
+        present: train the first seed only; of the others take those whose models are there.
+        keep: train nothing: measure what rests on stored models, and keep the other rows of the table that is there.
+    """
+
+    target: Annotated[str, Choice("target", "a table or figure of the papers, see `list`", table=lambda: _experiments())]
+    seeds: Annotated[int, Number("seeds", "how many", low=1, high=20, whole=True)] = 3
+    scale: Annotated[str, Choice("scale", "of the models trained for it", table=lambda: SCALES)] = "evidence"
+    shipped: Annotated[bool, Field("shipped", "measure the stored models instead of training any")] = False
+    data: Root = None
+    present: Annotated[bool, Field("present", "train the first seed only, take more where they are")] = False
+    keep: Annotated[bool, Field("keep", "train nothing: measure what rests on stored models, keep the rest")] = False
+
+
+def _metrics() -> list[str]:
+    from ..evaluate import METRICS  # the rows hold functions that take these requests
+
+    return list(METRICS)
+
+
+def _untargeted() -> list[str]:
+    return [name for name, row in ATTACKS.items() if not row.targeted]
+
+
+def _experiments() -> list[str]:
+    from ..tables import EXPERIMENTS  # its cells are measured by these requests
+
+    return list(EXPERIMENTS)
