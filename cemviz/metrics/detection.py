@@ -1,5 +1,6 @@
 """Measures of a score that tells one set of inputs from another."""
 
+import torch
 from torch import Tensor
 
 
@@ -21,6 +22,6 @@ def auc(inside: Tensor, outside: Tensor) -> float:
     if not (a.isfinite().all() and b.isfinite().all()):
         raise ValueError("a score is not finite; look at the net and at its inputs")
     order = b.sort().values
-    below = a.new_zeros(len(a)).long() + order.searchsorted(a)
-    ties = order.searchsorted(a, right=True) - below
+    below = torch.searchsorted(order, a)
+    ties = torch.searchsorted(order, a, right=True) - below
     return (below + ties / 2).double().mean().item() / len(b)
