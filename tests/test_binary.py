@@ -165,7 +165,7 @@ def test_rules_out_of_range_are_refused_by_name(args, word):
 
 
 def run(goal, generator, steps=6, resume=None, net=None):
-    net = net or build("small-cnn", seed=3, width=4, hidden=8, outputs=1, flat=2)
+    net = net or build("small-cnn", seed=3, width=4, hidden=8, outputs=1, side=8)
     batches = ((torch.rand(4, 1, 8, 8, generator=seeded(k)), torch.zeros(4, dtype=torch.int64)) for k in range(99))
     for _ in range(0 if resume is None else int(resume["step"])):
         next(batches)
@@ -183,7 +183,7 @@ def test_a_run_that_was_cut_goes_on_bit_equal(args, monkeypatch):
 
     whole = averaged(run(*fresh())[-1].state())
     goal, g = fresh()
-    net = build("small-cnn", seed=3, width=4, hidden=8, outputs=1, flat=2)
+    net = build("small-cnn", seed=3, width=4, hidden=8, outputs=1, side=8)
     batches = ((torch.rand(4, 1, 8, 8, generator=seeded(k)), torch.zeros(4, dtype=torch.int64)) for k in range(99))
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-2, betas=(0.0, 0.99))
     for progress in fit(net.train(), goal, batches, 6, optimizer, average=0.9, generators={"draws": g}):
@@ -199,7 +199,7 @@ def test_the_energy_objective_is_stopped_by_the_guard_where_the_game_is_not():
     images, easy = torch.rand(4, 1, 8, 8, generator=seeded(1)) / 4, Dynamics(steps=3, step=0.2)
 
     def play(loss):
-        net = build("small-cnn", seed=3, width=8, hidden=16, outputs=1, flat=2).train()
+        net = build("small-cnn", seed=3, width=8, hidden=16, outputs=1, side=8).train()
         goal = Maximin(lambda count, g: torch.rand(count, 1, 8, 8, generator=seeded(2)), easy, loss=loss)
         batches = iter(lambda: (images, Y[:4]), None)
         return [p.terms for p in fit(net, goal, batches, 150, torch.optim.Adam(net.parameters(), lr=0.02, betas=(0.0, 0.99)))]

@@ -13,10 +13,10 @@ def small_cnn(
     outputs: int = 10,
     width: int = 32,
     hidden: int = 256,
-    flat: int = 7,
+    side: int = 28,
     activation: str = "silu",
 ) -> nn.Sequential:
-    """A 5x5 and a 3x3 convolution of stride 2, a hidden layer, scores: (B, C, 4 flat, 4 flat) -> (B, outputs).
+    """A 5x5 and a 3x3 convolution of stride 2, a hidden layer, scores: (B, C, side, side) -> (B, outputs).
 
     Our choice for binary nets of small images: it has no norm, is smooth, costs an eighth of a `small_resnet` of its size, and
     its hidden layer joins all places of the picture.
@@ -25,10 +25,10 @@ def small_cnn(
         mean, std: of the data, per channel; their number is the number of channels.
         width: channels of the last map; the first has half of them.
         hidden: width of the dense layer.
-        flat: side of the last map, a quarter of the picture's: 7 for 28x28, 8 for 32x32.
+        side: of the picture, a multiple of 4.
     """
-    if width < 2 or hidden < 1 or flat < 1:
-        raise ValueError(f"width is {width}, hidden {hidden} and flat {flat}; give at least 2, 1 and 1")
+    if width < 2 or hidden < 1 or side < 4 or side % 4:
+        raise ValueError(f"width is {width}, hidden {hidden} and side {side}; give at least 2, 1, and a multiple of 4")
     bend = ACTIVATIONS[activation]
     return nn.Sequential(
         Normalize(mean, std),
@@ -37,7 +37,7 @@ def small_cnn(
         nn.Conv2d(width // 2, width, 3, 2, 1),
         bend(),
         nn.Flatten(),
-        nn.Linear(width * flat**2, hidden),
+        nn.Linear(width * (side // 4) ** 2, hidden),
         bend(),
         nn.Linear(hidden, outputs),
     )
