@@ -11,7 +11,7 @@ from cemviz.energies import binary, marginal
 from cemviz.metrics.game import LOG4, utility
 from cemviz.nets import build
 from cemviz.nets.two_class import TwoClass
-from cemviz.training.binary import WINDOW, Maximin
+from cemviz.training.binary import Maximin
 from cemviz.training.binary_probe import BinaryProbe, gradients
 from cemviz.training.loop import averaged, fit
 
@@ -124,19 +124,19 @@ def test_a_fixed_k_is_the_same_at_every_moment():
 
 def test_k_grows_by_one_when_the_mean_auc_of_the_window_is_high():
     goal = game(auc_above=0.8)
-    for _ in range(WINDOW - 1):
+    for _ in range(100 - 1):
         goal._advance(1.0)
     assert goal.tensors["advance"][0] == 0
     goal._advance(1.0)
     assert goal.tensors["advance"][0] == 1
-    for _ in range(3 * WINDOW):
+    for _ in range(3 * 100):
         goal._advance(0.8)
     assert goal.tensors["advance"][0] == 1  # .8 does not exceed .8
 
 
 def test_k_by_auc_stops_at_the_whole_attack():
     goal = game(auc_above=0.5)
-    for _ in range(6 * WINDOW):
+    for _ in range(6 * 100):
         goal._advance(0.9)
     assert goal.tensors["advance"][0] == DYN.steps
 
@@ -156,7 +156,8 @@ def test_the_attack_runs_in_eval_mode_and_frozen_norms_never_move():
     ("args", "word"),
     [
         ({"r1": -1.0}, "r1"), ({"share": 1.5}, "share"), ({"auc_above": -0.1}, "auc_above"), ({"loss": "hinge"}, "hinge"),
-        ({"share": 0.5, "auc_above": 0.8}, "one of them"), ({"inside": -1}, "steps"), ({"r1": float("nan")}, "r1"),
+        ({"share": 0.5, "auc_above": 0.8}, "one of them"), ({"inside": -1}, "steps"), ({"window": 0}, "window"),
+        ({"r1": float("nan")}, "r1"),
     ],
 )  # fmt: skip
 def test_rules_out_of_range_are_refused_by_name(args, word):
@@ -173,10 +174,8 @@ def run(goal, generator, steps=6, resume=None, net=None):
     return list(fit(net.train(), goal, batches, steps, optimizer, average=0.9, generators={"draws": generator}, resume=resume))
 
 
-@pytest.mark.parametrize("args", [{"share": 0.8, "inside": 2}, {"auc_above": 0.2, "r1": 0.1}])
-def test_a_run_that_was_cut_goes_on_bit_equal(args, monkeypatch):
-    monkeypatch.setattr("cemviz.training.binary.WINDOW", 2)
-
+@pytest.mark.parametrize("args", [{"share": 0.8, "inside": 2}, {"auc_above": 0.2, "window": 2, "r1": 0.1}])
+def test_a_run_that_was_cut_goes_on_bit_equal(args):
     def fresh():
         g = seeded(7)
         return Maximin(lambda count, generator: torch.rand(count, 1, 8, 8, generator=generator), DYN, generator=g, **args), g

@@ -24,9 +24,6 @@ from ..energies import binary, negated, on
 from ..metrics.detection import auc
 from .loop import Batch, check_weight, evaluating
 
-WINDOW = 100
-"""Updates over which the published code averages the AUC before it lets K grow."""
-
 
 class Maximin:
     """-U(D, p_T) with fresh draws of p0 in every update, moved by the attack.
@@ -46,6 +43,7 @@ class Maximin:
         *,
         share: float = 0.0,
         auc_above: float = 0.0,
+        window: int = 100,
         inside: int = 0,
         inside_step: float = 0.1,
         r1: float = 0.0,
@@ -57,8 +55,8 @@ class Maximin:
 
         Args:
             share: of the run over which K grows from 0 to dyn.steps, by equal shares (Algorithm 3); 0 keeps it fixed.
-            auc_above: in place of `share`, K grows by one as soon as the mean AUC of WINDOW updates exceeds this (published
-                code: .8); 0 for none.
+            auc_above, window: in place of `share`, K grows by one as soon as the mean AUC of so many updates at it exceeds this
+                (published code: .8 and 100); 0 for none.
             inside, inside_step: steps of an attack that moves data down f, unconstrained (published code: 5 of .1); 0 for none.
             r1: gamma, weight of the gradient penalty on data.
             frozen: keep BatchNorm in eval mode, also in training (published code).
@@ -73,6 +71,8 @@ class Maximin:
                 raise ValueError(f"{name} is {value}; give a number from 0 to 1")
         if share and auc_above:
             raise ValueError(f"share is {share} and auc_above is {auc_above}; K grows by one of them: leave the other at 0")
+        if window < 1:
+            raise ValueError(f"window is {window}; give at least 1 update")
         if loss not in ("logistic", "likelihood"):
             raise ValueError(f"loss is {loss!r}; choose logistic or likelihood")
         self.p0, self.dyn, self.share, self.auc_above, self.r1, self.frozen = p0, dyn, share, auc_above, r1, frozen
@@ -80,8 +80,8 @@ class Maximin:
         self.loss, self.generator = loss, generator
         self.steps = self.planned(0.0)
         device = "cpu" if generator is None else generator.device
-        # K, the number of updates at it, and the AUC of each of the last WINDOW: all that a resumed run has to know
-        self.tensors = {"advance": torch.zeros(2 + WINDOW, device=device)} if auc_above else {}
+        # K, the number of updates at it, and the AUC of each of the last ones: all that a resumed run has to know
+        self.tensors = {"advance": torch.zeros(2 + window, device=device)} if auc_above else {}
 
     def planned(self, progress: float) -> int:
         """K at this share of the run: each of 0 ... dyn.steps for an equal share, then dyn.steps.  Source: Algorithm 3."""
@@ -119,10 +119,11 @@ class Maximin:
         return terms
 
     def _advance(self, value: float) -> None:
-        """Let K grow once the mean AUC of WINDOW updates at it exceeds `auc_above`.  Source: published code, not the thesis."""
+        """Let K grow once the mean AUC of a window exceeds `auc_above`.  Source: published code, not the thesis."""
         state = self.tensors["advance"]
-        state[2 + int(state[1]) % WINDOW] = value
+        window = len(state) - 2
+        state[2 + int(state[1]) % window] = value
         state[1] += 1
-        if state[1] >= WINDOW and state[2:].mean() > self.auc_above and state[0] < self.dyn.steps:
+        if state[1] >= window and state[2:].mean() > self.auc_above and state[0] < self.dyn.steps:
             state[0] += 1
             state[1] = 0
