@@ -182,6 +182,7 @@ SCHEDULES: dict[str, Schedule] = {
     "warm-up": loop.warm_up,
     "one-cycle": loop.one_cycle,
     "warm-up of 10 in 1000, cosine": partial(loop.one_cycle, warm_up=0.01),
+    "warm-up, cosine over the second half": loop.product(partial(loop.warm_up, share=0.025), loop.late_cosine),
     "drop at 150 and 200 of 350": loop.multi_step(150 / 350, 200 / 350),
     "drop at 75 of 76": loop.multi_step(75 / 76),
     "warm-up of 1000 updates, drop at 160 and 180 of 200": loop.product(

@@ -70,10 +70,8 @@ def bounds() -> dict[Place, Cell]:
 def better(claim: str, over: str, under: str) -> tuple[Order, ...]:
     """A claim on two nets by all columns."""
     sharp = f"judge ≥ {SURE:g}"
-    return (
-        *(draws_better(claim, column, over, under) for column in ("FID", "IS")),
-        Order(claim, (over, sharp), (under, sharp)),
-    )
+    scores = (draws_better(claim, column, over, under) for column in ("FID", "IS"))
+    return (*scores, Order(f"{claim} ({sharp})", (over, sharp), (under, sharp)))
 
 
 ON_MNIST = (
