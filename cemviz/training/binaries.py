@@ -9,9 +9,9 @@ OURS = "our choice of net, p0 and schedule; "
 MNIST_BINARY = Recipe(
     "MNIST, binary (p₀: Gaussian of all images)", "mnist", "maximin", "small-cnn",
     {"width": 32, "hidden": 256, "outputs": 1}, 1500, 64, 5e-4,
-    OURS + "thesis Algorithm 1 with what its published code does on CIFAR-10: data are attacked too (3 steps of .3; the code: 5 "
-    "of .1), and K grows while the AUC is above .6 (the code: .8).  Without the first digits stay broken, without the second f "
-    "gets flat",
+    OURS + "thesis Algorithm 1 with what its published code does on CIFAR-10: data are attacked too (3 steps of .3; the code: "
+    "5 of .1), and K grows while the AUC is above .6 (the code: .8).  Without the first digits stay broken, without the second "
+    "f gets flat",
     objective_args={"auc_above": 0.6, "window": 20, "inside": 3, "inside_step": 0.3}, kind="binary", p0="gaussian",
     attack_steps=16, attack_step=1.0, optimizer="adam-game", weight_decay=0.0, average=0.995,
     schedule="warm-up, cosine over the second half",
