@@ -1,10 +1,13 @@
 """Open the page: python app.py [--host 127.0.0.1] [--port 7860] [--device cpu] [--data FOLDER] [--no-browser]."""
 
 import argparse
+import gc
 import os
 import signal
 import socket
 import threading
+
+gc.disable()  # what imports make stays: to look for garbage among it takes a sixth of the time
 
 from cemviz.backend.device import choose
 from cemviz.backend.play import warm_up
@@ -12,6 +15,9 @@ from cemviz.backend.studio import Studio
 from cemviz.backend.train import live as training
 from cemviz.data.images import root
 from cemviz.ui.page import build, launch_options
+
+gc.freeze()
+gc.enable()
 
 
 def main() -> None:

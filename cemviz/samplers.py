@@ -77,7 +77,7 @@ class Sampler:
         """Whether a class is asked for."""
         return self.given == "label"
 
-    def of(self, net: Scores, x0: Tensor, y: Tensor | None = None, refs: Tensor | None = None) -> Energy:
+    def energy_on(self, net: Scores, x0: Tensor, y: Tensor | None = None, refs: Tensor | None = None) -> Energy:
         """The energy of the input that chains from x0 descend.
 
         Args:
@@ -238,5 +238,5 @@ def sample(
     if chosen.conditional and y is not None:
         check_labels(y, x0)
     net = checked(net, y if chosen.conditional else None, flat=chosen.needs == "binary", followed=True)
-    energy = chosen.of(net, x0, y, refs)
+    energy = chosen.energy_on(net, x0, y, refs)
     return descend(energy, x0, suited(chosen, tuple(x0.shape[1:])) if dyn is None else dyn, generator=generator)

@@ -300,9 +300,9 @@ def test_one_process_is_no_team_and_a_second_one_is_silent(monkeypatch, capsys):
         monkeypatch.delenv(name, raising=False)
     team = distributed.join(choose("cpu"), 7)
     assert (team.rank, team.world) == (0, 1) and not isinstance(team.generator(0), Part) and distributed.advice() is None
-    cli.say("heard")
+    cli.progress("heard")
     monkeypatch.setenv("RANK", "1")
-    cli.say("not heard"), cli.say("trouble", always=True)
+    cli.progress("not heard"), cli.progress("trouble", always=True)
     assert capsys.readouterr().err == "heard\ntrouble\n"
 
 

@@ -1,5 +1,6 @@
 """The page in a real browser: nothing leaves the machine, nothing breaks, pause stops, links reproduce, everyone can use it."""
 
+import gc
 import runpy
 import sys
 import urllib.request
@@ -369,6 +370,7 @@ def test_an_address_that_cannot_be_is_refused_before_the_page_is_built(monkeypat
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(Path(__file__).parents[1] / "app.py"), run_name="__main__")
     assert stop.value.code == 2 and said in capsys.readouterr().err.splitlines()[-1]
+    assert gc.isenabled()
 
 
 def test_a_teacher_s_link_asks_a_question_and_hides_what_it_says(visit):

@@ -88,7 +88,7 @@ def test_a_sampler_that_names_no_multiples_has_both_parts_measured(studio, given
     (lse,) = torch.autograd.grad(net(x).logsumexp(1).sum(), x)
     for part, wanted in zip(split.parts(last.grad), (label, lse), strict=True):
         torch.testing.assert_close(part, wanted, rtol=1e-4, atol=1e-6)
-    (own,) = torch.autograd.grad(row.of(net, x0, y)(x).sum(), x)
+    (own,) = torch.autograd.grad(row.energy_on(net, x0, y)(x).sum(), x)
     torch.testing.assert_close(last.grad, own, rtol=1e-4, atol=1e-6)
     assert torch.equal(split.row(last)["label_slope"], split.parts(last.grad)[0].flatten(1).norm(dim=1))
 

@@ -95,14 +95,14 @@ def _make_grids(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     for m, card in enumerate(measured):
         net, _ = studio.model(card.name)
         for kind in DIRECTIONS:
-            found = []
+            energies = []
             for n, i in enumerate(places):
                 x, y = test.floats(i), test.labels[i]
                 plane = landscape.around(net, x, y, kind, radius, SIDE, SEED)
-                found.append(torch.stack(landscape.energies(net, plane, y)).half())
+                energies.append(torch.stack(landscape.energies(net, plane, y)).half())
                 done = (m * len(DIRECTIONS) + list(DIRECTIONS).index(kind)) * len(places) + n + 1
                 yield Step(done, len(measured) * len(DIRECTIONS) * len(places), card.name)
-            joint, marginal = torch.stack(found, 1)
+            joint, marginal = torch.stack(energies, 1)
             tensors |= {f"{card.name}/{kind}/joint": joint, f"{card.name}/{kind}/marginal": marginal}
     labels = [int(test.labels[i]) for i in places]
     about = {

@@ -104,24 +104,24 @@ def evaluate(studio: Studio, request: EvaluateRequest) -> Iterator[Step | dict[s
 
 
 def _accuracy(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
-    held = on.test.first(request.count or COUNT)
-    x, y = held.floats(), held.labels
+    subset = on.test.first(request.count or COUNT)
+    x, y = subset.floats(), subset.labels
     ends = outcomes(logits(entered(on.net, x, y), x), y)
-    yield {"warnings": [*held.cautions(), *lost(ends)]} | _share(ends)
+    yield {"warnings": [*subset.cautions(), *lost(ends)]} | _share(ends)
 
 
 def _robust(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
-    held = on.test.first(request.count or COUNT)
-    x, y = held.floats(), held.labels
+    subset = on.test.first(request.count or COUNT)
+    x, y = subset.floats(), subset.labels
     norm, radius = threat_model(on.card, request.norm, request.radius)
     if request.steps == 0:
         raise BadInput("steps", "K (steps) is 0; give a whole number from 1 to 10000")
     dyn = threat(request.attack, norm, number("radius", radius, 0, 100, symbol="ε"), request.steps)
-    warnings = [*held.cautions(), *preflight(on.net, x[:100], y[:100])]
+    warnings = [*subset.cautions(), *preflight(on.net, x[:100], y[:100])]
     ends = torch.zeros(0, dtype=torch.int8, device=x.device)
     for part in outcomes_under(request.attack, on.net, x, y, dyn, generator=on.studio.device.generator(request.seed)):
         ends = torch.cat([ends, part])
-        yield Step(len(ends), len(held), f"accuracy so far {_share(ends)['value']:.3f}")
+        yield Step(len(ends), len(subset), f"accuracy so far {_share(ends)['value']:.3f}")
     warnings += lost(ends)
     numbers = {"attack": request.attack, "norm": norm, "radius": radius, "steps": dyn.steps, "warnings": warnings}
     yield numbers | _share(ends)
@@ -129,8 +129,8 @@ def _robust(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, 
 
 def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
     extractor = _extractor(request, on)
-    held = on.test.first(request.count or COUNT)
-    count = len(held)  # as many samples as test images
+    subset = on.test.first(request.count or COUNT)
+    count = len(subset)  # as many samples as test images
     if count < 2:
         raise BadInput("count", f"count is {count}; {request.metric} needs at least 2 images")
     usual = kinds.of(on.card).usual["sampler"]
@@ -144,11 +144,11 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str,
         seed=request.seed,
     )
     run = prepared(on.studio, asked, count)
-    found = []
+    features = []
     for part in run.last():
-        found.append(extractor(part))
-        yield Step(sum(map(len, found)), count, "samples")
-    seen = torch.cat(found)
+        features.append(extractor(part))
+        yield Step(sum(map(len, features)), count, "samples")
+    seen = torch.cat(features)
     numbers = {"extractor": extractor.name, "count": count, "sampler": asked.sampler, "start": request.start}
     numbers |= {k: getattr(run.dynamics, k) for k in ("steps", "step", "noise")}
     numbers["radius"] = "inf" if math.isinf(run.dynamics.radius) else run.dynamics.radius  # JSON knows no infinity
@@ -160,7 +160,7 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str,
             numbers["warnings"] = [*on.test.warnings, f"{splits} parts of {count} images score at most {part}; give more"]
         yield numbers | {"value": round(value, 4), "spread": round(spread, 4), "splits": splits}
         return
-    real = extractor(held.floats())
+    real = extractor(subset.floats())
     other = on.test.first(2 * count).floats(slice(count, None))
     # what real images score with so few: the bias that a reader should have in mind
     floor = round(quality.frechet(real, extractor(other)), 4) if len(other) == count else None
@@ -213,8 +213,8 @@ def stored_judge(studio: Studio, data: str, name: str) -> tuple[quality.Extracto
 
 def _fisher(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
     exact, joint = fisher.piecewise_linear(on.net), request.metric == "jfs"
-    held = on.test.first(request.count or (COUNT if exact and joint else SLOW_COUNT))
-    x, y = held.floats(), held.labels if joint else None
+    subset = on.test.first(request.count or (COUNT if exact and joint else SLOW_COUNT))
+    x, y = subset.floats(), subset.labels if joint else None
     c = fisher.logit_norm(on.net, x)
 
     def scores(scale: float) -> Iterator[fisher.Fisher]:
@@ -224,16 +224,16 @@ def _fisher(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, 
     for part in scores(1.0):
         parts.append(part)
         so_far = fisher.gather(parts)
-        yield Step(len(so_far.value), len(held), f"score so far {so_far.mean:.4g}")
+        yield Step(len(so_far.value), len(subset), f"score so far {so_far.mean:.4g}")
     plain, equal = so_far, fisher.gather(scores(c))
     yield {
         "value": _digits(plain.mean),
         "spread": _digits(plain.spread),
-        "count": len(held),
+        "count": len(subset),
         "method": "exact" if exact else "hutchinson",
         "square": _digits(plain.square.mean().item()),
         "trace": _digits(plain.trace.mean().item()),
-        "trace_error": _digits(plain.error.square().sum().sqrt().item() / len(held)),
+        "trace_error": _digits(plain.error.square().sum().sqrt().item() / len(subset)),
         "equal_norm": _digits(equal.mean),
         "equal_norm_spread": _digits(equal.spread),
         "logit_norm": _digits(c),

@@ -133,8 +133,8 @@ def _bad(error: ValidationError) -> BadInput:
 def fields_of(kind: type) -> dict[str, Field]:
     """The fields of a request that say something about themselves, by name, in order."""
     hints = get_type_hints(kind, include_extras=True)
-    found = {f.name: [m for m in getattr(hints[f.name], "__metadata__", ()) if isinstance(m, Field)] for f in fields(kind)}
-    return {name: about[0] for name, about in found.items() if about}
+    marks = {f.name: [m for m in getattr(hints[f.name], "__metadata__", ()) if isinstance(m, Field)] for f in fields(kind)}
+    return {name: about[0] for name, about in marks.items() if about}
 
 
 def default_of(kind: type, name: str) -> Any:

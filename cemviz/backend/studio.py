@@ -72,22 +72,22 @@ class Studio:
         """
         wanted = classes or dataset(data).classes
         with self._lock:
-            for held in self._images:
-                if (held.name, held.split) == (data, split) and wanted in (None, held.classes):
-                    return held
+            for entry in self._images:
+                if (entry.name, entry.split) == (data, split) and wanted in (None, entry.classes):
+                    return entry
             if not images.available(data, split, data=self.data):
                 return None
             try:
-                held = images.load(data, split, classes=classes, data=self.data, device=self.device.torch)
+                entry = images.load(data, split, classes=classes, data=self.data, device=self.device.torch)
             except DataMissing:
                 return None
-            self._images.append(held)
-            return held
+            self._images.append(entry)
+            return entry
 
     def source(self, card: Card) -> Source:
         """Source of starts for chains of this model on this machine."""
-        held = self.test_images(card.data, card.classes)
-        pixels, p0 = None if held is None else held.pixels, card.recipe_args.get("p0")
+        test = self.test_images(card.data, card.classes)
+        pixels, p0 = None if test is None else test.pixels, card.recipe_args.get("p0")
         return Source(card.shape, self._gaussians(card.data), pixels, p0=self._p0(p0, card.data, card.shape) if p0 else None)
 
     def _mixture(self, text: str, data: str, shape: tuple[int, int, int]) -> Mixture | None:

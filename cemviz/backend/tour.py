@@ -124,9 +124,9 @@ def _opening(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
 
 def _attack(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
     """One digit under attacks of growing radius, by each net: what it looks like, and the net's logits."""
-    held = assets.gallery(DATA)
-    x = held.images[SUBJECT : SUBJECT + 1].to(studio.device.torch).float() / 255
-    y = held.labels[SUBJECT : SUBJECT + 1].to(studio.device.torch)
+    gallery = assets.gallery(DATA)
+    x = gallery.images[SUBJECT : SUBJECT + 1].to(studio.device.torch).float() / 255
+    y = gallery.labels[SUBJECT : SUBJECT + 1].to(studio.device.torch)
     sides = {}
     for side, name in NETS.items():
         net, card = studio.model(name)
@@ -137,13 +137,13 @@ def _attack(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
             "logits": [short(row) for row in f],
             "flips": flips(f, int(y), RADII),
         }
-    return {"attack": {"radii": list(RADII), "label": int(y), "drawn by": held.model, **sides}}
+    return {"attack": {"radii": list(RADII), "label": int(y), "drawn by": gallery.model, **sides}}
 
 
 def _window(studio: Studio, made: dict[str, Any]) -> dict[str, Any]:
     """E(x, y) around the digit, along each net's own attack and a random direction."""
-    held, radius = assets.gallery(DATA), dataset(DATA).radius
-    x, y = held.images[SUBJECT].to(studio.device.torch).float() / 255, held.labels[SUBJECT].to(studio.device.torch)
+    gallery, radius = assets.gallery(DATA), dataset(DATA).radius
+    x, y = gallery.images[SUBJECT].to(studio.device.torch).float() / 255, gallery.labels[SUBJECT].to(studio.device.torch)
     sides = {}
     for side, name in NETS.items():
         net, _ = studio.model(name)

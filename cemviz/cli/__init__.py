@@ -51,7 +51,7 @@ DeviceName = Annotated[str | None, typer.Option("--device", help="cuda, cuda:N, 
 Seed = Annotated[int, typer.Option(help="Of every random draw.")]
 
 
-def say(text: str, *, again: bool = False, always: bool = False) -> None:
+def progress(text: str, *, again: bool = False, always: bool = False) -> None:
     """Progress on standard error; `again` writes over the last line where that is a terminal; one process of several speaks."""
     if not (always or distributed.leads()) or (again and not sys.stderr.isatty()):
         return
@@ -87,9 +87,9 @@ def list_command(as_json: Json = False) -> None:
         "columns": titled(COLUMNS),
     }
     for line in store.left_out():
-        say(f"cemviz: {line}")
+        progress(f"cemviz: {line}")
     if not store.folder().exists():
-        say(f"cemviz: there is no folder {store.folder()}; the first model makes it, or mend CEMVIZ_CHECKPOINTS")
+        progress(f"cemviz: there is no folder {store.folder()}; the first model makes it, or mend CEMVIZ_CHECKPOINTS")
     lines = []
     for kind, rows in names.items():
         lines.append(f"{kind}:" if rows else f"{kind}: none yet")
@@ -116,7 +116,7 @@ def train_command(
         asked[key] = value
     studio = Studio(choose(device), request.data)
     if note := distributed.advice():
-        say(f"cemviz: {note}")
+        progress(f"cemviz: {note}")
     model = _trained(studio, replace(request, changes=asked))
     distributed.leave()
     if model is None:
@@ -126,14 +126,14 @@ def train_command(
     }  # fmt: skip
     card = store.read_card(model.name)
     if not of(card).classifies:
-        say(f"it has no accuracy of its own: {of(card).instead.format(name=card.name, recipe=request.recipe)}")
+        progress(f"it has no accuracy of its own: {of(card).instead.format(name=card.name, recipe=request.recipe)}")
         return answer(result, as_json)
     for metric in ("accuracy", "robust"):
-        say(f"measuring {metric} ...")
+        progress(f"measuring {metric} ...")
         try:
             measured = last(evaluate(studio, EvaluateRequest(model.name, metric, seed=request.seed)))
         except DataMissing as error:  # it was said before the training, which is done
-            say(f"not measured: {error}")
+            progress(f"not measured: {error}")
             break
         store.with_metric(model.name, metric, summary(measured))
         result[metric] = measured["value"]
@@ -149,9 +149,9 @@ def _trained(studio: Studio, request: TrainRequest) -> Model | None:
                 model = item
                 continue
             interrupt.armed = True
-            say(str(item), again=item.done % 100 != 0 and item.done != item.of)
+            progress(str(item), again=item.done % 100 != 0 and item.done != item.of)
             if item.unsaved:
-                say(f"cemviz: {item.unsaved}")
+                progress(f"cemviz: {item.unsaved}")
             if interrupt.asked:
                 work.close()  # saves the state
                 raise KeyboardInterrupt
@@ -188,7 +188,7 @@ def sample_command(
     store.check_place(out)
     chains: Chains = last(sample(Studio(choose(device), data), request))
     for name in chains.unheard:
-        say(f"cemviz: --{name} has no say with this model, sampler and start; it was left aside")
+        progress(f"cemviz: --{name} has no say with this model, sampler and start; it was left aside")
     write(chains, out)
     unknown = [None] * len(chains.asked)  # an encoder alone does not say what an image shows
     result = {
@@ -238,9 +238,9 @@ def assets_command(
     for step in assets.make(Studio(choose(device), data), dataset, root=data, only=tuple(only.split(","))):
         if not isinstance(step, Step):
             result[step["asset"]] = step.get("path") or f"skipped: {step['skipped']}"
-            say(f"{step['asset']}: {result[step['asset']]}")
+            progress(f"{step['asset']}: {result[step['asset']]}")
         else:
-            say(str(step), again=True)
+            progress(str(step), again=True)
     answer(result, as_json)
 
 
@@ -278,7 +278,7 @@ def bench_command(
 
 def last(work: Iterator[Any]) -> Any:
     """The last result of a use-case, with its steps on standard error."""
-    return follow(work, lambda step: say(str(step), again=True))[-1]
+    return follow(work, lambda step: progress(str(step), again=True))[-1]
 
 
 def main() -> None:
@@ -296,10 +296,10 @@ def main() -> None:
             raise
         if type(error).__name__ != "NoArgsIsHelpError":  # the help stands there already
             alone = code(error) == 1 and not isinstance(error, Diverged)  # may have met this process only
-            say(f"cemviz: {_line(error)}", always=alone)
+            progress(f"cemviz: {_line(error)}", always=alone)
         sys.exit(code(error))
     if status == 130:
-        say("stopped; what was saved can be resumed with --resume")
+        progress("stopped; what was saved can be resumed with --resume")
     if status:
         sys.exit(status)
 

@@ -67,13 +67,13 @@ def labels(row: Dataset, names: Sequence[str], classes: Sequence[str], where: st
     Raises:
         BadData: names that are none of the classes.
     """
-    found = row.labels(names, classes)
-    if unknown := [name for name, label in zip(names, found, strict=True) if label is None]:
+    indices = row.labels(names, classes)
+    if unknown := [name for name, label in zip(names, indices, strict=True) if label is None]:
         raise BadData(
             f"{where} has {_listed(unknown)}, which {'is no class' if len(unknown) == 1 else 'are no classes'} that is known "
             f"here; known are {', '.join(classes)}: rename or remove what does not belong"
         )
-    return [label for label in found if label is not None]
+    return [label for label in indices if label is not None]
 
 
 def _listed(names: Sequence[str]) -> str:

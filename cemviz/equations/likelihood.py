@@ -23,12 +23,12 @@ def algorithm_1(seed: int) -> Check:
 
     def replay() -> energy_based.Replay:
         g = torch.Generator().manual_seed(seed)
-        held = energy_based.Replay(8, (1, 4, 4), SGLD, reinit=0.3, generator=g)
-        held.chains = held.chains.double()
-        return held
+        buffer = energy_based.Replay(8, (1, 4, 4), SGLD, reinit=0.3, generator=g)
+        buffer.chains = buffer.chains.double()
+        return buffer
 
-    held = replay()
-    objective = energy_based.JointEnergy(held, FGSM, generator=held.generator)
+    chains = replay()
+    objective = energy_based.JointEnergy(chains, FGSM, generator=chains.generator)
     conditional, likelihood = (by_weights(t, case.net) for t in objective(case.net, (case.x, case.y), 0.0).values())
     twin = replay()
     x_adv = attacks.perturb("energy", case.net, case.x, case.y, FGSM, generator=twin.generator)
@@ -53,8 +53,8 @@ def fisher_scores(seed: int) -> Check:
         values = []
         for x, y in zip(case.x, case.y.tolist(), strict=True):
             slope, hessian = (
-                of(lambda at, y=y: score(case.net(at.view(1, 1, 4, 4))[0], y), x.flatten())
-                for of in (torch.autograd.functional.jacobian, torch.autograd.functional.hessian)
+                derivative(lambda at, y=y: score(case.net(at.view(1, 1, 4, 4))[0], y), x.flatten())
+                for derivative in (torch.autograd.functional.jacobian, torch.autograd.functional.hessian)
             )
             values.append(slope.square().sum().item() / 2 - hessian.trace().item())
         return doubles(values)

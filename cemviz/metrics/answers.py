@@ -43,12 +43,12 @@ def read(f: Tensor, names: Sequence[str]) -> list[str]:
     return [names[int(row.argmax())] if row.isfinite().all() else UNREADABLE for row in f]
 
 
-def lost(outcome: Tensor, of: str = "images") -> list[str]:
+def lost(outcome: Tensor, kind: str = "images") -> list[str]:
     """A sentence about the answers that are not finite, in a list of warnings; empty where all are."""
     count = int((outcome == LOST).sum())
     if not count:
         return []
-    return [f"the net's answers are not finite for {count} of {len(outcome)} {of} (NaN or infinity), which count as wrong"]
+    return [f"the net's answers are not finite for {count} of {len(outcome)} {kind} (NaN or infinity), which count as wrong"]
 
 
 def entered(net: Scores, x: Tensor, y: Tensor, bounds: tuple[float, float] | None = (0.0, 1.0)) -> Scores:

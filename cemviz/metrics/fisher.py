@@ -160,14 +160,14 @@ def _spread_of_slopes(f: Callable[[Tensor], Tensor], x: Tensor) -> Fisher:
         scores = f(x)
         p = scores.detach().softmax(1)
 
-        def of(chosen: Tensor) -> Tensor:
+        def slopes(chosen: Tensor) -> Tensor:
             return torch.autograd.grad(chosen.sum(), x, retain_graph=True)[0]
 
         # slopes are taken relative to the likeliest class's: where p is nearly one-hot the difference below would cancel
-        top = of(scores.amax(1))
+        top = slopes(scores.amax(1))
         mean, second = torch.zeros_like(top), torch.zeros_like(p[:, 0])
         for k in range(p.shape[1]):
-            relative = of(scores[:, k]) - top
+            relative = slopes(scores[:, k]) - top
             mean += per_sample(p[:, k], x) * relative
             second += p[:, k] * length(relative) ** 2
     return Fisher(length(top + mean) ** 2 / 2, second - length(mean) ** 2, torch.zeros_like(second))
@@ -177,13 +177,13 @@ def _hutchinson(energy: Callable[[Tensor], Tensor], x: Tensor, probes: int, gene
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         (grad,) = torch.autograd.grad(energy(x).sum(), x, create_graph=True)
-        found = []
+        draws = []
         for _ in range(probes):
             v = 2 * torch.randint(2, x.shape, generator=generator, device=x.device).to(x) - 1
             if grad.requires_grad:
                 (hv,) = torch.autograd.grad(grad, x, v, retain_graph=True, materialize_grads=True)
             else:  # a gradient that does not depend on x has no Hessian
                 hv = torch.zeros_like(x)
-            found.append(-(v * hv).flatten(1).sum(1))
-    traces = torch.stack(found)
+            draws.append(-(v * hv).flatten(1).sum(1))
+    traces = torch.stack(draws)
     return Fisher(length(grad.detach()) ** 2 / 2, traces.mean(0), traces.std(0) / probes**0.5)

@@ -36,11 +36,11 @@ def preflight(net: Scores, x: Tensor, y: Tensor) -> list[str]:
         except ValueError as error:
             return [str(error)]
         except (RuntimeError, TypeError, IndexError) as error:
-            told = str(error).splitlines()[0] if str(error) else type(error).__name__
-            return [f"the net fails on images of shape {tuple(x.shape)} and {x.dtype}: {told}; give what it was trained on"]
+            fault = str(error).splitlines()[0] if str(error) else type(error).__name__
+            return [f"the net fails on images of shape {tuple(x.shape)} and {x.dtype}: {fault}; give what it was trained on"]
         outcome = outcomes(first, y)
         finite = outcome != LOST
-        faults = [f"{told}: look at its weights, or compute in float32" for told in lost(outcome)]
+        faults = [f"{fault}: look at its weights, or compute in float32" for fault in lost(outcome)]
         return faults + (_doubts(net, *(part[finite] for part in (x, y, first, second, slopes))) if finite.any() else [])
 
 

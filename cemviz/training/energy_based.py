@@ -59,8 +59,8 @@ class Replay:
             raise ValueError(f"batch is {whole}, but the buffer holds {len(self.chains)} chains; raise buffer or lower batch")
         draws = {"generator": self.generator, "device": self.chains.device}
         picks = torch.randperm(len(self.chains), **draws)[:whole]  # distinct, so that none is written twice
-        held, fresh = self.chains[own(picks, self.generator)], rand((count,), **draws) < self.reinit
-        x0 = torch.where(per_sample(fresh, held), rand(held.shape, dtype=held.dtype, **draws), held)
+        old, fresh = self.chains[own(picks, self.generator)], rand((count,), **draws) < self.reinit
+        x0 = torch.where(per_sample(fresh, old), rand(old.shape, dtype=old.dtype, **draws), old)
         with evaluating(net):
             x = settle(on(net, marginal), x0, self.dyn, generator=self.generator)
         kept = torch.where(x.isfinite(), x, x0)  # a diverging run is stopped, and its buffer must outlive it

@@ -157,8 +157,8 @@ def fit(
 
     def state() -> dict[str, Tensor]:
         flat = {f"net.{k}": v.clone() for k, v in net.state_dict().items()}
-        for i, held in optimizer.state_dict()["state"].items():
-            flat |= {f"optimizer.{i}.{k}": torch.as_tensor(v).clone() for k, v in held.items() if v is not None}
+        for i, moments in optimizer.state_dict()["state"].items():
+            flat |= {f"optimizer.{i}.{k}": torch.as_tensor(v).clone() for k, v in moments.items() if v is not None}
         if shadow is not None:
             flat |= {f"average.{k}": v.clone() for k, v in shadow.state_dict().items()}
         flat |= {f"generator.{k}": g.get_state() for k, g in generators.items()}
@@ -181,19 +181,19 @@ def fit(
         terms = {name: term.detach() for name, term in terms.items()}
         if reduce is not None:
             reduce([*terms.values(), *(p.grad for p in parameters if p.grad is not None)])
-        told = {name: term.item() for name, term in terms.items()}
-        told_norm = nn.utils.clip_grad_norm_(parameters, clip).item()
-        if not (all(abs(t) < LIMIT for t in told.values()) and math.isfinite(told_norm)):  # also false for NaN
-            for held, good in zip(net.buffers(), statistics, strict=True):
-                held.copy_(good)
-            worst = ", ".join(f"{k} {v:.3g}" for k, v in told.items())
-            if done == 0 and not all(map(math.isfinite, told.values())):  # no rate had a say yet
+        values = {name: term.item() for name, term in terms.items()}
+        length = nn.utils.clip_grad_norm_(parameters, clip).item()
+        if not (all(abs(t) < LIMIT for t in values.values()) and math.isfinite(length)):  # also false for NaN
+            for buffer, good in zip(net.buffers(), statistics, strict=True):
+                buffer.copy_(good)
+            worst = ", ".join(f"{k} {v:.3g}" for k, v in values.items())
+            if done == 0 and not all(map(math.isfinite, values.values())):  # no rate had a say yet
                 raise Diverged(
                     f"training diverged at step 1 of {steps} ({worst}): the loss is not finite before any update; look at the "
                     f"images, at the net's first weights and at its precision"
                 )
             raise Diverged(
-                f"training diverged at step {done + 1} of {steps} ({worst}, gradient {told_norm:.3g}); "
+                f"training diverged at step {done + 1} of {steps} ({worst}, gradient {length:.3g}); "
                 f"lower lr ({peaks[0]:g}) or take another seed"
             )
         optimizer.step()
@@ -201,7 +201,7 @@ def fit(
             shadow.update_parameters(net)
         done += 1
         seen = None if finish is None else finish(net)
-        yield Progress(done, steps, told, peaks[0] * rate, time.perf_counter() - began, state, seen)
+        yield Progress(done, steps, values, peaks[0] * rate, time.perf_counter() - began, state, seen)
 
 
 def averaged(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -231,11 +231,11 @@ def _restore(
             tensor.copy_(state[f"tensor.{name}"])
     except (RuntimeError, KeyError) as error:
         raise ValueError(f"the saved state is of another run: {error}") from error
-    held: dict[int, dict[str, Tensor]] = {}
+    moments: dict[int, dict[str, Tensor]] = {}
     for key, value in part("optimizer.").items():
         i, name = key.split(".", 1)
-        held.setdefault(int(i), {})[name] = value.clone()
-    optimizer.load_state_dict({"state": held, "param_groups": optimizer.state_dict()["param_groups"]})
+        moments.setdefault(int(i), {})[name] = value.clone()
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 @contextmanager

@@ -27,7 +27,7 @@ class PairProbe:
     Attributes:
         dyn: of the attack on InfoNCE that finds the adversarial points.
         views: draws a view of each image.
-        held: images that training does not see, and their labels.
+        unseen: images that training does not see, and their labels.
         bank: labelled images among which neighbours are looked for.
         generator: source of views and starts, not the run's.
     Source: CEM (19) to (22); JEAT (15) for the changes of energy.
@@ -35,7 +35,7 @@ class PairProbe:
 
     dyn: Dynamics
     views: View
-    held: Batch
+    unseen: Batch
     bank: Batch
     generator: torch.Generator
 
@@ -49,21 +49,21 @@ class PairProbe:
         with evaluating(net):
             v_adv = self._attacked(net, v, _features(net, other))
             before, lifted = _both(net, v, other), _both(net, v_adv, other)
-            told: dict[str, Any] = gradients(net, v, v_adv, other)
-            told["delta_x"] = {k: spread(lifted[k] - before[k]) for k in before}
+            record: dict[str, Any] = gradients(net, v, v_adv, other)
+            record["delta_x"] = {k: spread(lifted[k] - before[k]) for k in before}
 
         def finish(net: nn.Module) -> dict[str, Any]:
             with evaluating(net):
                 after, clean = _both(net, v_adv, other), _both(net, v, other)
-                told["delta_theta"] = {k: spread(after[k] - lifted[k]) for k in after}
+                record["delta_theta"] = {k: spread(after[k] - lifted[k]) for k in after}
                 refs = _features(net, other)
                 start = torch.rand(v.shape, generator=self.generator, device=v.device)
                 z = _features(net, settle(on(net, against, refs), start, DESCENT))
                 sampled = {"joint": -(z @ refs.T).amax(1), "marginal": against(z, refs)}
                 points = {"data": clean, "adversarial": after, "sampled": sampled}
-                told["energies"] = {name: {k: rounded(e) for k, e in both.items()} for name, both in points.items()}
-                told["clean"], told["robust"] = self._rates(net)
-            return told
+                record["energies"] = {name: {k: rounded(e) for k, e in both.items()} for name, both in points.items()}
+                record["clean"], record["robust"] = self._rates(net)
+            return record
 
         return finish
 
@@ -74,10 +74,10 @@ class PairProbe:
     def _rates(self, net: nn.Module) -> tuple[float, float]:
         """Share of the held images whose nearest labelled neighbour is of their class: clean, and after an attack that drives
         each from its own clean features."""
-        (x, y), (bank, labels) = self.held, self.bank
+        (x, y), (bank, labels) = self.unseen, self.bank
         known = F.normalize(_features(net, bank), dim=1)
-        found = self._attacked(net, x, _features(net, x))
-        nearest = [(F.normalize(_features(net, at), dim=1) @ known.T).argmax(1) for at in (x, found)]
+        adversarial = self._attacked(net, x, _features(net, x))
+        nearest = [(F.normalize(_features(net, at), dim=1) @ known.T).argmax(1) for at in (x, adversarial)]
         clean, robust = ((labels[at] == y).float().mean().item() for at in nearest)
         return round(clean, 4), round(robust, 4)
 

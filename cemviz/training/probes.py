@@ -31,7 +31,7 @@ class Probe:
 
     Attributes:
         attack, dyn: that finds the adversarial points.
-        held: images that training does not see, and their labels.
+        unseen: images that training does not see, and their labels.
         starts: x0 of the sampled points, (B, C, H, W).
         generator: source of the attack's starts.
         chains: the objective's own samples where it keeps some, else None.
@@ -40,7 +40,7 @@ class Probe:
 
     attack: str
     dyn: Dynamics
-    held: Batch
+    unseen: Batch
     starts: Tensor
     generator: torch.Generator
     chains: Tensor | None = None
@@ -49,7 +49,7 @@ class Probe:
         """Look at the net before an update; the result looks at it afterwards and tells.
 
         Returns:
-            net -> {clean, robust: shares of `held`; delta_x, delta_theta: {joint, marginal: [mean, standard deviation]};
+            net -> {clean, robust: shares of `unseen`; delta_x, delta_theta: {joint, marginal: [mean, standard deviation]};
             consistency, contrastive: norms over all weights; cosine: between them; energies: {data, adversarial, sampled:
             {joint, marginal: one number an image}}, where the joint energy of a sampled point takes its likeliest label}.
         """
@@ -57,20 +57,20 @@ class Probe:
         with evaluating(net):
             x_adv = perturb(self.attack, net, x, y, self.dyn, check=False, generator=self.generator)
             before, lifted = _both(net, x, y), _both(net, x_adv, y)
-            told: dict[str, Any] = gradients(net, x, x_adv, y)
-            told["delta_x"] = {k: spread(lifted[k] - before[k]) for k in before}
+            record: dict[str, Any] = gradients(net, x, x_adv, y)
+            record["delta_x"] = {k: spread(lifted[k] - before[k]) for k in before}
 
         def finish(net: nn.Module) -> dict[str, Any]:
             with evaluating(net):
                 after, clean = _both(net, x_adv, y), _both(net, x, y)
-                told["delta_theta"] = {k: spread(after[k] - lifted[k]) for k in after}
+                record["delta_theta"] = {k: spread(after[k] - lifted[k]) for k in after}
                 sampled = self._sampled(net)
                 with torch.no_grad():
                     likeliest = net(sampled).argmax(1)
                 points = {"data": clean, "adversarial": after, "sampled": _both(net, sampled, likeliest)}
-                told["energies"] = {name: {k: rounded(v) for k, v in both.items()} for name, both in points.items()}
-                told["clean"], told["robust"] = self._rates(net)
-            return told
+                record["energies"] = {name: {k: rounded(v) for k, v in both.items()} for name, both in points.items()}
+                record["clean"], record["robust"] = self._rates(net)
+            return record
 
         return finish
 
@@ -80,11 +80,11 @@ class Probe:
         return settle(on(net, marginal), self.starts, DESCENT)
 
     def _rates(self, net: nn.Module) -> tuple[float, float]:
-        x, y = self.held
+        x, y = self.unseen
         dyn = threat("pgd", self.dyn.norm, self.dyn.radius, 10)
-        found = perturb("pgd", net, x, y, dyn, check=False, generator=self.generator)
+        adversarial = perturb("pgd", net, x, y, dyn, check=False, generator=self.generator)
         with torch.no_grad():
-            clean, robust = (share(outcomes(net(at), y)) for at in (x, found))
+            clean, robust = (share(outcomes(net(at), y)) for at in (x, adversarial))
         return round(clean, 4), round(robust, 4)
 
 

@@ -110,9 +110,9 @@ def attacked(studio: Studio, request: AttackedRequest) -> Iterator[Attacked]:
         if name == "none":
             continue
         dyn = threat(name, norm, radius)
-        found = perturb(name, net, x, y, dyn, generator=studio.device.generator(request.seed))
-        change = (found - x).permute(0, 2, 3, 1).float().cpu().numpy()
-        rows = zip(names, to_pixels(x), to_pixels(found), change, before, _seen(net, card, found, y), strict=True)
+        adversarial = perturb(name, net, x, y, dyn, generator=studio.device.generator(request.seed))
+        change = (adversarial - x).permute(0, 2, 3, 1).float().cpu().numpy()
+        rows = zip(names, to_pixels(x), to_pixels(adversarial), change, before, _seen(net, card, adversarial, y), strict=True)
         yield Attacked(name, norm, radius, origin, tuple(Example(*row) for row in rows))
 
 
@@ -146,18 +146,18 @@ def _images(studio: Studio, request: AttackedRequest, card: Card) -> tuple[Tenso
             )
         pixels, labels, origin = test.pixels, test.labels, f"test images of {card.data}"
     else:
-        held = assets.gallery(card.data)
-        if held is None:
+        gallery = assets.gallery(card.data)
+        if gallery is None:
             raise BadInput("source", f"no gallery ships for {card.data}; make it with: python -m cemviz assets {card.data}")
-        pixels, labels = held.images, held.labels
-        origin = f"images that {held.model} drew, not real ones: they lie near that net's minimum by construction"
+        pixels, labels = gallery.images, gallery.labels
+        origin = f"images that {gallery.model} drew, not real ones: they lie near that net's minimum by construction"
     every = range(len(card.classes))
     asked = every if request.label is None else [card.classes.index(choice("class", request.label, card.classes))]
-    of = {label: (labels == label).nonzero().squeeze(1).tolist() for label in asked}
+    members = {label: (labels == label).nonzero().squeeze(1).tolist() for label in asked}
     turns = [(asked[k % len(asked)], request.first + k // len(asked)) for k in range(request.count)]
-    places = [of[label][n] for label, n in turns if n < len(of[label])]
+    places = [members[label][n] for label, n in turns if n < len(members[label])]
     if not places:
-        most = max(len(found) for found in of.values())
+        most = max(len(rows) for rows in members.values())
         if not most:
             raise BadInput("label", f"there are no {origin} of {', '.join(card.classes[label] for label in asked)}")
         raise BadInput("first", f"first is {request.first}; give a whole number from 0 to {most - 1}")

@@ -90,10 +90,10 @@ def within(norm: str, radius: float) -> str:
 
 def groups(rows: list[Rates]) -> dict[tuple[str, float], list[Rates]]:
     """Rows by the threat model they were measured in: an order of the papers is claimed within one alone."""
-    found: dict[tuple[str, float], list[Rates]] = {}
+    threats: dict[tuple[str, float], list[Rates]] = {}
     for row in rows:
-        found.setdefault((row.norm, row.radius), []).append(row)
-    return found
+        threats.setdefault((row.norm, row.radius), []).append(row)
+    return threats
 
 
 def measured(studio: Studio, request: RobustnessRequest) -> list[Card]:
@@ -121,16 +121,16 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
     test = studio.test_images(cards[0].data, cards[0].classes)
     if test is None:
         raise BadInput("models", absent(cards[0].data))
-    held = test.first(request.count)
-    x = held.floats()
+    images = test.first(request.count)
+    x = images.floats()
     attacks = [name for name in COLUMNS if name != "none" and name in request.attacks]
     multiples = RADII if request.curve else ()
-    done, of = 0, len(cards) * (len(attacks) * math.ceil(len(held) / SIZE) + len(multiples))
+    done, total = 0, len(cards) * (len(attacks) * math.ceil(len(images) / SIZE) + len(multiples))
     for card in cards:
         net, _ = studio.model(card.name)
         norm, radius = threat_model(card, request.norm, request.radius)
         y = studio.test_images(card.data, card.classes).first(request.count).labels  # by this card's own order of the classes
-        faults = [*held.cautions(), *preflight(net, x[:100], y[:100])]
+        faults = [*images.cautions(), *preflight(net, x[:100], y[:100])]
         clean = outcomes(logits(net, x), y)
         faults += lost(clean)
         rates = {"none": share(clean)}
@@ -140,7 +140,7 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
             for part in outcomes_under(name, net, x, y, threat(name, norm, radius), size=SIZE, generator=source):
                 ends.append(part)
                 done += 1
-                yield Step(done, of, f"{card.name}, {COLUMNS[name]}")
+                yield Step(done, total, f"{card.name}, {COLUMNS[name]}")
             end = torch.cat(ends)
             rates[name] = share(end)
             if (end == LOST).sum() > (clean == LOST).sum():
@@ -152,10 +152,10 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
             for at in curve("pgd", net, x, y, norm, radii, size=SIZE, generator=source):
                 points.append(at)
                 done += 1
-                yield Step(done, of, f"{card.name}, the curve over ε")
+                yield Step(done, total, f"{card.name}, the curve over ε")
         yield Rates(
             card.name, card.sha256, norm, radius, (card.norm, card.radius), len(card.classes), rates, tuple(points),
-            tuple(faults), len(held), request.seed,
+            tuple(faults), len(images), request.seed,
         )  # fmt: skip
 
 
@@ -184,11 +184,11 @@ def ready(studio: Studio, models: tuple[str, ...]) -> tuple[list[Rates], list[st
     Raises: as `measured` and `shipped`.
     """
     cards = measured(studio, RobustnessRequest(models))
-    held = shipped(cards[0].data)
-    rows = [held[card.name] for card in cards if card.name in held and held[card.name].sha256 == card.sha256]
+    rates = shipped(cards[0].data)
+    rows = [rates[card.name] for card in cards if card.name in rates and rates[card.name].sha256 == card.sha256]
     again = f"press Measure, or run `{assets.command(cards[0].data, 'robustness')}`"
-    missing = [card.name for card in cards if card.name not in held]
-    stale = [card.name for card in cards if card.name in held and held[card.name].sha256 != card.sha256]
+    missing = [card.name for card in cards if card.name not in rates]
+    stale = [card.name for card in cards if card.name in rates and rates[card.name].sha256 != card.sha256]
     notes = [f"Not measured yet: {', '.join(missing)}; {again}."] if missing else []
     return rows, notes + ([f"Trained anew since they were measured: {', '.join(stale)}; {again}."] if stale else [])
 
@@ -208,21 +208,21 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     if not cards:
         yield {"skipped": f"there is no classifier of {data} yet"}
         return
-    held = {name: row for name, row in shipped(data).items() if name in {card.name for card in cards}}
+    rates = {name: row for name, row in shipped(data).items() if name in {card.name for card in cards}}
     for card in cards:
-        if card.name in held and held[card.name].sha256 == card.sha256:
+        if card.name in rates and rates[card.name].sha256 == card.sha256:
             continue
         for item in robustness(studio, RobustnessRequest((card.name,), count=SHIPPED)):
             if isinstance(item, Rates):
-                held[card.name] = item
-                _write(data, held)
+                rates[card.name] = item
+                _write(data, rates)
             else:
                 yield item
-    yield {"path": str(_write(data, held))}
+    yield {"path": str(_write(data, rates))}
 
 
-def _write(data: str, held: dict[str, Rates]) -> Path:
-    rows = [{k: v for k, v in asdict(held[name]).items() if k != "ready"} for name in sorted(held)]
+def _write(data: str, rates: dict[str, Rates]) -> Path:
+    rows = [{k: v for k, v in asdict(rates[name]).items() if k != "ready"} for name in sorted(rates)]
     return artefacts.write("robustness", data, Artefact({"data": data, "split": "test", "rows": rows}), indent=1)
 
 

@@ -123,12 +123,14 @@ def precomputed(studio: Studio, request: LandscapeRequest) -> dict[str, Panel]:
     Raises: as `viewed` and `subject`.
     """
     cards = viewed(studio, request)
-    it = subject(studio, cards[0].data, request.image, cards[0].classes, pixels=False)
-    held = None if it.window is None else assets.grids(cards[0].data)
-    if held is None or (request.radius, request.side, request.seed) != (held.radius, held.side, held.seed):
+    centre = subject(studio, cards[0].data, request.image, cards[0].classes, pixels=False)
+    grids = None if centre.window is None else assets.grids(cards[0].data)
+    if grids is None or (request.radius, request.side, request.seed) != (grids.radius, grids.side, grids.seed):
         return {}
-    found = {card.name: held.around(card, request.directions, it.window) for card in cards}
-    return {card.name: _panel(card, it, request, found[card.name], True) for card in cards if found[card.name] is not None}
+    windows = {card.name: grids.around(card, request.directions, centre.window) for card in cards}
+    return {
+        card.name: _panel(card, centre, request, windows[card.name], True) for card in cards if windows[card.name] is not None
+    }
 
 
 def landscape(studio: Studio, request: LandscapeRequest) -> Iterator[Step | Panel | Missing]:
@@ -143,22 +145,22 @@ def landscape(studio: Studio, request: LandscapeRequest) -> Iterator[Step | Pane
     cards = viewed(studio, request)
     ready = precomputed(studio, request)
     # where all is ready no image is looked for: opening the page must not read a data set
-    it = subject(studio, cards[0].data, request.image, cards[0].classes, pixels=len(ready) < len(cards))
-    if it.x is None and not ready:
-        raise BadInput("image", _cannot(cards[0], it))
+    centre = subject(studio, cards[0].data, request.image, cards[0].classes, pixels=len(ready) < len(cards))
+    if centre.x is None and not ready:
+        raise BadInput("image", _cannot(cards[0], centre))
     for card in cards:
         if card.name in ready:
             yield ready[card.name]
-        elif it.x is None:
-            yield Missing(card.name, _cannot(card, it))
+        elif centre.x is None:
+            yield Missing(card.name, _cannot(card, centre))
         else:
-            of, window = _plane(studio, request, card.name, it)
-            found: list[Tensor] = []
-            for f in scan(of.net, window):
-                found.append(f)
-                yield Step(sum(map(len, found)), request.side**2, card.name)
-            grids = tuple(e.cpu().numpy() for e in read(torch.cat(found), of.y, request.side))
-            yield _panel(card, it, request, grids, False)
+            read_as, window = _plane(studio, request, card.name, centre)
+            scores: list[Tensor] = []
+            for f in scan(read_as.net, window):
+                scores.append(f)
+                yield Step(sum(map(len, scores)), request.side**2, card.name)
+            grids = tuple(e.cpu().numpy() for e in read(torch.cat(scores), read_as.y, request.side))
+            yield _panel(card, centre, request, grids, False)
 
 
 def plane_of(studio: Studio, request: LandscapeRequest, model: str) -> Plane | None:
@@ -167,8 +169,8 @@ def plane_of(studio: Studio, request: LandscapeRequest, model: str) -> Plane | N
     Raises: as `landscape`.
     """
     card = viewed(studio, request)[0]
-    it = subject(studio, card.data, request.image, card.classes)
-    return None if it.x is None else _plane(studio, request, model, it)[1]
+    centre = subject(studio, card.data, request.image, card.classes)
+    return None if centre.x is None else _plane(studio, request, model, centre)[1]
 
 
 def point(studio: Studio, request: LandscapeRequest, a: float, b: float, model: str | None = None) -> Point:
@@ -183,45 +185,47 @@ def point(studio: Studio, request: LandscapeRequest, a: float, b: float, model: 
     Raises: as `landscape`.
     """
     cards = viewed(studio, request)
-    of = choice("model", model or request.models[0], request.models)
-    it = subject(studio, cards[0].data, request.image, cards[0].classes)
+    owner = choice("model", model or request.models[0], request.models)
+    centre = subject(studio, cards[0].data, request.image, cards[0].classes)
     a, b = (float(number(name, v, -request.radius, request.radius)) for name, v in (("a", a), ("b", b)))
-    if it.x is None:
+    if centre.x is None:
         panels = precomputed(studio, request)
-        if of not in panels:
-            raise BadInput("image", _cannot(cards[0], it))
-        axis = panels[of].axis
+        if owner not in panels:
+            raise BadInput("image", _cannot(cards[0], centre))
+        axis = panels[owner].axis
         i, j = (int(np.abs(axis - v).argmin()) for v in (b, a))
-        seen = panels.values() if request.directions == "random" else [panels[of]]
+        seen = panels.values() if request.directions == "random" else [panels[owner]]
         a, b = float(axis[j]), float(axis[i])
-        return Point(a, b, float(np.hypot(a, b)), None, None, it.lacking, None, tuple(_row_of(panel, i, j) for panel in seen))
-    _, window = _plane(studio, request, of, it)
-    x = torch.cat([window.at(*torch.tensor([[a], [b]]).to(it.x)), it.x[None]])
-    rows = tuple(_row(card.name, reading(studio, card.name, it, request.anchor), x) for card in cards)
+        return Point(
+            a, b, float(np.hypot(a, b)), None, None, centre.lacking, None, tuple(_row_of(panel, i, j) for panel in seen)
+        )
+    _, window = _plane(studio, request, owner, centre)
+    x = torch.cat([window.at(*torch.tensor([[a], [b]]).to(centre.x)), centre.x[None]])
+    rows = tuple(_row(card.name, reading(studio, card.name, centre, request.anchor), x) for card in cards)
     outside = float(((x[0] < 0) | (x[0] > 1)).float().mean())
     return Point(a, b, float(np.hypot(a, b)), *to_pixels(x), "", outside, rows, cards[0].kind)
 
 
-def _plane(studio: Studio, request: LandscapeRequest, model: str, it: Subject) -> tuple[Reading, Plane]:
-    read_as = reading(studio, model, it, request.anchor)
+def _plane(studio: Studio, request: LandscapeRequest, model: str, centre: Subject) -> tuple[Reading, Plane]:
+    read_as = reading(studio, model, centre, request.anchor)
     window = (request.directions, request.radius, request.side, request.seed)
-    return read_as, around(read_as.net, it.x, read_as.y, *window)
+    return read_as, around(read_as.net, centre.x, read_as.y, *window)
 
 
-def _panel(card: Card, it: Subject, request: LandscapeRequest, grids: tuple[np.ndarray, ...], ready: bool) -> Panel:
+def _panel(card: Card, centre: Subject, request: LandscapeRequest, grids: tuple[np.ndarray, ...], ready: bool) -> Panel:
     axis = np.linspace(-request.radius, request.radius, request.side, dtype=np.float32)
     named = dict(zip(ENERGIES, grids, strict=True))
     shapes = {k: shape(torch.from_numpy(e), torch.from_numpy(axis)) for k, e in named.items()}
-    return Panel(card.name, card.title, it.label, it.name, axis, named, shapes, ready, card.kind)
+    return Panel(card.name, card.title, centre.label, centre.name, axis, named, shapes, ready, card.kind)
 
 
-def _row(model: str, of: Reading, x: Tensor) -> Row:
+def _row(model: str, read_as: Reading, x: Tensor) -> Row:
     """Both energies of a point and of the image it belongs to: x is (2, C, H, W)."""
     with torch.no_grad():
-        f = of.net(x)
-    e, m = joint(f, of.y.expand(2)).tolist(), marginal(f).tolist()
+        f = read_as.net(x)
+    e, m = joint(f, read_as.y.expand(2)).tolist(), marginal(f).tolist()
     p = f[0].softmax(0)
-    return Row(model, e[0], m[0], e[0] - e[1], m[0] - m[1], p[of.y].item(), answers.read(f[:1], of.names)[0])
+    return Row(model, e[0], m[0], e[0] - e[1], m[0] - m[1], p[read_as.y].item(), answers.read(f[:1], read_as.names)[0])
 
 
 def _row_of(panel: Panel, i: int, j: int) -> Row:
@@ -230,12 +234,12 @@ def _row_of(panel: Panel, i: int, j: int) -> Row:
     return Row(panel.model, e, m, e - panel.here("joint"), m - panel.here("marginal"), p)
 
 
-def _cannot(card: Card, it: Subject) -> str:
+def _cannot(card: Card, centre: Subject) -> str:
     if kinds.of(card).view.paired:
-        return f"{it.lacking} Energies of pairs are not precomputed: choose an image of the gallery, which ships."
-    held = assets.grids(card.data)
+        return f"{centre.lacking} Energies of pairs are not precomputed: choose an image of the gallery, which ships."
+    grids = assets.grids(card.data)
     return (
-        f"{it.lacking} Ready without them: radius {held.radius:g}, side {held.side}, seed {held.seed}, and of these "
-        f"the models as they were then: {', '.join(held.models)}. Choose those, or an image of the gallery; or, where the data "
-        f"set is, make the grids again: python -m cemviz assets {card.data}"
+        f"{centre.lacking} Ready without them: radius {grids.radius:g}, side {grids.side}, seed {grids.seed}, and of these "
+        f"the models as they were then: {', '.join(grids.models)}. Choose those, or an image of the gallery; or, where the "
+        f"data set is, make the grids again: python -m cemviz assets {card.data}"
     )

@@ -60,21 +60,19 @@ def subject(studio: Studio, data: str, image: str, classes: tuple[str, ...] | No
         return _of_drawing(studio, data, image)
     if origin == "test":
         return _of_test(studio.test_images(data, classes), data, text)
-    held = assets.grids(data) if origin == "grid" else assets.gallery(data)
-    if held is None:
+    asset = assets.grids(data) if origin == "grid" else assets.gallery(data)
+    if asset is None:
         what = "windows are precomputed" if origin == "grid" else "gallery ships"
         raise BadInput("image", f"no {what} for {data}; make them with: python -m cemviz assets {data}")
-    i = int(number("image", text, 0, len(held.labels) - 1, whole=True))
-    label, name = int(held.labels[i]), held.classes[i]
+    i = int(number("image", text, 0, len(asset.labels) - 1, whole=True))
+    label, name = int(asset.labels[i]), asset.classes[i]
     if origin == "gallery":
-        x = held.images[i].to(studio.device.torch).float() / 255
-        return Subject(x, label, name, f"{words(name)}, drawn by {held.model} (not a real image)")
+        x = asset.images[i].to(studio.device.torch).float() / 255
+        return Subject(x, label, name, f"{words(name)}, drawn by {asset.model} (not a real image)")
     test = studio.test_images(data, classes) if pixels else None
-    found = None if test is None else _same(test, label, held.pixels[i])
-    lacking = (
-        "" if found is not None else f"The test images of {data} are not on this machine: here are energies, and no pixels."
-    )
-    return Subject(found, label, name, f"test image {held.indices[i]}, {words(name)}", i, lacking)
+    x = None if test is None else _same(test, label, asset.pixels[i])
+    lacking = "" if x is not None else f"The test images of {data} are not on this machine: here are energies, and no pixels."
+    return Subject(x, label, name, f"test image {asset.indices[i]}, {words(name)}", i, lacking)
 
 
 def offered(data: str) -> list[tuple[str, str]]:

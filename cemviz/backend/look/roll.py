@@ -51,16 +51,16 @@ def roll(studio: Studio, request: LandscapeRequest, a: float, b: float, model: s
         BadInput: the image's pixels are not on this machine; or as `landscape`.
     """
     cards = viewed(studio, request)
-    it = subject(studio, cards[0].data, request.image, cards[0].classes)
+    centre = subject(studio, cards[0].data, request.image, cards[0].classes)
     start = plane_of(studio, request, model)
-    if it.x is None or start is None:
-        raise BadInput("image", f"{it.lacking} A ball needs them: choose an image of the gallery")
+    if centre.x is None or start is None:
+        raise BadInput("image", f"{centre.lacking} A ball needs them: choose an image of the gallery")
     place = (torch.tensor([float(number(name, v, -request.radius, request.radius))]) for name, v in (("a", a), ("b", b)))
-    x0 = start.at(*(one.to(it.x) for one in place)).clamp(0, 1)
+    x0 = start.at(*(one.to(centre.x) for one in place)).clamp(0, 1)
     dyn = rolling(cards[0].shape)
     for k, card in enumerate(cards):
         yield Step(k, len(cards), card.name)
-        read, plane = reading(studio, card.name, it, request.anchor), plane_of(studio, request, card.name)
+        read, plane = reading(studio, card.name, centre, request.anchor), plane_of(studio, request, card.name)
         energy = on(read.net, marginal) if request.energy == "marginal" else on(read.net, joint, read.y.view(1))
         states = list(descend(energy, x0, dyn))
         x = torch.cat([state.x for state in states])

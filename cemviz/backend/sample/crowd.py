@@ -58,7 +58,7 @@ class Crowd:
     _energy: Energy = field(init=False)
 
     def __post_init__(self) -> None:
-        self._energy = self.sampler.of(self._watched, self.x0, refs=self.refs)
+        self._energy = self.sampler.energy_on(self._watched, self.x0, refs=self.refs)
 
     def __call__(self, x: Tensor) -> Tensor:
         return self._energy(x)
@@ -66,7 +66,7 @@ class Crowd:
     @property
     def bare(self) -> Energy:
         """The energy alone."""
-        return self.sampler.of(self.features, self.x0, refs=self.refs)
+        return self.sampler.energy_on(self.features, self.x0, refs=self.refs)
 
     def _watched(self, x: Tensor) -> Tensor:
         z = self.features(x)

@@ -47,7 +47,7 @@ class Split:
     _energy: Energy = field(init=False)
 
     def __post_init__(self) -> None:
-        self._energy = self.sampler.of(self._watched, self.x0, self.y, self.refs)
+        self._energy = self.sampler.energy_on(self._watched, self.x0, self.y, self.refs)
 
     def __call__(self, x: Tensor) -> Tensor:
         return self._energy(x)
@@ -55,7 +55,7 @@ class Split:
     @property
     def bare(self) -> Energy:
         """The energy alone: a step costs one forward and one backward pass."""
-        return self.sampler.of(self.net, self.x0, self.y, self.refs)
+        return self.sampler.energy_on(self.net, self.x0, self.y, self.refs)
 
     def _watched(self, x: Tensor) -> Tensor:
         f = self.net(x)

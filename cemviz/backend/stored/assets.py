@@ -101,16 +101,16 @@ class Gallery:
 def grids(data: str) -> Grids | None:
     """The precomputed windows of a data set, or None where none ship.  Raises BrokenCheckpoint."""
 
-    def made(held: Artefact) -> Grids:
-        lists = {k: tuple(held.head[k]) for k in ("classes", "labels", "indices", "pixels")}
-        return Grids(**held.head | lists, tensors=held.tensors)
+    def made(artefact: Artefact) -> Grids:
+        lists = {k: tuple(artefact.head[k]) for k in ("classes", "labels", "indices", "pixels")}
+        return Grids(**artefact.head | lists, tensors=artefact.tensors)
 
     return kept("grids", data, made)
 
 
 def gallery(data: str) -> Gallery | None:
     """The shipped samples of a data set, or None where none ship.  Raises BrokenCheckpoint."""
-    return kept("gallery", data, lambda held: Gallery(**held.head | {"classes": tuple(held.head["classes"])}, **held.tensors))
+    return kept("gallery", data, lambda file: Gallery(**file.head | {"classes": tuple(file.head["classes"])}, **file.tensors))
 
 
 def kept(kind: str, data: str, made: Callable[[Artefact], Asset]) -> Asset | None:

@@ -78,8 +78,8 @@ class Card:
 
     def as_json(self) -> dict[str, Any]:
         """Content of its file."""
-        held = asdict(self)
-        return held | held.pop("unknown")
+        values = asdict(self)
+        return values | values.pop("unknown")
 
 
 KNOWN = [f.name for f in fields(Card) if f.name != "unknown"]
@@ -105,17 +105,18 @@ def path(name: str) -> Path:
     return folder() / f"{checked(name)}.json"
 
 
-def parsed(name: str, held: dict[str, Any]) -> Card:
+def parsed(name: str, values: dict[str, Any]) -> Card:
     """The card of a model out of its JSON.
 
     Raises:
         BrokenCheckpoint: a field is missing or cannot be right; the message names it, its value and what is allowed.
     """
-    known = {k: v for k, v in held.items() if k in KNOWN} | {"name": name}  # a file that was renamed is the model it is called
+    # a file that was renamed is the model it is called
+    known = {k: v for k, v in values.items() if k in KNOWN} | {"name": name}
     missing = [f.name for f in fields(Card)[:19] if f.name not in known]
     if missing:
         raise BrokenCheckpoint(f"it has no field {missing[0]}")
-    return Card(**checked_fields(known), unknown={k: v for k, v in held.items() if k not in KNOWN})
+    return Card(**checked_fields(known), unknown={k: v for k, v in values.items() if k not in KNOWN})
 
 
 def read_card(name: str) -> Card:
@@ -144,11 +145,11 @@ def _unchanged(at: Path, name: str, *version: int) -> Card:
 def _version(at: Path) -> tuple[int, ...]:
     """Marks of a file's version: where it lies, its size and times, and the moment while those are no proof."""
     try:
-        held = at.stat()
+        status = at.stat()
     except OSError:  # the reading says why
         return (time.time_ns(),)
-    new = time.time_ns() - held.st_mtime_ns < SETTLED
-    return (held.st_ino, held.st_size, held.st_mtime_ns, held.st_ctime_ns, *([time.time_ns()] if new else []))
+    new = time.time_ns() - status.st_mtime_ns < SETTLED
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, *([time.time_ns()] if new else []))
 
 
 def check(card: Card) -> None:

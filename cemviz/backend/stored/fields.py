@@ -28,33 +28,35 @@ LARGEST_SIDE, MOST_CLASSES, MOST_WEIGHTS, DEEPEST, WIDEST = 4096, 100_000, 500_0
 WHOLE = 2**63 - 1
 
 
-def checked_fields(held: dict[str, Any]) -> dict[str, Any]:
+def checked_fields(values: dict[str, Any]) -> dict[str, Any]:
     """The known fields of a card, lists as tuples.
 
     Raises:
         BrokenCheckpoint: the message is the fault: the field, its value and what is allowed.
     """
-    for key, value in held.items():
+    for key, value in values.items():
         right, allowed = RULES[key]
         if not right(value):
             raise BrokenCheckpoint(f"{key} is {_short(value)}; {allowed}")
-    held = held | {"shape": tuple(held["shape"]), "classes": tuple(held["classes"])}
-    if math.prod(held["shape"]) > LARGEST_SIDE**2:
-        raise BrokenCheckpoint(f"shape is {list(held['shape'])}; give at most {LARGEST_SIDE**2:,} numbers in all")
-    _check_net(held)
-    return held
+    values = values | {"shape": tuple(values["shape"]), "classes": tuple(values["classes"])}
+    if math.prod(values["shape"]) > LARGEST_SIDE**2:
+        raise BrokenCheckpoint(f"shape is {list(values['shape'])}; give at most {LARGEST_SIDE**2:,} numbers in all")
+    _check_net(values)
+    return values
 
 
-def _check_net(held: dict[str, Any]) -> None:
+def _check_net(values: dict[str, Any]) -> None:
     """Hold the net that the arguments make against the classes and the channels, without any weights."""
-    if held["net"] not in NETS:
-        raise BrokenCheckpoint(f"net is {_short(held['net'])}; choose one of {', '.join(NETS)}")
-    outputs, channels = _measured(held["net"], json.dumps(held["net_args"], sort_keys=True))
-    labelled = "outputs" in inspect.signature(NETS[held["net"]]).parameters and outputs != 1  # a single score has no names
-    if channels is not None and channels != held["shape"][0]:
-        raise BrokenCheckpoint(f"shape is {list(held['shape'])}; the net takes {channels} channels (net_args mean)")
-    if labelled and outputs != len(held["classes"]):
-        raise BrokenCheckpoint(f"classes is {_short(list(held['classes']))}; the net has {outputs} outputs: give as many names")
+    if values["net"] not in NETS:
+        raise BrokenCheckpoint(f"net is {_short(values['net'])}; choose one of {', '.join(NETS)}")
+    outputs, channels = _measured(values["net"], json.dumps(values["net_args"], sort_keys=True))
+    labelled = "outputs" in inspect.signature(NETS[values["net"]]).parameters and outputs != 1  # a single score has no names
+    if channels is not None and channels != values["shape"][0]:
+        raise BrokenCheckpoint(f"shape is {list(values['shape'])}; the net takes {channels} channels (net_args mean)")
+    if labelled and outputs != len(values["classes"]):
+        raise BrokenCheckpoint(
+            f"classes is {_short(list(values['classes']))}; the net has {outputs} outputs: give as many names"
+        )
 
 
 def check_net(net: str, args: dict[str, Any]) -> None:
@@ -117,8 +119,8 @@ def _like(value: Any, usual: Any, most: int) -> bool:
 
 def _short(value: Any) -> str:
     """A value as it stands in a message: what is long is cut."""
-    told = repr(value)
-    return told if len(told) <= 120 else f"{told[:100]} ... {told[-10:]}"
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:100]} ... {text[-10:]}"
 
 
 def _number(value: Any, low: float, high: float) -> bool:

@@ -133,14 +133,14 @@ def window(what: str, *, count: int = 100, radius: float = 6.0, side: int = 21) 
 
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
         net, card = store.load(model, device.torch)
-        held = images.load(card.data, "test", classes=card.classes, data=data, device=device.torch).first(count)
-        found = []
-        for i in range(len(held)):
-            y = held.labels[i]
-            joint, _ = energies(net, around(net, held.floats(i), y, "random", radius, side, seed * len(held) + i), y)
-            found.append(getattr(shape(joint.cpu(), axis_of(radius, side)), what))
-        error = torch.tensor(found).std().item() / len(found) ** 0.5
-        number = {"value": mean(found), "error": error, "resampled": "images", "count": len(held)}
+        subset = images.load(card.data, "test", classes=card.classes, data=data, device=device.torch).first(count)
+        shapes = []
+        for i in range(len(subset)):
+            y = subset.labels[i]
+            joint, _ = energies(net, around(net, subset.floats(i), y, "random", radius, side, seed * len(subset) + i), y)
+            shapes.append(getattr(shape(joint.cpu(), axis_of(radius, side)), what))
+        error = torch.tensor(shapes).std().item() / len(shapes) ** 0.5
+        number = {"value": mean(shapes), "error": error, "resampled": "images", "count": len(subset)}
         return number | {"split": "test", "extractor": None}
 
     return Measure(f"window {what} radius={radius:g} side={side} count={count}", measure)

@@ -38,24 +38,24 @@ def reproduce(studio: Studio, request: ReproduceRequest) -> Iterator[Step | dict
     Raises:
         BadInput, KeyError, DataMissing, Diverged, and before any work Unwritable.
     """
-    it = EXPERIMENTS[request.target]
+    experiment = EXPERIMENTS[request.target]
     store.check_place(results_path(request.target))
-    found: dict[Place, list[dict[str, Any]]] = {place: [] for place in it.cells}
+    measures: dict[Place, list[dict[str, Any]]] = {place: [] for place in experiment.cells}
     lacking: dict[Place, str] = {}
     seeds = range(request.seeds)
-    work = [(place, cell, seed) for place, cell in it.cells.items() for seed in seeds if _wanted(cell, request, seed)]
+    work = [(place, cell, seed) for place, cell in experiment.cells.items() for seed in seeds if _wanted(cell, request, seed)]
     for done, (place, cell, seed) in enumerate(sorted(work, key=lambda job: job[2])):  # a whole table first, then more seeds
         yield (at := Step(done, len(work), f"{place[0]}, {place[1]}, seed {seed}"))
         try:
             model = yield from _model(studio, cell, request, seed, at)
-            found[place].append(_measured(model, cell, studio.device, request.data or studio.data, seed))
+            measures[place].append(_measured(model, cell, studio.device, request.data or studio.data, seed))
         except (BadInput, Absent) as error:  # a judge that is not here yet, or what cannot be made: the row says so
             if isinstance(error, BadInput) and error.field != "extractor":
                 raise
             lacking[place] = str(error)
-    if work and not any(found.values()):
+    if work and not any(measures.values()):
         raise BadInput("target", f"no row of {request.target} could be measured: {next(iter(lacking.values()))}")
-    table = _table(request, it, found, lacking)
+    table = _table(request, experiment, measures, lacking)
     store.write_json(results_path(request.target), table, indent=1)
     yield table
 
@@ -152,9 +152,9 @@ def _name(cell: Cell, request: ReproduceRequest, seed: int) -> str:
 def _measured(model: str, cell: Cell, device: Device, data: str | None, seed: int) -> dict[str, Any]:
     """A cell's number on one model at a seed; kept on the card of an evidence model, which a new training replaces."""
     key = cell.measure.kept_under(seed)
-    held = store.read_card(model).metrics.get(key)
-    if held is not None and held.get("judge") == _judge(held):
-        return held
+    stored = store.read_card(model).metrics.get(key)
+    if stored is not None and stored.get("judge") == _judge(stored):
+        return stored
     value = cell.measure.run(model, device, data, seed)
     value |= {"judge": _judge(value)}
     if model.startswith("evidence/"):
@@ -169,15 +169,15 @@ def _judge(value: dict[str, Any]) -> str | None:
 
 
 def _table(
-    request: ReproduceRequest, it: Experiment, found: dict[Place, list[dict[str, Any]]], lacking: dict[Place, str]
+    request: ReproduceRequest, experiment: Experiment, measures: dict[Place, list[dict[str, Any]]], lacking: dict[Place, str]
 ) -> dict[str, Any]:
     stored = results().get(request.target)
     before = {(row["name"], row["column"]): row for row in stored["rows"]} if stored else {}
     rows = completed([
-        measured(place, it, values, _scale(it.cells[place], request))
+        measured(place, experiment, values, _scale(experiment.cells[place], request))
         if values
-        else kept(place, it, before.get(place), lacking.get(place))
-        for place, values in found.items()
+        else kept(place, experiment, before.get(place), lacking.get(place))
+        for place, values in measures.items()
     ])  # fmt: skip
     trained = f" --scale {request.scale}" + " --present" * request.present + " --keep" * request.keep
     command = f"python -m cemviz reproduce {request.target}" + " --shipped" * request.shipped
@@ -186,11 +186,11 @@ def _table(
         command = " && ".join(dict.fromkeys([*stored["command"].split(" && "), command]))
     return {
         "table": request.target,
-        "title": it.title,
-        "source": it.source,
-        "about": it.about,
+        "title": experiment.title,
+        "source": experiment.source,
+        "about": experiment.about,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "command": command,
         "rows": rows,
-        "orders": judge(it.orders, rows),
+        "orders": judge(experiment.orders, rows),
     }

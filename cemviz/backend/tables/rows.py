@@ -13,16 +13,16 @@ FOREIGN = "is not the paper's extractor: do not compare the two numbers"
 BORROWED = "real images"
 
 
-def measured(place: Place, it: Experiment, values: list[dict[str, Any]], scale: str) -> Row:
+def measured(place: Place, experiment: Experiment, values: list[dict[str, Any]], scale: str) -> Row:
     """Row of a place from its numbers, one a seed.
 
     Args:
         values: as a `Measure` gives them, at least one.
         scale: of the models; "shipped": all of them are of one model.
     """
-    cell, first, numbers = it.cells[place], values[0], [value["value"] for value in values]
+    cell, first, numbers = experiment.cells[place], values[0], [value["value"] for value in values]
     if not all(map(isfinite, numbers)):
-        return kept(place, it, None, "a seed gave no finite number")
+        return kept(place, experiment, None, "a seed gave no finite number")
     errors = [error for value in values if (error := value.get("error"))]
     rest = {
         "values": [digits(number) for number in numbers],
@@ -42,11 +42,11 @@ def measured(place: Place, it: Experiment, values: list[dict[str, Any]], scale: 
         first.get("resampled"),
         first.get("count"),
     )
-    return _noted(_filled(place, it) | number | rest, it)
+    return _noted(_filled(place, experiment) | number | rest, experiment)
 
 
-def _filled(place: Place, it: Experiment) -> Row:
-    return {"name": place[0], "column": place[1], "paper": it.paper.get(place)}
+def _filled(place: Place, experiment: Experiment) -> Row:
+    return {"name": place[0], "column": place[1], "paper": experiment.paper.get(place)}
 
 
 def _number(
@@ -74,10 +74,10 @@ def _failed(row: Row) -> str:
     return f"one seed or more has failed, and the mean is the number of none{each}"
 
 
-def _noted(row: Row, it: Experiment) -> Row:
+def _noted(row: Row, experiment: Experiment) -> Row:
     """A row with everything that there is to say about its number: what was told when it was measured, then what follows."""
     foreign = row["extractor"] not in (None, "inception") and row["paper"] is not None
-    cell = it.cells[row["name"], row["column"]]
+    cell = experiment.cells[row["name"], row["column"]]
     notes = [
         *(part for part in row["note"].split("; ") if part != NO_NUMBER and not part.endswith(FOREIGN)),
         _failed(row) if row["ours"] is not None else "",
@@ -88,17 +88,17 @@ def _noted(row: Row, it: Experiment) -> Row:
     return row | {"note": "; ".join(dict.fromkeys(note for note in notes if note))}
 
 
-def kept(place: Place, it: Experiment, row: Row | None, reason: str | None = None) -> Row:
+def kept(place: Place, experiment: Experiment, row: Row | None, reason: str | None = None) -> Row:
     """The row of a place from a stored one, or one without a number, for a reason."""
-    cell = it.cells[place]
+    cell = experiment.cells[place]
     if row is None or row["ours"] is None or row["measure"] != cell.key:
         nothing = dict.fromkeys(("ours", "spread", "deviation", "error", "resampled", "count", "values"))
         rest = {"seeds": 0, "draws": 0, "split": None, "extractor": None, "scale": cell.scale, "measure": cell.key}
         before = row["note"] if row is not None and row["ours"] is None else ""
-        return _noted(_filled(place, it) | nothing | rest | {"note": reason or before or UNMEASURED}, it)
+        return _noted(_filled(place, experiment) | nothing | rest | {"note": reason or before or UNMEASURED}, experiment)
     number = _number(cell, row["ours"], *(row[k] for k in ("deviation", "error", "resampled", "count")))
     rest = {k: row[k] for k in ("values", "seeds", "draws", "split", "extractor", "scale", "measure", "note")}
-    return _noted(_filled(place, it) | number | rest, it)
+    return _noted(_filled(place, experiment) | number | rest, experiment)
 
 
 def completed(rows: list[Row]) -> list[Row]:

@@ -47,16 +47,17 @@ class Swept:
             self.model, self.sampler, count=COUNT, start=self.start, seed=seed,
             over=(axis,), values=(self.axes[axis],), metric=tuple(COLUMN.values()), judge=JUDGE, seeds=1,
         )  # fmt: skip
-        *_, held = kept(Studio(device, data), request)
-        return held.head["cells"]
+        *_, artefact = kept(Studio(device, data), request)
+        return artefact.head["cells"]
 
     def at(self, axis: str, value: float, metric: str) -> Measure:
         """Quality where one number has this value."""
 
         def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
             cells = self.cells(axis, device, data, seed)
-            found = next(cell["columns"][metric] for cell in cells if cell["settings"][axis] == value)
-            return RESTS | {"value": found["value"], "error": found["error"], "resampled": RESAMPLED.get(metric), "seed": seed}
+            column = next(cell["columns"][metric] for cell in cells if cell["settings"][axis] == value)
+            number = {"value": column["value"], "error": column["error"], "resampled": RESAMPLED.get(metric)}
+            return RESTS | number | {"seed": seed}
 
         return Measure(f"{metric} {self._words} {axis}={value:g}", measure)
 
@@ -66,8 +67,8 @@ class Swept:
 
         def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
             cells = self.cells(axis, device, data, seed)
-            found = pick(cells, key=lambda cell: cell["columns"][metric]["value"])
-            return RESTS | {"value": float(found["settings"][axis]), "error": None, "seed": seed}
+            best = pick(cells, key=lambda cell: cell["columns"][metric]["value"])
+            return RESTS | {"value": float(best["settings"][axis]), "error": None, "seed": seed}
 
         values = ", ".join(f"{value:g}" for value in self.axes[axis])
         return Measure(f"best {axis} of {values} by {metric} {self._words}", measure)
