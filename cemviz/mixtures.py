@@ -38,7 +38,7 @@ def parts(text: str) -> tuple[Part, ...]:
     Raises:
         ValueError: what is no mixture, a weight of 0, or a blur above WIDEST.
     """
-    found = []
+    read = []
     for piece in text.replace(" ", "").split("+"):
         match = PART.fullmatch(piece)
         try:
@@ -50,8 +50,8 @@ def parts(text: str) -> tuple[Part, ...]:
                 f"p0 is {text!r}; give parts NAME, WEIGHT*NAME or NAME~BLUR (weights above 0, blurs up to {WIDEST:g} pixels) "
                 "with + between, such as gaussian+fashionmnist~1"
             )
-        found.append(part)
-    return tuple(found)
+        read.append(part)
+    return tuple(read)
 
 
 def sets(text: str) -> list[str]:

@@ -19,8 +19,8 @@ def mixture(text: str, source: Source, pixels: Callable[[str, str], Tensor | Non
     """
     images = {}
     for name in sets(text):
-        found = pixels(name, dataset(name).outside)
-        if found is None:
+        pool = pixels(name, dataset(name).outside)
+        if pool is None:
             return None
-        images[name] = scaled(found, source.shape)
+        images[name] = scaled(pool, source.shape)
     return Mixture(text, source, images)

@@ -24,13 +24,13 @@ class BinaryProbe:
 
     Attributes:
         goal: the objective, which knows K and the attack.
-        held: images of the data that training does not see, and their labels.
+        unseen: images of the data that training does not see, and their labels.
         generator: source of its own draws of p0.
     Source: thesis 2.4.2, (2.18).
     """
 
     goal: Maximin
-    held: Batch
+    unseen: Batch
     generator: torch.Generator
 
     def __call__(self, net: nn.Module, batch: Batch) -> Callable[[nn.Module], dict[str, Any]]:
@@ -46,20 +46,20 @@ class BinaryProbe:
         with evaluating(net):
             moved = goal.attacked(net, x0)
             before, lifted = _both(net, x0), _both(net, moved)
-            told: dict[str, Any] = gradients(net, x, moved)
-            told["delta_x"] = {k: spread(lifted[k] - before[k]) for k in before}
-            told["game"] = {"K": goal.steps, "travel": _mean((moved - x0).flatten(1).norm(dim=1))}
+            record: dict[str, Any] = gradients(net, x, moved)
+            record["delta_x"] = {k: spread(lifted[k] - before[k]) for k in before}
+            record["game"] = {"K": goal.steps, "travel": _mean((moved - x0).flatten(1).norm(dim=1))}
 
         def finish(net: nn.Module) -> dict[str, Any]:
             with evaluating(net), torch.no_grad():
                 after, data = _both(net, moved), _both(net, x)
-                told["delta_theta"] = {k: spread(after[k] - lifted[k]) for k in after}
+                record["delta_theta"] = {k: spread(after[k] - lifted[k]) for k in after}
                 points = {"data": data, "adversarial": after, "sampled": _both(net, goal.attacked(net, x0))}
-                told["energies"] = {name: {k: rounded(e) for k, e in both.items()} for name, both in points.items()}
-                unseen, start, end = (net(at) for at in (self.held[0], x0, moved))
-                told["clean"], told["robust"] = round(auc(unseen, start), 4), round(auc(unseen, end), 4)
-                told["game"] |= {"D_data": _mean(net(x).sigmoid()), "D_moved": _mean(end.sigmoid())}
-            return told
+                record["energies"] = {name: {k: rounded(e) for k, e in both.items()} for name, both in points.items()}
+                inside, start, end = (net(at) for at in (self.unseen[0], x0, moved))
+                record["clean"], record["robust"] = round(auc(inside, start), 4), round(auc(inside, end), 4)
+                record["game"] |= {"D_data": _mean(net(x).sigmoid()), "D_moved": _mean(end.sigmoid())}
+            return record
 
         return finish
 

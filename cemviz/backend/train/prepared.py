@@ -76,20 +76,20 @@ def prepare(asked: Plan, team: Team) -> Prepared:
         where: dict[str, Any] = {
             "data": asked.request.data, "device": team.device.torch, "download": asked.request.download,
         }  # fmt: skip
-        held = images.load(row.data, "train", **where)
-        test = _unseen(held, where)
+        train = images.load(row.data, "train", **where)
+        test = _unseen(train, where)
     if row.images is not None:
-        held = held.first(row.images)
+        train = train.first(row.images)
     if team.leads:
-        for caution in held.cautions():
+        for caution in train.cautions():
             warnings.warn(caution, stacklevel=2)
     trained, sha256 = None, ""
     if row.encoder is not None:
         trained, row, sha256 = _encoder(row, team.device)
-    source = _source(row, held, where)
-    net_args = row.net_args | statistics(known, held)
+    source = _source(row, train, where)
+    net_args = row.net_args | statistics(known, train)
     if kinds.KINDS[row.kind].classifies:  # else its own arguments decide
-        net_args["outputs"] = len(held.classes)
+        net_args["outputs"] = len(train.classes)
     if not kinds.KINDS[row.kind].shared:
         _whole(team)
     try:
@@ -99,18 +99,18 @@ def prepare(asked: Plan, team: Team) -> Prepared:
     net = team.device.place(build(row.net, seed=asked.request.seed, **net_args)).train()
     if trained is not None:
         probed(trained, net)
-    return Prepared(row, net, net_args, held, source, test.first(HELD), sha256)
+    return Prepared(row, net, net_args, train, source, test.first(HELD), sha256)
 
 
-def _unseen(held: images.Images, where: dict[str, Any]) -> images.Images:
+def _unseen(train: images.Images, where: dict[str, Any]) -> images.Images:
     """The test images; where they are missing it is said before the work, not after it."""
-    if dataset(held.name).torchvision and not images.available(held.name, "test", data=where["data"]):
+    if dataset(train.name).torchvision and not images.available(train.name, "test", data=where["data"]):
         warnings.warn(
-            f"{held.name} has no test split on this machine: probes look at training images, and nothing is measured",
+            f"{train.name} has no test split on this machine: probes look at training images, and nothing is measured",
             stacklevel=3,
         )
-        return held
-    return images.load(held.name, "test", classes=held.classes, **where)
+        return train
+    return images.load(train.name, "test", classes=train.classes, **where)
 
 
 def _source(row: Recipe, train: images.Images, where: dict[str, Any]) -> Source:
@@ -139,12 +139,12 @@ def _source(row: Recipe, train: images.Images, where: dict[str, Any]) -> Source:
     return replace(source, p0=drawn)
 
 
-def statistics(known: Dataset, held: images.Images) -> dict[str, Any]:
+def statistics(known: Dataset, train: images.Images) -> dict[str, Any]:
     """Arguments of a net that come from its data: channel means and deviations."""
     if known.mean:
         mean, std = known.mean, known.std
     else:
-        x = held.floats()
+        x = train.floats()
         mean, std = x.mean((0, 2, 3)).tolist(), x.std((0, 2, 3)).tolist()
     return {"mean": list(mean), "std": list(std)}
 
