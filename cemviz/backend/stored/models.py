@@ -33,8 +33,17 @@ def save(net: nn.Module | dict[str, Tensor], card: Card) -> Path:
     described = cards.path(card.name)
     cards.check(card)
     state = net.state_dict() if isinstance(net, nn.Module) else net
-    halved = {k: v.half() if v.is_floating_point() and v.dim() > 1 and v.numel() > 64 else v for k, v in state.items()}
-    return files.write_pair(described, halved, lambda sha256: replace(card, sha256=sha256).as_json())
+    return files.write_pair(described, _halved(state), lambda sha256: replace(card, sha256=sha256).as_json())
+
+
+def _halved(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v.half() if v.is_floating_point() and v.dim() > 1 and v.numel() > 64 else v for k, v in state.items()}
+
+
+def alike(state: dict[str, Tensor], card: Card) -> bool:
+    """Whether weights are, bit by bit, those that are stored under a card.  Raises BrokenCheckpoint."""
+    stored, own = files.read_tensors(weights_path(card), card.sha256), _halved(state)
+    return stored.keys() == own.keys() and all(torch.equal(stored[name], own[name].cpu()) for name in stored)
 
 
 def weights_path(card: Card) -> Path:

@@ -1,4 +1,4 @@
-"""The curves of a run: losses, learning rates and probes, kept while it trains and beside the model afterwards."""
+"""The curves of a run: losses, learning rates, probes and frames, kept while it trains and beside the model afterwards."""
 
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,14 @@ def begun(kind: str) -> dict[str, Any]:
     return {"kind": kind, "steps": [], "lr": [], "terms": {}, "probes": []}
 
 
-def note(history: dict[str, Any], progress: loop.Progress) -> None:
-    """Keep every point of a short run, and CURVE of a long one."""
+def note(history: dict[str, Any], progress: loop.Progress, frame: dict[str, Any] | None = None) -> None:
+    """Keep every point of a short run, and CURVE of a long one.
+
+    Args:
+        frame: drawn after a probed update, see `frames`.
+    """
     if progress.probe is not None:
-        history["probes"].append({"step": progress.step} | progress.probe)
+        history["probes"].append({"step": progress.step} | progress.probe | ({} if frame is None else {"frame": frame}))
     if progress.step % max(1, progress.steps // CURVE) == 0 or progress.step in (1, progress.steps):
         history["steps"].append(progress.step)
         history["lr"].append(float(f"{progress.lr:.4g}"))

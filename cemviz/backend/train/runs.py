@@ -65,7 +65,8 @@ def read_history(name: str) -> dict[str, Any] | None:
     """The curves of a model, or of an unfinished run; None where there are none.
 
     Returns:
-        {steps: [..], lr: [..], terms: {name: [..]}, probes: [{step, ...}]}, see `training.probes.Probe`.
+        {steps: [..], lr: [..], terms: {name: [..]}, probes: [{step, ...}], frames: {...}}, see `training.probes.Probe` and, for
+        `frames` and the `frame` of a probe, `frames.Film`; curves of before there were frames have none.
     Raises:
         BrokenCheckpoint: the file cannot be read, or is not a history.
     """
