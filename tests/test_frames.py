@@ -1,9 +1,8 @@
-"""Frames of a run: what its net draws at every probe, by the one drawer of chains, without a trace in the run."""
+"""Frames of a run: what its net draws while it is trained, by the one drawer of chains, without a trace in the run."""
 
 import base64
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +15,9 @@ from cemviz.backend import store
 from cemviz.backend.device import choose
 from cemviz.backend.requests import SampleRequest, TrainRequest
 from cemviz.backend.sample.chains import sample, to_pixels
-from cemviz.backend.stored import models
+from cemviz.backend.stored import artefacts
 from cemviz.backend.studio import Studio
-from cemviz.backend.train import again, curves, frames, runs
+from cemviz.backend.train import curves, frames, pair, runs
 from cemviz.backend.train.run import train
 from cemviz.dynamics import Diverged
 from cemviz.training.recipes import RECIPES, recipe
@@ -33,15 +32,23 @@ def pixels(frame):
 def test_the_last_frame_is_what_the_stored_model_draws(places):
     run(request(steps="4"))
     history = runs.read_history("toy")
-    assert [probe["step"] for probe in history["probes"]] == [1, 2, 3, 4] and all(p["frame"] for p in history["probes"])
     about = history["frames"]
+    assert [shot["step"] for shot in about["shots"]] == [1, 2, 3, 4]
     assert about["classes"] == list(CLASSES * 4)[: frames.SHOWN] and about["judge"] == "" and about["start"] == "uniform"
     given = {name: about[name] for name in ("sampler", "start", "seed", "count", "steps", "step", "noise")}
     *_, chains = sample(Studio(choose("cpu")), SampleRequest("toy", **given))
     expected = to_pixels(torch.from_numpy(chains.final[: frames.SHOWN])).astype(int)
-    assert np.abs(pixels(history["probes"][-1]["frame"]) - expected).max() <= 255 / (frames.LEVELS - 1) / 2 + 1
-    first, last = (pixels(history["probes"][k]["frame"]) for k in (0, -1))
+    assert np.abs(pixels(about["shots"][-1]) - expected).max() <= 255 / (frames.LEVELS - 1) / 2 + 1
+    first, last = (pixels(about["shots"][k]) for k in (0, -1))
     assert not np.array_equal(first, last), "the weights that are averaged move"
+
+
+@pytest.mark.parametrize("steps", [1, 2, 12, 468, 1874, 100_000])
+def test_frames_are_few_and_close_together_at_the_beginning(steps):
+    at = sorted(frames.due(steps))
+    assert (at[0], at[-1]) == (1, steps) and len(at) <= frames.FRAMES
+    gaps = np.diff(at)
+    assert steps < 100 or (len(at) > 20 and (np.diff(gaps) >= -1).all() and gaps[-1] > 10 * gaps[0])
 
 
 def test_frames_leave_no_trace_in_the_run(places, monkeypatch):
@@ -49,7 +56,7 @@ def test_frames_leave_no_trace_in_the_run(places, monkeypatch):
     monkeypatch.setattr(frames.Film, "frame", lambda film, weights: None)
     run(request("plain"))
     assert store.read_card("drawn").sha256 == store.read_card("plain").sha256
-    assert "frame" not in runs.read_history("plain")["probes"][0]
+    assert runs.read_history("plain")["frames"]["shots"] == []
 
 
 def test_a_run_that_goes_on_keeps_its_frames(places):
@@ -57,9 +64,10 @@ def test_a_run_that_goes_on_keeps_its_frames(places):
     for _ in range(3):
         next(work)
     work.close()
-    early = [probe["frame"] for probe in runs.read_history("toy")["probes"]]
+    early = runs.read_history("toy")["frames"]["shots"]
     run(request(steps="6", resume=True))
-    assert len(early) == 3 and [probe["frame"] for probe in runs.read_history("toy")["probes"]][:3] == early
+    late = runs.read_history("toy")["frames"]["shots"]
+    assert len(early) == 3 and late[:3] == early and [shot["step"] for shot in late] == [1, 2, 3, 4, 5, 6]
 
 
 def test_chains_that_meet_nan_give_no_frame_and_stop_no_run(places, monkeypatch):
@@ -69,7 +77,7 @@ def test_chains_that_meet_nan_give_no_frame_and_stop_no_run(places, monkeypatch)
 
     monkeypatch.setattr(frames.Run, "last", lost)
     assert run(request(steps="2"))[-1].done == 2
-    assert "frame" not in runs.read_history("toy")["probes"][0]
+    assert runs.read_history("toy")["frames"]["shots"] == []
 
 
 @pytest.mark.parametrize("right", [0, 7, frames.COUNT])
@@ -84,37 +92,42 @@ def test_the_judge_s_count_is_of_the_class_asked_for(places, right):
     assert judged.about["judge"] == "judge" and judged.about["count"] == frames.COUNT
 
 
-def test_a_run_made_again_gives_the_curves_of_the_stored_model_and_leaves_it_alone(places, monkeypatch):
-    monkeypatch.setitem(again.PAIRS, "stripes", ("toy", "none"))
+@pytest.fixture
+def tiny(places, monkeypatch):
+    """A pair of one tiny recipe."""
+    monkeypatch.setitem(pair.PAIRS, "stripes", ("toy",))
     row = recipe("mnist-at", **request(steps="3").changes)
-    monkeypatch.setitem(RECIPES, "toy", {"laptop": row})
-    *_, model = train(Studio(choose("cpu")), TrainRequest("toy", seed=3))
-    weights, history = Path(model.path), curves.path("toy")
-    before, made, studio = weights.read_bytes(), history.read_bytes(), Studio(choose("cpu"))
-
-    def told():
-        items = list(again.make(studio, "stripes"))
-        return [item for item in items if isinstance(item, dict)], [i.done for i in items if not isinstance(i, dict)]
-
-    (first, second), steps = told()
-    assert "rest on the model" in first["skipped"] and "none is not stored" in second["skipped"] and steps == []
-    history.unlink()
-    (first, _), steps = told()
-    assert first["path"] == str(history) and steps == [1, 2, 3]
-    assert history.read_bytes() == made and weights.read_bytes() == before
-    monkeypatch.setattr(frames, "SHOWN", 4)  # frames of other settings
-    assert told()[1] == [1, 2, 3] and history.read_bytes() != made
-    monkeypatch.setitem(RECIPES, "toy", {"laptop": replace(row, lr=0.5)})
-    history.unlink()
-    assert "lr is 0.5, not" in told()[0][0]["skipped"] and not history.exists()
+    monkeypatch.setitem(RECIPES, "toy", {pair.SCALE: row})
+    return row
 
 
-def test_curves_of_a_run_that_ends_in_other_weights_are_not_kept(places, monkeypatch):
-    monkeypatch.setitem(again.PAIRS, "stripes", ("toy",))
-    monkeypatch.setitem(RECIPES, "toy", {"laptop": recipe("mnist-at", **request(steps="2").changes)})
-    run(TrainRequest("toy", seed=3))
-    curves.path("toy").unlink()
-    alike = models.alike
-    monkeypatch.setattr(models, "alike", lambda state, card: alike({k: v + 1e-3 for k, v in state.items()}, card))
-    *_, last = again.make(Studio(choose("cpu")), "stripes")
-    assert "ends in other weights" in last["skipped"] and not curves.path("toy").exists()
+def made():
+    """The pair made: what was told of its files, and the steps."""
+    items = list(pair.make(Studio(choose("cpu")), "stripes"))
+    return [item for item in items if isinstance(item, dict)], [item.done for item in items if not isinstance(item, dict)]
+
+
+def test_a_run_of_the_pair_is_that_of_its_recipe_and_keeps_no_model(tiny):
+    (told,), steps = made()
+    at = curves.path("toy-evidence")
+    assert told["path"] == str(at) and steps == [1, 2, 3] and pair.names() == runs.histories() == ["toy-evidence"]
+    head, mine = artefacts.read("history", "toy-evidence", "").head, TrainRequest("toy", pair.SCALE, "mine", pair.SEED)
+    assert not store.cards() and head["run"]["steps"] == 3
+    run(mine)
+    assert head["sha256"] == store.read_card("mine").sha256 and head["frames"] == runs.read_history("mine")["frames"]
+    assert runs.histories() == ["toy-evidence", "mine"]
+
+
+def test_the_pair_is_made_again_when_recipe_or_frames_are_others(tiny, monkeypatch):
+    made()
+    at = curves.path("toy-evidence")
+    before = at.read_bytes()
+    (told,), steps = made()
+    assert "stands" in told["skipped"] and not steps
+    at.unlink()
+    assert made()[1] and at.read_bytes() == before, "the same bytes"
+    monkeypatch.setattr(frames, "SHOWN", 4)
+    assert made()[1] and not made()[1]
+    monkeypatch.setitem(RECIPES, "toy", {pair.SCALE: replace(tiny, lr=0.001)})
+    assert made()[1] and not made()[1]
+    assert list(pair.make(Studio(choose("cpu")), "moons")) == [{"skipped": "there is no pair of moons"}]

@@ -26,14 +26,10 @@ def begun(kind: str) -> dict[str, Any]:
     return {"kind": kind, "steps": [], "lr": [], "terms": {}, "probes": []}
 
 
-def note(history: dict[str, Any], progress: loop.Progress, frame: dict[str, Any] | None = None) -> None:
-    """Keep every point of a short run, and CURVE of a long one.
-
-    Args:
-        frame: drawn after a probed update, see `frames`.
-    """
+def note(history: dict[str, Any], progress: loop.Progress) -> None:
+    """Keep every point of a short run, and CURVE of a long one."""
     if progress.probe is not None:
-        history["probes"].append({"step": progress.step} | progress.probe | ({} if frame is None else {"frame": frame}))
+        history["probes"].append({"step": progress.step} | progress.probe)
     if progress.step % max(1, progress.steps // CURVE) == 0 or progress.step in (1, progress.steps):
         history["steps"].append(progress.step)
         history["lr"].append(float(f"{progress.lr:.4g}"))

@@ -1,4 +1,4 @@
-"""Frames of a run: chains of one seed drawn from the net at every probe, so that one sees it learn to draw.
+"""Frames of a run: chains of one seed drawn from the net while it is trained, so that one sees it learn to draw.
 
 Starts and noise are the same in every frame: what differs are the weights alone.  A frame is drawn from a copy of the net, with
 the weights that would be stored, and by generators of its own: it leaves no trace in the run.
@@ -26,12 +26,20 @@ from ..studio import Studio
 COUNT, SHOWN = 20, 10
 """Chains of a frame, of which a judge reads all, and those whose pictures are kept."""
 
+FRAMES = 24
+"""Frames of a run, close together at its beginning, where much happens."""
+
 LEVELS = 16
 """Levels of a colour: noise does not compress, and an eye does not see more."""
 
 SETTINGS: dict[str, dict[str, Any]] = {"classifier": {"sampler": "jeat17", "start": "gaussian", "steps": 40}}
 """Fields of a `SampleRequest`, of kinds whose usual sampler hides what their nets learn: RCS from a class's own Gaussian has
 drawn the digit before the net knows it.  Our choice, found by trying."""
+
+
+def due(steps: int) -> set[int]:
+    """Updates after which a run of so many draws a frame: the first, the last, and squares between."""
+    return {max(1, round(steps * (k / (FRAMES - 1)) ** 2)) for k in range(FRAMES)}
 
 
 @dataclass(frozen=True, slots=True)

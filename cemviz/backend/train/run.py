@@ -137,15 +137,17 @@ def _train(studio: Studio, asked: Plan, team: Team) -> Iterator[Trained | Model]
 
 
 def noted(studio: Studio, asked: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
-    """The updates from where a run begins, each noted in its curves; with every probe, a frame."""
-    film = None
+    """The updates from where a run begins, each noted in its curves, and the frames that are due."""
+    film, due = None, frames.due(work.row.steps)
     if team.leads:
         card = card_of(asked.request, work.row, asked.name, work.net_args, work.images, 0.0, team)
         film = frames.film(studio, card, work.net)
-        start.history["frames"] = film.about
+        start.history["frames"] = film.about | {"shots": start.history.get("frames", {}).get("shots", [])}
     for progress in _updates(asked, work, start, team):
-        drawn = progress.probe is not None and film is not None
-        curves.note(start.history, progress, film.frame(loop.averaged(progress.state())) if drawn else None)
+        curves.note(start.history, progress)
+        if film is not None and progress.step in due:
+            frame = film.frame(loop.averaged(progress.state()))
+            start.history["frames"]["shots"] += [] if frame is None else [{"step": progress.step} | frame]
         yield progress
 
 
