@@ -73,6 +73,10 @@ def write_images(
             Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{i:03}.png")
 
 
+BRIEF = {kind: {"sampler": sampler, "steps": 2} for kind, sampler in (("classifier", "jeat17"), ("encoder", "maxent"))}
+"""Chains of the frames that a run draws: short ones, since a run of a test is all probes."""
+
+
 @pytest.fixture
 def places(tmp_path, monkeypatch):
     """A root with the data set `stripes` (3 classes, 8x8 RGB), an empty folder of models, and a user cache of its own."""
@@ -83,6 +87,7 @@ def places(tmp_path, monkeypatch):
     monkeypatch.setenv("CEMVIZ_DEVICE", "cpu")
     monkeypatch.delenv("CEMVIZ_DEBUG", raising=False)
     monkeypatch.setattr("cemviz.data.images.CACHE", tmp_path / "cache")
+    monkeypatch.setattr("cemviz.backend.train.frames.SETTINGS", BRIEF)
     return tmp_path
 
 

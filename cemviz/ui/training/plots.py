@@ -1,6 +1,7 @@
 """The training tab's figures, written straight as Plotly's JSON: curves of one run, or of two side by side on shared axes."""
 
 import itertools
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from ...backend.checks import choice
 from ...backend.kinds import KINDS, Kind
 from ...backend.look.landscape import ENERGIES
+from ...backend.packed import short
 from ..panels import Panels
 from ..theme import PALETTE
 
@@ -162,6 +164,26 @@ class Shown:
     def probe(self) -> dict[str, Any] | None:
         """The probe looked at."""
         return None if self.at is None else self.history["probes"][self.at]
+
+
+def frames(runs: Sequence[Shown], at: float | None, play: bool) -> str | None:
+    """Pictures that the nets of one run or two drew over their updates, as `frames.js` takes them; None where no run kept any.
+
+    Args:
+        at: the update looked at, None for the last.
+        play: from the first update on, once it is seen.
+    """
+    panels = []
+    for run in runs:
+        about = {"classes": [], "judge": "", "count": 0, "shots": []} | run.history.get("frames", {})
+        sums = np.sum(list(run.history["terms"].values()), 0) if run.history["terms"] else []
+        panels.append({
+            "name": run.name, **{key: about[key] for key in ("classes", "judge", "count")}, "frames": about["shots"],
+            "loss": [*zip(run.history["steps"], short(sums), strict=True)],
+        })  # fmt: skip
+    if not any(panel["frames"] for panel in panels):
+        return None
+    return json.dumps({"panels": panels, "at": at, "play": play}, separators=(",", ":"), ensure_ascii=False)
 
 
 def figure(key: str, runs: Sequence[Shown]) -> str:
