@@ -48,7 +48,7 @@ class Ascent:
     _energy: Energy = field(init=False)
 
     def __post_init__(self) -> None:
-        self._energy = self.sampler.of(self._watched, self.x0)
+        self._energy = self.sampler.energy_on(self._watched, self.x0)
 
     def __call__(self, x: Tensor) -> Tensor:
         return self._energy(x)
@@ -56,7 +56,7 @@ class Ascent:
     @property
     def bare(self) -> Energy:
         """The energy alone."""
-        return self.sampler.of(self.net, self.x0)
+        return self.sampler.energy_on(self.net, self.x0)
 
     def _watched(self, x: Tensor) -> Tensor:
         d = self.net(x)
