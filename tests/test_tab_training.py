@@ -27,7 +27,7 @@ from cemviz.ui.training import handlers as do
 from cemviz.ui.training import tab as tab_training
 from cemviz.ui.training import words as say
 from cemviz.ui.training.handlers import compared, known, nearest, shown
-from cemviz.ui.training.plots import BINS, FIGURES, Shown, both, energies, figure, frames, rates
+from cemviz.ui.training.plots import BINS, FIGURES, Shown, both, energies, figure, frames, games, rates
 
 
 def probe(step: int, seed: int = 0) -> dict:
@@ -91,6 +91,20 @@ def test_histograms_count_every_image_once_over_one_axis():
     for trace in told["data"]:
         assert read(trace["y"]).sum() == pytest.approx(1, abs=1e-5) and len(read(trace["x"])) == BINS + 1
         assert (read(trace["x"]) == read(told["data"][0]["x"])).all()
+
+
+def test_the_figure_of_a_game_shows_its_k_travel_and_d_and_others_have_none():
+    game = {"K": 7, "travel": 5.5, "D_data": 0.53, "D_moved": 0.49}
+    at = {"steps": [1], "lr": [0.1], "terms": {"data": [0.7]}, "kind": "binary", "probes": [probe(1) | {"game": game}]}
+    plain = {"steps": [1], "lr": [0.1], "terms": {"data": [0.7]}, "probes": [probe(1)]}
+    binary, other = Shown("a", at, 0), Shown("b", plain, 0)
+    told = json.loads(figure("game", [binary]))
+    lines = {line["name"]: read(line["y"])[0] for line in told["data"] if line.get("name") in dict.fromkeys(
+        ("K", "distance that p₀ is moved", "D on data", "D on moved p₀")
+    )}  # fmt: skip
+    assert list(lines.values()) == pytest.approx([7, 5.5, 0.53, 0.49]) and len(lines) == 4
+    assert games([other, binary]) and not games([other])
+    assert not json.loads(figure("game", [other]))["data"]
 
 
 def test_panels_of_one_run_name_no_column():

@@ -27,7 +27,7 @@ PAPER = Recipe(
 )  # fmt: skip
 CODE = {"auc_above": 0.8, "inside": 5, "inside_step": 0.1, "r1": 0.01, "frozen": True}
 PUBLISHED = replace(
-    PAPER, title="CIFAR-10, binary: as the thesis' code trains", objective_args=CODE,
+    PAPER, title="CIFAR-10, binary: published code", objective_args=CODE,
     source="the thesis' published code, which differs from its text: K grows as soon as the mean AUC of 100 updates exceeds "
     ".8, data are attacked too, BatchNorm stays frozen; the rest is Table 2.3",
 )  # fmt: skip

@@ -19,7 +19,7 @@ from ..controls import Session
 from ..fields import filled
 from ..wiring import Changes
 from . import words
-from .plots import FIGURES, Shown, figure, frames
+from .plots import FIGURES, Shown, figure, frames, games
 
 NONE = "none"
 PAIR = tuple(map(name_of, PAIRS["mnist"]))
@@ -29,7 +29,7 @@ FIRST = (PAIR[0], "mnist-at-linf", "mnist-at")
 RECIPE = "mnist-at-linf"
 """The recipe to begin with."""
 
-DRAWN = ("status", "a", "b", "at", "frames", "numbers", *FIGURES)
+DRAWN = ("status", "a", "b", "at", "frames", "numbers", "game_column", *FIGURES)
 """Elements that another look changes."""
 
 RAN = (*DRAWN, "name", "kept", "pending", "resume")
@@ -101,6 +101,7 @@ def draw(held: Session, keys: Sequence[str] = tuple(FIGURES)) -> Changes:
         last, at = max(end(on_screen), 1), held.held.get("train.at")
         changes["at"] = gr.update(maximum=last, value=last if at is None else min(at, last))
         changes["numbers"] = words.numbers(on_screen)
+        changes["game_column"] = gr.update(visible=games(on_screen))
     return changes
 
 

@@ -97,6 +97,21 @@ class Figure:
     rows: tuple[Row, ...] = ()
 
 
+def played(**names: str) -> Callable[[History], Lines]:
+    """Numbers of a binary game at every probe: field -> what the line is called; a run that is no game has none."""
+
+    def read(history: History) -> Lines:
+        games = [(p["step"], p["game"]) for p in history["probes"] if "game" in p]
+        return {title: np.array([[step, game[key]] for step, game in games]) for key, title in names.items() if games}
+
+    return read
+
+
+def games(runs: "Sequence[Shown]") -> bool:
+    """Whether any of these runs is a binary game."""
+    return any("game" in probe for run in runs for probe in run.history["probes"])
+
+
 SHARE = {"range": [-0.03, 1.03], "tickformat": ".0%", "dtick": 0.25}
 
 FIGURES: dict[str, Figure] = {
@@ -112,7 +127,7 @@ FIGURES: dict[str, Figure] = {
         "*PGD* is the attack of ten steps within the threat model's radius: the distance between the lines is what an attacker "
         "gains, and the inner maximum of CEM (7) is what training does about it.",
         270,
-        (Row("share right", rates, SHARE),),
+        (Row("share right, or AUC", rates, SHARE),),
     ),
     "delta_x": Figure(
         "Δₓ E: how far the attack lifts the energy",
@@ -143,6 +158,16 @@ FIGURES: dict[str, Figure] = {
         "Lower is likelier, JEAT (12). Attacked images lie right of data in E(x, y); where a net models its data, *sampled* "
         "points (its own chains, or ten steps down E(x) from noise) have the energies of data.",
         390,
+    ),
+    "game": Figure(
+        "The game: how far p₀ is moved, and where D stands",
+        "K steps of the attack move images of p₀ up f, by at most λK. D rises on data and falls on what was moved; at the "
+        "solution both are ½, thesis (2.15). Where K outruns the net, D is ½ everywhere and f is flat.",
+        390,
+        (
+            Row("K, distance", played(K="K", travel="distance that p₀ is moved"), {"rangemode": "tozero"}),
+            Row("D", played(D_data="D on data", D_moved="D on moved p₀"), SHARE | {"tickformat": ".2f"}),
+        ),
     ),
 }  # fmt: skip
 """Key -> figure, in reading order."""

@@ -126,7 +126,7 @@ def _figures() -> dict[str, Any]:
         with gr.Row():
             for key in keys[i : i + 2]:
                 what = FIGURES[key]
-                with gr.Column(min_width=310):
+                with gr.Column(min_width=310, visible=key != "game") as parts[f"{key}_column"]:
                     gr.Markdown(f"**{words.subscripts(what.title)}**  \n{what.how}")
                     parts[key] = live_plot(height=what.height, label=what.title, elem_id=f"train-{key}")
     return parts
