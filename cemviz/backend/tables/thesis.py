@@ -22,20 +22,22 @@ from .cem import draws_better
 from .measures import Measure, absent, evaluated
 from .table import Cell, Experiment, Order, Place, real
 
-BINARY, JUDGE = "mnist-binary", "mnist-judge-clean"
+BINARY, JUDGE, READER = "mnist-binary", "mnist-judge-clean", "mnist-judge"
+"""The net, the judge whose features see samples, and the one that says whether they are whole: the first is sure of speckle."""
+
 COUNT = 500
 """Chains of a number, and the images they are compared with."""
 
-RESTS = {"count": COUNT, "split": None, "extractor": f"judge-{JUDGE}"}
+RESTS = {"count": COUNT, "split": None, "extractor": f"judge-{READER}"}
 
 
 def sure(start: str = "gaussian", **chains: Any) -> Measure:
-    """Share of samples of which the judge is sure, that is gives a class at least SURE: whether digits are whole."""
+    """Share of samples of which a judge is sure, that is gives a class at least SURE: whether digits are whole."""
 
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
         studio = Studio(device, data)
         run = prepared(studio, SampleRequest(model, "ascent", start=start, seed=seed, **chains), COUNT)
-        judge = studio.model(JUDGE)[0]
+        judge = studio.model(READER)[0]
         with torch.no_grad():
             p = torch.cat([judge(x).softmax(1).amax(1) for x in run.last()])
         return RESTS | {"value": (p >= SURE).double().mean().item(), "seed": seed, "note": ""}
@@ -76,8 +78,8 @@ def better(claim: str, over: str, under: str) -> tuple[Order, ...]:
 
 ON_MNIST = (
     "MNIST in place of CIFAR-10 and a net of 420,000 weights, trained by this project's recipe (data attacked too, as the "
-    "thesis' code does). Samples start from the Gaussian of all images, which no training image is; the judge saw clean images "
-    "alone. Orders compare, numbers do not."
+    "thesis' code does). Samples start from the Gaussian of all images. FID and IS are by the judge that saw clean images "
+    "alone, the share by the one that saw noise too: the first is sure of speckle. Orders compare, numbers do not."
 )
 
 
