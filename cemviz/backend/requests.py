@@ -18,7 +18,7 @@ FEATURES = {"projection": "of the projection head", "trunk": "of the trunk"}
 
 NORMS = {"l2": "L2", "linf": "L∞"}
 DIRECTIONS = {"random": "random × random (JEAT Fig. 2)", "adversarial": "adversarial × random"}
-PICTURE = "grid:I, test:I, gallery:I or drawn:..."
+PICTURE = "grid:I, test:I, gallery:I, drawn:... or upload:..."
 """Names of pictures, see `look.pictures`."""
 
 SELF = "self"
@@ -170,6 +170,7 @@ class LandscapeRequest:
         side: points along an edge, odd.
         seed: of the random directions.
         anchor: of encoders, x': "self" (the image itself), or another image.
+        label: of classifiers, y, by name or number; empty takes the image's own class.
     """
 
     models: Models
@@ -180,6 +181,7 @@ class LandscapeRequest:
     side: Annotated[int, Number("side", "points along an edge, an odd number", low=3, high=101, whole=True)] = 41
     seed: Seed = 0
     anchor: Annotated[str, Field("anchor x′", "of encoders: what x is paired with")] = SELF
+    label: Annotated[str, Field("class", "of classifiers (default: the image's own)", "y")] = ""
 
     def __post_init__(self) -> None:
         if self.side % 2 == 0:
@@ -228,7 +230,7 @@ class RobustnessRequest:
     curve: Annotated[bool, Field("curve over ε")] = True
 
 
-SOURCES = {"gallery": "drawn by a model (shipped)", "test": "test images"}
+SOURCES = {"gallery": "drawn by a model (shipped)", "test": "test images", "picture": "one picture"}
 
 
 @request
@@ -242,6 +244,7 @@ class AttackedRequest:
         count: images.
         norm, radius: None takes the card's threat model.
         seed: of the random starts.
+        picture: the one that is attacked, where the source is "picture": one of PICTURE.
     """
 
     model: Model
@@ -252,6 +255,7 @@ class AttackedRequest:
     norm: Norm = None
     radius: Radius = None
     seed: Seed = 0
+    picture: Annotated[str, Field("picture", f"of source picture: {PICTURE}")] = ""
 
 
 @request
