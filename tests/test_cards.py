@@ -42,7 +42,7 @@ def rewritten(folder: Path, change) -> None:
 WRONG = [
     ("kind", "Wizard 3", "give a word of small letters"), ("kind", ["classifier"], r"kind is \['classifier'\]"),
     ("role", "king", "choose one of model, judge, probe, evidence"), ("origin", 1, "choose one of recipe, foreign"),
-    ("norm", "l3", "choose one of l2, linf"), ("net", "alexnet", "choose one of mlp, small-resnet"), ("net", None, "text"),
+    ("norm", "l3", "choose one of l2, linf"), ("net", "alexnet", "choose one of mlp, small-cnn"), ("net", None, "text"),
     ("data", None, "name of a data set"), ("data", ["mnist"], "name of a data set"), ("data", "", "name of a data set"),
     ("data", "../../etc", "name of a data set"), ("data", "/etc", "name of a data set"),
     ("shape", [0, 8, 8], "whole numbers from 1"), ("shape", [1, -8, 8], "whole numbers from 1"),

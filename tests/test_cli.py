@@ -184,7 +184,7 @@ BAD = [
     (["train", "mnist-at", "--scale", "huge"], "scale is 'huge'; choose one of evidence"),
     (["train", "mnist-at", "--set", "lr"], "--set is 'lr'; give field=value"),
     (["train", "mnist-at", "--set", "lr=fast"], "lr is 'fast'; give a number"),
-    (["train", "mnist-at", "--set", "optimizer=adam"], "optimizer is 'adam'; choose one of adamw, sgd"),
+    (["train", "mnist-at", "--set", "optimizer=adam"], "optimizer is 'adam'; choose one of adamw, adam-game, sgd"),
     (["train", "mnist-at", "--set", "data=cats"], "no data set 'cats'"),
     (["train", "mnist-at", "--steps", "0"], "steps is 0; give at least 1"),
     (["train", "mnist-at", "--set", "data=stripes", "--set", "batch=100"], "batch size is 100, but the set holds 60 images"),

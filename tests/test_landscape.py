@@ -228,7 +228,7 @@ def test_without_pixels_a_point_is_the_nearest_of_the_grid(alone):
         ({"models": ("stripes-at",) * 5}, "5 models"),
         ({"models": ("nobody",)}, "models is 'nobody'"),
         ({"models": ("stripes-at", "elsewhere")}, "'elsewhere' of mnist"),
-        ({"models": ("judge",)}, "'judge' is of kind 'binary', which is unknown here"),
+        ({"models": ("judge",)}, "'judge' is of kind 'spectral', which is unknown here"),
         ({"radius": 0}, "radius is 0; give a number from 0.01 to 50"),
         ({"radius": 51}, "radius is 51"),
         ({"side": 8}, "side is 8; give an odd number from 3 to 101"),
@@ -245,7 +245,7 @@ def test_without_pixels_a_point_is_the_nearest_of_the_grid(alone):
 )
 def test_bad_input_names_value_and_range(studio, change, words):
     save("elsewhere", 5, data="mnist")
-    save("judge", 6, kind="binary")
+    save("judge", 6, kind="spectral")
     with pytest.raises(BadInput) as raised:
         list(landscape(studio, replace(ask(), **change)))
     assert words in str(raised.value)

@@ -164,7 +164,7 @@ def test_a_threat_model_in_words(norm, radius, told):
         ({"models": ()}, "0 models are chosen; choose 1 to 12"),
         ({"models": ("nobody",)}, "models is 'nobody'"),
         ({"models": ("stripes-at", "elsewhere")}, "'elsewhere' of mnist"),
-        ({"models": ("judge",)}, "'judge' is of kind 'binary', which is unknown here; known are classifier, encoder"),
+        ({"models": ("judge",)}, "'judge' is of kind 'spectral', which is unknown here; known are classifier, encoder"),
         ({"attacks": ("targeted",)}, "attack is 'targeted'"),
         ({"norm": "l1"}, "norm is 'l1'; choose one of l2, linf"),
         ({"radius": 0}, "ε (radius) is 0; give a number from 0.001 to 100"),
@@ -174,7 +174,7 @@ def test_a_threat_model_in_words(norm, radius, told):
 )
 def test_bad_input_names_value_and_range(studio, change, words):
     save("elsewhere", 5, data="mnist")
-    save("judge", 6, kind="binary")
+    save("judge", 6, kind="spectral")
     with pytest.raises(BadInput) as raised:
         list(robustness(studio, replace(ask(), **change)))
     assert words in str(raised.value)
