@@ -257,6 +257,6 @@ STABILITY = Experiment(
     {},
     (),
     f"Updates until a term exceeds 1,000, of {SURVIVED}; {K} steps of the attack on p₀, none on data, and no clipping of the "
-    "gradient: both hold the energy objective up for a while. The thesis sees its gap grow and overflow even at a rate of 1e-6; "
+    "gradient: both hold the energy objective up for a while. The thesis sees its gap overflow even at a rate of 1e-6; "
     "the bounded objective never.",
 )
