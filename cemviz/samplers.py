@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .draws import Generator
 from .dynamics import Dynamics, State, descend
-from .energies import Energy, Scored, against, conditional, crowding, joint, marginal, on, reinforced, repelled
+from .energies import Energy, Scored, against, binary, conditional, crowding, joint, marginal, on, reinforced, repelled
 from .inputs import Scores, check_images, check_labels, check_mode, checked, row
 
 CEM_TABLE_5 = Dynamics(steps=20, step=1.0, noise=0.01, radius=6.0)
@@ -31,6 +31,13 @@ CEM_MNIST = Dynamics(steps=20, step=0.5, noise=0.01, radius=6.0)
 
 PAIRS_MNIST = Dynamics(steps=30, step=0.7)
 """Our choice for small images: shorter steps, and more of them."""
+
+THESIS = Dynamics(steps=32, step=0.2)
+"""Thesis Table 2.4 for CIFAR-10: unconstrained, 32 steps of .2."""
+
+ASCENT_MNIST = Dynamics(steps=10, step=1.0)
+"""Our choice for small images: λ of the training attack, and somewhat more than its K, which ends at 7 or 8: beyond 20 steps
+speckle grows that training has never met."""
 
 FULL = 32 * 32 * 3
 """Numbers of a CIFAR-10 image, for which the papers' lengths are."""
@@ -142,6 +149,11 @@ SAMPLERS: dict[str, Sampler] = {
         "Climbs the log-sum-exp of similarities to real images, which it needs at hand.",
         replace(PAIRS_MNIST, noise=0.01),
     ),
+    "ascent": Sampler(
+        "Ascent on a binary net", "binary", binary, None, THESIS, "thesis (2.8), Table 2.4",
+        "Climbs f, the log-odds of data against perturbed p₀: towards whatever the net takes for data.",
+        ASCENT_MNIST,
+    ),
 }  # fmt: skip
 
 
@@ -163,6 +175,8 @@ SETTINGS: dict[str, Setting] = {
     "pairs": Setting("CEM Table 5, unsupervised (CIFAR-10)", CEM_TABLE_5_PAIRS, "CEM Table 5"),
     "pairs-mnist": Setting("MaxEnt on MNIST", PAIRS_MNIST, "our choice: shorter steps, and more of them"),
     "santurkar": Setting("Santurkar et al. (CIFAR-10)", SANTURKAR, "Santurkar et al. 2019"),
+    "thesis": Setting("Thesis Table 2.4 (CIFAR-10)", THESIS, "thesis Table 2.4"),
+    "thesis-mnist": Setting("Ascent on MNIST", ASCENT_MNIST, "our choice: λ of training, and somewhat more than its K"),
     "jeat": Setting("JEAT's Langevin form", JEAT_LANGEVIN, "our choice: JEAT gives no η"),
 }  # fmt: skip
 

@@ -88,12 +88,14 @@ class Source:
         gaussians: the seeds of the data set.
         images: uint8 images, (N, C, H, W).
         picture: one image, (C, H, W) in [0, 1].
+        p0: what a binary model was trained to move, see `mixtures`: (count, generator) -> (count, C, H, W).
     """
 
     shape: tuple[int, int, int]
     gaussians: Gaussians | None = None
     images: Tensor | None = None
     picture: Tensor | None = None
+    p0: Callable[[int, Generator | None], Tensor] | None = None
 
 
 Draw = Callable[[Source, Tensor, Generator | None], Tensor]
@@ -125,6 +127,11 @@ def picture(source: Source, y: Tensor, generator: Generator | None = None) -> Te
     return source.picture.expand(len(y), *source.shape).clone()
 
 
+def p0(source: Source, y: Tensor, generator: Generator | None = None) -> Tensor:
+    """Images of the kind that the model was trained to move towards its data.  Source: thesis Table 2.4."""
+    return source.p0(len(y), generator)
+
+
 @dataclass(frozen=True, slots=True)
 class Start:
     """A row of `STARTS`; `needs` names the field of `Source` without which it cannot draw."""
@@ -140,6 +147,7 @@ STARTS: dict[str, Start] = {
     "gaussian": Start("Gaussian of all images", gaussian, "gaussians", "no hint of a class"),
     "uniform": Start("Uniform noise", uniform, None, "far from every image"),
     "data": Start("Test images", data, "images", "real images, of any class"),
+    "p0": Start("The model's own p₀", p0, "p0", "what a binary model was trained to move towards its data"),
     "picture": Start("One picture", picture, "picture", "the same for all chains: an image, a sample, or a drawing"),
 }
 

@@ -78,6 +78,10 @@ def write_images(
             Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{i:03}.png")
 
 
+BRIEF = {kind: {"sampler": sampler, "steps": 2} for kind, sampler in (("classifier", "jeat17"), ("encoder", "maxent"))}
+"""Chains of the frames that a run draws: short ones, since a run of a test is all probes."""
+
+
 def equip(root: Path, patch: pytest.MonkeyPatch) -> Path:
     """Make a root with the data set `stripes` (3 classes, 8x8 RGB), an empty folder of models, and a user cache of its own."""
     write_images(root / "data" / "stripes" / "train", 20, seed=1)
@@ -87,6 +91,7 @@ def equip(root: Path, patch: pytest.MonkeyPatch) -> Path:
     patch.setenv("CEMVIZ_DEVICE", "cpu")
     patch.delenv("CEMVIZ_DEBUG", raising=False)
     patch.setattr("cemviz.data.images.CACHE", root / "cache")
+    patch.setattr("cemviz.backend.train.frames.SETTINGS", BRIEF)
     return root
 
 

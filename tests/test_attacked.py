@@ -124,3 +124,13 @@ def test_the_same_seed_gives_the_same_attack(studio):
     x, y = test.floats(torch.tensor([0])), test.labels[:1]
     byhand = perturb("pgd", net, x, y, threat("pgd", "linf", 0.05), generator=torch.Generator().manual_seed(3)) - x
     np.testing.assert_allclose(same[0], byhand[0].permute(1, 2, 0).numpy(), atol=1e-7)
+
+
+def test_one_picture_may_be_attacked(studio):
+    (example,) = looked(studio, source="picture", picture="gallery:1")["pgd"].examples
+    held = assets.gallery("stripes")
+    assert (
+        np.array_equal(example.image, held.images[1].permute(1, 2, 0).numpy()) and example.name == held.classes[held.labels[1]]
+    )
+    with pytest.raises(BadInput, match="needs a picture"):
+        looked(studio, source="picture")

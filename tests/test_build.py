@@ -94,8 +94,8 @@ def test_a_tab_is_drawn_when_it_is_open_and_looks_at_something_else(restored):
     held, address = Session(), restored.load.__self__
     numbers = [4] * len(address.redraw)
 
-    def asked(handler, *given, a="mnist-at", x="grid:4", seed=0):
-        changes = handler(held, *given, a, "none", x, seed, *numbers)
+    def asked(handler, *given, a="mnist-at", x="grid:4", y="none", seed=0):
+        changes = handler(held, *given, a, "none", x, y, seed, *numbers)
         return {key for key, part in address.redraw.items() if changes.get(part) == 5}
 
     opened = address.opening("playground")
@@ -105,9 +105,10 @@ def test_a_tab_is_drawn_when_it_is_open_and_looks_at_something_else(restored):
     assert not asked(opened, True) and not asked(opened, True, a="mnist-jeat"), "it looks at no net"
     opened = address.opening("landscape")
     assert asked(opened, True) == {"landscape"} and not asked(opened, True)
+    assert asked(opened, True, y="3") == {"landscape"}
     assert asked(opened, True, x="grid:5") == {"landscape"} and asked(opened, True, a="mnist-jeat", x="grid:5") == {"landscape"}
     link = SimpleNamespace(query={"tab": "landscape", "a": "mnist-at"})
-    changes = address.go(link, held, "mnist-jeat", "none", "grid:5", 0, *numbers)
+    changes = address.go(link, held, "mnist-jeat", "none", "grid:5", "none", 0, *numbers)
     assert changes[address.redraw["landscape"]] == 5, "a link draws again, whatever is shown"
     assert held.drawn["landscape"][0] == "mnist-at", "what it is of is what the link names"
 
@@ -117,7 +118,7 @@ def test_another_selection_is_drawn_at_once_unless_the_view_is_dear(restored):
     numbers = [4] * len(address.redraw)
 
     def chosen(key, seed=0):
-        return address.selected(held, key, "mnist-at", "none", "grid:4", seed, *numbers)
+        return address.selected(held, key, "mnist-at", "none", "grid:4", "none", seed, *numbers)
 
     assert address.redraw["landscape"] in chosen("landscape")
     assert chosen("sampling") == {address.open: "sampling"} and chosen("landscape", None) == {address.open: "landscape"}
@@ -134,6 +135,17 @@ def test_older_names_of_the_selection_go_on_working(restored):
     assert (four["sel-a"]["value"], four["sel-b"]["value"], four["sel-x"]["value"]) == ("mnist-jeat", "mnist-jem", "gallery:1")
     assert four["land-more"]["value"] == ["mnist-at-linf", "mnist-prejeat"]
     assert restored(**{"l.models": "mnist-at"})["sel-b"]["value"] == "none"
+
+
+def test_the_class_and_the_picture_are_those_of_net_a_s_data_set(restored):
+    of_colour = restored(a="cifar10-at", y="7", x="upload:" + "A" * 4096)
+    assert of_colour["sel-y"]["value"] == "horse" and ("horse", "horse") in of_colour["sel-y"]["choices"]
+    assert of_colour["sel-x"]["value"] == "upload:" + "A" * 4096 and of_colour["sel-x"]["choices"][-1][0] == "your picture"
+    of_digits = restored(a="mnist-at", y="7", x="upload:" + "A" * 4096)
+    assert of_digits["sel-y"]["value"] == "7" and of_digits["sel-x"]["value"] == "grid:4"
+    assert restored(**{"s.classes": "3"})["sel-y"]["value"] == "3", "an older address"
+    several = restored(**{"s.classes": "3,7"})
+    assert (several["sel-y"]["value"], several["samp-classes"]["value"]) == ("none", "3,7")
 
 
 def test_a_drawing_may_be_the_picture_of_an_address(restored):

@@ -219,7 +219,7 @@ def test_the_pad_s_ink_becomes_a_drawing_and_the_drawing_four_answers(studio):
     ink = (bar(80, 14, left=50) * 255).byte().numpy().tobytes()
     pad = handlers.took(studio, Session(), kind="ink", data=base64.b64encode(ink).decode())["pad"]
     assert unpacked(pad).sum() > 20
-    *_, last = handlers.go(studio, Session(), pad=pad, a=NETS["standard"], b=NETS["robust"], asked="own")
+    *_, last = handlers.go(studio, Session(), pad=pad, a=NETS["standard"], b=NETS["robust"], y=NONE)
     assert '"become":{"asked":"1"' in last["results"] and "address of this page" in last["status"]
 
 
@@ -246,7 +246,7 @@ def test_a_drawing_is_the_picture_of_the_other_tabs_and_a_judge_reads_its_class(
 )  # fmt: skip
 def test_nets_that_read_no_digits_give_way(studio, four, asked, nets):
     session = Session()
-    first = next(handlers.go(studio, session, pad=four, a=asked[0], b=asked[1], asked="own"))
+    first = next(handlers.go(studio, session, pad=four, a=asked[0], b=asked[1], y=NONE))
     assert first["a"] == nets[0] and first["b"] in (nets[1] or readers(studio)) and first["b"] != first["a"]
     assert first["picture"]["value"] == four
 

@@ -14,7 +14,7 @@ from cemviz.data.toys import BOX, P0S, TOYS
 from cemviz.dynamics import Diverged, descend, length, slope
 from cemviz.energies import binary, on
 from cemviz.metrics.game import LOG4, energy_distance, grid, standing, utility
-from cemviz.training.binary import GUARD, Game, Rule, Rules
+from cemviz.training.game import GUARD, Game, Rule, Rules
 
 MINIMAX = Rules(rule="minimax", count=1024, inner=100, lr=1e-3, step=0.3, shrink=0.94, width=32, gain=1.0)
 

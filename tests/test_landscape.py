@@ -57,6 +57,19 @@ def test_a_window_holds_the_nets_own_energies(studio, directions, image):
         assert not panel.precomputed and panel.label == centre.label and panel.name == CLASSES[centre.label]
 
 
+def test_another_class_may_be_asked_for(studio):
+    """Of the same image: E(x) is the same, E(x, y) is that class's, and no window of it is precomputed."""
+    for own, other in zip(panels(studio, ask("grid:1")), panels(studio, ask("grid:1", label="right")), strict=True):
+        net, _ = studio.model(own.model)
+        f = net(subject(studio, "stripes", "grid:1").x[None])[0]
+        assert (own.name, other.name, other.label) == ("middle", "right", 2) and own.precomputed and not other.precomputed
+        assert other.here("joint") == pytest.approx(-f[2].item(), abs=2e-3)
+        np.testing.assert_allclose(own.grids["marginal"], other.grids["marginal"], rtol=2**-10, atol=2e-3)
+    assert all(panel.precomputed for panel in panels(studio, ask("grid:1", label="middle")))
+    with pytest.raises(BadInput, match="class is 'up'"):
+        panels(studio, ask("grid:1", label="up"))
+
+
 def test_the_joint_energy_is_never_below_the_marginal(studio):
     for panel in panels(studio, ask("test:0")):
         assert (panel.grids["joint"] >= panel.grids["marginal"] - 1e-5).all()

@@ -125,12 +125,13 @@ def test_the_mlps_gain_scales_every_initial_weight():
 @pytest.mark.parametrize(
     ("name", "args", "error", "said"),
     [
-        ("vgg", {}, KeyError, "no net 'vgg'; choose one of mlp, small-resnet"),
+        ("vgg", {}, KeyError, "no net 'vgg'; choose one of mlp, small-cnn, small-resnet"),
         ("wide-resnet", {"depth": 11}, ValueError, r"depth is 11; a wide residual net has 6 n \+ 4"),
         ("wide-resnet", {"depth": 4}, ValueError, "depth is 4"),
         ("small-resnet", {"depth": 0}, ValueError, "depth is 0; give at least 1"),
         ("small-resnet", {"norm": "layer"}, ValueError, "norm is 'layer'; choose one of batch, double, none"),
         ("mlp", {"depth": 0}, ValueError, "depth is 0; give at least 1"),
+        ("small-cnn", {"side": 30}, ValueError, "side 30; give at least 2, 1, and a multiple of 4"),
     ],
 )
 def test_bad_names_and_sizes_are_refused_in_words(name, args, error, said):

@@ -107,13 +107,14 @@ def test_a_file_is_decoded_by_the_server_and_one_that_is_none_is_told(pad, tmp_p
 def test_another_class_is_rolled_into_and_is_in_the_address(pad):
     page = pad
     before = shown(page)
-    page.locator("#digit-to").get_by_text("7", exact=True).click()
+    page.locator("#sel-y input").click()
+    page.get_by_role("option", name="7", exact=True).click()
     answered(page, before)
     page.locator("#cem-digit section").last.get_by_text("E(x, 7)").first.wait_for()
-    page.wait_for_function("() => location.search.includes('d.to=7')")
+    page.wait_for_function("() => location.search.includes('y=7')")
 
 
-@pytest.mark.parametrize("query", ["&d.x=drawn:AAAA", "&d.x=<script>", "&d.a=nope&d.to=77"])
+@pytest.mark.parametrize("query", ["&d.x=drawn:AAAA", "&d.x=<script>", "&d.a=nope&y=77"])
 def test_a_hostile_address_shows_a_line_or_the_first_drawing(visit, query):
     page = visit(f"?tab=digit{query}")
     words = "['#digit-status', '#cem-digit'].map((id) => document.querySelector(id)?.innerText ?? '').join()"

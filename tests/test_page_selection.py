@@ -1,6 +1,8 @@
 """The selection in a real browser: chosen in one tab, looked at in the others, and in the address under one name."""
 
+import numpy as np
 from pages import MARKS, SLOW, calm, drawn, open_tab
+from PIL import Image
 from test_page_digit import answered, draw, shown
 
 pytestmark = MARKS
@@ -28,6 +30,7 @@ def test_what_one_tab_chose_is_what_the_others_look_at(visit):
     page.locator("#rob-reading").get_by_text("PGD-20").wait_for(timeout=SLOW)
     assert page.locator("#sel-a input").input_value().startswith("mnist-trades")
     assert not page.locator("#sel-b").is_visible() and not page.locator("#sel-x").is_visible()  # one net, images of its own
+    assert page.locator("#sel-y").is_visible()
     open_tab(page, "Results")
     assert not page.locator("#selection").is_visible()
 
@@ -74,6 +77,32 @@ def test_a_drawing_is_a_picture_of_the_landscape(visit):
     again = visit("?" + link.split("?")[1])
     drawn(again, "#land-plot-1")
     assert panels(again) == titles and again.locator("#sel-x input").input_value() == "your drawing"
+
+
+def test_a_picture_of_ones_own_is_sampled_from_and_its_link_shows_the_same(visit, tmp_path):
+    query = "?tab=sampling&a=cifar10-at&b=none&s.as=cs&s.start=picture&s.count=1&s.K=2&s.eta=0"
+    page = visit(query, reduced_motion="reduce")
+    shot = "c => c.toDataURL()"
+    before = page.locator("#samp-player .cem-panel canvas").first.evaluate(shot)
+    calm(page)
+    sheet = np.zeros((60, 100, 3), np.uint8)
+    sheet[:, 40:60] = (255, 160, 0)
+    Image.fromarray(sheet).save(tmp_path / "own.png")
+    (tmp_path / "none.png").write_bytes(b"no picture")
+    page.locator("#cem-upload input[type=file]").set_input_files(tmp_path / "none.png")
+    page.get_by_text("is no image").first.wait_for()
+    page.locator("#cem-upload input[type=file]").set_input_files(tmp_path / "own.png")
+    page.locator("#sel-taken", has_text="100 × 60: the middle square of 60 was cut out").wait_for()
+    page.locator("#samp-stage.cem-stale").wait_for()
+    page.locator("#samp-run").click()
+    page.wait_for_function("() => location.search.includes('x=upload')", timeout=SLOW)
+    calm(page)
+    own = page.locator("#samp-player .cem-panel canvas").first.evaluate(shot)
+    again = visit("?" + page.url.split("?")[1], reduced_motion="reduce")
+    again.locator("#samp-player .cem-panel").first.wait_for()
+    calm(again)
+    assert again.locator("#samp-player .cem-panel canvas").first.evaluate(shot) == own != before
+    assert again.locator("#sel-x input").input_value() == "your picture"
 
 
 def test_the_row_stands_under_the_tabs_and_does_not_move_them(visit):

@@ -21,7 +21,7 @@ from cemviz.backend.presets import PLAY
 from cemviz.backend.requests import PlayRequest, RulesRequest
 from cemviz.data.toys import BOX
 from cemviz.metrics.game import LOG4
-from cemviz.training.binary import Game, Rules
+from cemviz.training.game import Game, Rules
 
 gr = pytest.importorskip("gradio")
 from cemviz.ui.controls import Session  # noqa: E402

@@ -5,7 +5,7 @@ from windows import equipped, save
 
 from cemviz.backend.device import choose
 from cemviz.backend.studio import Studio
-from cemviz.ui.selection import FIRST, NONE, beginning, current, fitted, style
+from cemviz.ui.selection import FIRST, NONE, beginning, current, fitted, numbered, of_card, style
 
 
 @pytest.fixture
@@ -28,19 +28,43 @@ def studio(places, monkeypatch):
     ],
 )
 def test_the_net_chosen_last_decides_the_data_set(studio, a, b, leader, nets):
-    told = fitted(studio, a=a, b=b, x="test", leader=leader)
+    told = fitted(studio, a=a, b=b, x="test", y=NONE, leader=leader)
     assert (told["a"], told["b"]) == nets and told["x"]["value"] == "test"
 
 
+def test_a_class_is_asked_for_as_long_as_the_net_knows_it(studio):
+    card = studio.cards()["stripes-at"]
+    menus = [of_card(card, "test", y)["y"] for y in ("left", "7", NONE)]
+    assert [menu["value"] for menu in menus] == ["left", NONE, NONE]
+    assert [value for _, value in menus[0]["choices"]] == [NONE, *card.classes]
+    assert [numbered(card, y) for y in ("1", "left", "3", NONE)] == [card.classes[1], "left", "3", NONE]
+
+
+@pytest.mark.parametrize(
+    ("address", "y"),
+    [
+        ({"tab": "sampling", "s.classes": "3"}, "3"), ({"tab": "sampling", "s.classes": "3,7"}, NONE),
+        ({"tab": "sampling", "s.classes": ""}, NONE), ({"tab": "digit", "d.to": "8", "s.classes": "3"}, "8"),
+        ({"tab": "sampling", "d.to": "8", "s.classes": "3"}, "3"), ({"tab": "digit", "d.to": "own"}, NONE),
+        ({"tab": "robustness", "r.class": "horse"}, "horse"), ({"tab": "robustness", "r.class": "all in turn"}, NONE),
+        ({"tab": "sampling", "s.classes": "3", "y": "5"}, "5"),
+    ],
+)  # fmt: skip
+def test_classes_of_older_addresses_are_the_one_that_is_asked_for(address, y):
+    now = current(address)
+    assert now["y"] == y and not now.keys() & {"d.to", "r.class"}
+    assert now.get("s.classes", "") == ("" if y == "3" or address["tab"] != "sampling" else address["s.classes"])
+
+
 def test_without_a_comparison_net_a_stays(studio):
-    assert fitted(studio, a="stripes-at", b=NONE, x="test", leader="b") == {"b": NONE}
+    assert fitted(studio, a="stripes-at", b=NONE, x="test", y=NONE, leader="b") == {"b": NONE}
 
 
 def test_pictures_are_those_of_the_data_set(studio):
     drawing = "drawn:AAAA"
-    of_stripes = fitted(studio, a="stripes-at", b=NONE, x=drawing, leader="a")["x"]
+    of_stripes = fitted(studio, a="stripes-at", b=NONE, x=drawing, y=NONE, leader="a")["x"]
     assert of_stripes["value"] == "grid:0" and "grid:0" in dict(of_stripes["choices"]).values()
-    of_mnist = fitted(studio, a="mnist-at", b=NONE, x=drawing, leader="a")["x"]
+    of_mnist = fitted(studio, a="mnist-at", b=NONE, x=drawing, y=NONE, leader="a")["x"]
     assert of_mnist["value"] == drawing and of_mnist["choices"][-1] == ("your drawing", drawing)
 
 
@@ -60,5 +84,8 @@ def test_names_that_are_no_older_ones_stay_as_they_are():
 
 
 def test_a_tab_shows_what_it_looks_at():
-    rules = style({"one": ("a",), "two": ()})
-    assert "data-tab-id=one" in rules and "#sel-a" in rules and "data-tab-id=two" not in rules and "#sel-b" not in rules
+    rules = style({"one": ("a",), "two": (), "sampling": ("b", "x")})
+    first, at_all, at_times = rules.split("body")[1:]
+    assert "data-tab-id=one" in first and "#sel-a" in first and "data-tab-id=two" not in rules
+    assert "#sel-b" in at_all and "#sel-x" not in at_all and not at_all.startswith("[")
+    assert at_times.startswith("[data-start=picture]") and "#sel-x" in at_times and "#sel-upload" in at_times

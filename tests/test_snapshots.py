@@ -12,6 +12,7 @@ from cemviz.backend import snapshots
 from cemviz.backend.checks import BadInput
 from cemviz.backend.play import Playground
 from cemviz.backend.presets import PLAY
+from cemviz.data.toys import BOX
 from cemviz.metrics.game import LOG4
 
 gr = pytest.importorskip("gradio")
@@ -30,6 +31,10 @@ def bytes_of(text: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), np.uint8).astype(int)
 
 
+def points_of(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), "<i2") / 32767 * BOX
+
+
 @pytest.mark.parametrize("preset", ["maximin", "minimax"])
 def test_a_game_goes_on_from_where_a_snapshot_was_taken(preset):
     story = short(preset)
@@ -42,10 +47,11 @@ def test_a_game_goes_on_from_where_a_snapshot_was_taken(preset):
         ground.reset(story.rules, story.seed, snapshots.seat(made, k))
         assert (ground.game.turn, ground.game.updates) == (shot["turn"], whole.game.updates)
         for mine, its in zip(ground.game.net.parameters(), whole.game.net.parameters(), strict=True):
-            torch.testing.assert_close(mine, its, rtol=0, atol=0)
-        torch.testing.assert_close(ground.game.moved, whole.game.moved, rtol=0, atol=0)
+            torch.testing.assert_close(mine, its, rtol=2**-11, atol=1e-7)
+        torch.testing.assert_close(ground.game.moved, whole.game.moved, rtol=0, atol=0.002)
         drawn = snapshots.frame(ground.picture())
-        assert np.abs(bytes_of(drawn["f"]) - bytes_of(shot["f"])).max() <= 1 and drawn["data"] == shot["data"]
+        assert np.abs(bytes_of(drawn["f"]) - bytes_of(shot["f"])).max() <= 1
+        assert np.abs(points_of(drawn["data"]) - points_of(shot["data"])).max() <= 0.002
         view = ground.view()
         assert asdict(view.stands) == pytest.approx(shot["standing"], abs=1e-3)
         assert view.history[:, 0].tolist() == [row[0] for row in made.head["history"] if row[0] <= shot["turn"]]
@@ -68,9 +74,13 @@ def test_adam_s_second_moments_keep_a_game_that_goes_on_from_jumping():
 
 
 @pytest.mark.parametrize("name", PLAY)
-def test_every_story_ships_its_snapshots(shipped, name):
+def test_every_story_ships_its_snapshots_and_goes_on_from_the_frame_it_shows(shipped, name):
     found = snapshots.stored(name)
     assert found is not None, snapshots.AGAIN
+    ground = Playground()
+    ground.reset(PLAY[name].rules, PLAY[name].seed, snapshots.seat(found, -1))
+    drawn, shot = snapshots.frame(ground.picture()), found.head["shots"][-1]
+    assert np.abs(bytes_of(drawn["f"]) - bytes_of(shot["f"])).max() <= 2, "of 255 colours"
     assert [shot["turn"] for shot in found.head["shots"]] == snapshots.turns(PLAY[name])
     assert all(len(json.dumps(shot)) <= 20_000 for shot in found.head["shots"])
     assert found.head["history"][-1][0] == found.head["shots"][-1]["turn"]

@@ -102,7 +102,8 @@ def test_uniform_starts_fill_the_box_evenly():
 @pytest.mark.parametrize("name", STARTS)
 def test_a_start_gives_images_in_0_1_decided_by_its_generator_alone(name):
     pixels = (IMAGES * 255).clamp(0, 255).to(torch.uint8)
-    wide = Source((1, 2, 3), fit(3 * IMAGES.float() - 1, LABELS, 2), pixels, pixels[0].float() / 255)
+    seeds, mixed = fit(3 * IMAGES.float() - 1, LABELS, 2), lambda count, g: torch.rand(count, *SHAPE, generator=g)
+    wide = Source((1, 2, 3), seeds, pixels, pixels[0].float() / 255, mixed)
     before = torch.get_rng_state()
     a, b, c = (draw(name, wide, ASKED, seeded(s)) for s in (1, 1, 2))
     assert a.shape == (4, *SHAPE) and a.min() >= 0 and a.max() <= 1

@@ -225,15 +225,15 @@ def test_attacks_in_training_flatten_the_window_of_pairs(studio):
 def test_a_ball_opens_under_sampling_as_the_same_roll(studio, energy):
     held = Session()
     nets = {"net_a": "mnist-jeat", "net_b": "mnist-standard-linf", "more": []}
-    shot = {"image": "gallery:4", "index": 0, "anchor": "self", "other": 0}
+    shot = {"image": "gallery:4", "index": 0, "y": "none", "anchor": "self", "other": 0}
     window = {"directions": "adversarial", "radius": 6.0, "seed": 0}
     look = {"energy": energy, "levels": "raw", "seen": "map", "chains": False, "a": 2.0, "b": -3.0, "plane": "mnist-jeat"}
     list(landscape_tab.go(studio, held, story=None, **nets, **shot, **window, **look))
     *_, last = landscape_tab.rolled(studio, held, **look)
     link = dict(parse_qsl(json.loads(last["roll"])["opens"].removeprefix("?")))
     asked = sampling_tab.read(
-        link["a"], link["s.as"], link["b"], link["s.bs"], link["s.start"], link["s.classes"], int(link["s.count"]),
-        float(link["s.alpha"]), float(link["s.eta"]), link["s.beta"], int(link["s.K"]), 0, "projection", link["x"],
+        link["a"], link["s.as"], link["b"], link["s.bs"], link["s.start"], "", int(link["s.count"]),
+        float(link["s.alpha"]), float(link["s.eta"]), link["s.beta"], int(link["s.K"]), 0, "projection", link["x"], link["y"],
     )  # fmt: skip
     assert [request.model for request in asked] == list(held.held["landscape"].rolls)
     for request in asked:

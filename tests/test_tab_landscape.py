@@ -31,7 +31,7 @@ from cemviz.ui.selection import NONE
 
 LOOK = {"energy": "joint", "levels": "relative", "seen": "map", "chains": False, "a": 0, "b": 0, "plane": None}
 ASKED = {
-    "story": None, "image": "grid:0", "index": 0, "anchor": "self", "other": 0,
+    "story": None, "image": "grid:0", "index": 0, "y": "none", "anchor": "self", "other": 0,
     "directions": "random", "radius": windows.SMALL["radius"], "seed": 0, **LOOK,
 }  # fmt: skip
 

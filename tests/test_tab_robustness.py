@@ -125,7 +125,7 @@ MEASURE = {
     "models": ["stripes-at"], "attacks": ["fgsm"], "norm": "card", "radius": 0.1, "count": 10, "seed": 0, "curve": False,
 }  # fmt: skip
 LOOK = {
-    "attack": "pgd", "factor": 0, "model": "stripes-standard", "source": "gallery", "label": "all in turn", "first": 0,
+    "attack": "pgd", "factor": 0, "model": "stripes-standard", "source": "gallery", "x": "gallery:0", "y": "none", "first": 0,
     "shown": 6, "ball": "card", "eps": 0.1, "starts": 0,
 }  # fmt: skip
 
@@ -187,8 +187,10 @@ def test_a_measurement_asks_for_what_the_controls_say(studio, monkeypatch):
 def test_images_are_those_that_the_controls_ask_for(studio, monkeypatch):
     asked = []
     monkeypatch.setattr(do, "attacked", lambda _, request: (asked.append(request) or one for one in [ATTACKED]))
-    looked(studio, label="left", first=2, shown=3, ball="linf", eps=0.03, starts=4, source="test")
-    looked(studio, eps=None)
+    looked(studio, y="left", first=2, shown=3, ball="linf", eps=0.03, starts=4, source="test")
+    looked(studio, eps=None, y="no class of this net")
+    looked(studio, source="picture", x="gallery:2", y="left")
+    assert asked[2] == AttackedRequest("stripes-standard", "picture", picture="gallery:2"), "whatever it is of"
     assert asked[0] == AttackedRequest("stripes-standard", "test", "left", 2, 3, "linf", 0.03, 4)
     assert asked[1] == AttackedRequest("stripes-standard")
 
@@ -267,9 +269,7 @@ def test_it_begins_with_the_threat_model_that_most_nets_share(studio):
     assert words.pair(studio.cards(), "moons") == []
 
 
-def test_another_models_classes_and_a_radius_beside_a_norm(studio):
-    menus = [looked(studio, model="stripes-at", label=label)[0]["label"] for label in ("7", "left")]
-    assert menus[0]["choices"] == [do.ALL, "left", "middle", "right"] and [m["value"] for m in menus] == [do.ALL, "left"]
+def test_a_radius_of_ones_own_stands_beside_a_norm_of_ones_own(studio):
     assert do.radii(studio, Session(), norm="l2") == {"radius": gr.update(visible=True)}
     assert do.radii(studio, Session(), ball="card") == {"eps": gr.update(visible=False)}
 
@@ -292,7 +292,7 @@ def test_what_cannot_be_measured_is_named(studio, changes, said):
     [
         ({"first": 99}, "first is 99"), ({"first": None}, "first is empty"), ({"shown": None}, "images is empty"),
         ({"starts": None}, "seed is empty"), ({"ball": "linf", "eps": None}, "ε is empty"), ({"shown": 13}, "from 1 to 12"),
-        ({"model": None}, "Train one"),
+        ({"model": None}, "Train one"), ({"source": "picture", "x": "test"}, "which test image"),
     ],
 )  # fmt: skip
 def test_images_that_cannot_be_shown_are_named_and_the_rates_stand(studio, changes, said):

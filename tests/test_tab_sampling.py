@@ -29,7 +29,7 @@ from cemviz.ui.sampling.handlers import files, prose, read
 from cemviz.ui.sampling.words import OWN, payload, summary
 from cemviz.ui.views import Panel, player_payload
 
-CONTROLS = ["mnist-at", "rcs", "none", "rcs", "uniform", "3, 7", 4, 0.5, 0.01, "6", 20, 1, "projection", "gallery:0"]
+CONTROLS = ["mnist-at", "rcs", "none", "rcs", "uniform", "3, 7", 4, 0.5, 0.01, "6", 20, 1, "projection", "gallery:0", "none"]
 
 
 def chains(asked=(0, 1), predicted=(0, 0), radius=2.0) -> Chains:
@@ -65,6 +65,10 @@ def test_controls_become_one_request_or_two_differing_in_model_and_sampler():
     assert one == SampleRequest("mnist-at", "rcs", ("3", "7"), 4, "uniform", 0.5, 0.01, 6.0, 20, 1)
     a, b = read(*CONTROLS[:2], "mnist-standard", "ta", *CONTROLS[4:])
     assert a == one and b == replace(one, model="mnist-standard", sampler="ta")
+
+
+def test_the_class_that_is_asked_for_stands_for_several(tab):
+    assert read(*CONTROLS[:-1], "ant")[0].classes == ("ant",) and read(*CONTROLS)[0].classes == ("3", "7")
 
 
 def test_an_infinite_ball_may_be_written_as_a_word():
@@ -227,7 +231,7 @@ def test_samplers_give_way_to_nets_that_another_tab_chose(tab):
     shown = named(next(steps))
     assert fitted["samp-sampler-a"]["value"] == shown["samp-sampler-a"]["value"] == "maxent"
     assert (fitted["samp-count"], fitted["samp-start"], fitted["samp-alpha"]) == (64, "gaussian", 0.7)
-    assert held.drawn["sampling"] == ("mnist-uat", "none", "gallery:0", 1)
+    assert held.drawn["sampling"] == ("mnist-uat", "none", "gallery:0", "none", 1)
 
 
 def test_what_this_machine_lacks_stays_on_the_page(tab):

@@ -27,7 +27,7 @@ from cemviz.ui.training import handlers as do
 from cemviz.ui.training import tab as tab_training
 from cemviz.ui.training import words as say
 from cemviz.ui.training.handlers import compared, known, nearest, shown
-from cemviz.ui.training.plots import BINS, FIGURES, Shown, both, energies, figure, rates
+from cemviz.ui.training.plots import BINS, FIGURES, Shown, both, energies, figure, frames, games, rates
 
 
 def probe(step: int, seed: int = 0) -> dict:
@@ -91,6 +91,20 @@ def test_histograms_count_every_image_once_over_one_axis():
     for trace in told["data"]:
         assert read(trace["y"]).sum() == pytest.approx(1, abs=1e-5) and len(read(trace["x"])) == BINS + 1
         assert (read(trace["x"]) == read(told["data"][0]["x"])).all()
+
+
+def test_the_figure_of_a_game_shows_its_k_travel_and_d_and_others_have_none():
+    game = {"K": 7, "travel": 5.5, "D_data": 0.53, "D_moved": 0.49}
+    at = {"steps": [1], "lr": [0.1], "terms": {"data": [0.7]}, "kind": "binary", "probes": [probe(1) | {"game": game}]}
+    plain = {"steps": [1], "lr": [0.1], "terms": {"data": [0.7]}, "probes": [probe(1)]}
+    binary, other = Shown("a", at, 0), Shown("b", plain, 0)
+    told = json.loads(figure("game", [binary]))
+    lines = {line["name"]: read(line["y"])[0] for line in told["data"] if line.get("name") in dict.fromkeys(
+        ("K", "distance that p₀ is moved", "D on data", "D on moved p₀")
+    )}  # fmt: skip
+    assert list(lines.values()) == pytest.approx([7, 5.5, 0.53, 0.49]) and len(lines) == 4
+    assert games([other, binary]) and not games([other])
+    assert not json.loads(figure("game", [other]))["data"]
 
 
 def test_panels_of_one_run_name_no_column():
@@ -192,8 +206,8 @@ def test_the_first_view_without_any_run_is_the_recipe_and_a_sentence(studio, hel
 
 
 def test_the_first_view_of_a_run_shows_its_curves_and_what_is_unfinished(studio, held):
-    frames = begin(studio, held)
-    next(frames), frames.close()
+    work = begin(studio, held)
+    next(work), work.close()
     asked = {"recipe": "tiny", "scale": "evidence", "steps": 4, "a": "my-run", "b": do.NONE, "at": 100}
     changes = do.opening(studio, Session(), **asked)
     assert changes["status"] == "" and all(changes[key] for key in FIGURES) and changes["kept"]["visible"]
@@ -216,6 +230,7 @@ def test_every_event_calls_its_handler(studio):
         **{f"train-{name}.input": handler for name, handler in controls.items()},
         **{f"train-{key}.select": "clicked" for key in FIGURES if key != "energies"},
         "train-steps.change": "explain",
+        "train-frames.select": "clicked",
     }
 
 
@@ -256,10 +271,12 @@ def test_a_click_on_a_curve_looks_at_its_update(studio, held):
     list(begin(studio, held))
     blocks, _ = page(tab_training, studio)
     clicks = [fn.fn for fn in blocks.fns.values() if fn.name == "clicked"]
-    assert len(clicks) == len(FIGURES) - 1  # histograms have no updates
-    event = type("Event", (), {"x": 1})()
-    changes = {component.elem_id: value for component, value in clicks[0](event, held, "my-run", "none").items()}
-    assert changes["train-look"]["value"] == 1 and held.held["train.at"] == 1
+    assert len(clicks) == len(FIGURES)  # histograms have no updates, and the view of the frames has
+    for click, at in ((clicks[0], {"step": 1}), (clicks[-1], {"x": 1})):
+        do.view(studio, held, a="my-run", b="none", at=4)
+        event = type("Event", (), at)()
+        changes = {component.elem_id: value for component, value in click(event, held, "my-run", "none").items()}
+        assert changes["train-look"]["value"] == 1 and held.held["train.at"] == 1
 
 
 def test_after_a_divergence_the_guard_s_words_and_another_try_are_offered(studio, held, monkeypatch):
@@ -273,6 +290,33 @@ def test_after_a_divergence_the_guard_s_words_and_another_try_are_offered(studio
     assert do.offer(studio, held, pending=None)["resume"] == "Resume"
     *_, done, _ = resume(studio, held)
     assert "is trained" in done["status"] and store.read_card("my-run").notes.startswith("diverged")
+
+
+def test_frames_of_a_run_grow_while_it_goes_on_and_play_once_it_is_chosen(studio, held):
+    counts = []
+    for changes in begin(studio, held):
+        if changes.get("frames"):
+            payload = json.loads(changes["frames"])
+            (panel,) = payload["panels"]
+            assert (panel["name"], payload["at"], payload["play"]) == ("my-run", None, False)
+            counts.append([shot["step"] for shot in panel["frames"]])
+    assert counts[0] == [1] and counts[-1] == [1, 2, 3, 4]
+    chosen = json.loads(do.others(studio, held, a="my-run", b="my-run")["frames"])
+    assert chosen["play"] and [step for step, _ in chosen["panels"][0]["loss"]] == [1, 2, 3, 4]
+    do.view(studio, held, a="my-run", b="none", at=0)
+    looked = json.loads(do.pictured(held)["frames"])
+    assert (looked["at"], looked["play"]) == (0, False), "who looks at an update wants it to stay"
+
+
+def test_curves_without_frames_show_no_pictures_and_a_run_beside_one_says_so():
+    assert frames([A, B], None, True) is None
+    shots = [{"step": 2, "sprite": "data:,", "read": 3}]
+    with_frames = Shown("new", HISTORY | {"frames": {"classes": ["0"], "judge": "j", "count": 4, "shots": shots}}, 1)
+    old, new = json.loads(frames([A, with_frames], 2, False))["panels"]
+    assert (old["frames"], old["judge"]) == ([], "") and (new["frames"], new["count"]) == (shots, 4)
+    two_terms = OTHER | {"frames": with_frames.history["frames"]}
+    (panel,) = json.loads(frames([Shown("two", two_terms, 0)], None, True))["panels"]
+    assert panel["loss"] == [[step, 2.0] for step in (1, 2, 3, 4)], "the sum of the terms"
 
 
 def test_discarding_takes_the_run_from_the_menus_and_the_screen(studio, held):

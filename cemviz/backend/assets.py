@@ -23,12 +23,13 @@ from .stored import artefacts
 from .stored.artefacts import Artefact
 from .stored.assets import SIDE, fingerprint
 from .studio import Studio
+from .train import pair
 from .use_case import Step
 
 SEED, PER_CLASS, MOST = 0, 4, 10
 """Numbers of grids and gallery: the seed, pictures a class, and the classes of a window."""
 
-ASSETS = ("seeds", "grids", "gallery", "robustness", "tour", "play", "sweeps")
+ASSETS = ("seeds", "grids", "gallery", "robustness", "tour", "play", "sweeps", "pair")
 """In the order in which they are made: the gallery starts from the seeds, the tour attacks an image of the gallery."""
 
 
@@ -59,6 +60,7 @@ def make(
         "tour": lambda: tour.make(studio, data),
         "play": lambda: snapshots.make(data),
         "sweeps": lambda: boards.make(studio, data),
+        "pair": lambda: pair.make(studio, data),
     }
     for name in only:
         choice("only", name, makers)

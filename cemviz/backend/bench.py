@@ -20,7 +20,7 @@ from ..dynamics import Dynamics, descend, settle
 from ..energies import conditional, on, reinforced
 from ..nets import build
 from ..samplers import SAMPLERS
-from ..training.binary import Game, Rules
+from ..training.game import Game, Rules
 from ..training.loop import evaluating, fit
 from ..training.recipes import recipe
 from ..training.supervised import adversarial

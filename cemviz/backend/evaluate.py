@@ -140,6 +140,7 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str,
         start=request.start,
         radius=request.radius,
         steps=request.steps,
+        step=request.step,
         seed=request.seed,
     )
     run = prepared(on.studio, asked, count)
@@ -239,7 +240,7 @@ def _fisher(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, 
     }
 
 
-DRAWN = ("sampler", "start", "radius", "steps", "extractor")
+DRAWN = ("sampler", "start", "radius", "steps", "step", "extractor")
 """Fields of a request that samples rest on."""
 
 METRICS: dict[str, Metric] = {

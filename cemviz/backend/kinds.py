@@ -14,14 +14,16 @@ from ..data.images import Images
 from ..dynamics import Dynamics, State
 from ..energies import Energy
 from ..nets.instances import Instances
+from ..nets.two_class import TwoClass
 from ..samplers import Sampler
+from ..training.binary_probe import BinaryProbe
 from ..training.loop import Objective
 from ..training.pair_probe import PairProbe
 from ..training.probes import Probe
 from ..training.recipe import Recipe
 from . import store
 from .checks import BadInput, article, choice
-from .sample import crowd, split
+from .sample import ascent, crowd, split
 from .store import Card
 from .train import watching
 
@@ -120,7 +122,7 @@ class Kind:
     whole: tuple[str, ...]
     summary: Callable[["Chains"], str]
     hints: Callable[["Chains"], list[str]]
-    watch: Callable[[Recipe, Dynamics, Objective, Images, Images, torch.Generator], Probe | PairProbe]
+    watch: Callable[[Recipe, Dynamics, Objective, Images, Images, torch.Generator], Probe | PairProbe | BinaryProbe]
     contrast: tuple[str, str]
     shared: bool
     classifies: bool
@@ -139,6 +141,10 @@ def _of_labels(net: nn.Module, card: Card, label: int, images: list[tuple[str, T
 def _of_pairs(net: nn.Module, card: Card, label: int, images: list[tuple[str, Tensor]]) -> Reading:
     names, held = zip(*images, strict=True)
     return Reading(Instances(net, torch.stack(held)), torch.tensor(0, device=held[0].device), names)
+
+
+def _of_data(net: nn.Module, card: Card, label: int, images: list[tuple[str, Tensor]]) -> Reading:
+    return Reading(TwoClass(net), torch.tensor(0, device=images[0][1].device), ("data", "none"))
 
 
 KINDS: dict[str, Kind] = {
@@ -182,6 +188,26 @@ KINDS: dict[str, Kind] = {
         ),
         chunk=250,
         reader=crowd.probe_of,
+    ),
+    "binary": Kind(
+        "binary net",
+        {"sampler": "ascent", "start": "gaussian", "count": 16},
+        ascent.begin,
+        ascent.SERIES,
+        (),
+        ascent.summary,
+        ascent.hints,
+        watching.of_games,
+        ("binary", "binary-ood"),
+        shared=True,
+        classifies=False,
+        rates=("AUC against p₀", "AUC against p₀, attacked"),
+        instead="it tells data from p₀ alone; sample from {name}",
+        view=View(
+            {"joint": "E(x) = −f(x)", "marginal": "log(1 − D(x))"}, "D(x)", "sees", 2,
+            "D = ½ lies at 0, the level of data once the game is solved.", False, _of_data,
+        ),
+        reader=lambda card: next(iter(judges(card.data)), None),
     ),
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ import torch
 from ..data.toys import BOX
 from ..dynamics import slope, unit
 from ..metrics.game import Standing, grid, utility
-from ..training.binary import Game, Rules
+from ..training.game import Game, Rules
 from .checks import MAX_SEED, choice, number
 from .device import one_core
 from .frame import Picture, View

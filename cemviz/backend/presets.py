@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ..training.binary import Rules
+from ..training.game import Rules
 from .kinds import KINDS
 from .requests import LandscapeRequest, SampleRequest
 

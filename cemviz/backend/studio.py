@@ -7,15 +7,17 @@ The use-cases are generators of plain data in the modules beside this one (`samp
 import threading
 from functools import lru_cache
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..data import images
 from ..data.datasets import dataset
 from ..data.images import DataMissing, Images
+from ..mixtures import Mixture
 from ..starts import Source
 from . import store
 from .device import Device, choose
 from .jobs import Jobs
+from .p0 import mixture
 from .store import Card
 
 
@@ -38,6 +40,7 @@ class Studio:
         self._lock = threading.Lock()  # two visitors may ask for one model at once
         self._model = lru_cache(maxsize=16)(lambda name, sha256: store.load(name, self.device.torch))
         self._gaussians = lru_cache(maxsize=8)(lambda data: store.load_gaussians(data, self.device.torch))
+        self._p0 = lru_cache(maxsize=8)(self._mixture)
         self._images: list[Images] = []
 
     def cards(self) -> dict[str, Card]:
@@ -84,4 +87,12 @@ class Studio:
     def source(self, card: Card) -> Source:
         """Source of starts for chains of this model on this machine."""
         test = self.test_images(card.data, card.classes)
-        return Source(card.shape, self._gaussians(card.data), None if test is None else test.pixels)
+        pixels, p0 = None if test is None else test.pixels, card.recipe_args.get("p0")
+        return Source(card.shape, self._gaussians(card.data), pixels, p0=self._p0(p0, card.data, card.shape) if p0 else None)
+
+    def _mixture(self, text: str, data: str, shape: tuple[int, int, int]) -> Mixture | None:
+        def pixels(name: str, split: str) -> Tensor | None:
+            images = self.split(name, split)
+            return None if images is None else images.pixels
+
+        return mixture(text, Source(shape, self._gaussians(data)), pixels)

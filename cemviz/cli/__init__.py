@@ -233,7 +233,7 @@ def assets_command(
     device: DeviceName = None,
     as_json: Json = False,
 ) -> None:
-    """Make what ships beside the models: class Gaussians, energy grids, samples they drew, rates under attack, tour, sweeps."""
+    """Make what ships beside the models: class Gaussians, energy grids, samples, rates under attack, tour, sweeps, runs."""
     result: dict[str, Any] = {}
     for step in assets.make(Studio(choose(device), data), dataset, root=data, only=tuple(only.split(","))):
         if not isinstance(step, Step):

@@ -52,6 +52,7 @@ class Dataset:
         radius: half-width of a window of the landscape, L2 in pixel units: about three times that of adversarial training.
         rank: directions kept of a class Gaussian, as fits the budget of `checkpoints/`.
         judge: model that sees samples for IS and FID; gallery: model that draws what ships.
+        outside: split whose images stand for what is no data of another set: p0 of its binary nets.
     """
 
     title: str
@@ -68,6 +69,7 @@ class Dataset:
     rank: int = 24
     judge: str = ""
     gallery: str = ""
+    outside: str = "train"
 
     def canonical(self, name: str) -> str:
         """A class name without what tells two spellings apart: case, separators, synonyms, and the label in digits."""
@@ -127,7 +129,7 @@ DATASETS: dict[str, Dataset] = {
     "fashionmnist": Dataset(
         "Fashion-MNIST", (1, 28, 28), FASHION, FASHION_NAMES, "FashionMNIST", 30, (0.2860,), (0.3530,),
         parts=VALIDATED | {"held-out": Part("test", 0.5, 1), "test-rest": Part("test", 0, 0.5, apart="held-out")},
-        radius=6.0, rank=32, judge="fashionmnist-judge", gallery="fashionmnist-at",
+        radius=6.0, rank=32, judge="fashionmnist-judge", gallery="fashionmnist-at", outside="test-rest",
     ),
     "cifar10": Dataset(
         "CIFAR-10", (3, 32, 32), CIFAR10, CIFAR10_NAMES, "CIFAR10", 163, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from .. import dynamics, energies
 from ..dynamics import Dynamics
 from ..metrics import game
-from ..training import binary
+from ..training.game import Rules
 from .cases import drawn_plane
 from .check import EXACT, Check, Equation, cosine, doubles, excess, gap, norm
 from .gradients import by_input, by_weights, each_by_weights
@@ -33,7 +33,7 @@ def ascent_direction(seed: int) -> Check:
 
 def travel(seed: int) -> Check:
     """The game's attack beside a loop, and the lengths of its steps beside their bound."""
-    plane, rules = drawn_plane(seed), binary.Rules(steps=12, step=0.2)
+    plane, rules = drawn_plane(seed), Rules(steps=12, step=0.2)
     x0 = plane.moved.clamp(-3, 3)
     states = list(dynamics.descend(energies.on(plane.net, energies.binary), x0, rules.dynamics(0)))
     apart = []
@@ -130,7 +130,7 @@ ROWS: dict[str, Equation] = {
         "thesis", "thesis (2.8)", "Ascent travels at most λK",
         r"\begin{aligned}x_{i+1} &= x_i + \lambda\frac{\nabla_x f(x_i)}{\|\nabla_x f(x_i)\|}\\"
         r" \|x_K - x_0\| &\le \lambda K\end{aligned}",
-        binary.Rules.dynamics, travel, "The page's game clamps to its box, which only shortens a step.",
+        Rules.dynamics, travel, "The page's game clamps to its box, which only shortens a step.",
     ),
     "thesis-2.15": Equation(
         "thesis", "thesis (2.12), (2.15)", "Proposition 1: the game's value is -log 4",

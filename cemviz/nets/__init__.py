@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from .cnn import small_cnn
 from .encoder import encoder
 from .mlp import mlp
 from .resnet import resnet18, resnet50, small_resnet
@@ -15,6 +16,7 @@ from .wide_resnet import wide_resnet
 
 NETS: dict[str, Callable[..., nn.Module]] = {
     "mlp": mlp,
+    "small-cnn": small_cnn,
     "small-resnet": small_resnet,
     "resnet18": resnet18,
     "resnet50": resnet50,

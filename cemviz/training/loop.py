@@ -64,6 +64,11 @@ def one_cycle(progress: float, *, warm_up: float = 0.25) -> float:
     return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
 
 
+def late_cosine(progress: float, *, start: float = 0.5) -> float:
+    """Stay at 1 until `start`, then fall along a cosine to 0."""
+    return 0.5 * (1 + math.cos(math.pi * max(0.0, progress - start) / (1 - start)))
+
+
 def multi_step(*milestones: float, factor: float = 0.1) -> Schedule:
     """Multiply by `factor` at each of these shares of the run."""
     return lambda progress: factor ** sum(progress >= m for m in milestones)

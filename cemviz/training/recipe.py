@@ -12,7 +12,10 @@ from torch import nn
 from ..attacks import threat
 from ..data.views import CONTRASTIVE
 from ..dynamics import Dynamics, Norm
+from ..mixtures import sets
+from ..starts import Source
 from . import loop
+from .binary import Maximin
 from .contrastive import adversarial_to_standard, all_adversarial, contrastive
 from .energy_based import JointEnergy, Replay
 from .loop import Objective, Schedule
@@ -37,6 +40,7 @@ class Recipe:
         norm, radius: the threat model, of robust accuracy on the card and, unless `attack_radius` says otherwise, of training.
         attack_radius: of the training attack where it reaches farther than the threat model.
         attack, attack_steps, attack_step: of training.
+        p0: of a binary net, what its attack moves, see `mixtures`; its attack is unit steps without a ball.
         encoder: name of the stored encoder whose frozen trunk a linear probe reads; the probe's net is that trunk's.
         role: of the model, on its card: a judge of samples stands apart from the nets that are compared.
     """
@@ -53,7 +57,7 @@ class Recipe:
     objective_args: dict[str, Any] = field(default_factory=dict)
     kind: str = "classifier"
     images: int | None = None
-    optimizer: Literal["adamw", "sgd", "lars"] = "adamw"
+    optimizer: Literal["adamw", "adam-game", "sgd", "lars"] = "adamw"
     weight_decay: float = 1e-4
     schedule: str = "one-cycle"
     average: float = 0.0
@@ -64,6 +68,7 @@ class Recipe:
     attack_steps: int = 0
     attack_step: float = 0.0
     attack_radius: float | None = None
+    p0: str = ""
     encoder: str | None = None
     role: Literal["model", "judge"] = "model"
 
@@ -86,12 +91,18 @@ class Recipe:
             raise ValueError(f"clip is {self.clip}; give a number above 0, or inf for none")
         if not 0 <= self.average < 1:
             raise ValueError(f"average is {self.average}; give a number from 0 to below 1")
+        if self.p0:
+            sets(self.p0)  # refuses what is no mixture
         self.threat()  # refuses bad numbers of the attack, and a bad norm or radius
 
     def threat(self) -> Dynamics:
         """The training attack's numbers."""
         radius = self.radius if self.attack_radius is None else self.attack_radius
         return threat(self.attack, self.norm, radius, self.attack_steps, self.attack_step)
+
+    def ascent(self) -> Dynamics:
+        """The attack of a binary net at its full K: unit steps within the box, without a ball.  Source: thesis (2.8)."""
+        return Dynamics(self.attack_steps, self.attack_step)
 
     def optimizer_for(self, net: nn.Module) -> torch.optim.Optimizer:
         """A fresh optimiser over the weights that are not frozen."""
@@ -114,12 +125,13 @@ def lars(weights: list[nn.Parameter], *, lr: float, weight_decay: float) -> torc
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
+    "adam-game": partial(torch.optim.Adam, betas=(0.0, 0.99)),  # thesis Table 2.3: no momentum, as GANs are trained
     "sgd": partial(torch.optim.SGD, momentum=0.9),
     "lars": lars,
 }
 
-Maker = Callable[[Recipe, tuple[int, ...], torch.Generator], Objective]
-"""(recipe, shape of an image, source of draws) -> objective."""
+Maker = Callable[[Recipe, Source, torch.Generator], Objective]
+"""(recipe, images of training with their shape and p0, source of draws) -> objective."""
 
 
 def _chains(args: dict[str, Any], shape: tuple[int, ...], generator: torch.Generator) -> dict[str, Any]:
@@ -140,22 +152,29 @@ def _views(args: dict[str, Any]) -> dict[str, Any]:
     return args | {"views": CONTRASTIVE[name]}
 
 
+def _p0(row: Recipe, source: Source) -> Callable[..., Any]:
+    if source.p0 is None:
+        raise ValueError(f"p0 is {row.p0!r}; a binary net needs a mixture to move, such as gaussian or fashionmnist~1")
+    return source.p0
+
+
 def _plain_standard() -> Objective:
     """`standard`, which has no arguments of its own: one that is given is refused like any other's."""
     return standard
 
 
 OBJECTIVES: dict[str, Maker] = {
-    "standard": lambda row, shape, g: _plain_standard(**row.objective_args),
-    "noisy": lambda row, shape, g: noisy(**row.objective_args, generator=g),
-    "adversarial": lambda row, shape, g: adversarial(row.threat(), **row.objective_args, attack=row.attack, generator=g),
-    "trades": lambda row, shape, g: trades(row.threat(), **row.objective_args, generator=g),
-    "consistent": lambda row, shape, g: consistent(row.threat(), **row.objective_args, attack=row.attack, generator=g),
-    "jem": lambda row, shape, g: JointEnergy(**_chains(row.objective_args, shape, g)),
-    "jeat": lambda row, shape, g: JointEnergy(dyn=row.threat(), **_chains(row.objective_args, shape, g), generator=g),
-    "contrastive": lambda row, shape, g: contrastive(**_views(row.objective_args), generator=g),
-    "a2a": lambda row, shape, g: all_adversarial(row.threat(), **_views(row.objective_args), generator=g),
-    "a2s": lambda row, shape, g: adversarial_to_standard(row.threat(), **_views(row.objective_args), generator=g),
+    "standard": lambda row, source, g: _plain_standard(**row.objective_args),
+    "noisy": lambda row, source, g: noisy(**row.objective_args, generator=g),
+    "adversarial": lambda row, source, g: adversarial(row.threat(), **row.objective_args, attack=row.attack, generator=g),
+    "trades": lambda row, source, g: trades(row.threat(), **row.objective_args, generator=g),
+    "consistent": lambda row, source, g: consistent(row.threat(), **row.objective_args, attack=row.attack, generator=g),
+    "jem": lambda row, source, g: JointEnergy(**_chains(row.objective_args, source.shape, g)),
+    "jeat": lambda row, source, g: JointEnergy(dyn=row.threat(), **_chains(row.objective_args, source.shape, g), generator=g),
+    "contrastive": lambda row, source, g: contrastive(**_views(row.objective_args), generator=g),
+    "a2a": lambda row, source, g: all_adversarial(row.threat(), **_views(row.objective_args), generator=g),
+    "a2s": lambda row, source, g: adversarial_to_standard(row.threat(), **_views(row.objective_args), generator=g),
+    "maximin": lambda row, source, g: Maximin(_p0(row, source), row.ascent(), **row.objective_args, generator=g),
 }
 
 SCHEDULES: dict[str, Schedule] = {
@@ -163,6 +182,7 @@ SCHEDULES: dict[str, Schedule] = {
     "warm-up": loop.warm_up,
     "one-cycle": loop.one_cycle,
     "warm-up of 10 in 1000, cosine": partial(loop.one_cycle, warm_up=0.01),
+    "warm-up, cosine over the second half": loop.product(partial(loop.warm_up, share=0.025), loop.late_cosine),
     "drop at 150 and 200 of 350": loop.multi_step(150 / 350, 200 / 350),
     "drop at 75 of 76": loop.multi_step(75 / 76),
     "warm-up of 1000 updates, drop at 160 and 180 of 200": loop.product(
@@ -171,14 +191,14 @@ SCHEDULES: dict[str, Schedule] = {
 }
 
 
-def objective(recipe: Recipe, shape: tuple[int, ...], generator: torch.Generator) -> Objective:
-    """The recipe's objective for images of this shape, drawing from `generator` on its device.
+def objective(recipe: Recipe, source: Source, generator: torch.Generator) -> Objective:
+    """The recipe's objective for these images, drawing from `generator` on its device.
 
     Raises:
         ValueError: an argument that the objective does not know, or out of range.
     """
     try:
-        return OBJECTIVES[recipe.objective](recipe, shape, generator)
+        return OBJECTIVES[recipe.objective](recipe, source, generator)
     except TypeError as error:
         raise ValueError(f"objective_args is {recipe.objective_args}: {error}") from error
 

@@ -8,6 +8,7 @@ which want an accelerator).  Where a paper is silent the value is our choice, an
 from dataclasses import replace
 from typing import Any
 
+from .binaries import BINARIES
 from .recipe import Recipe, changed, scales
 from .unlabelled import ENCODERS
 
@@ -236,7 +237,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "cifar10-prejeat": scales(CIFAR["prejeat"], evidence=468, **QUARTER),
     "cifar10-jem": scales(CIFAR_JEM, evidence=468, paper=PAPER_JEM, **QUARTER),
     "cifar10-jeat": scales(CIFAR["jeat"], evidence=468, paper=PAPER_JEAT, **QUARTER),
-} | ENCODERS  # fmt: skip
+} | ENCODERS | BINARIES  # fmt: skip
 
 
 def recipe(name: str, scale: str = "laptop", **changes: Any) -> Recipe:

@@ -4,14 +4,15 @@ A link is a stranger's: what does not fit its control is left out, and said.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from ..backend.studio import Studio
 from .controls import Changes, Session, Tab
-from .selection import DRAWING, Selection, current, older
+from .selection import Selection, current, numbered, of_card, older, own
 
 LOST = "**This link asks for what is not on this machine:** {}. In its place stands what the page begins with."
 
@@ -23,7 +24,8 @@ WRITE = """(value) => {{
 
 PLAIN = re.compile(r"[\w .,-]{0,80}")
 DRAWN = re.compile(r"drawn:[\w-]{1,600}")
-"""Text and drawings that may come from the address."""
+OWN = re.compile(rf"{DRAWN.pattern}|upload:[\w-]{{1,20000}}")
+"""Text, drawings and other pictures of one's own that may come from the address."""
 
 
 def read(component: gr.components.Component, text: str, choices: list[Any] | None = None) -> Any:
@@ -78,6 +80,7 @@ class Address:
     """Parts of the page that the names of an address stand for.
 
     Attributes:
+        studio: what is stored.
         tabs: by key, in reading order.
         selection: what they look at; its names have no tab's letter.
         listed: menus of the selection, as a tab's.
@@ -89,6 +92,7 @@ class Address:
             only after an event that was queued.
     """
 
+    studio: Studio
     tabs: Mapping[str, Tab]
     selection: Selection
     listed: Mapping[gr.components.Component, Callable[[], list[Any]]]
@@ -128,7 +132,8 @@ class Address:
 
     def restore(self, held: Session, request: gr.Request) -> Changes:
         """Set what the address of a page that opens names."""
-        return self._set(current(dict(request.query_params)), held)
+        begun = [part.value for part in self.selection.parts.values()]
+        return self._set(current(dict(request.query_params)), held, begun)
 
     def go(self, event: gr.EventData, held: Session, *values: Any) -> Changes:
         """Set what a link of the page names, or an address that Back returns to, and draw its tab again.
@@ -143,8 +148,8 @@ class Address:
         asked = current({str(name): str(text) for name, text in query.items()})
         key = asked.setdefault("tab", next(iter(self.tabs)))
         if key not in self.tabs:
-            return self._set(asked, held)
-        changes = self._set(self._defaults(key) | asked, held)
+            return self._set(asked, held, values)
+        changes = self._set(self._defaults(key) | asked, held, values)
         return changes | self._anew(key, held, values, changes)
 
     def opening(self, key: str) -> Callable[..., Any]:
@@ -188,15 +193,31 @@ class Address:
         begin = {name: part for name, part in tab.params.items() if tab.stories is None or part is tab.stories.menu}
         return {name: _text(part.value) for name, part in begin.items() if part.value is not None}
 
-    def _set(self, asked: dict[str, str], held: Session) -> Changes:
-        """Set what is asked: first all that its stories set, then what stands beside them."""
+    def _set(self, asked: dict[str, str], held: Session, values: Sequence[Any]) -> Changes:
+        """Set what is asked: first all that its stories set, then what stands beside them, then what follows from net A.
+
+        Args:
+            values: of the selection by now; more may follow.
+        """
         changes = self.refresh() | {self.session: held}
         self._stories(asked, changes)
         lost = [part for name in self.params if name in asked for part in self._value(name, asked[name], changes)]
+        self._fit(changes, values)
         known = asked.get("tab") in self.tabs
         changes[self.restored] = True
         changes[self.notice] = gr.update(value=LOST.format(", ".join(lost)), visible=bool(lost))
         return changes | ({self.chooser: gr.Tabs(selected=asked["tab"])} if known else {})
+
+    def _fit(self, changes: Changes, values: Sequence[Any]) -> None:
+        """Menus of the selection that are net A's: a picture and a class of another data set give way."""
+        now = {
+            name: changes.get(part, {}).get("value", value)
+            for (name, part), value in zip(self.selection.parts.items(), values, strict=False)
+        }
+        card = self.studio.cards().get(now["a"])
+        if card is not None:
+            for name, change in of_card(card, now["x"], numbered(card, now["y"])).items():
+                _put(changes, self.selection.parts[name], change)
 
     def _stories(self, asked: dict[str, str], changes: Changes) -> None:
         names = {component: name for name, component in self.params.items()}
@@ -214,8 +235,8 @@ class Address:
         if choices is not None and component not in self.menus:  # of the story: the address may ask for another model's
             choices = [*choices, *(choice for choice in component.choices if choice not in choices)]
             _put(changes, component, gr.update(choices=choices))
-        if component is self.selection.picture and DRAWN.fullmatch(text):  # of no menu: a visitor made it
-            _put(changes, component, gr.update(choices=[*component.choices, (DRAWING, text)], value=text))
+        if component is self.selection.picture and OWN.fullmatch(text):  # of no menu: a visitor made it
+            _put(changes, component, gr.update(choices=[*component.choices, own(text)], value=text))
             return []
         value = read(component, text, choices)
         _put(changes, component, value)

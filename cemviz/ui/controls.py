@@ -33,6 +33,10 @@ LIGHT: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 """Arguments of events that only set a flag or read a value."""
 
 
+TAKING: dict[str, Any] = HEAVY | {"concurrency_id": "taking", "concurrency_limit": 8}
+"""Arguments of events that take a visitor's picture: they wait for nobody, and say as others do what is wrong."""
+
+
 class Session:
     """State of one visitor, changed in place.
 

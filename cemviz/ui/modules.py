@@ -2,6 +2,7 @@
 
 from html import escape
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
@@ -23,7 +24,7 @@ def shipped(file: Path) -> str:
     return served(file)
 
 
-def module_view(source: str, template: str, given: str, value: str | None, **kwargs: str) -> gr.HTML:
+def module_view(source: str, template: str, given: str, value: str | None, **kwargs: Any) -> gr.HTML:
     """Return a view whose module exports `mount`, called once it is on the page.
 
     Args:

@@ -14,7 +14,7 @@ from ..backend import store
 from ..backend.studio import Studio
 from . import selection
 from .address import Address
-from .controls import LIGHT, Session, Tab
+from .controls import LIGHT, TAKING, Session, Tab
 from .digit import tab as digit_tab
 from .equations import tab as tab_equations
 from .head import EarlyHead
@@ -28,6 +28,7 @@ from .start import tab as start_tab
 from .theme import CSS, HEAD, THEME
 from .training import tab as training_tab
 from .views import navigator
+from .wiring import Wiring
 
 TABS: dict[str, tuple[str, Any]] = {
     "start": ("Start", start_tab),
@@ -115,7 +116,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         redraw = {key: gr.Number(0, visible="hidden") for key in built}
         gr.HTML(selection.style({key: tab.looks for key, tab in built.items()}), padding=False, elem_id="selection-style")
         menus = shared.menus(studio)
-        address = Address(built, shared, menus, session, notice, restored, open_tab, tabs, redraw)
+        address = Address(studio, built, shared, menus, session, notice, restored, open_tab, tabs, redraw)
         loaded = page.load(address.restore, session, address.outputs, **LIGHT)
         asked.select(address.go, address.inputs, address.outputs, **LIGHT)
         _first_views(studio, built, leaves, address, loaded)
@@ -152,12 +153,16 @@ def _first_views(studio: Studio, built: dict[str, Tab], leaves: dict[str, gr.Tab
     # by now the browser has what the address asks for; a tab that was opened before was not drawn
     loaded.then(address.begin, **of_open_tab)
     chosen = address.selection
-    nets = [chosen.a, chosen.b, chosen.picture]
+    nets = [chosen.a, chosen.b, chosen.picture, chosen.label]
     for leader, net in (("a", chosen.a), ("b", chosen.b)):
-        event = net.input(selection.follower(studio, chosen, leader), nets, nets, **LIGHT)
+        event = net.input(selection.follower(studio, chosen, leader), nets, [*nets, chosen.taken], **LIGHT)
         for tab in built.values():
             if tab.follow is not None:
                 event = event.then(*tab.follow, **LIGHT)
         event.then(address.selected, **of_open_tab)
-    for part in (chosen.picture, chosen.seed):
+    for part in (chosen.picture, chosen.label, chosen.seed):
         part.input(address.selected, trigger_mode="always_last", **of_open_tab)
+    chosen.picture.input(None, None, chosen.taken, js="() => ''")  # what was done to an upload is told of no other picture
+    wire = Wiring(session, studio, {**chosen.parts, "taken": chosen.taken})
+    given = wire.click(chosen.upload, selection.took, ["a"], ["x", "taken"], {"data": "data"}, **TAKING)
+    given.success(address.selected, **of_open_tab)

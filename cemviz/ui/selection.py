@@ -1,22 +1,26 @@
-"""The selection: what the tabs look at, chosen once for all of them: two nets, a picture and a seed."""
+"""The selection: what the tabs look at, chosen once for all of them: two nets, a picture, a class and a seed."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from ..backend.checks import MAX_SEED
+from ..backend.checks import MAX_SEED, choice
 from ..backend.kinds import KINDS, pair
-from ..backend.look.pictures import DRAWN, offered
+from ..backend.look import uploads
+from ..backend.look.pictures import DRAWN, offered, taken
 from ..backend.store import Card
 from ..backend.studio import Studio
 from ..backend.tour import NETS
 from .controls import Changes, titled
+from .modules import module_view, served
+from .uploads import content
 
 NONE = "none"
-"""Net B where there is no comparison."""
+"""Net B where there is no comparison, and the class where none is asked for."""
 
 FIRST = (NETS["robust"], NETS["standard"])
 """Nets to begin with, where they are stored: the pair of the tour."""
@@ -24,13 +28,28 @@ FIRST = (NETS["robust"], NETS["standard"])
 SHOTS = ("grid:4", "grid:0", "gallery:0", "test")
 """Pictures to begin with, the first that is there."""
 
-DRAWING = "your drawing"
+OWN = {"drawn:": "your drawing", uploads.ORIGIN: "your picture"}
+"""Beginning of the name of a visitor's own picture -> its words in the menu."""
 
 OLDER = {
     "s.a": "a", "s.b": "b", "s.seed": "seed", "l.image": "x", "l.seed": "seed", "r.model": "a", "r.starts": "seed",
-    "d.a": "a", "d.b": "b",
+    "d.a": "a", "d.b": "b", "d.to": "y", "r.class": "y",
 }  # fmt: skip
 """Name in addresses of before there was a selection -> its name now."""
+
+SEVERAL = ("l.models", "s.classes")
+"""Names of those addresses that hold a list, of which the selection has only the beginning."""
+
+UNASKED = ("own", "all in turn")
+"""Words that those addresses have for no class of their own."""
+
+SHOWN = {"x": "#sel-x, #sel-upload, #sel-taken:has(p)"}
+"""Part of the selection -> its elements, where there are several."""
+
+PICTURED = {"sampling": "[data-start=picture]", "robustness": "[data-source=picture]"}
+"""Tab that looks at the picture only at times -> when, by what page.js writes of its controls."""
+
+UPLOAD = served(Path(__file__).parent / "js" / "upload.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +59,23 @@ class Selection:
     Attributes:
         a, b: nets; b may be `NONE`.
         picture: a name as in `backend.look.pictures`, or "test", whose number is the tab's to say.
+        label: the class that is asked for, by name, or `NONE`.
         seed: of every random draw.
+        upload, taken: where a visitor gives a picture, and what was done to it, in words.
     """
 
     a: gr.Dropdown
     b: gr.Dropdown
     picture: gr.Dropdown
+    label: gr.Dropdown
     seed: gr.Number
+    upload: gr.HTML
+    taken: gr.Markdown
 
     @property
     def parts(self) -> dict[str, gr.components.Component]:
         """Name in the address -> control."""
-        return {"a": self.a, "b": self.b, "x": self.picture, "seed": self.seed}
+        return {"a": self.a, "b": self.b, "x": self.picture, "y": self.label, "seed": self.seed}
 
     def menus(self, studio: Studio) -> dict[gr.components.Component, Callable[[], list[Any]]]:
         """Control -> what lists its choices by now."""
@@ -60,16 +84,28 @@ class Selection:
 
 def build(studio: Studio) -> Selection:
     """Lay the controls out in a row; a tab that is open shows those that it looks at."""
-    a, b = beginning(studio.cards())
-    shots = offered(studio.cards()[a].data if a else DRAWN)
+    cards = studio.cards()
+    a, b = beginning(cards)
+    shots = offered(cards[a].data if a else DRAWN)
     shot = next(name for name in SHOTS if name in dict(shots).values())
+    labels = dict.fromkeys(name for card in cards.values() for name in card.classes)  # an address may name another net
     on: dict[str, Any] = {"interactive": True, "min_width": 130}
     with gr.Row(elem_id="selection", equal_height=True):
-        return Selection(
+        nets = (
             gr.Dropdown(models(studio), value=a, label="net A", elem_id="sel-a", scale=3, **on),
             gr.Dropdown(beside(studio), value=b, label="net B", elem_id="sel-b", scale=3, **on),
-            gr.Dropdown(shots, value=shot, label="picture", elem_id="sel-x", scale=3, **on),
+        )
+        picture = gr.Dropdown(shots, value=shot, label="picture", elem_id="sel-x", scale=3, **on)
+        upload = module_view(
+            UPLOAD, '<div id="cem-upload"></div>', "(element, trigger)", None, padding=False, elem_id="sel-upload"
+        )
+        return Selection(
+            *nets,
+            picture,
+            gr.Dropdown(asking(labels), value=NONE, label="class y", elem_id="sel-y", scale=2, **on),
             gr.Number(0, label="seed", precision=0, minimum=0, maximum=MAX_SEED, elem_id="sel-seed", scale=1, **on),
+            upload,
+            gr.Markdown(elem_id="sel-taken"),
         )
 
 
@@ -92,8 +128,13 @@ def beside(studio: Studio) -> list[tuple[str, str]]:
     return [("no comparison", NONE), *models(studio)]
 
 
-def fitted(studio: Studio, *, a: str, b: str, x: str, leader: str) -> dict[str, Any]:
-    """The selection after a change: both nets are of one data set, and so is the picture.
+def asking(labels: Iterable[str]) -> list[tuple[str, str]]:
+    """Classes as choices, and none."""
+    return [("not asked", NONE), *((name, name) for name in labels)]
+
+
+def fitted(studio: Studio, *, a: str, b: str, x: str, y: str, leader: str) -> dict[str, Any]:
+    """The selection after a change: both nets are of one data set, and so are the picture and the class.
 
     Args:
         leader: "a" or "b", the net that was chosen last; the other one gives way, to the leader's usual opposite.
@@ -108,25 +149,45 @@ def fitted(studio: Studio, *, a: str, b: str, x: str, leader: str) -> dict[str, 
     if other in cards and cards[other].data != card.data:
         other = next((name for name in pair(cards, card.data, card.kind) if name != lead), NONE if leader == "a" else lead)
     a, b = (lead, other) if leader == "a" else (other, lead)
-    return {"a": a, "b": b, "x": pictured(card.data, x)}
+    return {"a": a, "b": b, **of_card(card, x, y)}
 
 
-def follower(studio: Studio, selection: Selection, leader: str) -> Callable[[str, str, str], Changes]:
-    """The handler of another net: (a, b, picture) -> the controls that follow."""
+def follower(studio: Studio, selection: Selection, leader: str) -> Callable[[str, str, str, str], Changes]:
+    """The handler of another net: (a, b, picture, class) -> the controls that follow."""
 
-    def follow(a: str, b: str, x: str) -> Changes:
-        return {selection.parts[name]: value for name, value in fitted(studio, a=a, b=b, x=x, leader=leader).items()}
+    def follow(a: str, b: str, x: str, y: str) -> Changes:
+        changes = fitted(studio, a=a, b=b, x=x, y=y, leader=leader)
+        return {selection.parts[name]: value for name, value in changes.items()} | {selection.taken: ""}
 
     return follow
 
 
-def pictured(data: str, x: str) -> Changes:
-    """The menu of pictures for a data set, with the one that is chosen, where it is of this set."""
-    shots = offered(data)
-    if str(x).startswith("drawn:") and data == DRAWN:
-        shots = [*shots, (DRAWING, x)]
+def of_card(card: Card, x: str, y: str) -> dict[str, Changes]:
+    """The menus of pictures and classes for a net, with what is chosen, where it is of its data set."""
+    return {"x": pictured(card, x), "y": gr.update(choices=asking(card.classes), value=y if y in card.classes else NONE)}
+
+
+def pictured(card: Card, x: str) -> Changes:
+    """The menu of pictures for a net, with the one that is chosen, where it is of its data set."""
+    shots = offered(card.data)
+    if (str(x).startswith("drawn:") and card.data == DRAWN) or uploads.fits(str(x), card.shape):
+        shots = [*shots, own(x)]
     known = [name for _, name in shots]
     return gr.update(choices=shots, value=x if x in known else next(name for name in SHOTS if name in known))
+
+
+def own(x: str) -> tuple[str, str]:
+    """A visitor's own picture as a choice."""
+    return next(words for origin, words in OWN.items() if x.startswith(origin)), x
+
+
+def took(studio: Studio, held: Any, *, a: str, data: Any) -> Changes:
+    """Take an upload, a file's bytes in base64, as a picture for net A, and say what was done to it."""
+    cards = studio.cards()
+    card = cards[choice("net A", a, cards)]
+    x, done = taken(card.data, card.shape, content(data))
+    where = "It is in the address of this page, and nowhere else."
+    return {"x": pictured(card, x), "taken": f"Your picture. {done} {where}"}
 
 
 def style(looks: Mapping[str, Iterable[str]]) -> str:
@@ -137,10 +198,11 @@ def style(looks: Mapping[str, Iterable[str]]) -> str:
     """
     rules = []
     for key, names in looks.items():
-        if names:
-            open_tab = f"#tabs button[data-tab-id={key}][aria-selected=true]"
-            shown = ", ".join(["#selection", *(f"#sel-{name}" for name in names)])
-            rules.append(f":root:not(.cem-hide-controls) body:has({open_tab}) :is({shown})")
+        open_tab = f"#tabs button[data-tab-id={key}][aria-selected=true]"
+        for condition, parts in (("", set(names) - {"x"}), (PICTURED.get(key, ""), set(names) & {"x"})):
+            if parts:
+                shown = ", ".join(["#selection", *(SHOWN.get(name, f"#sel-{name}") for name in sorted(parts))])
+                rules.append(f":root:not(.cem-hide-controls) body{condition}:has({open_tab}) :is({shown})")
     return f"<style>{', '.join(rules)} {{ display: flex !important; }}</style>"
 
 
@@ -153,10 +215,22 @@ def current(asked: Mapping[str, str]) -> dict[str, str]:
     """An address with the names of the selection; what a name of the open tab says wins over other tabs' older names."""
     own = asked.get("tab", "")[:1] + "."
     renamed: dict[str, str] = {}
-    for name, text in sorted(asked.items(), key=lambda item: (item[0] not in OLDER, item[0].startswith(own))):
+    before = {*OLDER, *SEVERAL}
+    for name, text in sorted(asked.items(), key=lambda item: (item[0] not in before, item[0].startswith(own))):
         if name == "l.models":
             nets = [*text.split(","), NONE][: max(2, text.count(",") + 1)]
             renamed = {"a": nets[0], "b": nets[1], "l.more": ",".join(nets[2:])} | renamed
+        elif name == "s.classes" and "y" not in asked:  # one class is the selection's; several are Sampling's own
+            single = text and "," not in text
+            renamed |= {"y": text.strip()} if single else {"y": NONE, name: text}
+        elif OLDER.get(name) == "y":
+            renamed["y"] = NONE if text in UNASKED else text
         else:
             renamed[OLDER.get(name, name)] = text
     return renamed
+
+
+def numbered(card: Card, y: str) -> str:
+    """A class by its name, where an address gave its number."""
+    known = card.classes
+    return known[int(y)] if y not in known and y.isdecimal() and int(y) < len(known) else y

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from ...attacks import perturb, threat
@@ -16,7 +17,8 @@ from ...energies import joint, marginal
 from ...metrics.answers import logits, read
 from .. import kinds
 from ..checks import BadInput, choice, threat_model
-from ..requests import SOURCES, AttackedRequest
+from ..look.pictures import subject
+from ..requests import PICTURE, SOURCES, AttackedRequest
 from ..sample.chains import to_pixels
 from ..store import Card
 from ..stored import assets
@@ -135,7 +137,14 @@ def _seen(net: nn.Module, card: Card, x: Tensor, y: Tensor) -> list[Seen]:
 
 
 def _images(studio: Studio, request: AttackedRequest, card: Card) -> tuple[Tensor, Tensor, str]:
-    """Pixels, labels and origin of the images: of the asked class from `first` on, or the classes in turn."""
+    """Pixels, labels and origin of the images: one picture, or those of the asked class from `first` on, or of all in turn."""
+    if request.source == "picture":
+        if not request.picture:
+            raise BadInput("picture", f"source 'picture' needs a picture; give {PICTURE}")
+        shot = subject(studio, card.data, request.picture, card.classes)
+        if shot.x is None:
+            raise BadInput("picture", f"{shot.lacking} Choose one that a model drew")
+        return (shot.x * 255).round().byte()[None], torch.tensor([shot.label]), shot.title
     if request.source == "test":
         test = studio.test_images(card.data, card.classes)
         if test is None:

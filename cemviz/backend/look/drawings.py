@@ -1,8 +1,5 @@
 """Drawings of digits: centred and scaled as MNIST's images are, and as short as an address wants them."""
 
-import base64
-import binascii
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,6 +7,7 @@ from torch.nn import functional as F
 
 from ...data.decoding import BadImage, decode
 from ..checks import BadInput
+from .letters import letters, parsed
 
 SIDE, BOX, LEVELS = 28, 20, 15
 """Pixels along an edge of MNIST's images and of the box that their digits fill; the largest grey of a drawing."""
@@ -77,7 +75,7 @@ def from_ink(data: bytes) -> Tensor:
 def packed(x: Tensor) -> str:
     """A drawing as the address holds it, 4 bits a pixel: (1, 28, 28) in [0, 1] -> "drawn:...", 530 letters."""
     levels = (x.flatten() * LEVELS).round().byte().numpy()
-    return "drawn:" + base64.urlsafe_b64encode((levels[::2] << 4 | levels[1::2]).tobytes()).decode().rstrip("=")
+    return "drawn:" + letters((levels[::2] << 4 | levels[1::2]).tobytes())
 
 
 def unpacked(picture: str) -> Tensor:
@@ -86,11 +84,7 @@ def unpacked(picture: str) -> Tensor:
     Raises:
         BadInput: not of that form.
     """
-    text = picture.removeprefix("drawn:")
-    try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except (binascii.Error, ValueError):
-        data = b""
+    data = parsed(picture.removeprefix("drawn:"))
     if not picture.startswith("drawn:") or len(data) != SIDE * SIDE // 2:
         raise BadInput(
             "picture", f"picture is {picture[:40]!r}; give drawn: and {SIDE * SIDE // 2} bytes in base64, 4 bits a pixel"

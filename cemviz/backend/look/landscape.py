@@ -1,11 +1,11 @@
 """The landscape around an image: E(x, y) and E(x) of several models on one plane, and any point of it looked at.
 
 An encoder knows no labels: there E(x, y) is E(x, x'), the energy of a pair with an anchor image x', and E(x) is the energy
-against the anchor and the images that ship in the gallery.  Images are named as in `subjects`.
+against the anchor and the images that ship in the gallery.  Images are named as in `pictures`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from .. import kinds
 from ..checks import BadInput, article, choice, number
 from ..kinds import Reading
 from ..requests import LandscapeRequest
-from ..sample.chains import to_pixels
+from ..sample.chains import labels, to_pixels
 from ..store import Card
 from ..stored import assets
 from ..studio import Studio
@@ -117,13 +117,26 @@ def viewed(studio: Studio, request: LandscapeRequest) -> list[Card]:
     return cards
 
 
+def middle(studio: Studio, request: LandscapeRequest, *, pixels: bool = True) -> Subject:
+    """The image in the middle, its class the one that is asked for; no window of another class is precomputed.
+
+    Raises: as `viewed` and `subject`; BadInput: a class that the models do not know.
+    """
+    card = viewed(studio, request)[0]
+    own = subject(studio, card.data, request.image, card.classes, pixels=pixels)
+    if not request.label or kinds.of(card).view.paired:  # pairs have no class
+        return own
+    label = labels((request.label,), 1, card)[0]
+    return own if card.classes[label] == own.name else replace(own, label=label, name=card.classes[label], window=None)
+
+
 def precomputed(studio: Studio, request: LandscapeRequest) -> dict[str, Panel]:
     """The panels that need no computing, by model: those of a grid:I with the shipped radius, side and seed, where not stale.
 
     Raises: as `viewed` and `subject`.
     """
     cards = viewed(studio, request)
-    centre = subject(studio, cards[0].data, request.image, cards[0].classes, pixels=False)
+    centre = middle(studio, request, pixels=False)
     grids = None if centre.window is None else assets.grids(cards[0].data)
     if grids is None or (request.radius, request.side, request.seed) != (grids.radius, grids.side, grids.seed):
         return {}
@@ -145,7 +158,7 @@ def landscape(studio: Studio, request: LandscapeRequest) -> Iterator[Step | Pane
     cards = viewed(studio, request)
     ready = precomputed(studio, request)
     # where all is ready no image is looked for: opening the page must not read a data set
-    centre = subject(studio, cards[0].data, request.image, cards[0].classes, pixels=len(ready) < len(cards))
+    centre = middle(studio, request, pixels=len(ready) < len(cards))
     if centre.x is None and not ready:
         raise BadInput("image", _cannot(cards[0], centre))
     for card in cards:
@@ -168,8 +181,7 @@ def plane_of(studio: Studio, request: LandscapeRequest, model: str) -> Plane | N
 
     Raises: as `landscape`.
     """
-    card = viewed(studio, request)[0]
-    centre = subject(studio, card.data, request.image, card.classes)
+    centre = middle(studio, request)
     return None if centre.x is None else _plane(studio, request, model, centre)[1]
 
 
@@ -186,7 +198,7 @@ def point(studio: Studio, request: LandscapeRequest, a: float, b: float, model: 
     """
     cards = viewed(studio, request)
     owner = choice("model", model or request.models[0], request.models)
-    centre = subject(studio, cards[0].data, request.image, cards[0].classes)
+    centre = middle(studio, request)
     a, b = (float(number(name, v, -request.radius, request.radius)) for name, v in (("a", a), ("b", b)))
     if centre.x is None:
         panels = precomputed(studio, request)
@@ -239,7 +251,7 @@ def _cannot(card: Card, centre: Subject) -> str:
         return f"{centre.lacking} Energies of pairs are not precomputed: choose an image of the gallery, which ships."
     grids = assets.grids(card.data)
     return (
-        f"{centre.lacking} Ready without them: radius {grids.radius:g}, side {grids.side}, seed {grids.seed}, and of these "
-        f"the models as they were then: {', '.join(grids.models)}. Choose those, or an image of the gallery; or, where the "
-        f"data set is, make the grids again: python -m cemviz assets {card.data}"
+        f"{centre.lacking} Ready without them: radius {grids.radius:g}, side {grids.side}, seed {grids.seed}, the image's "
+        f"own class, and of these the models as they were then: {', '.join(grids.models)}. Choose those, or an image of the "
+        f"gallery; or, where the data set is, make the grids again: python -m cemviz assets {card.data}"
     )

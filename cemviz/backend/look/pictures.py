@@ -5,7 +5,8 @@
 | grid:I    | the test image of the I-th precomputed window   | nothing for that window; else the test images  |
 | test:I    | image I of the test split                       | the test images on this machine                |
 | gallery:I | a sample that a shipped model drew              | nothing                                        |
-| drawn:... | a digit that a visitor drew, see `packed`       | nothing                                        |
+| drawn:... | a digit that a visitor drew, see `drawings`     | nothing                                        |
+| upload:...| a colour picture of a visitor's, see `uploads`  | nothing                                        |
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from .. import kinds
 from ..checks import BadInput, choice, number
 from ..stored import assets
 from ..studio import Studio
-from .drawings import unpacked
+from . import uploads
+from .drawings import from_file, packed, unpacked
 
 DRAWN = "mnist"
 """Data set that a drawing is made like."""
@@ -55,9 +57,9 @@ def subject(studio: Studio, data: str, image: str, classes: tuple[str, ...] | No
         BadInput: not the name of an image, or none of this machine.
     """
     origin, _, text = str(image).partition(":")
-    choice("image", origin, ("grid", "test", "gallery", "drawn"))
-    if origin == "drawn":
-        return _of_drawing(studio, data, image)
+    choice("image", origin, ("grid", "test", "gallery", "drawn", "upload"))
+    if origin in ("drawn", "upload"):
+        return _own(studio, data, str(image))
     if origin == "test":
         return _of_test(studio.test_images(data, classes), data, text)
     asset = assets.grids(data) if origin == "grid" else assets.gallery(data)
@@ -92,17 +94,35 @@ def words(name: str) -> str:
     return f"digit {name}" if name.isdigit() else name
 
 
-def _of_drawing(studio: Studio, data: str, image: str) -> Subject:
-    """A visitor's drawing; nobody said its class, so that a judge, which is none of the nets compared, reads it."""
-    if data != DRAWN:
+def taken(data: str, shape: tuple[int, ...], content: bytes) -> tuple[str, str]:
+    """A file of a visitor's as a picture of a data set.
+
+    Args:
+        shape: of the set's images.
+    Returns:
+        its name, and what was done to it, in words.
+    Raises:
+        BadInput: no image, one that is too large, or one with nothing on it.
+    """
+    if data == DRAWN:
+        return packed(from_file(content)), "Centred and scaled as MNIST's digits are."
+    small, done = uploads.scaled(content, shape)
+    return uploads.named(small), done
+
+
+def _own(studio: Studio, data: str, image: str) -> Subject:
+    """A visitor's picture; nobody said its class, so that a judge, which is none of the nets compared, reads it."""
+    drawing = image.startswith("drawn:")
+    if drawing and data != DRAWN:
         raise BadInput("image", f"drawings are made like {DRAWN}'s images; nets of {data} cannot look at one")
-    x = unpacked(image).to(studio.device.torch)
     judge = next(iter(kinds.judges(data)), None)
     if judge is None:
-        raise BadInput("image", f"a drawing's class is read by a judge, and none is stored; train {data}-judge")
+        raise BadInput("image", f"a picture's class is read by a judge, and none is stored; train {data}-judge")
     net, card = studio.model(judge)
+    x = (unpacked(image) if drawing else uploads.pixels(image, card.shape)).to(studio.device.torch)
     label = int(logits(net, x[None])[0].argmax())
-    return Subject(x, label, card.classes[label], f"a drawing, which {judge} reads as {words(card.classes[label])}")
+    what = "a drawing" if drawing else "an uploaded picture"
+    return Subject(x, label, card.classes[label], f"{what}, which {judge} reads as {words(card.classes[label])}")
 
 
 def _of_test(test: Images | None, data: str, text: str) -> Subject:

@@ -14,7 +14,7 @@ def reading(studio: Studio, model: str, centre: Subject, anchor: str = SELF) -> 
 
     Args:
         centre: the image in the middle, with pixels.
-        anchor: of an encoder, x': "self", or an image named as in `subjects`.
+        anchor: of an encoder, x': "self", or an image named as in `pictures`.
     Raises:
         KeyError, BrokenCheckpoint: as `Studio.model`.
         BadInput: the anchor is not the name of an image, or its pixels are not on this machine.

@@ -14,8 +14,7 @@ from ..requests import LandscapeRequest
 from ..sample.chains import to_pixels
 from ..studio import Studio
 from ..use_case import Step
-from .landscape import plane_of, viewed
-from .pictures import subject
+from .landscape import middle, plane_of, viewed
 from .readings import reading
 
 STEPS = 20
@@ -51,7 +50,7 @@ def roll(studio: Studio, request: LandscapeRequest, a: float, b: float, model: s
         BadInput: the image's pixels are not on this machine; or as `landscape`.
     """
     cards = viewed(studio, request)
-    centre = subject(studio, cards[0].data, request.image, cards[0].classes)
+    centre = middle(studio, request)
     start = plane_of(studio, request, model)
     if centre.x is None or start is None:
         raise BadInput("image", f"{centre.lacking} A ball needs them: choose an image of the gallery")

@@ -3,9 +3,9 @@
 from typing import Annotated
 
 from ..fields import Choice, Field, Number, request
-from .common import Model, Models, Norm, Radius, Seed
+from .common import PICTURE, Model, Models, Norm, Radius, Seed
 
-SOURCES = {"gallery": "drawn by a model (shipped)", "test": "test images"}
+SOURCES = {"gallery": "drawn by a model (shipped)", "test": "test images", "picture": "one picture"}
 
 
 @request
@@ -41,6 +41,7 @@ class AttackedRequest:
         count: images.
         norm, radius: None takes the card's threat model.
         seed: of the random starts.
+        picture: the one that is attacked, where the source is "picture": one of PICTURE.
     """
 
     model: Model
@@ -51,3 +52,4 @@ class AttackedRequest:
     norm: Norm = None
     radius: Radius = None
     seed: Seed = 0
+    picture: Annotated[str, Field("picture", f"of source picture: {PICTURE}")] = ""

@@ -6,7 +6,7 @@ from ..checks import MAX_SEED
 from ..fields import Choice, Field, Number
 
 NORMS = {"l2": "L2", "linf": "L∞"}
-PICTURE = "grid:I, test:I, gallery:I or drawn:..."
+PICTURE = "grid:I, test:I, gallery:I, drawn:... or upload:..."
 """Names of pictures, see `look.pictures`."""
 
 Model = Annotated[str, Field("model", "a stored model, see `list`")]

@@ -25,6 +25,7 @@ class LandscapeRequest:
         side: points along an edge, odd.
         seed: of the random directions.
         anchor: of encoders, x': "self" (the image itself), or another image.
+        label: of classifiers, y, by name or number; empty takes the image's own class.
     """
 
     models: Models
@@ -35,6 +36,7 @@ class LandscapeRequest:
     side: Annotated[int, Number("side", "points along an edge, an odd number", low=3, high=101, whole=True)] = 41
     seed: Seed = 0
     anchor: Annotated[str, Field("anchor x′", "of encoders: what x is paired with")] = SELF
+    label: Annotated[str, Field("class", "of classifiers (default: the image's own)", "y")] = ""
 
     def __post_init__(self) -> None:
         if self.side % 2 == 0:

@@ -6,6 +6,7 @@ from ...attacks import ATTACKS
 from ...samplers import SAMPLERS
 from ...starts import STARTS
 from ..fields import Choice, Field, Number, request
+from .chains import Alpha
 from .common import Model, Norm, Root, Seed
 from .train import SCALES
 
@@ -17,7 +18,7 @@ class EvaluateRequest:
     Attributes:
         radius, steps: of the attack (ε, K), or of the chains (β, K) where samples are measured.
         count: test images, from the start of the split, and samples; None takes what the metric says.
-        sampler, start: of metrics of samples.
+        sampler, start, step: of metrics of samples.
         extractor: inception or judge-NAME; None takes Inception where its weights are here, else the data set's judge.
     """
 
@@ -35,6 +36,7 @@ class EvaluateRequest:
     seed: Seed = 0
     sampler: Annotated[str | None, Choice("sampler", "of samples (default: of the kind of model)", table=SAMPLERS)] = None
     start: Annotated[str, Choice("start", "of samples", table=STARTS)] = "class-gaussian"
+    step: Alpha = None
     extractor: Annotated[str | None, Field("extractor", "of samples: inception or judge-NAME")] = None
 
 

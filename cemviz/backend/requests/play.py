@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from ...data.toys import P0S, TOYS
-from ...training.binary import Rules
+from ...training.game import Rules
 from ..fields import Choice, Number, request
 from .common import Seed
 
@@ -32,7 +32,7 @@ class PlayRequest:
 
 @request
 class RulesRequest:
-    """Set the rules of a game: the values are those of `training.binary.Rules`, which tells what each of them does."""
+    """Set the rules of a game: the values are those of `training.game.Rules`, which tells what each of them does."""
 
     rule: Annotated[str, Choice("who moves first", table=ALGORITHMS)] = OURS.rule
     data: Annotated[str, Choice("p_data", table=TOYS)] = OURS.data

@@ -137,8 +137,8 @@ def fitting(sampler: str, card: Card) -> Sampler:
     title = article(kinds.of(card).title)
     row = SAMPLERS[sampler]
     if row.needs != card.kind:
-        others = ", ".join(offered(card)) or "none yet"
-        raise BadInput("sampler", f"sampler {sampler!r} needs {article(row.needs)}; {card.name!r} is {title}: it has {others}")
+        wanted, others = article(kinds.KINDS[row.needs].title), ", ".join(offered(card)) or "none yet"
+        raise BadInput("sampler", f"sampler {sampler!r} needs {wanted}; {card.name!r} is {title}: it has {others}")
     return row
 
 
@@ -187,6 +187,8 @@ class Run:
 
     def _source(self) -> Source:
         source, start = self.studio.source(self.card), self.request.start
+        if STARTS[start].needs == "p0" and source.p0 is None:
+            raise BadInput("start", f"start 'p0' needs a binary net and the images of its p₀; {_without(self.card)}")
         if STARTS[start].needs != "picture":
             return source
         if not self.request.picture:
@@ -211,6 +213,13 @@ class Run:
         for first in range(0, len(self.asked), size):
             x0, record, noise = self.begin(first, first + size)
             yield x0, record.bare, noise
+
+
+def _without(card: Card) -> str:
+    """Why a model has no p0 here."""
+    if not (text := card.recipe_args.get("p0")):
+        return f"{card.name!r} is {article(kinds.of(card).title)}: begin elsewhere"
+    return f"{text} of {card.name!r} is not on this machine (see README, Data): begin elsewhere"
 
 
 def prepared(studio: Studio, request: SampleRequest, count: int | None = None) -> Run:

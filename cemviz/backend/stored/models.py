@@ -4,6 +4,7 @@ Matrices and kernels are stored in half precision, which halves the repository a
 in single precision.
 """
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,8 +34,16 @@ def save(net: nn.Module | dict[str, Tensor], card: Card) -> Path:
     described = cards.path(card.name)
     cards.check(card)
     state = net.state_dict() if isinstance(net, nn.Module) else net
-    halved = {k: v.half() if v.is_floating_point() and v.dim() > 1 and v.numel() > 64 else v for k, v in state.items()}
-    return files.write_pair(described, halved, lambda sha256: replace(card, sha256=sha256).as_json())
+    return files.write_pair(described, _halved(state), lambda sha256: replace(card, sha256=sha256).as_json())
+
+
+def _halved(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v.half() if v.is_floating_point() and v.dim() > 1 and v.numel() > 64 else v for k, v in state.items()}
+
+
+def digest(state: dict[str, Tensor]) -> str:
+    """SHA-256 that a card would have of these weights."""
+    return hashlib.sha256(files.packed(_halved(state))).hexdigest()
 
 
 def weights_path(card: Card) -> Path:

@@ -1,6 +1,6 @@
 """The papers' tables and figures: which models each rests on, how a cell is measured, what the paper says and claims."""
 
-from . import cem, jeat, sweeps
+from . import cem, jeat, sweeps, thesis
 from .table import Cell, Experiment, Order, Place
 from .verdicts import judge
 
@@ -22,4 +22,12 @@ EXPERIMENTS: dict[str, Experiment] = {
     "jeat-fig-2": jeat.JEAT_FIG_2,
     "jeat-fig-3": jeat.JEAT_FIG_3,
     "jeat-fig-5": jeat.JEAT_FIG_5,
+    "thesis-fig-2.3": thesis.FIG_2_3,
+    "thesis-fig-2.4": thesis.FIG_2_4,
+    "thesis-fig-2.5": thesis.FIG_2_5,
+    "thesis-fig-2.6": thesis.FIG_2_6,
+    "thesis-2.5": thesis.T_2_5,
+    "thesis-2.10": thesis.T_2_10,
+    "thesis-2.11": thesis.T_2_11,
+    "thesis-stability": thesis.STABILITY,
 }

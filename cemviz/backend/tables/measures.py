@@ -22,6 +22,10 @@ from ..studio import Studio
 from ..train import curves
 
 
+class Absent(LookupError):
+    """A number that cannot be had here; the message is the reason, which the row gives."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
     """Measurement behind a cell of a table.
@@ -75,6 +79,15 @@ def evaluated(metric: str, *, equal_norm: bool = False, **settings: Any) -> Meas
     rate = metric in ("accuracy", "robust")
     key = f"{metric}{' at equal norm' if equal_norm else ''} {named}".strip()
     return Measure(key, measure, rate, seeded=metric != "accuracy")
+
+
+def absent(reason: str) -> Measure:
+    """A number of the paper's that cannot be made here."""
+
+    def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
+        raise Absent(reason)
+
+    return Measure("not made here", measure, seeded=False)
 
 
 def real_images(metric: str, count: int, extractor: str | None = None, split: str = "test") -> Measure:

@@ -25,6 +25,7 @@ from ..train.run import Model, Trained, train
 from ..train.states import AnotherRun
 from ..use_case import Step
 from . import EXPERIMENTS, Cell, Experiment, Place, judge
+from .measures import Absent
 from .rows import completed, kept, measured
 
 
@@ -48,8 +49,8 @@ def reproduce(studio: Studio, request: ReproduceRequest) -> Iterator[Step | dict
         try:
             model = yield from _model(studio, cell, request, seed, at)
             measures[place].append(_measured(model, cell, studio.device, request.data or studio.data, seed))
-        except BadInput as error:  # a judge that is not here yet: the row says so
-            if error.field != "extractor":
+        except (BadInput, Absent) as error:  # a judge that is not here yet, or what cannot be made: the row says so
+            if isinstance(error, BadInput) and error.field != "extractor":
                 raise
             lacking[place] = str(error)
     if work and not any(measures.values()):

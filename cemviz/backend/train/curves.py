@@ -1,4 +1,4 @@
-"""The curves of a run: losses, learning rates and probes, kept while it trains and beside the model afterwards."""
+"""The curves of a run: losses, learning rates, probes and frames, kept while it trains and beside the model afterwards."""
 
 from pathlib import Path
 from typing import Any

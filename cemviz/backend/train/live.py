@@ -193,6 +193,7 @@ def _update(name: str, state: State, at: Trained) -> Update:
     held = at.history  # the trainer goes on to change it, and a visitor may look at this one from another thread
     history = {key: list(held[key]) for key in ("steps", "lr", "probes")}
     history["terms"] = {key: list(values) for key, values in held["terms"].items()}
+    history |= {"kind": held["kind"], "frames": held["frames"] | {"shots": list(held["frames"]["shots"])}}
     return Update(name, state, at.done, at.of, at.seconds, at.left, history, unsaved=at.unsaved)
 
 

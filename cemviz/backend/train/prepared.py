@@ -5,14 +5,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ...attacks import threat
 from ...data import images
 from ...data.datasets import Dataset, dataset
+from ...mixtures import parts, sets
 from ...nets import build
 from ...nets.encoder import Encoder, probed, trunk_of
+from ...starts import Source, fit
 from ...training import loop
+from ...training.binary_probe import BinaryProbe
 from ...training.pair_probe import PairProbe
 from ...training.precision import Mixed
 from ...training.probes import Probe
@@ -20,6 +23,7 @@ from ...training.recipe import Recipe, objective
 from .. import kinds, store
 from ..checks import BadInput, article
 from ..device import Device
+from ..p0 import mixture
 from ..stored.fields import check_net
 from .plan import Plan
 from .team import Team
@@ -36,6 +40,7 @@ class Prepared:
         row: of the recipe; of a linear probe, with its encoder's trunk for the net.
         net, net_args: in train mode, and what made it.
         images: of the training split.
+        source: the same, with their shape and, for a binary net, its p0.
         unseen: a few images that training does not see.
         encoder: hash of the weights of the encoder that a linear probe reads, or "".
     """
@@ -44,12 +49,13 @@ class Prepared:
     net: nn.Module
     net_args: dict[str, Any]
     images: images.Images
+    source: Source
     unseen: images.Images
     encoder: str = ""
 
     def objective(self, draws: torch.Generator, dtype: torch.dtype | None) -> loop.Objective:
         """Objective that is minimised, drawing from `draws`."""
-        goal = objective(self.row, tuple(self.images.pixels.shape[1:]), draws)
+        goal = objective(self.row, self.source, draws)
         return goal if dtype is None else Mixed(goal, dtype)
 
     def batches(self, seed: int, start: int, views: torch.Generator) -> Any:
@@ -70,22 +76,22 @@ def prepare(asked: Plan, team: Team) -> Prepared:
         where: dict[str, Any] = {
             "data": asked.request.data, "device": team.device.torch, "download": asked.request.download,
         }  # fmt: skip
-        held = images.load(row.data, "train", **where)
-        test = _unseen(held, where)
+        train = images.load(row.data, "train", **where)
+        test = _unseen(train, where)
     if row.images is not None:
-        held = held.first(row.images)
+        train = train.first(row.images)
     if team.leads:
-        for caution in held.cautions():
+        for caution in train.cautions():
             warnings.warn(caution, stacklevel=2)
     trained, sha256 = None, ""
     if row.encoder is not None:
         trained, row, sha256 = _encoder(row, team.device)
-    net_args = row.net_args | statistics(known, held)
-    kind = kinds.KINDS[row.kind]
-    if not kind.shared:
+    source = _source(row, train, where)
+    net_args = row.net_args | statistics(known, train)
+    if kinds.KINDS[row.kind].classifies:  # else its own arguments decide
+        net_args["outputs"] = len(train.classes)
+    if not kinds.KINDS[row.kind].shared:
         _whole(team)
-    if not kind.classifies:
-        del net_args["outputs"]  # its own arguments decide
     try:
         check_net(row.net, net_args)
     except store.BrokenCheckpoint as error:
@@ -93,28 +99,54 @@ def prepare(asked: Plan, team: Team) -> Prepared:
     net = team.device.place(build(row.net, seed=asked.request.seed, **net_args)).train()
     if trained is not None:
         probed(trained, net)
-    return Prepared(row, net, net_args, held, test.first(HELD), sha256)
+    return Prepared(row, net, net_args, train, source, test.first(HELD), sha256)
 
 
-def _unseen(held: images.Images, where: dict[str, Any]) -> images.Images:
+def _unseen(train: images.Images, where: dict[str, Any]) -> images.Images:
     """The test images; where they are missing it is said before the work, not after it."""
-    if dataset(held.name).torchvision and not images.available(held.name, "test", data=where["data"]):
+    if dataset(train.name).torchvision and not images.available(train.name, "test", data=where["data"]):
         warnings.warn(
-            f"{held.name} has no test split on this machine: probes look at training images, and nothing is measured",
+            f"{train.name} has no test split on this machine: probes look at training images, and nothing is measured",
             stacklevel=3,
         )
-        return held
-    return images.load(held.name, "test", classes=held.classes, **where)
+        return train
+    return images.load(train.name, "test", classes=train.classes, **where)
 
 
-def statistics(known: Dataset, held: images.Images) -> dict[str, Any]:
-    """Arguments of a net that come from its data: channel means, deviations, number of classes."""
+def _source(row: Recipe, train: images.Images, where: dict[str, Any]) -> Source:
+    """Images of training with their shape and, for a binary net, its p0: its Gaussians are the seeds that ship, or are fitted.
+
+    Raises:
+        BadInput: images of p0 are not here.
+    """
+    shape = tuple(train.pixels.shape[1:])
+    if not row.p0:
+        return Source(shape, images=train.pixels)
+    seeds = store.load_gaussians(row.data, where["device"])
+    if seeds is None and {"gaussian", "class-gaussian"} & {part.name for part in parts(row.p0)}:
+        seeds = fit(train.floats(), train.labels, len(train.classes), dataset(row.data).rank)
+
+    def pixels(name: str, split: str) -> Tensor | None:
+        if not images.available(name, split, data=where["data"]) and not where["download"]:
+            return None
+        return images.load(name, split, **where).pixels
+
+    source = Source(shape, seeds, train.pixels)
+    drawn = mixture(row.p0, source, pixels)
+    if drawn is None:
+        missing = ", ".join(f"{name} ({dataset(name).outside})" for name in sets(row.p0))
+        raise BadInput("p0", f"p0 is {row.p0!r}; not all of its images are on this machine: {missing} (see README, Data)")
+    return replace(source, p0=drawn)
+
+
+def statistics(known: Dataset, train: images.Images) -> dict[str, Any]:
+    """Arguments of a net that come from its data: channel means and deviations."""
     if known.mean:
         mean, std = known.mean, known.std
     else:
-        x = held.floats()
+        x = train.floats()
         mean, std = x.mean((0, 2, 3)).tolist(), x.std((0, 2, 3)).tolist()
-    return {"mean": list(mean), "std": list(std), "outputs": len(held.classes)}
+    return {"mean": list(mean), "std": list(std)}
 
 
 def _encoder(row: Recipe, device: Device) -> tuple[Encoder, Recipe, str]:
@@ -143,7 +175,7 @@ def _whole(team: Team) -> None:
         )
 
 
-def probe(work: Prepared, goal: loop.Objective, generator: torch.Generator) -> Probe | PairProbe:
+def probe(work: Prepared, goal: loop.Objective, generator: torch.Generator) -> Probe | PairProbe | BinaryProbe:
     """The probe of a run: its own attack, or one of ten steps where training has none, on images that training does not see."""
     row = work.row
     dyn = row.threat() if row.attack_steps else threat("pgd", row.norm, row.radius, 10)

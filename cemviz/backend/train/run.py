@@ -20,7 +20,7 @@ from ..store import Unwritable
 from ..stored import files, models
 from ..studio import Studio
 from ..use_case import Step
-from . import curves, states
+from . import curves, frames, states
 from .plan import Plan, plan
 from .prepared import Prepared, prepare, probe
 from .provenance import card_of
@@ -90,13 +90,13 @@ def train(studio: Studio, request: TrainRequest) -> Iterator[Trained | Model]:
     team = join(studio.device, asked.row.batch)
     lock = asked.lock() if team.leads else None
     try:
-        yield from _train(asked, team)
+        yield from _train(studio, asked, team)
     finally:
         if lock is not None:
             lock.release()
 
 
-def _train(asked: Plan, team: Team) -> Iterator[Trained | Model]:
+def _train(studio: Studio, asked: Plan, team: Team) -> Iterator[Trained | Model]:
     request, steps = asked.request, asked.row.steps
     if team.leads:
         models.sweep(asked.name), files.sweep(states.path(asked.name))
@@ -107,8 +107,7 @@ def _train(asked: Plan, team: Team) -> Iterator[Trained | Model]:
     saver = Saver(states.path(asked.name), asked.identity, start, start.retries + request.retry)
     progress = None
     try:
-        for progress in _updates(asked, work, start, team):
-            curves.note(start.history, progress)
+        for progress in noted(studio, asked, work, start, team):
             if progress.step == steps:  # this state is the model
                 break
             unsaved = saver.now_and_then(progress) if team.leads else ""
@@ -135,6 +134,21 @@ def _train(asked: Plan, team: Team) -> Iterator[Trained | Model]:
     yield end
     if team.leads:
         yield Model(asked.name, path, end)
+
+
+def noted(studio: Studio, asked: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
+    """The updates from where a run begins, each noted in its curves, and the frames that are due."""
+    film, due = None, frames.due(work.row.steps)
+    if team.leads:
+        card = card_of(asked.request, work.row, asked.name, work.net_args, work.images, 0.0, team)
+        film = frames.film(studio, card, work.net)
+        start.history["frames"] = film.about | {"shots": start.history.get("frames", {}).get("shots", [])}
+    for progress in _updates(asked, work, start, team):
+        curves.note(start.history, progress)
+        if film is not None and progress.step in due:
+            frame = film.frame(loop.averaged(progress.state()))
+            start.history["frames"]["shots"] += [] if frame is None else [{"step": progress.step} | frame]
+        yield progress
 
 
 def _updates(asked: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:

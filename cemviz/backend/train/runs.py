@@ -14,7 +14,7 @@ from .. import store
 from ..requests import RunRequest
 from ..store import BrokenCheckpoint
 from ..stored import artefacts
-from . import curves, states
+from . import curves, pair, states
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,16 @@ def unfinished() -> dict[str, Unfinished]:
 
 
 def histories() -> list[str]:
-    """Models whose curves are here, by name."""
-    return [name for name in store.cards() if curves.path(name).is_file()]
+    """Finished runs whose curves are here, by name: the pair's, then those of the models."""
+    return [*pair.names(), *(name for name in store.cards() if curves.path(name).is_file())]
 
 
 def read_history(name: str) -> dict[str, Any] | None:
     """The curves of a model, or of an unfinished run; None where there are none.
 
     Returns:
-        {steps: [..], lr: [..], terms: {name: [..]}, probes: [{step, ...}]}, see `training.probes.Probe`.
+        {steps: [..], lr: [..], terms: {name: [..]}, probes: [{step, ...}], frames: {..., shots: [{step, sprite, read}]}}, see
+        `training.probes.Probe` and `frames.Film`; curves of before there were frames have none.
     Raises:
         BrokenCheckpoint: the file cannot be read, or is not a history.
     """

@@ -137,11 +137,11 @@ def curves_of(name: str) -> dict[str, Any]:
 
 
 def _packed(value: dict[str, Any]) -> torch.Tensor:
-    return torch.tensor(list(json.dumps(value, sort_keys=True).encode()), dtype=torch.uint8)
+    return torch.frombuffer(bytearray(json.dumps(value, sort_keys=True).encode()), dtype=torch.uint8)
 
 
 def _unpacked(tensor: torch.Tensor) -> dict[str, Any]:
-    value = json.loads(bytes(tensor.tolist()))
+    value = json.loads(tensor.numpy().tobytes())
     if not isinstance(value, dict):
         raise ValueError(f"it holds a {type(value).__name__}")
     return value

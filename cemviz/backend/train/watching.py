@@ -5,6 +5,7 @@ import torch
 from ...data.images import Images
 from ...data.views import CONTRASTIVE
 from ...dynamics import Dynamics
+from ...training.binary_probe import BinaryProbe
 from ...training.loop import Objective
 from ...training.pair_probe import PairProbe
 from ...training.probes import SHOWN, Probe
@@ -32,3 +33,10 @@ def of_pairs(row: Recipe, dyn: Dynamics, goal: Objective, train: Images, seen: I
     """The probe of an encoder, which is trained without labels.  Args: as of `of_labels`."""
     bank, views = train.first(BANK), CONTRASTIVE[row.objective_args["views"]]
     return PairProbe(dyn, views, (seen.floats(), seen.labels), (bank.floats(), bank.labels), generator)
+
+
+def of_games(
+    row: Recipe, dyn: Dynamics, goal: Objective, train: Images, seen: Images, generator: torch.Generator
+) -> BinaryProbe:
+    """The probe of a binary net, which is trained against p0.  Args: as of `of_labels`."""
+    return BinaryProbe(getattr(goal, "objective", goal), (seen.floats(), seen.labels), generator)

@@ -1,27 +1,27 @@
 """Handlers of the digit tab: plain functions of the controls' values, by name."""
 
-import base64
-import binascii
 from collections.abc import Iterator
 from typing import Any
+
+import gradio as gr
 
 from ...backend.checks import BadInput
 from ...backend.look.digit import Digit, digit, readers
 from ...backend.look.drawings import from_file, from_ink, packed
-from ...backend.look.pictures import DRAWN
+from ...backend.look.pictures import DRAWN, offered
 from ...backend.requests import DigitRequest
 from ...backend.studio import Studio
-from ...data.decoding import MOST_BYTES
 from ..controls import EXPECTED, STOPPED, Session, words_of
-from ..selection import FIRST, pictured
+from ..selection import FIRST, NONE, of_card, own
+from ..uploads import content
 from ..wiring import Changes, run
 from . import words
 
 LIMIT = 30.0
 """Seconds that the nets may take."""
 
-RUN = ("pad", "a", "b", "asked")
-SHOWN = ("results", "status", "a", "b", "picture")
+RUN = ("pad", "a", "b", "y")
+SHOWN = ("results", "status", "a", "b", "y", "picture")
 
 KINDS = {"ink": from_ink, "file": from_file}
 """Kinds of what the pad sends, its own pixels or a file -> how each is read."""
@@ -29,26 +29,24 @@ KINDS = {"ink": from_ink, "file": from_file}
 
 def took(studio: Studio, held: Session, *, kind: Any, data: Any) -> Changes:
     """Turn what was drawn or uploaded into a digit as MNIST's are; nothing else of it stays."""
-    if not (isinstance(kind, str) and kind in KINDS and isinstance(data, str)) or len(data) > MOST_BYTES * 4 // 3 + 4:
-        raise BadInput("picture", f"the pad sends ink or a file of at most {MOST_BYTES // 2**20} MB; this is neither")
-    try:
-        content = base64.b64decode(data, validate=True)
-    except binascii.Error as error:
-        raise BadInput("picture", "the picture arrived broken; send it again") from error
-    drawing = packed(KINDS[kind](content))
-    return {"pad": drawing, "picture": pictured(DRAWN, drawing)}
+    if not (isinstance(kind, str) and kind in KINDS):
+        raise BadInput("picture", "the pad sends ink or a file; this is neither")
+    drawing = packed(KINDS[kind](content(data)))
+    return {"pad": drawing, "picture": gr.update(choices=[*offered(DRAWN), own(drawing)], value=drawing)}
 
 
-def go(studio: Studio, held: Session, *, pad: str | None, a: str, b: str, asked: str) -> Iterator[Changes]:
+def go(studio: Studio, held: Session, *, pad: str | None, a: str, b: str, y: str) -> Iterator[Changes]:
     """Show the drawing to both nets; nets of other pictures give way to those of the tour."""
     known = readers(studio)
     if known and not {a, b} <= set(known):
         usual = [name for name in (*FIRST, *known) if name in known]
         a = a if a in known else usual[0]
         b = b if b in known else next((name for name in usual[1:] if name != a), a)
-        yield {"a": a, "b": b, "picture": pictured(DRAWN, pad or "")}
-    held.drawn["digit"] = (a, b)
-    request = DigitRequest(pad or "", (a, b), "" if asked == words.OWN else asked)
+        fits = of_card(studio.cards()[a], pad or "", y)
+        y = fits["y"]["value"]
+        yield {"a": a, "b": b, "picture": fits["x"], "y": fits["y"]}
+    held.drawn["digit"] = (a, b, y)
+    request = DigitRequest(pad or "", (a, b), "" if y == NONE else y)
     try:
         for item in run(studio, held, "digit", digit(studio, request), title="A drawing", limit=LIMIT):
             if isinstance(item, Digit):

@@ -1,12 +1,12 @@
 // A pad to draw a digit on: pen, keys, a file or the clipboard. It sends what was drawn; the server centres and scales it as
 // MNIST's digits are, and sends back what the nets see.
 import { bytes, node } from "../js/draw.js";
+import { base64, pictures } from "../js/take.js";
 
 const SIDE = 112; // pixels along an edge: four to each that the nets see
 const CELL = 4;
 const PEN = 10; // width of a stroke
 const WAIT = 300; // ms after the last stroke, so that a digit of two strokes is sent once
-const MOST_BYTES = 5 * 2 ** 20;
 const MOST_UNDONE = 30;
 
 /** "drawn:..." -> 784 greys from 0 to 255. */
@@ -15,22 +15,14 @@ export function greys(picture) {
   return Array.from(bytes(text)).flatMap((pair) => [(pair >> 4) * 17, (pair & 15) * 17]);
 }
 
-/** Bytes -> base64, however many. */
-export function base64(data) {
-  let text = "";
-  for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
-  return btoa(text);
-}
-
 export function mount(element, props, trigger, watch) {
   const button = (name, text) => node("button", { type: "button", class: `cem-pad-${name}`, text });
   const canvas = node("canvas", { width: SIDE, height: SIDE, tabindex: "0", role: "application", "aria-roledescription": "pad",
     "aria-label": "Draw a digit. Arrow keys move the pen, space sets it down or lifts it, Enter shows it to the nets" }); // prettier-ignore
   const small = node("canvas", { width: 28, height: 28, class: "cem-pixels cem-pad-small", role: "img", "aria-label": "as the nets see it" });
   const [undo, clear, open] = [button("undo", "Undo"), button("clear", "Clear"), button("open", "Upload")];
-  const file = node("input", { type: "file", accept: "image/*", hidden: "", "aria-label": "picture of a digit" });
   const said = node("p", { class: "cem-pad-said", "aria-live": "polite" });
-  const tools = node("div", { class: "cem-pad-tools" }, undo, clear, open, file);
+  const tools = node("div", { class: "cem-pad-tools" }, undo, clear, open);
   const seen = node("figure", { class: "cem-pad-seen" }, small, node("figcaption", { text: "as the nets see it" }));
   const root = element.querySelector("#cem-pad");
   root.replaceChildren(canvas, node("div", { class: "cem-pad-side" }, tools, seen), said);
@@ -139,31 +131,13 @@ export function mount(element, props, trigger, watch) {
     said.textContent = "Cleared. The answers are those of the drawing before.";
     canvas.focus();
   });
-  open.addEventListener("click", () => file.click());
-  async function take(chosen) {
-    if (!chosen) return;
-    if (chosen.size > MOST_BYTES) {
-      said.textContent = `${chosen.name || "The picture"} has more than 5 MB; give a smaller one.`;
-      return;
-    }
+  const take = (data) => {
     said.textContent = "";
     remember();
     blank();
-    trigger("select", { kind: "file", data: base64(new Uint8Array(await chosen.arrayBuffer())) });
-  }
-  file.addEventListener("change", () => {
-    take(file.files[0]);
-    file.value = "";
-  });
-  document.addEventListener("paste", (event) => {
-    const held = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
-    if (held && root.isConnected && root.offsetParent) take(held);
-  });
-  root.addEventListener("dragover", (event) => event.preventDefault());
-  root.addEventListener("drop", (event) => {
-    event.preventDefault();
-    take(event.dataTransfer.files[0]);
-  });
+    trigger("select", { kind: "file", data });
+  };
+  tools.append(pictures(root, open, "picture of a digit", take, (line) => (said.textContent = line)));
 
   // ----------------------------------------------------------------------------------------------- what the server makes of it
   function shown() {

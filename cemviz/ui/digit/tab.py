@@ -8,7 +8,7 @@ from ...backend.look.drawings import packed
 from ...backend.stored import assets
 from ...backend.studio import Studio
 from ...backend.tour import SUBJECT
-from ..controls import HEAVY, Tab
+from ..controls import HEAVY, TAKING, Tab
 from ..modules import module_view, served
 from ..selection import Selection
 from ..wiring import Wiring
@@ -17,13 +17,8 @@ from . import words
 
 HERE = Path(__file__).parent
 PAD, SEEN = served(HERE / "pad.js"), served(HERE / "digit.js")
-NAMES = {"d.x": "pad", "d.to": "asked"}
+NAMES = {"d.x": "pad"}
 """Name in the address -> control."""
-
-TAKING = HEAVY | {"concurrency_id": "pad", "concurrency_limit": 8}
-"""Arguments of the pad's event: it waits for nobody, and a picture that is none is told as other errors are."""
-
-DIGITS = [str(k) for k in range(10)]
 
 
 def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
@@ -34,16 +29,14 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
             pad = module_view(
                 PAD, '<div id="cem-pad"></div>', "(element, props, trigger, watch)", _begin(), elem_id="digit-pad"
             )
-            asked = gr.Radio([("itself", words.OWN), *DIGITS], value=words.OWN, label="turn it into", elem_id="digit-to")
             status = gr.Markdown("", elem_id="digit-status")
         with gr.Column(scale=3, min_width=320, elem_id="digit-stage"):
             results = module_view(SEEN, '<div id="cem-digit"></div>', "(element, props, watch)", None, elem_id="digit-results")
-    looks = {"a": selection.a, "b": selection.b}
-    parts = {"pad": pad, "asked": asked, "picture": selection.picture, "status": status, "results": results, **looks}
+    looks = {"a": selection.a, "b": selection.b, "y": selection.label}
+    parts = {"pad": pad, "picture": selection.picture, "status": status, "results": results, **looks}
     wire = Wiring(session, studio, parts)
     view = wire.first(do.go, do.RUN, do.SHOWN)
     wire.click(pad, do.took, [], ["pad", "picture"], {"kind": "kind", "data": "data"}, **TAKING).success(*view, **HEAVY)
-    wire(asked.input, do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY)
     return Tab({name: parts[part] for name, part in NAMES.items()}, view, looks=looks)
 
 

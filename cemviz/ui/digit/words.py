@@ -8,11 +8,8 @@ import torch
 from ...backend.look.digit import STEPS, WINDOW, Digit
 from ...backend.packed import field, short, sprite
 
-INTRO = """Draw a digit, or upload a picture of one. Two nets look at it at once; nothing that you draw is kept, but in the
-address of this page: share the link to share the drawing."""
-
-OWN = "own"
-"""The choice that a drawing becomes what it is."""
+INTRO = """Draw a digit, or upload a picture of one. Two nets look at it at once; ask for a class y, and it rolls into that.
+Nothing that you draw is kept, but in the address of this page: share the link to share the drawing."""
 
 READY = "The drawing is in the address of this page."
 

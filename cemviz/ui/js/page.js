@@ -24,7 +24,7 @@ new MutationObserver(() => {
 {
   const MEASURED = /^r\.(models|attacks|norm|radius|count|seed|curve)$/;
   const DEAR = {
-    sampling: { stage: "samp-stage", counts: (name, open) => name.startsWith("s.") || (open && /^(a|b|x|seed)$/.test(name)) },
+    sampling: { stage: "samp-stage", counts: (name, open) => name.startsWith("s.") || (open && /^(a|b|x|y|seed)$/.test(name)) },
     lab: {
       stage: "lab-stage", // a board that ships is there at once; others are swept when asked for
       counts: (name, open) => (name.startsWith("k.") && name !== "k.by") || (open && /^(a|seed)$/.test(name)),
@@ -35,6 +35,9 @@ new MutationObserver(() => {
         name === "r.from" ? text === "here" : MEASURED.test(name) && document.getElementById("rob-count")?.offsetParent,
     },
   };
+  // only one of the starts looks at the selection's picture, and one of the sources of attacked images; a class that is asked for
+  // stands for several
+  const LOOKED_AT = { "s.start": "start", "r.images": "source", y: "label" };
   const waiting = {}; // stage -> name -> text
   const shown = {}; // name -> text in the address, where this page wrote it
 
@@ -59,7 +62,7 @@ new MutationObserver(() => {
   };
 
   window.cemvizAddress = (name, text, standard, older) => {
-    if (name === "s.start") document.body.dataset.start = text; // only one of the starts looks at the selection's picture
+    if (name in LOOKED_AT) document.body.dataset[LOOKED_AT[name]] = text;
     const stage = stageOf(name, text);
     if (!stage) {
       write([[name, { text, standard, older }]]);

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from ...backend import kinds, script
 from ...backend.checks import BadInput
 from ...backend.kinds import KINDS
-from ...backend.look.drawings import SIDE, packed
+from ...backend.look import uploads
+from ...backend.look.drawings import packed
 from ...backend.look.landscape import MOST_MODELS, Missing, Panel, landscape, plane_of, point, precomputed, viewed
+from ...backend.look.pictures import DRAWN
 from ...backend.look.roll import Roll, roll, rolling
 from ...backend.presets import LANDSCAPE, lacking, playable
 from ...backend.requests import LandscapeRequest
@@ -24,7 +26,7 @@ from ...backend.use_case import Step
 from ...data.datasets import DATASETS, dataset
 from ...metrics.landscape import Plane
 from ..controls import STOPPED, Session, titled
-from ..selection import NONE, pictured
+from ..selection import NONE, of_card, pictured
 from ..wiring import Changes, run, stop
 from . import words
 from .plots import legend, relief, shared, surface
@@ -38,7 +40,7 @@ FALLS = {"joint": "cs", "marginal": "langevin"}
 LOOK = ("energy", "levels", "seen", "chains", "a", "b", "plane")
 """Controls of how the panels are shown, and of the point looked at."""
 
-RUN = ("story", "net_a", "net_b", "more", "image", "index", "anchor", "other", "directions", "radius", "seed", *LOOK)
+RUN = ("story", "net_a", "net_b", "more", "image", "index", "y", "anchor", "other", "directions", "radius", "seed", *LOOK)
 """Controls that a picture depends on."""
 
 SLOTS = tuple(f"{part}{k}" for k in range(MOST_MODELS) for part in ("column", "title", "plot", "caption"))
@@ -50,7 +52,7 @@ SHOWN = (
 )  # fmt: skip
 """Elements that a picture changes."""
 
-TOLD = ("waiting", "net_a", "net_b", "more", "image", "anchor", "directions", "radius", "seed")
+TOLD = ("waiting", "net_a", "net_b", "more", "image", "y", "anchor", "directions", "radius", "seed")
 """Elements that a story sets."""
 
 
@@ -92,11 +94,12 @@ def numbered(image: str, index: float | None) -> str:
 
 def go(
     studio: Studio, held: Session, *, story: str | None, net_a: str | None, net_b: str | None, more: list[str], image: str,
-    index: float | None, anchor: str, other: float | None, directions: str, radius: float, seed: float | None, **look: Any,
+    index: float | None, y: str, anchor: str, other: float | None, directions: str, radius: float, seed: float | None,
+    **look: Any,
 ) -> Iterator[Changes]:  # fmt: skip
     """Draw the windows, panel by panel, and look at the point."""
     models = together(studio, net_a, net_b, more)
-    held.drawn["landscape"] = (net_a, net_b, image, seed)
+    held.drawn["landscape"] = (net_a, net_b, image, y, seed)
     if not models:
         yield {"status": words.NO_MODELS}
         return
@@ -110,6 +113,7 @@ def go(
         assets.SIDE,
         seed,
         numbered(anchor, other),
+        "" if y == NONE else y,
     )
     if look["plane"] not in models:
         look["plane"] = models[0]
@@ -140,7 +144,7 @@ def fitted(studio: Studio, request: LandscapeRequest, story: str | None, plane: 
     return {
         "intro": words.STORY.get(card.kind, ""),
         "waiting": prose(studio, story, list(request.models)),
-        "image": pictured(card.data, "test" if request.image.startswith("test:") else request.image),
+        "image": pictured(card, "test" if request.image.startswith("test:") else request.image),
         "index": gr.update(visible=request.image.startswith("test:")),
         "anchor": gr.update(choices=words.anchors(card.data), visible=view.paired),
         "other": gr.update(visible=view.paired and request.anchor.startswith("test:")),
@@ -296,16 +300,23 @@ def rolled(studio: Studio, held: Session, **look: Any) -> Iterator[Changes]:
 
 
 def chains_of(studio: Studio, picture: Picture, energy: str) -> str | None:
-    """The address under which Sampling rolls the same ball, a chain for each of two nets; None where no drawing can name it."""
+    """The address under which Sampling rolls the same ball, a chain for each of two nets; None where no name holds it."""
     some, card = next(iter(picture.rolls.values())), studio.cards()[picture.panels[0].model]
-    if not (KINDS[card.kind].classifies and card.shape == (1, SIDE, SIDE)):
+    if not KINDS[card.kind].classifies:
+        return None
+    first = torch.from_numpy(some.pixels[0]).permute(2, 0, 1)
+    if card.data == DRAWN:
+        x = packed(first / 255)
+    elif card.shape[0] == 3:
+        x = uploads.named(first)
+    else:
         return None
     sampler, dyn = FALLS[energy], rolling(card.shape)
     a, b, *_ = *picture.rolls, NONE
     return "?" + urlencode({
-        "tab": "sampling", "a": a, "b": b, "x": packed(torch.from_numpy(some.pixels[0]).permute(2, 0, 1) / 255), "seed": 0,
-        "s.start": "picture", "s.as": sampler, "s.bs": sampler, "s.classes": picture.panels[0].name, "s.count": 1,
-        "s.alpha": f"{dyn.step:g}", "s.eta": 0, "s.beta": "inf", "s.K": dyn.steps,
+        "tab": "sampling", "a": a, "b": b, "x": x, "y": picture.panels[0].name, "seed": 0, "s.start": "picture",
+        "s.as": sampler, "s.bs": sampler, "s.count": 1, "s.alpha": f"{dyn.step:g}", "s.eta": 0, "s.beta": "inf",
+        "s.K": dyn.steps,
     })  # fmt: skip
 
 
@@ -323,15 +334,16 @@ def suited(radius: float, data: str) -> float:
 def tell(studio: Studio, held: Session | None, *, story: str) -> Changes:
     """Set the controls as a story has them."""
     request = LANDSCAPE[story].request
-    data = studio.cards()[request.models[0]].data
+    card = studio.cards()[request.models[0]]
     net_a, net_b, *more = *request.models, NONE
+    fits = of_card(card, request.image, request.label)
     return {
         "waiting": prose(studio, story, list(request.models)),
         "net_a": net_a,
         "net_b": net_b,
         "more": more[:-1] if len(request.models) > 1 else [],
-        "image": pictured(data, request.image),
-        "anchor": gr.update(choices=words.anchors(data), value=request.anchor),
+        **{"image": fits["x"], "y": fits["y"]},
+        "anchor": gr.update(choices=words.anchors(card.data), value=request.anchor),
         "directions": request.directions,
         "radius": request.radius,
         "seed": request.seed,

@@ -37,8 +37,8 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     cards = studio.cards()
     models = do.together(studio, selection.a.value, selection.b.value, [])
     data, kind = (cards[models[0]].data, cards[models[0]].kind) if models else ("mnist", "classifier")
-    shared = {"net_a": selection.a, "net_b": selection.b, "image": selection.picture, "seed": selection.seed}
-    parts: dict[str, Any] = shared
+    parts: dict[str, Any] = {"net_a": selection.a, "net_b": selection.b, "image": selection.picture}
+    parts |= {"y": selection.label, "seed": selection.seed}
     with gr.Row():
         with gr.Column(scale=1, min_width=280, elem_id="land-controls"):
             with gr.Row():
@@ -79,7 +79,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         (run, inputs, outputs),
         menus={parts[name]: partial(choices, studio) for name, choices in listed.items()},
         stories=Stories(parts["story"], tell, wire[do.TOLD]),
-        looks={"a": selection.a, "b": selection.b, "x": selection.picture, "seed": selection.seed},
+        looks={name: selection.parts[name] for name in ("a", "b", "x", "y", "seed")},
     )
 
 

@@ -3,6 +3,7 @@
 import html
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -47,6 +48,11 @@ APART = "**{name}** is not shown: its energies share no scale with those of {net
 
 ZOOM = 6  # screen pixels a pixel of the shown image
 
+MADE = {"drawn:": "drawing", "upload:": "picture"}
+"""Beginning of the name of a visitor's own picture -> what it is."""
+
+OWN = "The image is your {words}."
+
 BY_CONSTRUCTION = """This image was drawn by {model}, so it lies near that model's minimum **by construction**: it is no
 evidence about real images."""
 
@@ -84,6 +90,11 @@ def report(studio: Studio, request: LandscapeRequest, panels: list[Panel], energ
     data = cards[request.models[0]].data
     if KINDS[panels[0].kind].view.paired:
         return _of_pairs(data, request, energy)
+    shown = next((OWN.format(words=what) for origin, what in MADE.items() if request.image.startswith(origin)), "")
+    if request.label:
+        return f"{shown} y is {panels[0].name}, as asked, whatever the image is of.".strip()
+    if shown:
+        return f"{shown} y is {panels[0].name}: what a judge that is none of these nets takes it for."
     if request.image.startswith("gallery:"):
         return BY_CONSTRUCTION.format(model=assets.gallery(data).model)
     if not (request.image.startswith("grid:") and all(panel.precomputed for panel in panels)):
@@ -104,6 +115,8 @@ def report(studio: Studio, request: LandscapeRequest, panels: list[Panel], energ
 
 def _of_pairs(data: str, request: LandscapeRequest, energy: str) -> str:
     gallery = assets.gallery(data)
+    if request.label:
+        return "Encoders know no classes: the class y has no say here. " + _of_pairs(data, replace(request, label=""), energy)
     if energy == "marginal":
         others = "" if gallery is None else f" and {len(gallery.labels)} images of the gallery, drawn by {gallery.model}"
         return f"E(x) is against the anchor{others}: low where x looks like any of them."

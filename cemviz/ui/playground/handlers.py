@@ -17,7 +17,7 @@ from ...backend.stored.artefacts import Artefact
 from ...backend.studio import Studio
 from ...dynamics import Diverged
 from ...metrics.game import Standing
-from ...training.binary import Rules
+from ...training.game import Rules
 from ..controls import Session
 from ..modules import served
 from ..wiring import Changes

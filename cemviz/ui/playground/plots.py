@@ -55,7 +55,7 @@ def history(record: np.ndarray, objective: str, pushes: Mapping[str, float] = Ma
 
     Args:
         record: see `View.history`.
-        objective: of D; see `training.binary.Rules`.
+        objective: of D; see `training.game.Rules`.
         pushes: by how much the last moves shown one by one changed U: `attack`, `learn`.
     """
     turns, *columns = record.T

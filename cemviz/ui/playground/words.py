@@ -9,7 +9,7 @@ from ...backend.requests import ALGORITHMS, PlayRequest
 from ...data.toys import P0S, TOYS
 from ...dynamics import Diverged
 from ...metrics.game import LOG4, Standing
-from ...training.binary import Rules
+from ...training.game import Rules
 from ..numbers import minus
 
 FRESH = "**A fresh net:** no move yet. Play, or make the first attack."

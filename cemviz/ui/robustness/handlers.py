@@ -23,12 +23,10 @@ from .plots import curves, styles
 LIMIT = 600.0
 """Seconds a measurement may take on the page."""
 
-ALL = "all in turn"
-
 RATES = ("models", "attacks", "norm", "radius", "count", "seed", "curve")
 """Controls that a measurement depends on."""
 
-IMAGES = ("attack", "factor", "model", "source", "label", "first", "shown", "ball", "eps", "starts")
+IMAGES = ("attack", "factor", "model", "source", "x", "y", "first", "shown", "ball", "eps", "starts")
 """Controls that the images depend on."""
 
 RADIUS = {"norm": "radius", "ball": "eps"}
@@ -39,7 +37,7 @@ PLOTS = {norm: (f"column-{norm}", f"plot-{norm}") for norm in NORMS}
 MEASURED = ("status", "rates", "caption", "script", "numbers", "origin", *(part for pair in PLOTS.values() for part in pair))
 """Elements that a measurement changes."""
 
-LOOKED = ("effects", "reading", "grid", "look-script", "label")
+LOOKED = ("effects", "reading", "grid", "look-script")
 """Elements that attacks on single images change."""
 
 
@@ -151,7 +149,7 @@ def seen(studio: Studio, rows: list[Rates], models: list[str]) -> Changes:
 
 
 def look(
-    studio: Studio, held: Session, *, attack: str, factor: float, model: str | None, source: str, label: str | None,
+    studio: Studio, held: Session, *, attack: str, factor: float, model: str | None, source: str, x: str, y: str,
     first: float | None, shown: float | None, ball: str, eps: float | None, starts: float | None,
 ) -> Iterator[Changes]:  # fmt: skip
     """Attack the images in every way; the chosen attack is drawn at once, the others' rows when they are done."""
@@ -160,10 +158,13 @@ def look(
         return
     numbers = filled(AttackedRequest, first=first, count=shown) | _threat(AttackedRequest, ball, eps)
     numbers |= filled(AttackedRequest, seed=starts)
-    names = classes(studio, model)
-    label = label if label in names else ALL
-    yield {"label": gr.update(choices=names, value=label)}
-    request = AttackedRequest(model, source, None if label == ALL else label, **numbers)
+    held.drawn["robustness"] = (model, x, y, starts)
+    if source == "picture":
+        if x == "test":
+            raise BadInput("picture", "which test image is not said here; choose another picture, or test images of a class")
+        numbers |= {"picture": x}
+    known = classes(studio, model)
+    request = AttackedRequest(model, source, y if y in known and source != "picture" else None, **numbers)
     done: list[Attacked] = []
     held.held["attack shown"] = attack, factor  # a visitor may choose another one while the attacks still run
     for item in run(studio, held, "attacked", attacked(studio, request), title="Attacks", limit=LIMIT):
@@ -200,10 +201,10 @@ def redraw(studio: Studio, held: Session, *, attack: str, factor: float) -> Chan
     return drawn(held)
 
 
-def classes(studio: Studio, model: str) -> list[str]:
-    """The classes of a net, as choices."""
+def classes(studio: Studio, model: str) -> tuple[str, ...]:
+    """The classes of a net."""
     cards = studio.cards()
-    return [ALL, *kinds.classifier(cards[choice("model", model, cards)], "an attack").classes]
+    return kinds.classifier(cards[choice("model", model, cards)], "an attack").classes
 
 
 # ------------------------------------------------------------------------------------------------------------- both

@@ -8,7 +8,6 @@ import gradio as gr
 from ...backend.attack.examples import FACTORS
 from ...backend.attack.rates import MOST_MODELS
 from ...backend.requests import AttackedRequest, RobustnessRequest
-from ...backend.store import Card
 from ...backend.studio import Studio
 from ..controls import HEAVY, LIGHT, Tab
 from ..fields import control, ends, radio
@@ -21,7 +20,7 @@ from . import words
 NAMES = {
     "r.from": "origin", "r.models": "models", "r.attacks": "attacks", "r.norm": "norm", "r.radius": "radius",
     "r.count": "count", "r.seed": "seed", "r.curve": "curve", "r.attack": "attack", "r.images": "source",
-    "r.class": "label", "r.first": "first", "r.shown": "shown", "r.ball": "ball", "r.eps": "eps", "r.times": "factor",
+    "r.first": "first", "r.shown": "shown", "r.ball": "ball", "r.eps": "eps", "r.times": "factor",
 }  # fmt: skip
 """Name in the address -> control."""
 
@@ -48,7 +47,8 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     with gr.Row():
         with gr.Column(scale=1, min_width=280, elem_id="rob-look-controls"):
             look = gr.Button("Attack", variant="primary", elem_id="rob-look-run")
-            parts |= _images_controls(cards, radius) | {"model": selection.a, "starts": selection.seed}
+            parts |= _images_controls(radius) | {"model": selection.a, "starts": selection.seed}
+            parts |= {"x": selection.picture, "y": selection.label}
         with gr.Column(scale=4, min_width=320, elem_id="rob-look"):
             parts |= _images_stage()
     wire = Wiring(session, studio, parts)
@@ -56,7 +56,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     wire(halt.click, do.halt, [], ["status"], cancels=[measuring], **LIGHT)
     both = [parts[name].input for name in ("origin", "models")]
     wire(both, do.choose, ["origin", "models"], [*do.MEASURED, "models"], **LIGHT)
-    again = [parts[name].input for name in ("source", "label", "ball")]
+    again = [parts[name].input for name in ("source", "ball")]
     again += [parts[name].submit for name in ("first", "shown", "eps")]
     wire([look.click, *again], do.look, do.IMAGES, do.LOOKED, trigger_mode="always_last", **HEAVY)
     shown = ["attack", "factor"]
@@ -68,7 +68,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         {name: parts[part] for name, part in NAMES.items()},
         wire.first(do.first, ["origin", *do.RATES, *do.IMAGES], [*do.MEASURED, *do.LOOKED]),
         menus={parts["models"]: partial(do.offered, studio)},
-        looks={"a": selection.a, "seed": selection.seed},
+        looks={name: selection.parts[name] for name in ("a", "x", "y", "seed")},
     )
 
 
@@ -109,15 +109,13 @@ def _rates_stage() -> dict[str, Any]:
     return parts | {"script": _script("rob-script")}
 
 
-def _images_controls(cards: dict[str, Card], radius: float) -> dict[str, Any]:
+def _images_controls(radius: float) -> dict[str, Any]:
     """Images, threat model, and what of it is shown."""
     make, narrow = partial(control, AttackedRequest), {"min_width": 110}
-    labels = list(dict.fromkeys(name for card in cards.values() for name in card.classes))
     factors = [("as fits", 0), *((f"× {f}", f) for f in FACTORS)]
     parts: dict[str, Any] = {
         "attack": gr.Radio(_named(words.attacks()), value="pgd", label="attack shown", elem_id="rob-attack", **ON),
         "source": radio(AttackedRequest, "source", elem_id="rob-source"),
-        "label": gr.Dropdown([do.ALL, *labels], value=do.ALL, label="class", elem_id="rob-class", **ON),
     }
     with gr.Row():
         parts["first"] = make("first", elem_id="rob-first", **narrow)

@@ -15,7 +15,7 @@ from ...backend.kinds import KINDS
 from ...backend.presets import SAMPLE, playable
 from ...backend.requests import SampleRequest
 from ...backend.sample import export
-from ...backend.sample.chains import Chains, offered, sample, settings
+from ...backend.sample.chains import Chains, labels, offered, sample, settings
 from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
 from ..controls import EXPECTED, STOPPED, Session, words_of
@@ -35,7 +35,10 @@ MAX_PICTURES = 40_000
 FOLLOWED = 16
 """Chains of a run, at most, whose paths other tabs can draw."""
 
-RUN = ("story", "a", "by_a", "b", "by_b", "start", "classes", "count", "alpha", "eta", "beta", "steps", "seed", "features", "x")
+RUN = (
+    "story", "a", "by_a", "b", "by_b", "start", "classes", "count", "alpha", "eta", "beta", "steps", "seed", "features", "x",
+    "y",
+)  # fmt: skip
 """Controls that a run depends on."""
 
 SHOWN = ("prose", "player", "status", "script", "png", "gif", "npz", "by_a", "by_b", "features")
@@ -75,7 +78,7 @@ def narrowed(studio: Studio, a: str, by_a: str, b: str, by_b: str) -> Changes:
 
 def go(studio: Studio, held: Session, *, story: str | None, **values: Any) -> Iterator[Changes]:
     """Draw one run or two, which share starts and noise."""
-    held.drawn["sampling"] = tuple(values[name] for name in ("a", "b", "x", "seed"))
+    held.drawn["sampling"] = tuple(values[name] for name in ("a", "b", "x", "y", "seed"))
     yield narrowed(studio, *(values[name] for name in ("a", "by_a", "b", "by_b"))) | {"status": ""}
     done: list[Chains] = []
     said = ""
@@ -125,10 +128,13 @@ def tell(studio: Studio, held: Session | None, *, story: str) -> Changes:
     """Set the controls as a story has them."""
     chosen = SAMPLE[story]
     a, b = chosen.runs[0], chosen.runs[-1] if len(chosen.runs) > 1 else None
-    dyn = settings(a, studio.cards()[a.model])
+    card = studio.cards()[a.model]
+    dyn = settings(a, card)
+    single = len(a.classes) == 1
     asked = {
         "a": a.model, "by_a": a.sampler, "b": b.model if b else NONE, "by_b": b.sampler if b else a.sampler, "start": a.start,
-        "classes": ",".join(map(str, a.classes)), "count": a.count, "seed": a.seed, "setting": "suited",
+        "y": card.classes[labels(a.classes, 1, card)[0]] if single else NONE,
+        "classes": "" if single else ",".join(map(str, a.classes)), "count": a.count, "seed": a.seed, "setting": "suited",
         "alpha": dyn.step, "eta": dyn.noise, "beta": f"{dyn.radius:g}", "steps": dyn.steps,
     }  # fmt: skip
     fitted = dict(narrowed(studio, *(asked[name] for name in ("a", "by_a", "b", "by_b"))))
@@ -176,7 +182,7 @@ def prose(key: str | None, asked: list[SampleRequest]) -> str:
 
 def read(
     a: str, by_a: str, b: str, by_b: str, start: str, classes: str, count: float,
-    alpha: float, eta: float, beta: str, steps: float, seed: float, features: str, x: str,
+    alpha: float, eta: float, beta: str, steps: float, seed: float, features: str, x: str, y: str,
 ) -> list[SampleRequest]:  # fmt: skip
     """The controls as one request or two that differ in model and sampler alone.
 
@@ -190,7 +196,7 @@ def read(
     for symbol, value in given.items():
         if value is None:
             raise BadInput(symbol, f"{symbol} is empty; give a number{', or inf for no ball' if symbol == 'β' else ''}")
-    asked = tuple(part.strip() for part in (classes or "").split(",") if part.strip())
+    asked = (y,) if y != NONE else tuple(part.strip() for part in (classes or "").split(",") if part.strip())
     if start == "picture" and x == "test":
         raise BadInput("picture", "which test image is not said here; choose another picture, or draw one under Your digit")
     shot = x if start == "picture" else ""

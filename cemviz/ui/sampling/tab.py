@@ -28,7 +28,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Lay the tab out and wire it."""
     told = [key for _, key in do.stories(studio)]
     first = do.values_of(do.tell(studio, None, story=do.FIRST)) if do.FIRST in told else {}
-    looks = {"a": selection.a, "b": selection.b, "x": selection.picture, "seed": selection.seed}
+    looks = {name: selection.parts[name] for name in ("a", "b", "x", "y", "seed")}
     parts: dict[str, Any] = dict(looks)
     with gr.Row():
         with gr.Column(scale=1, min_width=280, elem_id="samp-controls"):

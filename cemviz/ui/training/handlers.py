@@ -11,6 +11,7 @@ from ...backend.requests import SCALES, RunRequest
 from ...backend.studio import Studio
 from ...backend.train import asked, runs
 from ...backend.train import live as training
+from ...backend.train.pair import PAIRS, name_of
 from ...data.datasets import dataset
 from ...dynamics import Diverged
 from ...training.recipes import RECIPES
@@ -18,16 +19,17 @@ from ..controls import Session
 from ..fields import filled
 from ..wiring import Changes
 from . import words
-from .plots import FIGURES, Shown, figure
+from .plots import FIGURES, Shown, figure, frames, games
 
 NONE = "none"
-FIRST = ("mnist-at-linf", "mnist-at")
+PAIR = tuple(map(name_of, PAIRS["mnist"]))
+FIRST = (PAIR[0], "mnist-at-linf", "mnist-at")
 """Runs to open on, the first that is there."""
 
 RECIPE = "mnist-at-linf"
 """The recipe to begin with."""
 
-DRAWN = ("status", "a", "b", "at", "numbers", *FIGURES)
+DRAWN = ("status", "a", "b", "at", "frames", "numbers", "game_column", *FIGURES)
 """Elements that another look changes."""
 
 RAN = (*DRAWN, "name", "kept", "pending", "resume")
@@ -78,6 +80,17 @@ def opened() -> str | None:
     return next((name for name in (*FIRST, *names) if name in names), None)
 
 
+def partner(a: str | None) -> str:
+    """The run to open beside another: the pair's other one, or none."""
+    return PAIR[1] if a == PAIR[0] and PAIR[1] in runs.histories() else NONE
+
+
+def pictured(held: Session, play: bool = True) -> Changes:
+    """Pictures that the nets on screen drew while they learned; they play where no update is looked at."""
+    at = held.held.get("train.at")
+    return {"frames": frames(shown(held), at, play and at is None)}
+
+
 def draw(held: Session, keys: Sequence[str] = tuple(FIGURES)) -> Changes:
     """The figures of what the session shows."""
     on_screen = shown(held)
@@ -88,6 +101,7 @@ def draw(held: Session, keys: Sequence[str] = tuple(FIGURES)) -> Changes:
         last, at = max(end(on_screen), 1), held.held.get("train.at")
         changes["at"] = gr.update(maximum=last, value=last if at is None else min(at, last))
         changes["numbers"] = words.numbers(on_screen)
+        changes["game_column"] = gr.update(visible=games(on_screen))
     return changes
 
 
@@ -102,7 +116,7 @@ def view(studio: Studio, held: Session, *, a: str | None, b: str, at: float | No
 
 def others(studio: Studio, held: Session, *, a: str | None, b: str) -> Changes:
     """Show other runs, at the update that was looked at."""
-    return view(studio, held, a=a, b=b, at=held.held.get("train.at"))
+    return view(studio, held, a=a, b=b, at=held.held.get("train.at")) | pictured(held)
 
 
 def opening(
@@ -113,6 +127,7 @@ def opening(
     return {
         "status": "" if a else words.NOTHING,
         **view(studio, held, a=a, b=b, at=at),
+        **pictured(held),
         **fitted,
         **explain(studio, held, recipe=recipe, scale=fitted["scale"]["value"], steps=steps),
         **left(),
@@ -204,7 +219,10 @@ def follow(studio: Studio, held: Session, request: RunRequest) -> Iterator[Chang
                 held.held |= {"train.shown": (update.name,), "train.at": None}
                 changes |= {"a": gr.update(choices=known(), value=update.name), "b": NONE}
             if update.history and update.name in held.held.get("train.shown", ()):
-                changes |= draw(held, ("loss",) if len(update.history["probes"]) == probes else tuple(FIGURES))
+                if len(update.history["probes"]) == probes:
+                    changes |= draw(held, ("loss",))
+                else:
+                    changes |= draw(held) | pictured(held, play=False)
                 probes = len(update.history["probes"])
             yield changes
     except Diverged as error:
@@ -227,6 +245,6 @@ def discard(studio: Studio, held: Session, *, pending: str | None) -> Changes:
     changes: dict[str, Any] = {"a": gr.update(choices=known()), "b": gr.update(choices=compared())}
     if pending in held.held.get("train.shown", ()):
         first = opened()
-        changes |= view(studio, held, a=first, b=NONE, at=None)
+        changes |= view(studio, held, a=first, b=NONE, at=None) | pictured(held)
         changes |= {"a": gr.update(choices=known(), value=first), "b": NONE}
     return {**changes, **left(), "status": f"**{pending} is discarded.**"}

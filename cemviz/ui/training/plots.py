@@ -1,6 +1,7 @@
 """The training tab's figures, written straight as Plotly's JSON: curves of one run, or of two side by side on shared axes."""
 
 import itertools
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from ...backend.checks import choice
 from ...backend.kinds import KINDS, Kind
 from ...backend.look.landscape import ENERGIES
+from ...backend.packed import short
 from ..panels import Panels
 from ..theme import PALETTE
 
@@ -95,6 +97,21 @@ class Figure:
     rows: tuple[Row, ...] = ()
 
 
+def played(**names: str) -> Callable[[History], Lines]:
+    """Numbers of a binary game at every probe: field -> what the line is called; a run that is no game has none."""
+
+    def read(history: History) -> Lines:
+        games = [(p["step"], p["game"]) for p in history["probes"] if "game" in p]
+        return {title: np.array([[step, game[key]] for step, game in games]) for key, title in names.items() if games}
+
+    return read
+
+
+def games(runs: "Sequence[Shown]") -> bool:
+    """Whether any of these runs is a binary game."""
+    return any("game" in probe for run in runs for probe in run.history["probes"])
+
+
 SHARE = {"range": [-0.03, 1.03], "tickformat": ".0%", "dtick": 0.25}
 
 FIGURES: dict[str, Figure] = {
@@ -110,7 +127,7 @@ FIGURES: dict[str, Figure] = {
         "*PGD* is the attack of ten steps within the threat model's radius: the distance between the lines is what an attacker "
         "gains, and the inner maximum of CEM (7) is what training does about it.",
         270,
-        (Row("share right", rates, SHARE),),
+        (Row("share right, or AUC", rates, SHARE),),
     ),
     "delta_x": Figure(
         "Δₓ E: how far the attack lifts the energy",
@@ -142,6 +159,16 @@ FIGURES: dict[str, Figure] = {
         "points (its own chains, or ten steps down E(x) from noise) have the energies of data.",
         390,
     ),
+    "game": Figure(
+        "The game: how far p₀ is moved, and where D stands",
+        "K steps of the attack move images of p₀ up f, by at most λK. D rises on data and falls on what was moved; at the "
+        "solution both are ½, thesis (2.15). Where K outruns the net, D is ½ everywhere and f is flat.",
+        390,
+        (
+            Row("K, distance", played(K="K", travel="distance that p₀ is moved"), {"rangemode": "tozero"}),
+            Row("D", played(D_data="D on data", D_moved="D on moved p₀"), SHARE | {"tickformat": ".2f"}),
+        ),
+    ),
 }  # fmt: skip
 """Key -> figure, in reading order."""
 
@@ -162,6 +189,26 @@ class Shown:
     def probe(self) -> dict[str, Any] | None:
         """The probe looked at."""
         return None if self.at is None else self.history["probes"][self.at]
+
+
+def frames(runs: Sequence[Shown], at: float | None, play: bool) -> str | None:
+    """Pictures that the nets of one run or two drew over their updates, as `frames.js` takes them; None where no run kept any.
+
+    Args:
+        at: the update looked at, None for the last.
+        play: from the first update on, once it is seen.
+    """
+    panels = []
+    for run in runs:
+        about = {"classes": [], "judge": "", "count": 0, "shots": []} | run.history.get("frames", {})
+        sums = np.sum(list(run.history["terms"].values()), 0) if run.history["terms"] else []
+        panels.append({
+            "name": run.name, **{key: about[key] for key in ("classes", "judge", "count")}, "frames": about["shots"],
+            "loss": [*zip(run.history["steps"], short(sums), strict=True)],
+        })  # fmt: skip
+    if not any(panel["frames"] for panel in panels):
+        return None
+    return json.dumps({"panels": panels, "at": at, "play": play}, separators=(",", ":"), ensure_ascii=False)
 
 
 def figure(key: str, runs: Sequence[Shown]) -> str:

@@ -1,5 +1,6 @@
 """The training tab: a recipe and its buttons, numbers and figures, and which event calls which handler."""
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,6 +13,7 @@ from ...backend.train import live as training
 from ...training.recipes import RECIPES
 from ..controls import HEAVY, LIGHT, Tab
 from ..fields import control, radio
+from ..modules import module_view, served
 from ..selection import Selection
 from ..views import live_plot
 from ..wiring import Wiring
@@ -50,6 +52,8 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     wire(parts["pending"].input, do.offer, ["pending"], ["resume"], **LIGHT)
     wire([parts["a"].input, parts["b"].input], do.others, ["a", "b"], do.DRAWN, **LIGHT)
     wire(parts["at"].input, do.view, ["a", "b", "at"], do.DRAWN, trigger_mode="always_last", **LIGHT)
+    parts["at"].input(None, parts["at"], None, js=AT)
+    wire.click(parts["frames"], do.view, ["a", "b"], do.DRAWN, {"at": "step"}, trigger_mode="always_last", **LIGHT)
     for key, what in FIGURES.items():
         if what.rows:  # curves over updates
             wire.click(parts[key], do.view, ["a", "b"], do.DRAWN, {"at": "x"}, **LIGHT)
@@ -58,6 +62,12 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         wire.first(do.opening, do.VIEW, [*do.RAN, "row", "scale", "download"]),
         menus={parts["a"]: do.known, parts["b"]: do.compared, parts["pending"]: lambda: list(runs.unfinished())},
     )
+
+
+FRAMES = served(Path(__file__).parent / "frames.js")
+
+AT = "(at) => { document.dispatchEvent(new CustomEvent('cemviz-update', { detail: at })); return []; }"
+"""Another update to look at, in JavaScript: the view of the frames has them all."""
 
 
 def _recipe() -> dict[str, Any]:
@@ -99,10 +109,13 @@ def _runs() -> dict[str, Any]:
     parts: dict[str, Any] = {"status": gr.Markdown("", elem_id="train-status")}
     on: dict[str, Any] = {"interactive": True}
     with gr.Row():
-        parts["a"] = gr.Dropdown(do.known(), value=do.opened(), label="show the run of", elem_id="train-a", **on)
-        parts["b"] = gr.Dropdown(do.compared(), value=do.NONE, label="beside it", elem_id="train-b", **on)
+        first = do.opened()
+        parts["a"] = gr.Dropdown(do.known(), value=first, label="show the run of", elem_id="train-a", **on)
+        parts["b"] = gr.Dropdown(do.compared(), value=do.partner(first), label="beside it", elem_id="train-b", **on)
         most = MAX_UPDATES
         parts["at"] = gr.Slider(0, most, most, step=1, label="update looked at", elem_id="train-look", **on)
+    template = '<div id="cem-frames" class="cem-frames" hidden></div>'
+    parts["frames"] = module_view(FRAMES, template, "(element, props, watch, trigger)", None, elem_id="train-frames")
     return parts
 
 
@@ -113,7 +126,7 @@ def _figures() -> dict[str, Any]:
         with gr.Row():
             for key in keys[i : i + 2]:
                 what = FIGURES[key]
-                with gr.Column(min_width=310):
+                with gr.Column(min_width=310, visible=key != "game") as parts[f"{key}_column"]:
                     gr.Markdown(f"**{words.subscripts(what.title)}**  \n{what.how}")
                     parts[key] = live_plot(height=what.height, label=what.title, elem_id=f"train-{key}")
     return parts

@@ -21,7 +21,9 @@ the probe that all figures mark. **Pause** keeps everything: a resumed run ends 
 paused. A guard stops a run that diverges (a term beyond 1,000, or NaN) and keeps its last good state. Logits have no common
 zero: between two runs compare shapes and changes, not levels. **Encoders** learn without labels: another view x′ of the image
 stands where the label stood, E(x, x′) = −g(x)·g(x′), CEM (4), and *accuracy* is that of the nearest of 1,000 labelled images in
-feature space, which training never sees. Nets and schedules are *our choice* where a row says so."""
+feature space, which training never sees. **Binary nets** tell data from images of p₀ that an attack has moved: E(x) = −f(x),
+log(1 − D) is what the attack lowers, and *accuracy* is the chance that an unseen image of the data scores above one of p₀
+(AUC), before and after the attack. Nets and schedules are *our choice* where a row says so."""
 
 NOTHING = "No curves are here yet: start a run, and they appear while it goes."
 
@@ -36,6 +38,7 @@ OBJECTIVES = {
     "contrastive": "InfoNCE of two views, no label (SimCLR)",
     "a2a": "InfoNCE of two attacked views, no label (UAT, A2A)",
     "a2s": "InfoNCE of an attacked view among clean ones, no label (UAT, A2S)",
+    "maximin": "data against p₀ that an attack has moved (binary adversarial training)",
 }
 
 TABLE_CSS = """
@@ -69,9 +72,11 @@ def recipe(row: Recipe, scale: str) -> str:
     """A recipe's row as a small table with its source."""
     images = "all" if row.images is None else f"the first {row.images:,}"
     dyn = row.threat()
-    attack = (
-        "none" if not row.attack_steps else f"{row.attack}, {dyn.steps} × {dyn.step:.3g}, {NORMS[dyn.norm]} ≤ {dyn.radius:.3g}"
-    )
+    attack = f"{row.attack}, {dyn.steps} × {dyn.step:.3g}, {NORMS[dyn.norm]} ≤ {dyn.radius:.3g}"
+    if row.p0:
+        attack = f"up f from p₀ ({row.p0}), at most {row.attack_steps} × {row.attack_step:.3g}, no ball"
+    if not row.attack_steps:
+        attack = "none"
     net = f"{row.net}, " + ", ".join(f"{k} {v}" for k, v in row.net_args.items())
     own = [(key, f"{value:g}" if isinstance(value, float) else str(value)) for key, value in row.objective_args.items()]
     rows = [
@@ -139,7 +144,7 @@ def numbers(runs: Sequence[Shown]) -> str:
     joint = " or ".join(dict.fromkeys(both(run.history)["joint"] for run in runs))
     rows = [
         row("update", lambda p: f"{p['step']:,}"),
-        row("accuracy clean, attacked", lambda p: f"{p['clean']:.0%}, {p['robust']:.0%}"),
+        row("accuracy or AUC, clean and attacked", lambda p: f"{p['clean']:.0%}, {p['robust']:.0%}"),
         row(f"Δₓ {joint}", spread("delta_x", "joint")),
         row("Δₓ E(x)", spread("delta_x", "marginal")),
         row(f"Δ_θ {joint}", spread("delta_theta", "joint")),
