@@ -1,5 +1,6 @@
 """Shared by the suite: one thread, seeded generators, tiny nets and a tiny data set on disk."""
 
+import gc
 import math
 from pathlib import Path
 
@@ -14,10 +15,14 @@ torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items):
-    """Share the suite file by file.  What opens a browser comes first, since it takes longest, and in one process."""
+    """Put first what opens a browser: one process has that, and the others take from its end when they are done."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is None)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("browser" if item.get_closest_marker("browser") else item.path.stem))
+
+
+def pytest_collection_finish():
+    """Look for no garbage among what the imports made, which stays."""
+    gc.collect()
+    gc.freeze()
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -77,18 +82,23 @@ BRIEF = {kind: {"sampler": sampler, "steps": 2} for kind, sampler in (("classifi
 """Chains of the frames that a run draws: short ones, since a run of a test is all probes."""
 
 
+def equip(root: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Make a root with the data set `stripes` (3 classes, 8x8 RGB), an empty folder of models, and a user cache of its own."""
+    write_images(root / "data" / "stripes" / "train", 20, seed=1)
+    write_images(root / "data" / "stripes" / "test", 10, seed=2)
+    patch.setenv("CEMVIZ_DATA", str(root / "data"))
+    patch.setenv("CEMVIZ_CHECKPOINTS", str(root / "models"))
+    patch.setenv("CEMVIZ_DEVICE", "cpu")
+    patch.delenv("CEMVIZ_DEBUG", raising=False)
+    patch.setattr("cemviz.data.images.CACHE", root / "cache")
+    patch.setattr("cemviz.backend.train.frames.SETTINGS", BRIEF)
+    return root
+
+
 @pytest.fixture
 def places(tmp_path, monkeypatch):
-    """A root with the data set `stripes` (3 classes, 8x8 RGB), an empty folder of models, and a user cache of its own."""
-    write_images(tmp_path / "data" / "stripes" / "train", 20, seed=1)
-    write_images(tmp_path / "data" / "stripes" / "test", 10, seed=2)
-    monkeypatch.setenv("CEMVIZ_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("CEMVIZ_CHECKPOINTS", str(tmp_path / "models"))
-    monkeypatch.setenv("CEMVIZ_DEVICE", "cpu")
-    monkeypatch.delenv("CEMVIZ_DEBUG", raising=False)
-    monkeypatch.setattr("cemviz.data.images.CACHE", tmp_path / "cache")
-    monkeypatch.setattr("cemviz.backend.train.frames.SETTINGS", BRIEF)
-    return tmp_path
+    """A root of one test's own, see `equip`."""
+    return equip(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -113,12 +123,13 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture
-def visit(browser, url):
+def visits(browser, url):
     """Open the page; at the end no request may have left the origin and nothing may stand in the console."""
     opened, strays, errors = [], [], []
 
-    def go(query: str = "", width: int = 1280, height: int = 1000, tabs: bool = True, prepare=None, **options):
+    def go(
+        query: str = "", width: int = 1280, height: int = 1000, tabs: bool = True, prepare=None, whole: bool = True, **options
+    ):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         opened.append(context)
         page = context.new_page()
@@ -129,8 +140,11 @@ def visit(browser, url):
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         if prepare is not None:
             prepare(page)
-        page.goto(url + query)
-        page.get_by_role("tab", name="Playground", include_hidden=not tabs).wait_for(state="visible" if tabs else "attached")
+        page.goto(url + query, wait_until="load" if whole else "commit")
+        if whole:
+            page.get_by_role("tab", name="Playground", include_hidden=not tabs).wait_for(
+                state="visible" if tabs else "attached"
+            )
         return page
 
     yield go
@@ -138,3 +152,15 @@ def visit(browser, url):
         context.close()
     assert not strays, f"requests left the machine: {strays}"
     assert not errors, errors
+
+
+@pytest.fixture
+def visit(browser, url):
+    """Open the page for one test."""
+    yield from visits(browser, url)
+
+
+@pytest.fixture(scope="module")
+def visit_once(browser, url):
+    """Open the page for several tests of a file that go on from one another's: to load it costs seconds."""
+    yield from visits(browser, url)

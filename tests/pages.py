@@ -25,7 +25,7 @@ MARKS = [
     pytest.mark.skipif(find_spec("playwright") is None, reason="playwright is not installed (requirements-dev.txt)"),
 ]
 ROOT = Path(__file__).parents[1]
-SLOW = 60_000  # milliseconds: a busy machine with two cores
+SLOW = 120_000  # milliseconds: a busy machine with two cores
 
 
 def served(folder: Path, places: dict[str, str] | None = None) -> Iterator[str]:
@@ -43,12 +43,12 @@ def served(folder: Path, places: dict[str, str] | None = None) -> Iterator[str]:
     ):
         try:
             for _ in range(1500):
-                found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
-                if found or server.poll() is not None:
+                address = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
+                if address or server.poll() is not None:
                     break
                 time.sleep(0.2)
-            assert found, log.read_text()
-            yield found[0]
+            assert address, log.read_text()
+            yield address[0]
         finally:
             server.terminate()
         server.wait(20)
@@ -92,9 +92,14 @@ def calm(page, seconds: float = 0.8) -> None:
     for _ in range(SLOW // 100):
         page.wait_for_timeout(100)  # the events come in while it waits
         if not traffic.open and time.monotonic() - traffic.last > seconds:
-            page.wait_for_function("() => document.getAnimations().every(a => !(a instanceof CSSTransition))")
+            still(page)
             return
     raise AssertionError(f"the page never came to rest; under way: {[request.url for request in traffic.open]}")
+
+
+def still(page) -> None:
+    """Wait until the page's transitions have ended."""
+    page.wait_for_function("() => document.getAnimations().every(a => !(a instanceof CSSTransition))")
 
 
 def drawn(page, selector: str) -> None:
@@ -109,5 +114,5 @@ def violations(page) -> list[tuple[str, list[str]]]:
     """Violations of WCAG AA that axe finds on the page as it is: rule and elements."""
     axe = Path(find_spec("axe_playwright_python").origin).with_name("axe.min.js")
     page.evaluate(axe.read_text(encoding="utf-8"))
-    found = page.evaluate("() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
-    return [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found["violations"]]
+    report = page.evaluate("() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})")
+    return [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in report["violations"]]

@@ -48,13 +48,13 @@ def equipped(patch: pytest.MonkeyPatch) -> Studio:
     save("stripes-at", 2, norm="linf", radius=0.05)
     made = Studio(choose("cpu"))
     if GALLERY:
-        for path, held in GALLERY.items():
+        for path, content in GALLERY.items():
             store.folder().joinpath(path).parent.mkdir(parents=True, exist_ok=True)
-            store.folder().joinpath(path).write_bytes(held)
+            store.folder().joinpath(path).write_bytes(content)
     else:
         list(make_assets(made, "stripes", only=("seeds", "gallery")))
-        found = [path for kind in ("seeds", "gallery") for path in (store.folder() / kind).iterdir()]
-        GALLERY.update({str(path.relative_to(store.folder())): path.read_bytes() for path in found})
+        files = [path for kind in ("seeds", "gallery") for path in (store.folder() / kind).iterdir()]
+        GALLERY.update({str(path.relative_to(store.folder())): path.read_bytes() for path in files})
     return made
 
 

@@ -25,17 +25,17 @@ def run(asked):
     return updates
 
 
-def tell(asked, told):
+def tell(asked, sender):
     for item in train(Studio(choose("cpu")), asked):
         if isinstance(item, Trained):
-            told.send(item.done)
+            sender.send(item.done)
 
 
 def child(asked):
     """A process that trains, saves after every step and says each one; forked, since a fresh one loads torch for seconds."""
     context = multiprocessing.get_context("fork")
-    said, told = context.Pipe(duplex=False)
-    process = context.Process(target=tell, args=(asked, told))
+    said, sender = context.Pipe(duplex=False)
+    process = context.Process(target=tell, args=(asked, sender))
     process.start()
-    told.close()
+    sender.close()
     return process, said

@@ -45,13 +45,13 @@ def toy(monkeypatch) -> list[str]:
 
 
 def run(**changes):
-    *told, table = reproduce(Studio(choose("cpu")), ReproduceRequest("toy", **changes))
-    return told, table
+    *steps, table = reproduce(Studio(choose("cpu")), ReproduceRequest("toy", **changes))
+    return steps, table
 
 
 def revised(target: str, table: dict) -> dict:
     """A stored table with its spreads, notes and verdicts made anew, without measuring anything."""
-    it, before = EXPERIMENTS[target], {(row["name"], row["column"]): row for row in table["rows"]}
-    rows = completed([kept(place, it, before.get(place)) for place in it.cells])
-    head = {"table": target, "title": it.title, "source": it.source, "about": it.about}
-    return table | head | {"rows": rows, "orders": judge(it.orders, rows)}
+    experiment, before = EXPERIMENTS[target], {(row["name"], row["column"]): row for row in table["rows"]}
+    rows = completed([kept(place, experiment, before.get(place)) for place in experiment.cells])
+    head = {"table": target, "title": experiment.title, "source": experiment.source, "about": experiment.about}
+    return table | head | {"rows": rows, "orders": judge(experiment.orders, rows)}

@@ -43,34 +43,34 @@ def test_make_gives_the_same_bytes_again(studio):
 
 
 def test_grids_hold_one_test_image_a_class_and_no_pixels(studio):
-    held, test = assets.grids("stripes"), studio.test_images("stripes")
-    assert held.labels == (0, 1, 2) and held.classes == CLASSES and held.indices == (0, 1, 2)
-    assert held.pixels == tuple(assets.fingerprint(test.pixels[i]) for i in held.indices)
-    assert {t.dtype for t in held.tensors.values()} == {torch.float16} and len(held.tensors) == 8
-    assert all(t.shape == (3, 7, 7) for t in held.tensors.values())
-    assert held.models == {name: c.sha256 for name, c in store.cards().items()}
+    grids, test = assets.grids("stripes"), studio.test_images("stripes")
+    assert grids.labels == (0, 1, 2) and grids.classes == CLASSES and grids.indices == (0, 1, 2)
+    assert grids.pixels == tuple(assets.fingerprint(test.pixels[i]) for i in grids.indices)
+    assert {t.dtype for t in grids.tensors.values()} == {torch.float16} and len(grids.tensors) == 8
+    assert all(t.shape == (3, 7, 7) for t in grids.tensors.values())
+    assert grids.models == {name: c.sha256 for name, c in store.cards().items()}
 
 
 def test_averages_are_means_over_the_images(studio):
-    held, cards = assets.grids("stripes"), store.cards()
+    grids, cards = assets.grids("stripes"), store.cards()
     for energy in ENERGIES:
-        mean = held.averages(cards["stripes-at"], "random", energy)
+        mean = grids.averages(cards["stripes-at"], "random", energy)
         shapes = [panels(studio, ask(f"grid:{i}", "stripes-at"))[0].shapes[energy] for i in range(3)]
         assert mean == pytest.approx({k: np.mean([asdict(s)[k] for s in shapes]) for k in mean}, rel=1e-5)
 
 
 def test_the_gallery_is_what_the_model_drew(studio):
-    held = assets.gallery("stripes")
-    assert held.model == "stripes-at" and held.sha256 == store.read_card("stripes-at").sha256
-    assert held.images.dtype == torch.uint8 and held.images.shape == (6, 3, 8, 8)
-    assert held.labels.tolist() == [0, 1, 2] * 2 and held.classes == CLASSES * 2
-    assert held.settings["sampler"] == "rcs" and held.settings["seed"] == 0
+    gallery = assets.gallery("stripes")
+    assert gallery.model == "stripes-at" and gallery.sha256 == store.read_card("stripes-at").sha256
+    assert gallery.images.dtype == torch.uint8 and gallery.images.shape == (6, 3, 8, 8)
+    assert gallery.labels.tolist() == [0, 1, 2] * 2 and gallery.classes == CLASSES * 2
+    assert gallery.settings["sampler"] == "rcs" and gallery.settings["seed"] == 0
 
 
 def test_make_says_what_it_skips(places):
     studio = Studio(choose("cpu"))
-    told = list(make_assets(studio, "stripes", only=("grids", "gallery")))
-    assert [("skipped" in step, step["asset"]) for step in told] == [(True, "grids"), (True, "gallery")]
+    steps = list(make_assets(studio, "stripes", only=("grids", "gallery")))
+    assert [("skipped" in step, step["asset"]) for step in steps] == [(True, "grids"), (True, "gallery")]
     assert assets.grids("stripes") is None and assets.gallery("stripes") is None
     with pytest.raises(BadInput, match="only is 'moons'"):
         list(make_assets(studio, "stripes", only=("moons",)))

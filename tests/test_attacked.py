@@ -34,11 +34,11 @@ def looked(studio: Studio, **kwargs) -> dict:
 
 @pytest.mark.slow
 def test_an_example_holds_the_nets_own_energies_and_stays_in_the_ball(studio):
-    found = looked(studio, radius=0.1)
-    assert list(found) == [name for name in COLUMNS if name != "none"]
+    views = looked(studio, radius=0.1)
+    assert list(views) == [name for name in COLUMNS if name != "none"]
     test, (net, _) = studio.test_images("stripes"), studio.model("stripes-at")
     first = int((test.labels == 0).nonzero()[0])
-    x, example = test.floats(torch.tensor([first])), found["energy"].examples[0]
+    x, example = test.floats(torch.tensor([first])), views["energy"].examples[0]
     np.testing.assert_array_equal(example.image, test.pixels[first].permute(1, 2, 0).numpy())
     f, after = net(x)[0], torch.tensor(example.change).permute(2, 0, 1)[None] + x
     g = net(after)[0]
@@ -53,9 +53,9 @@ def test_an_example_holds_the_nets_own_energies_and_stays_in_the_ball(studio):
 
 @pytest.mark.slow
 def test_pgd_climbs_joint_minus_marginal_and_the_energy_attack_the_joint(studio):
-    found = {name: one.means() for name, one in looked(studio, count=9, radius=0.1).items()}
-    assert found["energy"][0] > found["pgd"][0]  # E(x, y)
-    assert found["pgd"][0] - found["pgd"][1] > found["energy"][0] - found["energy"][1]  # E(x, y) - E(x)
+    means = {name: one.means() for name, one in looked(studio, count=9, radius=0.1).items()}
+    assert means["energy"][0] > means["pgd"][0]  # E(x, y)
+    assert means["pgd"][0] - means["pgd"][1] > means["energy"][0] - means["energy"][1]  # E(x, y) - E(x)
 
 
 def test_means_are_over_the_images(studio):
@@ -68,13 +68,13 @@ def test_means_are_over_the_images(studio):
 
 def test_images_are_the_classes_in_turn_or_those_of_one(studio):
     test = studio.test_images("stripes")
-    found = looked(studio, first=2)["fgsm"].examples
-    assert [e.name for e in found] == [*CLASSES, CLASSES[0]]
-    of = (test.labels == 0).nonzero().squeeze(1)
-    np.testing.assert_array_equal(found[0].image, test.pixels[of[2]].permute(1, 2, 0).numpy())
-    np.testing.assert_array_equal(found[3].image, test.pixels[of[3]].permute(1, 2, 0).numpy())
-    found = looked(studio, label="right", first=8)["fgsm"].examples
-    assert [e.name for e in found] == ["right"] * 2  # ten a class: what is left
+    examples = looked(studio, first=2)["fgsm"].examples
+    assert [e.name for e in examples] == [*CLASSES, CLASSES[0]]
+    zeros = (test.labels == 0).nonzero().squeeze(1)
+    np.testing.assert_array_equal(examples[0].image, test.pixels[zeros[2]].permute(1, 2, 0).numpy())
+    np.testing.assert_array_equal(examples[3].image, test.pixels[zeros[3]].permute(1, 2, 0).numpy())
+    examples = looked(studio, label="right", first=8)["fgsm"].examples
+    assert [e.name for e in examples] == ["right"] * 2  # ten a class: what is left
 
 
 def test_the_gallery_needs_no_images_and_says_what_it_is(alone):

@@ -15,11 +15,11 @@ from cemviz.training.recipes import recipe
 @pytest.fixture
 def clock(monkeypatch):
     """A machine on which work costs 1.5 bare passes, and everything gets slower by a tenth each time."""
-    held = {"slow": 1.0}
+    cost = {"slow": 1.0}
 
     def seconds(run, device):
-        held["slow"] *= 1.1
-        return run() * held["slow"]
+        cost["slow"] *= 1.1
+        return run() * cost["slow"]
 
     monkeypatch.setattr(module, "_seconds", seconds)
     monkeypatch.setattr(module, "BENCHES", {"row": replace(BENCHES["split"], make=lambda device: (lambda: 1.5, lambda: 1.0))})

@@ -98,9 +98,9 @@ def test_a_cache_of_a_folder_that_moved_is_not_taken_for_another_s(places):
     load("stripes", "train")
     (places / "data" / "stripes").rename(places / "data" / "bars")
     write_images(places / "data" / "bars" / "train", 20, seed=9)
-    held = load("bars", "train")
+    bars = load("bars", "train")
     with Image.open(places / "data" / "bars" / "train" / "left" / "000.png") as image:
-        assert held.pixels[0, :, 0, 0].tolist() == list(image.getpixel((0, 0)))
+        assert bars.pixels[0, :, 0, 0].tolist() == list(image.getpixel((0, 0)))
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o002, 0o077, 0o027])

@@ -34,9 +34,9 @@ def stored(folder):
 
 
 def rewritten(folder: Path, change) -> None:
-    held = json.loads((folder / "toy.json").read_text())
-    change(held)
-    (folder / "toy.json").write_text(json.dumps(held))
+    values = json.loads((folder / "toy.json").read_text())
+    change(values)
+    (folder / "toy.json").write_text(json.dumps(values))
 
 
 WRONG = [
@@ -68,7 +68,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("key", "value", "said"), WRONG)
 def test_an_impossible_field_is_one_line_naming_file_field_and_value(stored, key, value, said):
-    rewritten(stored, lambda held: held.update({key: value}))
+    rewritten(stored, lambda values: values.update({key: value}))
     began = time.monotonic()
     with pytest.raises(BrokenCheckpoint, match=said) as caught:
         store.load("toy")
@@ -80,7 +80,7 @@ def test_an_impossible_field_is_one_line_naming_file_field_and_value(stored, key
 
 @pytest.mark.parametrize("key", ["title", "kind", "net", "net_args", "shape", "classes", "command", "norm"])
 def test_a_missing_field_is_named(stored, key):
-    rewritten(stored, lambda held: held.pop(key))
+    rewritten(stored, lambda values: values.pop(key))
     with pytest.raises(BrokenCheckpoint, match=f"it has no field {key}"):
         store.read_card("toy")
 
@@ -95,7 +95,7 @@ def test_an_unreadable_card_is_refused_and_stops_no_list(stored, text):
 
 
 def test_a_large_net_is_refused_before_it_is_built(stored, monkeypatch):
-    rewritten(stored, lambda held: held.update(net="resnet18", net_args=WIDE | {"mean": [0.5], "width": 4096}))
+    rewritten(stored, lambda values: values.update(net="resnet18", net_args=WIDE | {"mean": [0.5], "width": 4096}))
     monkeypatch.setattr("cemviz.backend.stored.models.build", lambda *_, **__: pytest.fail("built"))
     with pytest.raises(BrokenCheckpoint, match=r"would have 45,\d+,\d+,\d+ weights, 500,000,000 at most"):
         store.load("toy")
@@ -105,7 +105,7 @@ def test_a_shape_that_the_net_does_not_take_is_said_on_loading(stored):
     args = ARGS | {"flat": 2}
     store.save(build("small-resnet", **args), card(net_args=args))
     assert store.load("toy")
-    rewritten(stored, lambda held: held.update(shape=[1, 28, 28]))
+    rewritten(stored, lambda values: values.update(shape=[1, 28, 28]))
     with pytest.raises(BrokenCheckpoint, match=r"says shape \[1, 28, 28\], which its net small-resnet does not take"):
         store.load("toy")
 
@@ -139,11 +139,11 @@ def odd(random_: random.Random):
     ])  # fmt: skip
 
 
-def mutated(held: dict, random_: random.Random) -> dict:
+def mutated(values: dict, random_: random.Random) -> dict:
     """A card with one to three values, at any depth, replaced, removed or added."""
-    held = copy.deepcopy(held)
+    values = copy.deepcopy(values)
     for _ in range(random_.randint(1, 3)):
-        place = held
+        place = values
         while random_.random() < 0.4 and (nested := [v for v in place.values() if isinstance(v, dict) and v]):
             place = random_.choice(nested)
         key = random_.choice([*place, "new", "depth", "width"])
@@ -151,14 +151,14 @@ def mutated(held: dict, random_: random.Random) -> dict:
             place.pop(key, None)
         else:
             place[key] = odd(random_)
-    return held
+    return values
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_mutated_cards_are_read_or_refused_in_one_line_and_never_take_long(stored, seed):
-    held, random_, refused = json.loads((stored / "toy.json").read_text()), random.Random(seed), 0
+    values, random_, refused = json.loads((stored / "toy.json").read_text()), random.Random(seed), 0
     for _ in range(150):
-        changed = mutated(held, random_)
+        changed = mutated(values, random_)
         (stored / "toy.json").write_text(json.dumps(changed))
         began = time.monotonic()
         try:
@@ -174,9 +174,9 @@ def test_mutated_cards_are_read_or_refused_in_one_line_and_never_take_long(store
 def test_cut_and_flipped_bytes_of_a_card_are_refused_or_read(stored):
     text, random_ = (stored / "toy.json").read_bytes(), random.Random(7)
     for _ in range(200):
-        held = bytearray(text)
-        held[random_.randrange(len(held))] = random_.randrange(256)
-        (stored / "toy.json").write_bytes(held[: random_.choice([len(held), random_.randrange(len(held))])])
+        content = bytearray(text)
+        content[random_.randrange(len(content))] = random_.randrange(256)
+        (stored / "toy.json").write_bytes(content[: random_.choice([len(content), random_.randrange(len(content))])])
         try:
             store.load("toy")
         except BrokenCheckpoint:
@@ -187,13 +187,13 @@ def test_cut_and_flipped_bytes_of_a_card_are_refused_or_read(stored):
 
 
 def test_fields_of_a_later_version_are_kept_and_written_back(stored):
-    rewritten(stored, lambda held: held.update(licence="MIT", unknown={"a": 1}, later=[1, {"b": None}]))
+    rewritten(stored, lambda values: values.update(licence="MIT", unknown={"a": 1}, later=[1, {"b": None}]))
     assert list(store.cards()) == ["toy"] and store.load("toy")
     store.with_metric("toy", "robust", {"value": 0.25})
     store.save(net(1), store.read_card("toy"))
-    held = json.loads((stored / "toy.json").read_text())
-    assert (held["licence"], held["unknown"], held["later"]) == ("MIT", {"a": 1}, [1, {"b": None}])
-    assert held["metrics"]["robust"] == {"value": 0.25} and "extra" not in held
+    values = json.loads((stored / "toy.json").read_text())
+    assert (values["licence"], values["unknown"], values["later"]) == ("MIT", {"a": 1}, [1, {"b": None}])
+    assert values["metrics"]["robust"] == {"value": 0.25} and "extra" not in values
 
 
 def test_what_is_no_card_is_left_out_and_said_in_a_line_each(stored):
@@ -278,15 +278,15 @@ def test_an_encoder_s_probe_is_the_one_that_reads_it_whatever_its_name(folder):
 
 def test_judges_among_the_recipes_are_those_that_are_called_so():
     roles = {name: {row.role for row in rows.values()} for name, rows in RECIPES.items()}
-    assert {name for name, found in roles.items() if found == {"judge"}} == {name for name in roles if "-judge" in name}
-    assert all(len(found) == 1 for found in roles.values())
+    assert {name for name, kinds in roles.items() if kinds == {"judge"}} == {name for name in roles if "-judge" in name}
+    assert all(len(kinds) == 1 for kinds in roles.values())
 
 
 def test_shipped_cards_say_their_role():
     for path in (Path(__file__).parents[1] / "checkpoints").glob("*.json"):
-        held = json.loads(path.read_text())
-        usual = "probe" if held["recipe_args"].get("encoder") else RECIPES[held["recipe"]][held["scale"]].role
-        assert (held["role"], held["origin"]) == (usual, "recipe"), path
+        values = json.loads(path.read_text())
+        usual = "probe" if values["recipe_args"].get("encoder") else RECIPES[values["recipe"]][values["scale"]].role
+        assert (values["role"], values["origin"]) == (usual, "recipe"), path
 
 
 @pytest.mark.parametrize("age", [0, 5, 10_000], ids=["just now", "seconds ago", "hours ago"])
@@ -294,7 +294,7 @@ def test_a_card_that_changed_is_read_anew_and_an_unchanged_one_is_read_once(stor
     read_json, reads = files.read_json, []
     monkeypatch.setattr(files, "read_json", lambda *given: reads.append(given) or read_json(*given))
     for seconds, title in ((age + 2, "first"), (age, "other")):  # of one length: the size tells nothing
-        rewritten(stored, lambda held, title=title: held.update(title=title))
+        rewritten(stored, lambda values, title=title: values.update(title=title))
         os.utime(stored / "toy.json", ns=(time.time_ns() - seconds * 10**9,) * 2)
         reads.clear()
         assert [store.read_card("toy").title for _ in range(4)] == [title] * 4

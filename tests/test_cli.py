@@ -1,14 +1,15 @@
 """The command line: one JSON object on standard output, progress on standard error, one line and an exit code for errors."""
 
+import io
 import json
 import math
-import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 import torch
-from conftest import CLASSES, seeded
+from conftest import CLASSES, equip, seeded
 
 from cemviz import cli
 from cemviz.backend import store
@@ -39,6 +40,23 @@ def call(monkeypatch, capsys):
     return run
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of models after `train`, run once."""
+    with pytest.MonkeyPatch.context() as patch:
+        root = equip(tmp_path_factory.mktemp("trained"), patch)
+        patch.setattr(sys, "argv", ["cemviz", "train", *TINY])
+        cli.main()
+    return root / "models"
+
+
+@pytest.fixture
+def toy(places, trained):
+    """A root with the model `toy`."""
+    shutil.copytree(trained, places / "models")
+    return places
+
+
 def one_object(out):
     assert out.endswith("}\n") and out.count("\n") == 1
     return json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
@@ -55,8 +73,7 @@ def test_train_prints_one_json_object_tells_progress_apart_and_measures(places, 
     assert card.metrics["robust"]["count"] == 30 and result["robust"] <= result["accuracy"]
 
 
-def test_evaluate_prints_the_fields_of_the_contract(places, call):
-    call("train", *TINY)
+def test_evaluate_prints_the_fields_of_the_contract(toy, call):
     status, out, _ = call("evaluate", "toy", "--json")
     result = one_object(out)
     assert status == 0
@@ -95,8 +112,7 @@ def test_robust_takes_auto_pgd_in_the_cards_threat_and_is_at_most_accuracy(place
     assert none == clean > 0.5
 
 
-def test_a_sweep_prints_a_cell_a_setting(places, call):
-    call("train", *TINY)
+def test_a_sweep_prints_a_cell_a_setting(toy, call):
     store.save_gaussians("stripes", fit(torch.rand(30, 3, 8, 8, generator=seeded()), torch.arange(30) % 3, 3, rank=4))
     asked = ("sweep", "toy", "--over", "noise,steps", "--values", "0,.05;0,2,4", "--seeds", 2, "--count", 5)
     status, out, err = call(*asked, "--metric", "own,distance", "--json")
@@ -147,8 +163,7 @@ def encoder_of(data):
     return card
 
 
-def test_without_json_the_result_is_a_line_a_field(places, call):
-    call("train", *TINY)
+def test_without_json_the_result_is_a_line_a_field(toy, call):
     _, out, _ = call("evaluate", "toy")
     assert "metric: accuracy" in out.splitlines() and not out.startswith("{")
 
@@ -192,9 +207,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("words", "said"), BAD)
-def test_bad_input_is_one_line_on_standard_error_and_exit_code_2(places, call, words, said):
-    if "toy" in words:
-        call("train", *TINY)
+def test_bad_input_is_one_line_on_standard_error_and_exit_code_2(toy, call, words, said):
     status, out, err = call(*words, "--json")
     assert status == 2 and out == "" and said in err and err.startswith("cemviz: ") and err.count("\n") == 1
 
@@ -205,8 +218,7 @@ def test_a_run_that_diverges_is_one_line_and_exit_code_1(places, call):
     assert status == 1 and out == "" and "cemviz: training diverged" in err.splitlines()[-1] and "Traceback" not in err
 
 
-def test_broken_weights_are_one_line_and_exit_code_2(places, call):
-    call("train", *TINY)
+def test_broken_weights_are_one_line_and_exit_code_2(toy, call):
     store.weights_path(store.read_card("toy")).write_bytes(b"broken")
     status, out, err = call("evaluate", "toy")
     assert status == 2 and out == "" and "does not match its card" in err and "Traceback" not in err
@@ -218,15 +230,12 @@ def test_debug_raises_the_error_itself(places, call, monkeypatch):
         call("evaluate", "nothing")
 
 
-@pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.slow
-def test_the_module_runs_as_a_program_and_traces_back_only_when_debugging(places, debug):
-    env = os.environ | ({"CEMVIZ_DEBUG": "1"} if debug else {})
-    done = subprocess.run(
-        [sys.executable, "-m", "cemviz", "evaluate", "nothing", "--json"], env=env, capture_output=True, text=True, timeout=60
-    )
-    assert done.stdout == "" and ("Traceback" in done.stderr) == debug and "no model 'nothing'" in done.stderr
-    assert done.returncode == (1 if debug else 2)
+def test_the_module_runs_as_a_program(places):
+    asked = [sys.executable, "-m", "cemviz", "evaluate", "nothing", "--json"]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "" and "Traceback" not in done.stderr and "no model 'nothing'" in done.stderr
+    assert done.returncode == 2
 
 
 def test_no_command_shows_the_help(call):
@@ -272,17 +281,15 @@ def test_a_folder_of_data_that_is_none_is_named(places, call):
 
 
 @pytest.mark.parametrize("suffix", ["png", "gif", "npz", "PNG"])
-def test_samples_are_written_into_a_new_folder(places, call, suffix):
-    call("train", *TINY)
-    out = places / "new" / "folder" / f"x.{suffix}"
+def test_samples_are_written_into_a_new_folder(toy, call, suffix):
+    out = toy / "new" / "folder" / f"x.{suffix}"
     assert call("sample", "toy", "--start", "uniform", "--count", "2", "--steps", "1", "--out", out)[0] == 0 and out.is_file()
 
 
-def test_a_place_for_a_result_is_looked_at_before_the_work(places, call, monkeypatch):
-    call("train", *TINY)
-    (places / "x.png").mkdir()
+def test_a_place_for_a_result_is_looked_at_before_the_work(toy, call, monkeypatch):
+    (toy / "x.png").mkdir()
     monkeypatch.setattr("cemviz.cli.sample", lambda *_: pytest.fail("work was begun"))
-    status, _, err = call("sample", "toy", "--start", "uniform", "--count", "1", "--out", places / "x.png")
+    status, _, err = call("sample", "toy", "--start", "uniform", "--count", "1", "--out", toy / "x.png")
     assert status == 1 and "x.png cannot be written (a folder stands there)" in err
 
 
@@ -294,9 +301,8 @@ def test_a_result_of_training_or_of_a_table_needs_its_place(places, call, monkey
         assert status == 1 and f"cannot be written ({places / 'file'} is no folder)" in err
 
 
-def test_options_without_a_say_are_said(places, call):
-    call("train", *TINY)
-    words = ("sample", "toy", "--start", "uniform", "--count", "2", "--steps", "1", "--out", places / "x.png")
+def test_options_without_a_say_are_said(toy, call):
+    words = ("sample", "toy", "--start", "uniform", "--count", "2", "--steps", "1", "--out", toy / "x.png")
     status, _, err = call(*words, "--sampler", "langevin", "--classes", "1", "--features", "trunk")
     assert status == 0 and "--classes has no say" in err and "--features has no say" in err
     status, _, err = call(*words, "--sampler", "rcs", "--classes", "1")
@@ -319,15 +325,12 @@ def test_a_card_that_cannot_be_read_is_said_beside_the_list(places, call):
 
 @pytest.mark.parametrize("words", [["list"], ["list", "--json"], ["evaluate", "--help"]])
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_output_that_is_no_utf_8_loses_a_letter_and_not_the_answer(places, encoding, words):
+def test_output_that_is_no_utf_8_loses_a_letter_and_not_the_answer(places, call, monkeypatch, encoding, words):
     (places / "models").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-m", "cemviz", *words],
-        env=os.environ | {"PYTHONIOENCODING": encoding},
-        capture_output=True,
-        timeout=60,
-    )
-    assert done.returncode == 0 and done.stderr == b"" and done.stdout
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding, write_through=True))
+    status, _, err = call(*words)
+    assert status == 0 and err == "" and out.getvalue()
     if "--json" in words:
-        recipes = one_object(done.stdout.decode(encoding).replace("\r", ""))["recipes"]
+        recipes = one_object(out.getvalue().decode(encoding).replace("\r", ""))["recipes"]
         assert any("L∞" in row["title"] for row in recipes)  # JSON keeps every letter

@@ -31,8 +31,8 @@ def net(norm: str = "batch") -> nn.Module:
         return nn.Sequential(nn.Conv2d(1, 4, 3, 2), layer, nn.Tanh(), nn.Flatten(), nn.Linear(36, 3), Unit()).double()
 
 
-def gradients(it, terms):
-    return torch.autograd.grad(sum(terms.values()), list(it.parameters()), materialize_grads=True)
+def gradients(encoder, terms):
+    return torch.autograd.grad(sum(terms.values()), list(encoder.parameters()), materialize_grads=True)
 
 
 def assert_same(a, b, tol=1e-9):
@@ -73,8 +73,8 @@ def test_repelled_is_infonce_upside_down_with_the_batch_for_references():
 
 
 def test_standard_contrastive_training_is_nt_xent_of_two_views():
-    it, (v, _) = net(), drawn()
-    terms = contrastive(views.affine, generator=seeded(7))(it, (X, Y), 0.0)
+    encoder, (v, _) = net(), drawn()
+    terms = contrastive(views.affine, generator=seeded(7))(encoder, (X, Y), 0.0)
     assert list(terms) == ["InfoNCE"]
     torch.testing.assert_close(terms["InfoNCE"].detach(), slow_nt_xent(net()(v).detach()).mean())
 
@@ -101,8 +101,8 @@ def climb(loss, v, x, dyn):
 @pytest.mark.parametrize("weight", [0.0, 0.7])
 def test_the_gradient_of_a2a_equals_a_literal_transcription(dyn, weight):
     """Both views start in their balls and climb their summed InfoNCE in eval mode; then the loss in train mode, and (26)."""
-    it, by_hand = net(), net()
-    ours = gradients(it, all_adversarial(dyn, views.affine, weight=weight, generator=seeded(7))(it, (X, Y), 0.0))
+    encoder, by_hand = net(), net()
+    ours = gradients(encoder, all_adversarial(dyn, views.affine, weight=weight, generator=seeded(7))(encoder, (X, Y), 0.0))
 
     def loss(z):
         n = len(z) // 2
@@ -121,15 +121,15 @@ def test_the_gradient_of_a2a_equals_a_literal_transcription(dyn, weight):
         gaps = [(z[i] @ z[(i + n) % (2 * n)] - z_adv[i] @ z[(i + n) % (2 * n)]) ** 2 for i in range(2 * n)]
         total = total + weight * torch.stack(gaps).mean()
     assert_same(ours, torch.autograd.grad(total, list(by_hand.parameters())), 1e-8)
-    plain = gradients(it, contrastive(views.affine, generator=seeded(7))(it, (X, Y), 0.0))
+    plain = gradients(encoder, contrastive(views.affine, generator=seeded(7))(encoder, (X, Y), 0.0))
     assert any((a - b).abs().max() > 1e-3 for a, b in zip(ours, plain, strict=True))
 
 
 @pytest.mark.parametrize("norm", ["batch", "double"])
 def test_the_gradient_of_a2s_equals_a_literal_transcription(norm):
     """The first view climbs its InfoNCE against clean other views; the loss takes both, each through its own branch."""
-    it, by_hand = net(norm), net(norm)
-    ours = gradients(it, adversarial_to_standard(L2, views.affine, generator=seeded(7))(it, (X, Y), 0.0))
+    encoder, by_hand = net(norm), net(norm)
+    ours = gradients(encoder, adversarial_to_standard(L2, views.affine, generator=seeded(7))(encoder, (X, Y), 0.0))
 
     def through_branch(branch, x):
         with through(by_hand, branch):
@@ -161,28 +161,28 @@ def test_without_a_ball_a2a_is_standard_contrastive_training():
 @pytest.mark.parametrize("make", [all_adversarial, adversarial_to_standard])
 def test_an_attack_raises_the_loss_and_leaves_mode_and_statistics_alone(make):
     clean = make(Dynamics(0, 0.0, radius=0.0), views.affine, generator=seeded(7))(net(), (X, Y), 0.0)["adversarial InfoNCE"]
-    it = net()
-    hurt = make(Dynamics(10, 0.5, radius=2.0), views.affine, generator=seeded(7))(it, (X, Y), 0.0)["adversarial InfoNCE"]
-    assert hurt > clean + 0.05 and it.training and all(m.training for m in it.modules())
+    encoder = net()
+    hurt = make(Dynamics(10, 0.5, radius=2.0), views.affine, generator=seeded(7))(encoder, (X, Y), 0.0)["adversarial InfoNCE"]
+    assert hurt > clean + 0.05 and encoder.training and all(m.training for m in encoder.modules())
     passes = 1 if make is all_adversarial else 2  # one BatchNorm sees clean and adversarial views in turn
-    assert next(m for m in it if isinstance(m, nn.BatchNorm2d)).num_batches_tracked == passes
+    assert next(m for m in encoder if isinstance(m, nn.BatchNorm2d)).num_batches_tracked == passes
 
 
 def test_an_eased_attack_grows_from_nothing_to_its_own_radius():
-    def told(progress, **more):
+    def terms(progress, **more):
         return all_adversarial(L2, views.affine, generator=seeded(7), **more)(net(), (X, Y), progress)["adversarial InfoNCE"]
 
-    full = told(0.9)
-    torch.testing.assert_close(told(0.5, ease=0.5), full)
-    assert told(0.0, ease=0.5) < told(0.25, ease=0.5) < full
+    full = terms(0.9)
+    torch.testing.assert_close(terms(0.5, ease=0.5), full)
+    assert terms(0.0, ease=0.5) < terms(0.25, ease=0.5) < full
     torch.testing.assert_close(
-        told(0.0, ease=0.5), contrastive(views.affine, generator=seeded(7))(net(), (X, Y), 0.0)["InfoNCE"]
+        terms(0.0, ease=0.5), contrastive(views.affine, generator=seeded(7))(net(), (X, Y), 0.0)["InfoNCE"]
     )
 
 
 def test_two_batchnorms_never_mix_statistics():
     """Adversarial inputs shifted far away leave no trace in the clean statistics, and the other way round."""
-    it = net("double")
+    encoder = net("double")
 
     def shifted(x, generator=None):  # first view bright, second dark: the first one is attacked
         shifted.calls += 1
@@ -191,14 +191,14 @@ def test_two_batchnorms_never_mix_statistics():
     shifted.calls = 0
     goal = adversarial_to_standard(Dynamics(1, 0.01, radius=0.02), shifted, generator=seeded(0))
     for _ in range(60):
-        goal(it, (X, Y), 0.0)
+        goal(encoder, (X, Y), 0.0)
     bright, dark = X * 0.2 + 0.75, X * 0.2
-    wanted = {"adversarial": it[0](bright), "clean": it[0](dark)}
+    wanted = {"adversarial": encoder[0](bright), "clean": encoder[0](dark)}
     for branch, maps in wanted.items():
-        held, mean = it[1].norms[branch], maps.mean((0, 2, 3)).detach()
-        torch.testing.assert_close(held.running_mean, mean, rtol=0.02, atol=0.02)
-        assert held.num_batches_tracked == 60
-    assert (it[1].norms["clean"].running_mean - it[1].norms["adversarial"].running_mean).abs().max() > 0.1
+        norm, mean = encoder[1].norms[branch], maps.mean((0, 2, 3)).detach()
+        torch.testing.assert_close(norm.running_mean, mean, rtol=0.02, atol=0.02)
+        assert norm.num_batches_tracked == 60
+    assert (encoder[1].norms["clean"].running_mean - encoder[1].norms["adversarial"].running_mean).abs().max() > 0.1
 
 
 @pytest.mark.parametrize(

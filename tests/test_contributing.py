@@ -49,19 +49,19 @@ def follow(block: str, project: Path) -> None:
     for name, where, text in pieces(block):
         path = project / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        held = path.read_text(encoding="utf-8") if path.exists() else ""
+        source = path.read_text(encoding="utf-8") if path.exists() else ""
         if where == "at the top":
-            place = held.index("\n", held.index("\nfrom .")) if "\nfrom ." in held else 0
-            start = held.rindex("\n", 0, place) + 1
-            held = held[:start] + text.strip() + "\n" + held[start:]
+            place = source.index("\n", source.index("\nfrom .")) if "\nfrom ." in source else 0
+            start = source.rindex("\n", 0, place) + 1
+            source = source[:start] + text.strip() + "\n" + source[start:]
         elif where.startswith("in "):
-            table = re.search(rf"^{where[3:]}\b[^\n]*= {{\n", held, re.M)
+            table = re.search(rf"^{where[3:]}\b[^\n]*= {{\n", source, re.M)
             assert table, f"no table {where[3:]} in {name}"
-            end = held.index("\n}", table.end() - 1)
-            held = f"{held[:end]}\n{text.rstrip()}{held[end:]}"
+            end = source.index("\n}", table.end() - 1)
+            source = f"{source[:end]}\n{text.rstrip()}{source[end:]}"
         else:
-            held = f"{held}\n\n{text}".lstrip()
-        path.write_text(held, encoding="utf-8")
+            source = f"{source}\n\n{text}".lstrip()
+        path.write_text(source, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +87,8 @@ def test_every_skeleton_at_once_leaves_the_suite_green_and_is_seen(copied):
     for block in BLOCKS.values():
         follow(block, copied)
     where = {"cwd": copied, "env": os.environ | {"PYTHONPATH": str(copied)}, "capture_output": True, "text": True}
-    for line in SEEN.values():
-        done = subprocess.run([sys.executable, "-c", line], **where)
-        assert done.returncode == 0, f"{line}\n{done.stderr[-2000:]}"
+    done = subprocess.run([sys.executable, "-c", "\n".join(SEEN.values())], **where)
+    assert done.returncode == 0, done.stderr[-2000:]
     files = sorted({f"tests/{name}" for names in CONFORMANCE.values() for name in names})
     marks = ["-m", "not browser and not data and not slow"]
     done = subprocess.run([sys.executable, "-m", "pytest", "-n", "0", "-q", "--no-header", *marks, *files], **where)

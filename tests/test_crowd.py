@@ -33,12 +33,12 @@ REQUEST = SampleRequest("tiny", "maxent", count=6, start="gaussian", steps=5, st
 
 
 def card(name: str, kind: str = "encoder", **changes) -> store.Card:
-    held = {
+    values = {
         "name": name, "title": name.upper(), "kind": kind, "net": kind, "net_args": ARGS, "data": "toyset", "shape": SHAPE,
         "classes": ("ant", "bee", "cat"), "recipe": "", "scale": "", "recipe_args": {}, "norm": "l2", "radius": 1.0, "seed": 0,
         "steps": 0, "seconds": 0.0, "device": "", "command": "", "created": "",
     }  # fmt: skip
-    return store.Card(**held | changes)
+    return store.Card(**values | changes)
 
 
 @pytest.fixture
@@ -115,9 +115,9 @@ BY_HAND = {
 @pytest.mark.parametrize("name", BY_HAND)
 def test_chains_are_those_of_the_energy_run_by_hand(studio, name, features):
     chains = run(studio, replace(REQUEST, sampler=name, features=features))
-    net, of = studio.model("tiny")
+    net, card = studio.model("tiny")
     g = net if features == "projection" else net.of_trunk
-    x0 = draw("gaussian", studio.source(of), torch.zeros(6, dtype=torch.int64), Each(3, range(6)))
+    x0 = draw("gaussian", studio.source(card), torch.zeros(6, dtype=torch.int64), Each(3, range(6)))
     start = g(x0)
     last = settle(lambda x: BY_HAND[name](g(x), start), x0, chains.dynamics, generator=Each(4, range(6)))
     np.testing.assert_allclose(chains.final, last, atol=1e-5)
@@ -131,7 +131,7 @@ def test_langevin_against_data_needs_some_and_takes_it_for_references(studio, mo
         run(studio, request)
     images = torch.randint(256, (REFERENCES + 40, *SHAPE), generator=seeded(8), dtype=torch.uint8)
     gaussians = store.load_gaussians("toyset", "cpu")
-    monkeypatch.setattr(Studio, "source", lambda self, of: Source(SHAPE, gaussians, images))
+    monkeypatch.setattr(Studio, "source", lambda self, card: Source(SHAPE, gaussians, images))
     chains = run(studio, request)
     net, _ = studio.model("tiny")
     picks = torch.randperm(len(images), generator=seeded(5))[:REFERENCES]
@@ -145,14 +145,16 @@ def test_only_a_probe_of_this_encoder_says_what_the_samples_show(studio, tmp_pat
     chains = run(studio)
     assert chains.predicted is chains.confidence is chains.judge is None
     assert chains.landmarks.shape == (3, 2) and chains.plane.shape == (6, 6, 2)
-    with np.load(export.save_npz(chains, tmp_path / "a.npz"), allow_pickle=False) as held:
-        assert {"plane", "landmarks", "crowding", "entropy"} <= set(held) and not {"predicted", "confidence"} & set(held)
+    with np.load(export.save_npz(chains, tmp_path / "a.npz"), allow_pickle=False) as file:
+        assert {"plane", "landmarks", "crowding", "entropy"} <= set(file) and not {"predicted", "confidence"} & set(file)
     plain = {k: v for k, v in ARGS.items() if k != "projection"} | {"outputs": 3}
     net = draw_weights(build("small-resnet", **plain), 2, 3.0)
-    for of, found in (("another", None), ("tiny", "tiny-probe")):
-        probe = card("tiny-probe", "classifier", net="small-resnet", net_args=plain, recipe_args={"encoder": of}, role="probe")
+    for encoder, reader in (("another", None), ("tiny", "tiny-probe")):
+        probe = card(
+            "tiny-probe", "classifier", net="small-resnet", net_args=plain, recipe_args={"encoder": encoder}, role="probe"
+        )
         store.save(net, probe)
-        assert run(Studio(choose("cpu"))).judge == found
+        assert run(Studio(choose("cpu"))).judge == reader
     chains = run(Studio(choose("cpu")))
     f = studio.model("tiny-probe")[0](torch.from_numpy(chains.final))
     assert chains.predicted.tolist() == f.argmax(1).tolist()

@@ -116,8 +116,8 @@ def test_an_extra_folder_is_refused_by_every_use(oracle, name):
 
 def test_models_of_one_set_are_each_measured_by_their_own_order(oracle):
     asked = RobustnessRequest(("ten", "turned"), ("none",), curve=False)
-    found = [item for item in robustness(Studio(choose("cpu")), asked) if isinstance(item, Rates)]
-    assert [rates.rates["none"] for rates in found] == [1.0, 1.0]
+    rows = [item for item in robustness(Studio(choose("cpu")), asked) if isinstance(item, Rates)]
+    assert [rates.rates["none"] for rates in rows] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "robust"])

@@ -130,9 +130,9 @@ def test_a_picture_is_light_on_dark_whatever_its_paper(form, paper):
     ],
 )  # fmt: skip
 def test_a_file_that_gives_no_digit_is_refused_in_one_line(data, words):
-    with pytest.raises(BadInput, match=words) as told:
+    with pytest.raises(BadInput, match=words) as refused:
         from_file(data)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("size", [0, 7, 49, 12543, 513 * 513])
@@ -179,10 +179,10 @@ def test_attacked_pictures_stay_in_their_balls_and_get_no_better(seen):
 def test_growing_finds_at_each_radius_what_pgd_finds_or_worse(studio, four):
     net, _ = studio.model(NETS["standard"])
     x, y = unpacked(four)[None], torch.tensor([4])
-    found = list(growing(net, x, y, "linf", (0.0, 0.1), 10, torch.Generator().manual_seed(0)))
+    attacks = list(growing(net, x, y, "linf", (0.0, 0.1), 10, torch.Generator().manual_seed(0)))
     plain = perturb("pgd", net, x, y, threat("pgd", "linf", 0.1, 10), generator=torch.Generator().manual_seed(0))
-    assert torch.equal(found[0][0], x[0]) and torch.equal(found[1][0], plain[0])
-    assert torch.allclose(found[1][1], net(plain)[0], atol=1e-5)
+    assert torch.equal(attacks[0][0], x[0]) and torch.equal(attacks[1][0], plain[0])
+    assert torch.allclose(attacks[1][1], net(plain)[0], atol=1e-5)
 
 
 def test_a_flip_is_the_first_radius_with_another_class():
@@ -227,8 +227,12 @@ def test_a_drawing_is_the_picture_of_the_other_tabs_and_a_judge_reads_its_class(
     ink = (bar(80, 14, left=50) * 255).byte().numpy().tobytes()
     taken = handlers.took(studio, Session(), kind="ink", data=base64.b64encode(ink).decode())
     assert taken["picture"]["value"] == taken["pad"] and taken["picture"]["choices"][-1] == ("your drawing", taken["pad"])
-    held = subject(studio, "mnist", four)
-    assert (held.label, held.name) == (4, "4") and torch.equal(held.x, unpacked(four)) and "mnist-judge reads" in held.title
+    picture = subject(studio, "mnist", four)
+    assert (
+        (picture.label, picture.name) == (4, "4")
+        and torch.equal(picture.x, unpacked(four))
+        and "mnist-judge reads" in picture.title
+    )
     with pytest.raises(BadInput, match="nets of cifar10 cannot look at one"):
         subject(studio, "cifar10", four)
 
@@ -241,8 +245,8 @@ def test_a_drawing_is_the_picture_of_the_other_tabs_and_a_judge_reads_its_class(
     ],
 )  # fmt: skip
 def test_nets_that_read_no_digits_give_way(studio, four, asked, nets):
-    held = Session()
-    first = next(handlers.go(studio, held, pad=four, a=asked[0], b=asked[1], y=NONE))
+    session = Session()
+    first = next(handlers.go(studio, session, pad=four, a=asked[0], b=asked[1], y=NONE))
     assert first["a"] == nets[0] and first["b"] in (nets[1] or readers(studio)) and first["b"] != first["a"]
     assert first["picture"]["value"] == four
 

@@ -61,8 +61,8 @@ def asked(name, **more):
 
 
 def updates(request):
-    *told, _ = train(Studio(choose("cpu")), request)
-    return told
+    *steps, _ = train(Studio(choose("cpu")), request)
+    return steps
 
 
 def work(rank, port, places, runs, out):
@@ -77,9 +77,9 @@ def work(rank, port, places, runs, out):
     }
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     os.environ |= {"CEMVIZ_DATA": f"{places}/data", "CEMVIZ_CHECKPOINTS": f"{places}/pair"}
-    told = {}
+    curves = {}
     for name, row, changes, stop in runs:
-        told[name] = []
+        curves[name] = []
         run = train(Studio(choose("cpu")), TrainRequest(row, out=name, changes=changes))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -87,15 +87,15 @@ def work(rank, port, places, runs, out):
                 for at in run:
                     if isinstance(at, Model):
                         continue
-                    told[name].append(at.terms)
+                    curves[name].append(at.terms)
                     if at.done == stop:
                         break
             except ValueError as error:
-                told[name] = str(error)
+                curves[name] = str(error)
             run.close()
-        told[f"{name} warned"] = [str(w.message) for w in caught if "BatchNorm" in str(w.message)]
+        curves[f"{name} warned"] = [str(w.message) for w in caught if "BatchNorm" in str(w.message)]
     distributed.leave()
-    Path(out).write_text(json.dumps(told))
+    Path(out).write_text(json.dumps(curves))
 
 
 def pair(places, runs):
@@ -118,7 +118,7 @@ def pair(places, runs):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_two_processes_give_the_curve_the_model_and_the_state_of_one(places, monkeypatch):
-    alone = {name: [told.terms for told in updates(asked(name))] for name in RUNS}
+    alone = {name: [update.terms for update in updates(asked(name))] for name in RUNS}
     models = {name: store.load(name)[0].state_dict() for name in alone}
     runs = [(name, row, TINY | changes, None) for name, (row, changes) in RUNS.items()]
     runs += [("stopped", RUNS["jeat"][0], TINY | CHAINS, 3), ("odd", RUNS["standard"][0], TINY | {"batch": "9"}, None)]
@@ -224,8 +224,8 @@ def test_what_a_step_tells_and_does_is_what_reduce_makes_of_it():
         for i, t in enumerate(tensors):
             t.fill_(float(i))
 
-    (told,) = fit(net, standard, iter([batch]), 1, torch.optim.SGD(net.parameters(), lr=0.5), reduce=reduce)
-    assert told.terms == {"cross-entropy": 0.0}
+    (update,) = fit(net, standard, iter([batch]), 1, torch.optim.SGD(net.parameters(), lr=0.5), reduce=reduce)
+    assert update.terms == {"cross-entropy": 0.0}
     for i, (p, was) in enumerate(zip(net.parameters(), before, strict=True)):
         torch.testing.assert_close(p.detach(), was.detach() - 0.5 * (i + 1))
 
@@ -234,7 +234,7 @@ def test_bf16_trains_nearly_alike_and_is_told(places):
     curves = {}
     for precision in ("fp32", "bf16"):
         asking = TrainRequest("mnist-trades", out=precision, changes=TINY, precision=precision)
-        curves[precision] = [sum(told.terms.values()) for told in updates(asking)]
+        curves[precision] = [sum(update.terms.values()) for update in updates(asking)]
     gaps = [abs(a - b) for a, b in zip(*curves.values(), strict=True)]
     assert 0 < max(gaps) < 0.05
     card = store.read_card("bf16")

@@ -80,24 +80,24 @@ def algorithm_1(net, seed, size, rho, attacked):
 def test_the_gradient_equals_a_literal_transcription(attacked):
     """U(-eps, eps) + eps sign grad E(x, y), clipped; SGLD on E(x) from B or anew; both gradients; the samples go back."""
     net = toy_classifier((1, 8, 8), 3)
-    held = replay()
-    objective = JointEnergy(held, FGSM if attacked else None, generator=held.generator)
-    before = held.chains.clone()
+    own = replay()
+    objective = JointEnergy(own, FGSM if attacked else None, generator=own.generator)
+    before = own.chains.clone()
     ours = gradients(net, objective(net, (X, Y), 0.0))
     expected, buffer, _ = algorithm_1(net, 5, 10, 0.3, attacked)
     close(ours, expected)
-    torch.testing.assert_close(held.chains, buffer, rtol=0, atol=1e-10)
-    assert (before != held.chains).flatten(1).any(1).sum() == 6
+    torch.testing.assert_close(own.chains, buffer, rtol=0, atol=1e-10)
+    assert (before != own.chains).flatten(1).any(1).sum() == 6
 
 
 @pytest.mark.parametrize("attacked", [False, True], ids=["jem", "jeat"])
 def test_the_energy_of_the_data_cancels_from_the_sum_of_the_terms(attacked):
     """grad [E(x', y) - E(x~)], and the terms are cross-entropy and E(x') - E(x~)."""
-    net, held = toy_classifier((1, 8, 8), 3), replay()
+    net, buffer = toy_classifier((1, 8, 8), 3), replay()
     _, _, samples = algorithm_1(net, 5, 10, 0.3, attacked)
     seen = []
     handle = net.register_forward_pre_hook(lambda m, args: seen.append(args[0].detach()))
-    terms = JointEnergy(held, FGSM if attacked else None, generator=held.generator)(net, (X, Y), 0.0)
+    terms = JointEnergy(buffer, FGSM if attacked else None, generator=buffer.generator)(net, (X, Y), 0.0)
     handle.remove()
     x, f, f_sampled = seen[-2], net(seen[-2]), net(samples)
     assert list(terms) == ["cross-entropy", "energy gap"]
@@ -109,8 +109,8 @@ def test_the_energy_of_the_data_cancels_from_the_sum_of_the_terms(attacked):
 
 
 def test_calm_adds_the_mean_squares_of_both_energies_and_0_adds_nothing():
-    net, held = toy_classifier((1, 8, 8), 3), replay()
-    terms = JointEnergy(held, calm=0.5, generator=held.generator)(net, (X, Y), 0.0)
+    net, buffer = toy_classifier((1, 8, 8), 3), replay()
+    terms = JointEnergy(buffer, calm=0.5, generator=buffer.generator)(net, (X, Y), 0.0)
     twin = replay()
     plain = JointEnergy(twin, generator=twin.generator)(net, (X, Y), 0.0)
     assert list(plain) == ["cross-entropy", "energy gap"] and all(torch.equal(terms[k], plain[k]) for k in plain)
@@ -122,9 +122,9 @@ def test_calm_adds_the_mean_squares_of_both_energies_and_0_adds_nothing():
 
 
 def test_a_gap_without_chain_steps_is_that_of_the_data_and_the_buffer():
-    net, held = toy_classifier((1, 8, 8), 3), replay(6, Dynamics(0), reinit=0.0)
-    gap = JointEnergy(held)(net, (X, Y), 0.0)["energy gap"]
-    assert gap.item() == pytest.approx((net(held.chains).logsumexp(1) - net(X).logsumexp(1)).mean().item())
+    net, buffer = toy_classifier((1, 8, 8), 3), replay(6, Dynamics(0), reinit=0.0)
+    gap = JointEnergy(buffer)(net, (X, Y), 0.0)["energy gap"]
+    assert gap.item() == pytest.approx((net(buffer.chains).logsumexp(1) - net(X).logsumexp(1)).mean().item())
 
 
 # the buffer ------------------------------------------------------------------------------------------------------------------
@@ -135,87 +135,87 @@ def test_chains_begin_as_uniform_noise_from_the_given_generator():
 
 
 def test_chains_are_put_back_where_they_were_taken_and_picks_differ():
-    net, held = toy_classifier((1, 8, 8), 3), replay(20, reinit=0.0)
+    net, buffer = toy_classifier((1, 8, 8), 3), replay(20, reinit=0.0)
     for _ in range(5):
-        before = held.chains.clone()
-        x = held.negatives(net, 8)
-        moved = (held.chains != before).flatten(1).any(1).nonzero().flatten().tolist()
-        assert len(moved) == 8 and {tuple(held.chains[i].flatten().tolist()) for i in moved} == {
+        before = buffer.chains.clone()
+        x = buffer.negatives(net, 8)
+        moved = (buffer.chains != before).flatten(1).any(1).nonzero().flatten().tolist()
+        assert len(moved) == 8 and {tuple(buffer.chains[i].flatten().tolist()) for i in moved} == {
             tuple(row.flatten().tolist()) for row in x
         }
         for i in moved:  # each stands near where it stood; two chains lie .33 a pixel apart
-            assert (held.chains[i] - before[i]).abs().mean() < 0.15
+            assert (buffer.chains[i] - before[i]).abs().mean() < 0.15
 
 
 def test_every_chain_is_used_when_the_batch_is_the_buffer():
-    held = replay(8, reinit=0.0)
-    before = held.chains.clone()
-    held.negatives(toy_classifier((1, 8, 8), 3), 8)
-    assert (held.chains != before).flatten(1).any(1).all()
+    buffer = replay(8, reinit=0.0)
+    before = buffer.chains.clone()
+    buffer.negatives(toy_classifier((1, 8, 8), 3), 8)
+    assert (buffer.chains != before).flatten(1).any(1).all()
 
 
 def test_without_steps_and_fresh_starts_the_negatives_are_the_chains():
-    held = replay(8, Dynamics(0), reinit=0.0)
-    before = held.chains.clone()
-    x = held.negatives(toy_classifier((1, 8, 8), 3), 8)
-    assert torch.equal(held.chains, before) and torch.equal(x.flatten(1).sum(1).sort()[0], before.flatten(1).sum(1).sort()[0])
+    buffer = replay(8, Dynamics(0), reinit=0.0)
+    before = buffer.chains.clone()
+    x = buffer.negatives(toy_classifier((1, 8, 8), 3), 8)
+    assert torch.equal(buffer.chains, before) and torch.equal(x.flatten(1).sum(1).sort()[0], before.flatten(1).sum(1).sort()[0])
 
 
 def test_reinit_1_never_looks_at_the_buffer_and_reinit_0_never_leaves_it():
     net = toy_classifier((1, 8, 8), 3)
     ends = {}
     for rho, filled in itertools.product((0.0, 1.0), (0.2, 0.8)):
-        held = replay(8, reinit=rho)
-        held.chains.fill_(filled)
-        ends[rho, filled] = held.negatives(net, 8)
+        buffer = replay(8, reinit=rho)
+        buffer.chains.fill_(filled)
+        ends[rho, filled] = buffer.negatives(net, 8)
     assert torch.equal(ends[1.0, 0.2], ends[1.0, 0.8]) and not torch.equal(ends[0.0, 0.2], ends[0.0, 0.8])
     assert ends[1.0, 0.2].std() > 0.25 > 0.15 > ends[0.0, 0.8].std()
 
 
 def test_the_share_of_fresh_chains_is_rho():
-    held = replay(4000, Dynamics(0), reinit=0.2, shape=(1, 1, 1))
-    held.chains.fill_(2.0)
-    x = held.negatives(toy_classifier((1, 1, 1), 3), 4000)
+    buffer = replay(4000, Dynamics(0), reinit=0.2, shape=(1, 1, 1))
+    buffer.chains.fill_(2.0)
+    x = buffer.negatives(toy_classifier((1, 1, 1), 3), 4000)
     share = (x < 2).double().mean().item()
     assert share == pytest.approx(0.2, abs=4 * math.sqrt(0.2 * 0.8 / 4000))
     assert x[x < 2].mean().item() == pytest.approx(0.5, abs=0.05)
 
 
 def test_negatives_have_lower_energy_and_no_graph():
-    net, held = toy_classifier((1, 8, 8), 3), replay(8, Dynamics(20, 0.5, gradient="raw"), reinit=0.0)
-    before = -net(held.chains).logsumexp(1).mean()
-    x = held.negatives(net, 8)
-    assert -net(x).logsumexp(1).mean() < before - 0.5 and not x.requires_grad and not held.chains.requires_grad
+    net, buffer = toy_classifier((1, 8, 8), 3), replay(8, Dynamics(20, 0.5, gradient="raw"), reinit=0.0)
+    before = -net(buffer.chains).logsumexp(1).mean()
+    x = buffer.negatives(net, 8)
+    assert -net(x).logsumexp(1).mean() < before - 0.5 and not x.requires_grad and not buffer.chains.requires_grad
 
 
 def test_points_of_the_plane_have_chains_too():
-    held = replay(9, shape=(2,), reinit=0.5)
-    assert held.negatives(toy_classifier((2,), 3), 5).shape == (5, 2)
+    buffer = replay(9, shape=(2,), reinit=0.5)
+    assert buffer.negatives(toy_classifier((2,), 3), 5).shape == (5, 2)
 
 
 def test_chains_run_in_eval_mode_and_move_no_statistics():
-    net, held = batchnorm_net().train(), replay()
+    net, buffer = batchnorm_net().train(), replay()
     net[0].eval()
     mean = net[1].running_mean.clone()
-    held.negatives(net, 6)
+    buffer.negatives(net, 6)
     assert torch.equal(net[1].running_mean, mean) and net[1].num_batches_tracked == 0
     assert [m.training for m in net] == [False, True, True, True, True]
     assert all(p.grad is None for p in net.parameters())
 
 
 def test_training_on_them_is_in_train_mode_and_leaves_global_randomness():
-    net, held, seen, before = batchnorm_net().train(), replay(), [], torch.get_rng_state()
+    net, buffer, seen, before = batchnorm_net().train(), replay(), [], torch.get_rng_state()
     net.register_forward_pre_hook(lambda m, args: seen.append(m.training))
-    JointEnergy(held, FGSM, generator=held.generator)(net, (X, Y), 0.0)
+    JointEnergy(buffer, FGSM, generator=buffer.generator)(net, (X, Y), 0.0)
     assert seen == [False] * 5 + [True] * 2 and torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_chain_that_meets_nan_stays_where_it_was():
-    net, held = toy_classifier((1, 8, 8), 3), replay(reinit=0.0)
-    before = held.chains.clone()
+    net, buffer = toy_classifier((1, 8, 8), 3), replay(reinit=0.0)
+    before = buffer.chains.clone()
     with torch.no_grad():
         next(net.parameters()).fill_(math.nan)
-    assert held.negatives(net, 6).isnan().all() and torch.equal(held.chains, before)
+    assert buffer.negatives(net, 6).isnan().all() and torch.equal(buffer.chains, before)
 
 
 def test_more_negatives_than_chains_and_numbers_out_of_range_are_refused():
@@ -240,11 +240,11 @@ def batches(start=0):
 def test_a_run_with_a_buffer_resumes_bit_equal_and_needs_it(dyn):
     def run(resume=None, stop=8):
         net = batchnorm_net().train()
-        held = replay(10)
+        buffer = replay(10)
         done = int(resume["step"]) if resume else 0
         optimizer = torch.optim.AdamW(net.parameters(), lr=0.01)
-        objective = JointEnergy(held, dyn, generator=held.generator)
-        how = {"generators": {"draws": held.generator}, "resume": resume}
+        objective = JointEnergy(buffer, dyn, generator=buffer.generator)
+        how = {"generators": {"draws": buffer.generator}, "resume": resume}
         for progress in fit(net, objective, batches(done), 8, optimizer, **how):
             if progress.step == stop:
                 return progress.state()
@@ -264,13 +264,13 @@ def test_a_run_with_a_buffer_resumes_bit_equal_and_needs_it(dyn):
 
 
 def test_a_run_that_diverges_keeps_finite_chains():
-    net, held = toy_classifier((1, 8, 8), 3), replay()
+    net, buffer = toy_classifier((1, 8, 8), 3), replay()
 
     def spoilt():
         yield next(batches())
         yield X * math.nan, Y
 
-    run = fit(net, JointEnergy(held, generator=held.generator), spoilt(), 5, torch.optim.SGD(net.parameters(), lr=0.01))
+    run = fit(net, JointEnergy(buffer, generator=buffer.generator), spoilt(), 5, torch.optim.SGD(net.parameters(), lr=0.01))
     good = next(run)
     with pytest.raises(Diverged, match="energy gap nan"):
         next(run)
@@ -287,13 +287,13 @@ def mixture(n, seed):
 @pytest.mark.parametrize("dyn", [None, threat("energy", "linf", 0.05, 1, 0.05)], ids=["jem", "jeat"])
 def test_on_a_toy_cross_entropy_falls_gaps_stay_small_and_data_lies_lowest(dyn):
     net = draw_weights(build("mlp", outputs=2, width=32, depth=2).double(), 1)
-    held = replay(256, Dynamics(10, 0.02, 0.05, gradient="raw"), reinit=0.05, shape=(2,))
+    buffer = replay(256, Dynamics(10, 0.02, 0.05, gradient="raw"), reinit=0.05, shape=(2,))
     endless = (mixture(64, seed) for seed in itertools.count())
     optimizer = torch.optim.Adam(net.parameters(), 0.01)
-    objective = JointEnergy(held, dyn, generator=held.generator)
-    told = [p.terms for p in fit(net, objective, endless, 300, optimizer)]
-    assert told[-1]["cross-entropy"] < 0.2 * told[0]["cross-entropy"]
-    assert max(abs(t["energy gap"]) for t in told) < 5
+    objective = JointEnergy(buffer, dyn, generator=buffer.generator)
+    curves = [p.terms for p in fit(net, objective, endless, 300, optimizer)]
+    assert curves[-1]["cross-entropy"] < 0.2 * curves[0]["cross-entropy"]
+    assert max(abs(t["energy gap"]) for t in curves) < 5
     (x, y), everywhere = mixture(500, 10_000), torch.rand(500, 2, generator=seeded(9), dtype=torch.float64)
     assert standard(net, (x, y), 0.0)["cross-entropy"] < 0.15
     data, rest = (-net(at).logsumexp(1).mean().item() for at in (x, everywhere))

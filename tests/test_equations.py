@@ -163,8 +163,8 @@ JOINT_ENERGY = energy_based.JointEnergy.__call__
 
 def second_moment(f, x):
     """The trace without the mean's square."""
-    found = SPREAD(f, x)
-    return replace(found, trace=found.trace + found.square)
+    spread = SPREAD(f, x)
+    return replace(spread, trace=spread.trace + spread.square)
 
 
 SPREAD = fisher._spread_of_slopes

@@ -30,11 +30,11 @@ FIELDS = {"model", "metric", "value", "spread", "count", "split", "seed", "extra
 def keep(name: str, seed: int, role: str = "model", **net_args) -> None:
     """Store a small classifier of the stripes, trained a little."""
     args = {"mean": (0.4,) * 3, "std": (0.2,) * 3, "outputs": 3, "width": 4, "depth": 1} | net_args
-    net, held = build("small-resnet", seed=seed, **args).train(), images.load("stripes", "train")
+    net, train = build("small-resnet", seed=seed, **args).train(), images.load("stripes", "train")
     optimizer = torch.optim.AdamW(net.parameters(), lr=0.02)
     for _ in range(30):
         optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(net(held.floats()), held.labels).backward()
+        torch.nn.functional.cross_entropy(net(train.floats()), train.labels).backward()
         optimizer.step()
     store.save(net, Card(name, name, "classifier", "small-resnet", args, "stripes", (3, 8, 8), CLASSES, "mnist-at", "laptop",
                          {}, "l2", 0.3, seed, 30, 1.0, "cpu", "none", "today", role=role))  # fmt: skip
@@ -46,8 +46,8 @@ def stored(places, monkeypatch):
     monkeypatch.setattr(quality, "inception_here", lambda: False)
     keep("toy", 0)
     keep("stripes-judge", 1, "judge")
-    held = images.load("stripes", "train")
-    store.save_gaussians("stripes", starts.fit(held.floats(), held.labels, 3, 8))
+    train = images.load("stripes", "train")
+    store.save_gaussians("stripes", starts.fit(train.floats(), train.labels, 3, 8))
     return places
 
 
@@ -82,14 +82,16 @@ def test_is_and_fid_see_samples_of_the_model_through_the_judge(stored, monkeypat
     real = sampling.Run.last
     monkeypatch.setattr(sampling.Run, "last", lambda run: (drawn.append(x) or x for x in real(run)))
     chunks(monkeypatch, "classifier", 8)
-    found, progress = run(metric="fid", **QUICK)
+    result, progress = run(metric="fid", **QUICK)
     assert [len(x) for x in drawn] == [8, 4] and [step.done for step in progress] == [8, 12]
     judge = quality.judge("stripes-judge", store.load("stripes-judge")[0])
     test = images.load("stripes", "test").floats()
     seen = judge(torch.cat(drawn))
-    assert found["value"] == pytest.approx(quality.frechet(judge(test[:12]), seen), abs=1e-4)
-    assert found["floor"] == pytest.approx(quality.frechet(judge(test[:12]), judge(test[12:24])), abs=1e-4)
-    assert found["spread"] is None and run(metric="fid", count=20, steps=3)[0]["floor"] is None  # 30 images are no two twenties
+    assert result["value"] == pytest.approx(quality.frechet(judge(test[:12]), seen), abs=1e-4)
+    assert result["floor"] == pytest.approx(quality.frechet(judge(test[:12]), judge(test[12:24])), abs=1e-4)
+    assert (
+        result["spread"] is None and run(metric="fid", count=20, steps=3)[0]["floor"] is None
+    )  # 30 images are no two twenties
     score, _ = run(metric="is", **QUICK)
     mean, deviation = quality.inception_score(judge, seen, 6, 0)
     assert (score["value"], score["spread"]) == (pytest.approx(mean, abs=1e-4), pytest.approx(deviation, abs=1e-4))
@@ -147,8 +149,8 @@ def test_an_encoder_draws_by_maxent_in_one_batch_unless_told(encoder, begun, mon
 
 def test_langevin_against_data_takes_real_images(encoder, begun):
     run("enc", "fid", sampler="langevin-pairs", **QUICK)
-    held, (_, record) = images.load("stripes", "test").floats(), begun[0]
-    assert len(record.refs) == 30 and all((held == ref).flatten(1).all(1).any() for ref in record.refs)
+    real, (_, record) = images.load("stripes", "test").floats(), begun[0]
+    assert len(record.refs) == 30 and all((real == ref).flatten(1).all(1).any() for ref in record.refs)
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "robust", "jfs"])
@@ -231,10 +233,10 @@ def test_inception_asked_for_where_it_is_not_is_refused(stored, monkeypatch):
 @pytest.mark.parametrize("metric", ["jfs", "mfs"])
 def test_fisher_scores_are_of_the_first_test_images_exact_for_a_relu_net(stored, metric):
     result, progress = run(metric=metric, count=20)
-    net, held = store.load("toy")[0], images.load("stripes", "test").first(20)
-    y = held.labels if metric == "jfs" else None
-    c = fisher.logit_norm(net, held.floats())
-    plain, equal = (fisher.gather(fisher.score(net, held.floats(), y, scale=s)) for s in (1.0, c))
+    net, test = store.load("toy")[0], images.load("stripes", "test").first(20)
+    y = test.labels if metric == "jfs" else None
+    c = fisher.logit_norm(net, test.floats())
+    plain, equal = (fisher.gather(fisher.score(net, test.floats(), y, scale=s)) for s in (1.0, c))
     assert (result["method"], result["trace_error"]) == ("exact", 0) and (result["trace"] > 0) == (metric == "mfs")
     assert result["value"] == pytest.approx(plain.mean, rel=1e-4) and result["spread"] == pytest.approx(plain.spread, rel=1e-4)
     assert result["equal_norm"] == pytest.approx(equal.mean, rel=1e-4) and result["logit_norm"] == pytest.approx(c, rel=1e-4)

@@ -30,8 +30,8 @@ def test_a_file_is_what_its_suffix_says_and_lies_where_it_was_asked(tmp_path, su
     path = WRITERS[suffix.lower()](chains(), tmp_path / "new" / f"x.{suffix}")
     assert [p.name for p in path.parent.iterdir()] == [f"x.{suffix}"]
     if suffix.lower() == "npz":
-        with np.load(path, allow_pickle=False) as held:
-            assert held["pixels"].shape == (3, 4, 8, 8, 1) and held["energy"].shape == (3, 4)
+        with np.load(path, allow_pickle=False) as file:
+            assert file["pixels"].shape == (3, 4, 8, 8, 1) and file["energy"].shape == (3, 4)
     else:
         with Image.open(path) as picture:
             assert picture.format == suffix.upper() and getattr(picture, "n_frames", 1) == (3 if suffix.lower() == "gif" else 1)

@@ -44,9 +44,9 @@ def test_a_linear_net_has_the_closed_form():
     w = net[1].weight.detach()
     p = net(X).softmax(1).detach()
     mean = p @ w
-    found = scores(net)
-    torch.testing.assert_close(found.square, mean.square().sum(1) / 2)
-    torch.testing.assert_close(found.trace, p @ w.square().sum(1) - mean.square().sum(1))
+    result = scores(net)
+    torch.testing.assert_close(result.square, mean.square().sum(1) / 2)
+    torch.testing.assert_close(result.trace, p @ w.square().sum(1) - mean.square().sum(1))
     torch.testing.assert_close(scores(net, y=Y).value, w[Y].square().sum(1) / 2)
 
 
@@ -54,20 +54,20 @@ def test_a_linear_net_has_the_closed_form():
 @pytest.mark.parametrize("y", [None, Y])
 def test_exact_scores_of_piecewise_linear_nets_equal_the_whole_hessians(activation, y):
     net = relu_net(activation)
-    found, expected = scores(net, y=y, method="exact"), by_hessian(net, X, y)
-    torch.testing.assert_close(found.square, expected.square)
-    torch.testing.assert_close(found.trace, expected.trace)
-    assert not found.error.any() and (y is not None or (found.trace > 0).all())
+    result, expected = scores(net, y=y, method="exact"), by_hessian(net, X, y)
+    torch.testing.assert_close(result.square, expected.square)
+    torch.testing.assert_close(result.trace, expected.trace)
+    assert not result.error.any() and (y is not None or (result.trace > 0).all())
 
 
 @pytest.mark.parametrize("y", [None, Y])
 def test_hutchinson_meets_the_whole_hessian_within_its_own_error(y):
     net = toy_classifier()
     expected = by_hessian(net, X, y)
-    found = scores(net, y=y, probes=400, generator=seeded(3))
-    torch.testing.assert_close(found.square, expected.square)
-    z = (found.trace - expected.trace) / found.error
-    assert z.abs().max() < 4 and (expected.trace.abs() > 8 * found.error).any()  # a flipped sign could not hide
+    result = scores(net, y=y, probes=400, generator=seeded(3))
+    torch.testing.assert_close(result.square, expected.square)
+    z = (result.trace - expected.trace) / result.error
+    assert z.abs().max() < 4 and (expected.trace.abs() > 8 * result.error).any()  # a flipped sign could not hide
     many = torch.stack([(s := scores(net, y=y, generator=seeded(i))).trace.sub(expected.trace) / s.error for i in range(60)])
     assert 0.8 < many.square().mean().sqrt() < 1.4  # 16 probes: Student's t, a little wider than 1
 
@@ -75,9 +75,9 @@ def test_hutchinson_meets_the_whole_hessian_within_its_own_error(y):
 @pytest.mark.parametrize("y", [None, Y])
 def test_hutchinson_agrees_with_the_exact_trace_of_a_relu_net(y):
     net = relu_net()
-    exact, found = scores(net, y=y), scores(net, y=y, method="hutchinson", probes=400, generator=seeded())
-    torch.testing.assert_close(found.square, exact.square)
-    assert ((found.trace - exact.trace).abs() <= 4 * found.error + 1e-12).all()
+    exact, result = scores(net, y=y), scores(net, y=y, method="hutchinson", probes=400, generator=seeded())
+    torch.testing.assert_close(result.square, exact.square)
+    assert ((result.trace - exact.trace).abs() <= 4 * result.error + 1e-12).all()
 
 
 class Quadratic(nn.Module):
@@ -93,18 +93,18 @@ class Quadratic(nn.Module):
 
 
 def test_random_signs_know_a_diagonal_hessian_exactly():
-    found = scores(Quadratic(torch.diag(rand(16, seed=4))).eval(), y=torch.zeros(6, dtype=torch.int64), probes=2)
-    torch.testing.assert_close(found.trace, rand(16, seed=4).sum().expand(6))  # E = -f, so that -tr grad^2 E = tr A
-    assert found.error.max() < 1e-12
+    result = scores(Quadratic(torch.diag(rand(16, seed=4))).eval(), y=torch.zeros(6, dtype=torch.int64), probes=2)
+    torch.testing.assert_close(result.trace, rand(16, seed=4).sum().expand(6))  # E = -f, so that -tr grad^2 E = tr A
+    assert result.error.max() < 1e-12
 
 
 def test_the_error_of_a_trace_is_that_of_random_signs():
     a = randn(16, 16, seed=5)
     a = a + a.T
     probes = 2000
-    found = scores(Quadratic(a).eval(), y=torch.zeros(6, dtype=torch.int64), probes=probes, generator=seeded())
+    result = scores(Quadratic(a).eval(), y=torch.zeros(6, dtype=torch.int64), probes=probes, generator=seeded())
     expected = (2 * (a.square().sum() - a.diagonal().square().sum()) / probes).sqrt()  # Var v^T A v = 2 sum_{i != j} A_ij^2
-    torch.testing.assert_close(found.error, expected.expand(6), rtol=0.1, atol=0)
+    torch.testing.assert_close(result.error, expected.expand(6), rtol=0.1, atol=0)
 
 
 @pytest.mark.parametrize("factor", [0.5, 3.0])
@@ -189,9 +189,9 @@ def test_a_train_mode_net_or_an_unknown_layer_is_not_piecewise_linear():
 def test_a_shipped_silu_net_with_in_place_layers_has_its_hessian_too():
     net = draw_weights(build("small-resnet", width=2, activation="silu", norm="none").double(), 5, 2.0).eval()
     x = rand(2, 1, 8, 8, seed=6)
-    found, expected = scores(net, x, probes=300, generator=seeded()), by_hessian(net, x)
-    torch.testing.assert_close(found.square, expected.square)
-    assert ((found.trace - expected.trace).abs() <= 4 * found.error).all() and found.error.min() > 0
+    result, expected = scores(net, x, probes=300, generator=seeded()), by_hessian(net, x)
+    torch.testing.assert_close(result.square, expected.square)
+    assert ((result.trace - expected.trace).abs() <= 4 * result.error).all() and result.error.min() > 0
 
 
 def test_scores_touch_neither_the_net_nor_images_nor_global_randomness():

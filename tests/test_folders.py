@@ -26,9 +26,9 @@ def digits(places):
     return folder
 
 
-def right(held) -> bool:
+def right(split) -> bool:
     """Whether every label is its image's."""
-    return bool((held.pixels[:, 0, 0, 0] // 20 == held.labels).all())
+    return bool((split.pixels[:, 0, 0, 0] // 20 == split.labels).all())
 
 
 def _junk(folder: Path, name: str) -> None:
@@ -64,10 +64,10 @@ SAID = {
 @pytest.mark.parametrize("classes", [None, DIGITS])
 def test_what_lies_beside_the_classes_changes_no_label(digits, stray, classes):
     STRAYS[stray](digits)
-    held = load("mnist", "test", classes=classes)
-    assert len(held) == 30 and right(held) and held.classes == DIGITS
-    told = f"{digits} has {SAID.get(stray)}, passed over: read are .png, .webp and .jpg in CLASS folders"
-    assert held.warnings == ((told,) if stray in SAID else ())
+    split = load("mnist", "test", classes=classes)
+    assert len(split) == 30 and right(split) and split.classes == DIGITS
+    caution = f"{digits} has {SAID.get(stray)}, passed over: read are .png, .webp and .jpg in CLASS folders"
+    assert split.warnings == ((caution,) if stray in SAID else ())
 
 
 @pytest.mark.parametrize("other", ["00", "0003", "zero"])
@@ -75,10 +75,10 @@ def test_two_folders_of_one_class_are_taken_together_and_said(digits, other):
     d = {"00": "0", "0003": "3", "zero": "0"}[other]
     (digits / other).mkdir()
     plain(digits / other / "a.png", 20 * int(d) + 9)
-    held = load("mnist", "test")
-    assert len(held) == 31 and right(held)
+    split = load("mnist", "test")
+    assert len(split) == 31 and right(split)
     first, second = sorted([d, other])
-    assert held.warnings == (
+    assert split.warnings == (
         f"{digits} has the folders {first!r} and {second!r}, which name one class: their images are taken together",
     )
 
@@ -90,10 +90,10 @@ def test_a_missing_class_is_said_and_no_other_label_moves(digits, gone, empty):
         shutil.rmtree(digits / d)
         if empty:
             (digits / d).mkdir()
-    held = load("mnist", "test")
-    assert right(held) and held.classes == DIGITS and set(held.labels.tolist()) == {int(d) for d in set(DIGITS) - gone}
-    assert held.warnings == (f"mnist (test) has no images of {', '.join(sorted(gone))}",)
-    assert held.first(4).warnings == held.warnings
+    split = load("mnist", "test")
+    assert right(split) and split.classes == DIGITS and set(split.labels.tolist()) == {int(d) for d in set(DIGITS) - gone}
+    assert split.warnings == (f"mnist (test) has no images of {', '.join(sorted(gone))}",)
+    assert split.first(4).warnings == split.warnings
 
 
 @pytest.mark.parametrize("names", [["10"], ["cats", "extra"], ["-1"], [f"x{k:02}" for k in range(14)]])
@@ -117,29 +117,29 @@ def test_digits_are_known_in_their_usual_spellings(digits, spelled):
 def test_two_folders_of_one_known_class_are_one(digits):
     (digits / "07").mkdir()
     plain(digits / "07" / "0.png", 145)
-    held = load("mnist", "test")
+    split = load("mnist", "test")
     assert (
-        right(held)
-        and (held.labels == 7).sum() == 4
-        and held.pixels[held.labels == 7][:, 0, 0, 0].tolist() == [145, 140, 141, 142]
+        right(split)
+        and (split.labels == 7).sum() == 4
+        and split.pixels[split.labels == 7][:, 0, 0, 0].tolist() == [145, 140, 141, 142]
     )
 
 
 def test_a_model_s_own_order_of_the_classes_decides(digits):
     turned = DIGITS[::-1]
-    held = load("mnist", "test", classes=turned)
-    assert held.classes == turned and bool((held.pixels[:, 0, 0, 0] // 20 == 9 - held.labels).all())
-    assert torch.equal(held.pixels, load("mnist", "test").pixels)  # image 17 is the same for every model
+    split = load("mnist", "test", classes=turned)
+    assert split.classes == turned and bool((split.pixels[:, 0, 0, 0] // 20 == 9 - split.labels).all())
+    assert torch.equal(split.pixels, load("mnist", "test").pixels)  # image 17 is the same for every model
 
 
 def test_a_set_of_one_s_own_goes_by_the_names_on_the_card(places):
     folder = places / "data" / "stripes" / "test"
     shutil.rmtree(folder / "left")
     (folder / "middle").rename(folder / "Middle")
-    held = load("stripes", "test", classes=CLASSES)
-    stripes = held.floats().mean((1, 2))[:, :6].view(-1, 3, 2).mean(2)
-    assert torch.equal(stripes.argmax(1), held.labels) and set(held.labels.tolist()) == {1, 2}
-    assert held.warnings == ("stripes (test) has no images of left",)
+    split = load("stripes", "test", classes=CLASSES)
+    stripes = split.floats().mean((1, 2))[:, :6].view(-1, 3, 2).mean(2)
+    assert torch.equal(stripes.argmax(1), split.labels) and set(split.labels.tolist()) == {1, 2}
+    assert split.warnings == ("stripes (test) has no images of left",)
     write_images(folder, 1, 0, ("stray",))
     with pytest.raises(BadData, match="has 'stray', which is no class that is known here; known are left, middle, right"):
         load("stripes", "test", classes=CLASSES)

@@ -15,8 +15,8 @@ def take(iterator, n):
     return list(itertools.islice(iterator, n))
 
 
-def first_batches(held, n, **how):
-    return take(batches(held, **{"size": 8, "seed": 3} | how), n)
+def first_batches(split, n, **how):
+    return take(batches(split, **{"size": 8, "seed": 3} | how), n)
 
 
 def same(a, b):
@@ -27,40 +27,40 @@ def same(a, b):
 
 
 def test_a_folder_gives_every_class_in_turn_in_the_order_of_file_names(places):
-    held = load("stripes", "train")
-    assert held.classes == CLASSES and len(held) == 60 and held.labels[:7].tolist() == [0, 1, 2, 0, 1, 2, 0]
+    split = load("stripes", "train")
+    assert split.classes == CLASSES and len(split) == 60 and split.labels[:7].tolist() == [0, 1, 2, 0, 1, 2, 0]
     for i, path in enumerate(["left/000", "middle/000", "right/000", "left/001"]):
         with Image.open(places / "data" / "stripes" / "train" / f"{path}.png") as image:
             pixels = torch.tensor(list(image.tobytes()), dtype=torch.uint8).view(8, 8, 3).permute(2, 0, 1)
-        assert torch.equal(held.pixels[i], pixels)
+        assert torch.equal(split.pixels[i], pixels)
 
 
 def test_labels_go_with_their_pixels(places):
-    held = load("stripes", "train")
-    stripes = held.floats().mean((1, 2))[:, :6].view(-1, 3, 2).mean(2)
-    assert torch.equal(stripes.argmax(1), held.labels)
+    split = load("stripes", "train")
+    stripes = split.floats().mean((1, 2))[:, :6].view(-1, 3, 2).mean(2)
+    assert torch.equal(stripes.argmax(1), split.labels)
 
 
 def test_first_takes_the_start_of_the_split_with_every_class_in_turn(places):
-    held = load("stripes")
-    part = held.first(5)
-    assert len(part) == 5 and part.labels.tolist() == [0, 1, 2, 0, 1] and torch.equal(part.pixels, held.pixels[:5])
+    split = load("stripes")
+    part = split.first(5)
+    assert len(part) == 5 and part.labels.tolist() == [0, 1, 2, 0, 1] and torch.equal(part.pixels, split.pixels[:5])
 
 
 def test_floats_are_the_pixels_over_255(places):
-    held = load("stripes")
+    split = load("stripes")
     index = torch.tensor([4, 2])
-    assert torch.equal(held.floats(index) * 255, held.pixels[index].float()) and held.floats().max() <= 1
+    assert torch.equal(split.floats(index) * 255, split.pixels[index].float()) and split.floats().max() <= 1
 
 
 def test_a_known_set_keeps_its_label_order_its_channels_and_its_size(places):
     write_images(places / "data" / "fashionmnist" / "test", 1, 0, DATASETS["fashionmnist"].classes, side=30)
-    held = load("fashionmnist", "test")
-    assert held.classes == DATASETS["fashionmnist"].classes and held.classes[9] == "ankle boot"
-    assert held.pixels.shape[1:] == (1, 28, 28)
+    split = load("fashionmnist", "test")
+    assert split.classes == DATASETS["fashionmnist"].classes and split.classes[9] == "ankle boot"
+    assert split.pixels.shape[1:] == (1, 28, 28)
     # class c has its c-th stripe bright: the label order is the known one, not the alphabet's
-    stripes = held.floats().mean((1, 2))[:, [int(2.8 * c + 1.4) for c in range(10)]]
-    assert stripes.argmax(1).tolist() == held.labels.tolist() == list(range(10))
+    stripes = split.floats().mean((1, 2))[:, [int(2.8 * c + 1.4) for c in range(10)]]
+    assert stripes.argmax(1).tolist() == split.labels.tolist() == list(range(10))
 
 
 # what is missing ---------------------------------------------------------------------------------------------------------
@@ -103,8 +103,8 @@ def test_a_split_that_torchvision_lacks_is_no_other_one(places, split, monkeypat
         stored, "CIFAR10", lambda *a, train, **k: pytest.fail("a split was taken for another") if not train else _cifar()
     )
     if split == "validation":
-        held = load("cifar10", split)
-        assert len(held) == 20 and held.pixels.flatten(1).float().mean(1).tolist() == [18, 19] * 10
+        part = load("cifar10", split)
+        assert len(part) == 20 and part.pixels.flatten(1).float().mean(1).tolist() == [18, 19] * 10
         return
     with pytest.raises(DataMissing, match=f"CIFAR-10 has no {split} split"):
         load("cifar10", split)
@@ -200,10 +200,10 @@ def test_half_of_fashionmnist_s_test_split_is_held_out(places):
 def test_no_training_split_of_tinyimagenet32_holds_what_is_held_out(places):
     write_images(places / "data" / "tinyimagenet32" / "train", 125, 0, ("n1", "n2"), side=4)
     splits = ("train", "held-out", "validation", "train-rest")
-    held = {split: {x.numpy().tobytes() for x in load("tinyimagenet32", split).pixels} for split in splits}
-    assert len(held["train"]) == 220 and len(held["held-out"]) == 30  # the last 3,000 of 25,000
-    assert not held["held-out"] & (held["train"] | held["validation"] | held["train-rest"])
-    assert held["train"] == held["validation"] | held["train-rest"] and not held["validation"] & held["train-rest"]
+    part = {split: {x.numpy().tobytes() for x in load("tinyimagenet32", split).pixels} for split in splits}
+    assert len(part["train"]) == 220 and len(part["held-out"]) == 30  # the last 3,000 of 25,000
+    assert not part["held-out"] & (part["train"] | part["validation"] | part["train-rest"])
+    assert part["train"] == part["validation"] | part["train-rest"] and not part["validation"] & part["train-rest"]
 
 
 @pytest.mark.data
@@ -220,28 +220,28 @@ def test_the_normalisation_of_a_real_set_is_that_of_its_pixels(name):
 
 
 def test_batches_are_a_function_of_the_seed_and_differ_between_seeds(places):
-    held = load("stripes", "train")
-    assert same(first_batches(held, 9), first_batches(held, 9))
-    assert not same(first_batches(held, 9), first_batches(held, 9, seed=4))
+    split = load("stripes", "train")
+    assert same(first_batches(split, 9), first_batches(split, 9))
+    assert not same(first_batches(split, 9), first_batches(split, 9, seed=4))
 
 
 @pytest.mark.parametrize("k", [1, 6, 7, 8, 20])
 def test_a_run_restarted_at_batch_k_continues_as_if_it_had_not_stopped(places, k):
-    held = load("stripes", "train")
-    assert same(first_batches(held, 25)[k:], first_batches(held, 25 - k, start=k))
+    split = load("stripes", "train")
+    assert same(first_batches(split, 25)[k:], first_batches(split, 25 - k, start=k))
 
 
 def test_an_epoch_holds_each_image_at_most_once_and_the_next_reorders(places):
-    held = load("stripes", "train")
-    epochs = first_batches(held, 14)
+    split = load("stripes", "train")
+    epochs = first_batches(split, 14)
     one, two = (torch.cat([x for x, _ in part]).flatten(1) for part in (epochs[:7], epochs[7:]))
     assert len(one.unique(dim=0)) == len(two.unique(dim=0)) == 56 and not torch.equal(one, two)
 
 
 def test_the_images_of_a_batch_do_not_depend_on_augmentation_draws(places):
-    held = load("stripes", "train")
-    plain = first_batches(held, 3)
-    a, b = (first_batches(held, 3, view=views.flip, generator=seeded(s)) for s in (1, 2))
+    split = load("stripes", "train")
+    plain = first_batches(split, 3)
+    a, b = (first_batches(split, 3, view=views.flip, generator=seeded(s)) for s in (1, 2))
     assert not same(a, b)
     for (x, y), (u, v) in zip(plain, a, strict=True):
         assert torch.equal(y, v) and all(torch.equal(p, q) or torch.equal(p.flip(2), q) for p, q in zip(x, u, strict=True))

@@ -22,25 +22,25 @@ def test_jobs_run_one_at_a_time_in_the_order_they_came():
     assert next(first) == 0
     second = jobs.run(counting(5, log, "second"), title="second")
     assert next(second) == Waiting(1)
-    told = []
-    thread = threading.Thread(target=lambda: told.extend(second))
+    order = []
+    thread = threading.Thread(target=lambda: order.extend(second))
     thread.start()
     assert list(first) == [1, 2, 3, 4]
     thread.join(5)
     assert [name for name, _ in log] == ["first"] * 6 + ["second"] * 6
-    assert [item for item in told if not isinstance(item, Waiting)] == [0, 1, 2, 3, 4]
+    assert [item for item in order if not isinstance(item, Waiting)] == [0, 1, 2, 3, 4]
 
 
 def test_closing_the_iteration_closes_the_work_and_then_hands_the_turn_on():
     jobs, log = Jobs(), []
 
-    def held():
+    def waiting():
         try:
             yield from range(100)
         finally:
             log.append(len(jobs._line))
 
-    work = held()  # a reference: nothing but the queue closes it
+    work = waiting()  # a reference: nothing but the queue closes it
     running = jobs.run(work, title="left")
     next(running)
     running.close()

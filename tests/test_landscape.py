@@ -38,23 +38,23 @@ def alone(studio, monkeypatch):
 def test_a_window_holds_the_nets_own_energies(studio, directions, image):
     """Against logits computed point by point along directions drawn by hand."""
     request = ask(image, directions=directions, seed=3)
-    it = subject(studio, "stripes", image)
+    centre = subject(studio, "stripes", image)
     for panel in panels(studio, request):
         net, _ = studio.model(panel.model)
         g = torch.Generator().manual_seed(3)
-        v, u = torch.randn(it.x.shape, generator=g), torch.randn(it.x.shape, generator=g)
+        v, u = torch.randn(centre.x.shape, generator=g), torch.randn(centre.x.shape, generator=g)
         if directions == "adversarial":
-            x = it.x[None].clone().requires_grad_()
-            (u,) = torch.autograd.grad(torch.nn.functional.cross_entropy(net(x), torch.tensor([it.label])), x)
+            x = centre.x[None].clone().requires_grad_()
+            (u,) = torch.autograd.grad(torch.nn.functional.cross_entropy(net(x), torch.tensor([centre.label])), x)
             u = u[0]
         u = u / u.norm()
         v = v - (u * v).sum() * u
         v = v / v.norm()
         for i, j in ((3, 3), (0, 6), (5, 1)):
-            f = net((it.x + panel.axis[j] * u + panel.axis[i] * v)[None])[0]
-            assert panel.grids["joint"][i, j] == pytest.approx(-f[it.label].item(), abs=2e-3)
+            f = net((centre.x + panel.axis[j] * u + panel.axis[i] * v)[None])[0]
+            assert panel.grids["joint"][i, j] == pytest.approx(-f[centre.label].item(), abs=2e-3)
             assert panel.grids["marginal"][i, j] == pytest.approx(-f.logsumexp(0).item(), abs=2e-3)
-        assert not panel.precomputed and panel.label == it.label and panel.name == CLASSES[it.label]
+        assert not panel.precomputed and panel.label == centre.label and panel.name == CLASSES[centre.label]
 
 
 def test_another_class_may_be_asked_for(studio):
@@ -92,8 +92,8 @@ def test_random_directions_are_one_plane_for_all_adversarial_ones_are_not(studio
     a, b = panels(studio, ask("test:1", "stripes-standard", "twin", directions="adversarial"))
     assert np.array_equal(a.grids["joint"], b.grids["joint"])
     at = {d: point(studio, ask("test:1", directions=d), 1.0, 0.5, "stripes-at").pixels for d in DIRECTIONS}
-    of = {d: point(studio, ask("test:1", directions=d), 1.0, 0.5, "stripes-standard").pixels for d in DIRECTIONS}
-    assert np.array_equal(at["random"], of["random"]) and not np.array_equal(at["adversarial"], of["adversarial"])
+    pixels = {d: point(studio, ask("test:1", directions=d), 1.0, 0.5, "stripes-standard").pixels for d in DIRECTIONS}
+    assert np.array_equal(at["random"], pixels["random"]) and not np.array_equal(at["adversarial"], pixels["adversarial"])
 
 
 def test_the_ascent_raises_the_cross_entropy(studio):
@@ -140,10 +140,10 @@ def test_another_radius_is_computed_where_the_pixels_are(alone, monkeypatch):
 
 def test_a_model_trained_anew_makes_its_grids_stale(alone):
     save("stripes-at", 9)
-    held, cards = assets.grids("stripes"), store.cards()
-    assert held.stale(cards) == ["stripes-at"]
-    assert held.around(cards["stripes-at"], "random", 0) is None
-    assert held.averages(cards["stripes-at"], "random", "joint") is None
+    grids, cards = assets.grids("stripes"), store.cards()
+    assert grids.stale(cards) == ["stripes-at"]
+    assert grids.around(cards["stripes-at"], "random", 0) is None
+    assert grids.averages(cards["stripes-at"], "random", "joint") is None
     items = list(landscape(alone, ask()))
     assert [item.model for item in items] == ["stripes-standard", "stripes-at"]
     assert "assets stripes" in items[1].why
@@ -175,45 +175,45 @@ def test_precomputed_is_empty_for_images_without_a_window(studio):
 def test_a_point_agrees_with_the_grid(studio, directions):
     request = ask("test:3", directions=directions)
     for panel in panels(studio, request):
-        found = point(studio, request, float(panel.axis[5]), float(panel.axis[1]), panel.model)
-        row = next(r for r in found.rows if r.model == panel.model)
+        spot = point(studio, request, float(panel.axis[5]), float(panel.axis[1]), panel.model)
+        row = next(r for r in spot.rows if r.model == panel.model)
         assert row.joint == pytest.approx(panel.grids["joint"][1, 5], abs=1e-4)
         assert row.marginal == pytest.approx(panel.grids["marginal"][1, 5], abs=1e-4)
         assert row.joint_change == pytest.approx(row.joint - panel.here("joint"), abs=1e-4)
         assert row.p == pytest.approx(np.exp(row.marginal - row.joint), rel=1e-4)
-        assert found.distance == pytest.approx(np.hypot(panel.axis[5], panel.axis[1]), rel=1e-5)
+        assert spot.distance == pytest.approx(np.hypot(panel.axis[5], panel.axis[1]), rel=1e-5)
 
 
 def test_a_points_picture_is_clamped_and_its_energies_are_not(studio):
     request = ask("test:3", "stripes-at", radius=40.0)
-    it, found = subject(studio, "stripes", "test:3"), point(studio, request, 30.0, 0.0)
+    centre, spot = subject(studio, "stripes", "test:3"), point(studio, request, 30.0, 0.0)
     g = torch.Generator().manual_seed(0)
-    torch.randn(it.x.shape, generator=g)
-    u = torch.randn(it.x.shape, generator=g)
-    x = it.x + 30 * u / u.norm()
+    torch.randn(centre.x.shape, generator=g)
+    u = torch.randn(centre.x.shape, generator=g)
+    x = centre.x + 30 * u / u.norm()
     outside = ((x < 0) | (x > 1)).float().mean().item()
-    assert outside > 0.3 and found.outside == pytest.approx(outside, abs=0.02)
-    np.testing.assert_array_equal(found.pixels, (x.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())
-    np.testing.assert_array_equal(found.image, (it.x * 255).round().byte().permute(1, 2, 0).numpy())
+    assert outside > 0.3 and spot.outside == pytest.approx(outside, abs=0.02)
+    np.testing.assert_array_equal(spot.pixels, (x.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy())
+    np.testing.assert_array_equal(spot.image, (centre.x * 255).round().byte().permute(1, 2, 0).numpy())
     net, _ = studio.model("stripes-at")
-    assert found.rows[0].joint == pytest.approx(-net(x[None])[0, it.label].item(), abs=2e-3)
-    assert found.rows[0].joint != pytest.approx(-net(x[None].clamp(0, 1))[0, it.label].item(), abs=2e-2)
+    assert spot.rows[0].joint == pytest.approx(-net(x[None])[0, centre.label].item(), abs=2e-3)
+    assert spot.rows[0].joint != pytest.approx(-net(x[None].clamp(0, 1))[0, centre.label].item(), abs=2e-2)
 
 
 def test_the_image_itself_is_the_point_zero(studio):
-    found = point(studio, ask("gallery:0"), 0, 0)
-    assert found.distance == 0 and np.array_equal(found.pixels, found.image)
-    assert all(row.joint_change == 0 and row.marginal_change == 0 for row in found.rows)
+    spot = point(studio, ask("gallery:0"), 0, 0)
+    assert spot.distance == 0 and np.array_equal(spot.pixels, spot.image)
+    assert all(row.joint_change == 0 and row.marginal_change == 0 for row in spot.rows)
 
 
 def test_without_pixels_a_point_is_the_nearest_of_the_grid(alone):
     request = ask()
     first = panels(alone, request)[0]
-    found = point(alone, request, 0.7, -1.2)
-    assert (found.a, found.b) == pytest.approx((first.axis[4], first.axis[1]))
-    assert found.pixels is None and "not on this machine" in found.lacking
-    assert found.rows[0].joint == first.grids["joint"][1, 4] and found.rows[0].predicted is None
-    assert 0 <= found.rows[0].p <= 1 and len(found.rows) == 2
+    spot = point(alone, request, 0.7, -1.2)
+    assert (spot.a, spot.b) == pytest.approx((first.axis[4], first.axis[1]))
+    assert spot.pixels is None and "not on this machine" in spot.lacking
+    assert spot.rows[0].joint == first.grids["joint"][1, 4] and spot.rows[0].predicted is None
+    assert 0 <= spot.rows[0].p <= 1 and len(spot.rows) == 2
     only = point(alone, replace(request, directions="adversarial"), 0.7, -1.2, "stripes-at")
     assert [row.model for row in only.rows] == ["stripes-at"]  # the others' planes do not hold this point
 

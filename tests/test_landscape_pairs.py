@@ -28,7 +28,7 @@ def test_an_encoders_window_holds_the_energies_of_pairs(pairs, anchor):
     request = ask("test:4", "stripes-simclr", "stripes-uat", seed=3, anchor=anchor)
     x = subject(pairs, "stripes", "test:4").x
     other = x if anchor == "self" else subject(pairs, "stripes", anchor).x
-    held = assets.gallery("stripes").images.float() / 255
+    references = assets.gallery("stripes").images.float() / 255
     g = torch.Generator().manual_seed(3)
     v, u = torch.randn(x.shape, generator=g), torch.randn(x.shape, generator=g)
     u = u / u.norm()
@@ -36,7 +36,7 @@ def test_an_encoders_window_holds_the_energies_of_pairs(pairs, anchor):
     v = v / v.norm()
     for panel in panels(pairs, request):
         net, _ = pairs.model(panel.model)
-        refs = net(torch.cat([other[None], held]))
+        refs = net(torch.cat([other[None], references]))
         for i, j in ((3, 3), (0, 6), (5, 1)):
             z = net((x + panel.axis[j] * u + panel.axis[i] * v)[None])
             assert panel.grids["joint"][i, j] == pytest.approx(pair(z, refs[:1]).item(), abs=2e-4)
@@ -48,12 +48,12 @@ def test_an_encoders_window_holds_the_energies_of_pairs(pairs, anchor):
 
 def test_a_point_tells_the_anchors_share_among_the_references(pairs):
     request = ask("gallery:1", "stripes-uat", anchor="gallery:0")
-    found = point(pairs, request, 0.5, -1.0)
-    row = found.rows[0]
-    assert found.kind == "encoder" and row.p == pytest.approx(np.exp(row.marginal - row.joint), rel=1e-4)
+    spot = point(pairs, request, 0.5, -1.0)
+    row = spot.rows[0]
+    assert spot.kind == "encoder" and row.p == pytest.approx(np.exp(row.marginal - row.joint), rel=1e-4)
     assert row.predicted.startswith("the anchor") or row.predicted.endswith("of the gallery")
-    told = words.table(found)
-    assert "E(x, x′) (change)" in told and "p(x′ | x)" in told and "p(y | x)" not in told
+    table = words.table(spot)
+    assert "E(x, x′) (change)" in table and "p(x′ | x)" in table and "p(y | x)" not in table
     assert point(pairs, ask("gallery:1", "stripes-uat"), 0, 0).rows[0].predicted.startswith("the anchor, ")
 
 

@@ -73,10 +73,10 @@ def test_a_run_resumed_from_a_file_is_bit_equal_to_one_never_stopped(tmp_path, o
 def test_a_state_is_a_copy_that_later_steps_do_not_change():
     net = linear()
     run = fit(net, plain, vectors(), 3, OPTIMIZERS["adamw"](net), average=0.5)
-    held = next(run).state()
-    copied = {k: v.clone() for k, v in held.items()}
+    state = next(run).state()
+    copied = {k: v.clone() for k, v in state.items()}
     next(run)
-    assert all(torch.equal(held[k], copied[k]) for k in held)
+    assert all(torch.equal(state[k], copied[k]) for k in state)
 
 
 def test_fit_minimises_the_sum_of_the_terms_as_gradient_descent_by_hand():
@@ -96,12 +96,12 @@ def test_fit_minimises_the_sum_of_the_terms_as_gradient_descent_by_hand():
 def test_progress_tells_step_terms_and_rate_and_objectives_get_the_share():
     net, shares = linear(), []
     objective = lambda net, batch, progress: shares.append(progress) or plain(net, batch, progress)  # noqa: E731
-    told = list(fit(net, objective, vectors(), 4, torch.optim.SGD(net.parameters(), lr=0.5), schedule=multi_step(0.5)))
+    updates = list(fit(net, objective, vectors(), 4, torch.optim.SGD(net.parameters(), lr=0.5), schedule=multi_step(0.5)))
     assert shares == [0, 0.25, 0.5, 0.75]
-    assert [p.step for p in told] == [1, 2, 3, 4] and {p.steps for p in told} == {4}
-    assert [p.lr for p in told] == pytest.approx([0.5, 0.5, 0.05, 0.05])
+    assert [p.step for p in updates] == [1, 2, 3, 4] and {p.steps for p in updates} == {4}
+    assert [p.lr for p in updates] == pytest.approx([0.5, 0.5, 0.05, 0.05])
     first = F.cross_entropy(linear()(rand(6, 4, seed=0)), torch.arange(6) % 3).item()
-    assert told[0].terms == {"ce": pytest.approx(first)}
+    assert updates[0].terms == {"ce": pytest.approx(first)}
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1001.0, -1001.0])
@@ -226,9 +226,9 @@ def test_an_objectives_tensors_are_copied_into_the_state_and_put_back():
 def test_an_objectives_tensors_grow_on_without_changing_an_earlier_state():
     net = linear()
     run = fit(net, Counting(), vectors(), 2, OPTIMIZERS["sgd"](net))
-    held = next(run).state()
+    state = next(run).state()
     next(run)
-    assert held["tensor.memory"].tolist() == [1, 2, 3]
+    assert state["tensor.memory"].tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("kept", [None, torch.zeros(4).double()], ids=["missing", "of another size"])

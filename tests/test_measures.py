@@ -30,16 +30,16 @@ def test_the_seed_goes_into_draws_and_attacks_the_error_into_the_number(monkeypa
         yield {"value": 0.5, "count": 9, "split": "test", "extractor": None, "seed": request.seed, "warnings": ["w"]} | last
 
     monkeypatch.setattr(measures, "evaluate", evaluated)
-    found = measures.evaluated(metric, count=9).run("m", choose("cpu"), None, seed)
+    number = measures.evaluated(metric, count=9).run("m", choose("cpu"), None, seed)
     assert (asked[0].seed, asked[0].count, asked[0].metric) == (seed, 9, metric)
-    assert found["error"] == (error and pytest.approx(error)) and found["seed"] == seed and found["note"] == "w"
+    assert number["error"] == (error and pytest.approx(error)) and number["seed"] == seed and number["note"] == "w"
 
 
 def test_the_error_of_a_score_at_equal_norm_is_its_own(monkeypatch):
     last = {"value": 8.0, "spread": 1.0, "equal_norm": 0.25, "equal_norm_spread": 0.01, "warnings": []}
     monkeypatch.setattr(measures, "evaluate", lambda studio, request: iter([last]))
-    found = measures.evaluated("jfs", equal_norm=True).run("m", choose("cpu"), None, 0)
-    assert (found["value"], found["error"]) == (0.25, 0.01)
+    number = measures.evaluated("jfs", equal_norm=True).run("m", choose("cpu"), None, 0)
+    assert (number["value"], number["error"]) == (0.25, 0.01)
 
 
 def test_real_images_differ_from_those_compared_with_and_follow_the_seed(monkeypatch):
@@ -72,7 +72,7 @@ def test_real_images_differ_from_those_compared_with_and_follow_the_seed(monkeyp
 
 
 def test_equal_measures_share_a_key_and_different_ones_do_not():
-    keys = [cell.measure.key for it in EXPERIMENTS.values() for cell in it.cells.values()]
+    keys = [cell.measure.key for experiment in EXPERIMENTS.values() for cell in experiment.cells.values()]
     same = experiments.cem.CEM_3.cells[("AT", "robust")].measure.key
     assert same == experiments.jeat.JEAT_3.cells[("AT", "robust")].measure.key and keys.count(same) > 2
     assert measures.evaluated("jfs").key != measures.evaluated("jfs", equal_norm=True).key
@@ -82,8 +82,13 @@ def test_equal_measures_share_a_key_and_different_ones_do_not():
 def test_curves_of_training_are_read_from_the_run(places):
     probes = [{"step": k, "delta_theta": {"marginal": [v, 0.1]}} for k, v in ((1, -0.5), (2, 0.25), (3, 0.5))]
     store.write_json(store.folder() / "history" / "m.json", {"probes": probes})
-    found = {
+    numbers = {
         what: measures.over_training("delta_theta", "marginal", what).run("m", None, None, 0)["value"]
         for what in ("lowest", "highest", "mean", "positive")
     }
-    assert found == {"lowest": -0.5, "highest": 0.5, "mean": pytest.approx(0.0833, abs=1e-3), "positive": pytest.approx(2 / 3)}
+    assert numbers == {
+        "lowest": -0.5,
+        "highest": 0.5,
+        "mean": pytest.approx(0.0833, abs=1e-3),
+        "positive": pytest.approx(2 / 3),
+    }

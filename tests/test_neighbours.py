@@ -25,9 +25,9 @@ def test_an_exact_copy_has_distance_0():
 def test_a_search_in_chunks_is_a_sorted_search_of_all(size, monkeypatch):
     monkeypatch.setattr(neighbours, "CHUNK", size)
     value, index = (X.flatten(1)[:, None] - SET.flatten(1)[None]).norm(dim=2).sort(1)
-    found = by_pixels(X, SET, 9)
-    torch.testing.assert_close(found.value, value[:, :9])
-    assert torch.equal(found.index, index[:, :9])
+    nearest = by_pixels(X, SET, 9)
+    torch.testing.assert_close(nearest.value, value[:, :9])
+    assert torch.equal(nearest.index, index[:, :9])
 
 
 def test_bytes_and_floats_are_one_set():

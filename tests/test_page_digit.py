@@ -67,8 +67,14 @@ def test_a_digit_drawn_by_pen_reaches_four_answers_and_its_link_shows_the_same(v
     assert again.locator("#cem-digit section").first.inner_text() == cards.first.inner_text()
 
 
-def test_a_digit_drawn_by_keys_reaches_the_nets(visit):
-    page = opened(visit)
+@pytest.fixture(scope="module")
+def pad(visit_once):
+    """The pad, for the tests below one after another."""
+    return opened(visit_once, "&__theme=light")
+
+
+def test_a_digit_drawn_by_keys_reaches_the_nets(pad):
+    page = pad
     before = shown(page)
     page.get_by_role("button", name="Clear").click()  # leaves the focus on the pad
     page.keyboard.press(" ")
@@ -80,12 +86,13 @@ def test_a_digit_drawn_by_keys_reaches_the_nets(visit):
     assert "see a 1" in page.locator("#cem-digit section").first.inner_text()
 
 
-def test_a_file_is_decoded_by_the_server_and_one_that_is_none_is_told(visit, tmp_path):
+def test_a_file_is_decoded_by_the_server_and_one_that_is_none_is_told(pad, tmp_path):
     sheet = np.full((200, 150), 255, np.uint8)
     sheet[30:170, 70:85] = 0
     Image.fromarray(sheet).save(tmp_path / "one.png")
     (tmp_path / "two.png").write_bytes(b"no picture")
-    page = opened(visit)
+    page = pad
+    page.get_by_role("button", name="Clear").click()
     before = shown(page)
     page.locator("#cem-pad input[type=file]").set_input_files(tmp_path / "one.png")
     answered(page, before)
@@ -97,8 +104,8 @@ def test_a_file_is_decoded_by_the_server_and_one_that_is_none_is_told(visit, tmp
     page.get_by_text("more than 5 MB").wait_for()
 
 
-def test_another_class_is_rolled_into_and_is_in_the_address(visit):
-    page = opened(visit)
+def test_another_class_is_rolled_into_and_is_in_the_address(pad):
+    page = pad
     before = shown(page)
     page.locator("#sel-y input").click()
     page.get_by_role("option", name="7", exact=True).click()
@@ -110,20 +117,22 @@ def test_another_class_is_rolled_into_and_is_in_the_address(visit):
 @pytest.mark.parametrize("query", ["&d.x=drawn:AAAA", "&d.x=<script>", "&d.a=nope&y=77"])
 def test_a_hostile_address_shows_a_line_or_the_first_drawing(visit, query):
     page = visit(f"?tab=digit{query}")
-    calm(page)
-    told = page.locator("#digit-status").inner_text() + page.locator("#cem-digit").inner_text()
-    assert "give drawn:" in told or "Both see" in told
+    words = "['#digit-status', '#cem-digit'].map((id) => document.querySelector(id)?.innerText ?? '').join()"
+    page.wait_for_function(f"() => /give drawn:|Both see/.test({words})", timeout=SLOW)
 
 
-def test_axe_finds_no_violation_of_wcag_aa(visit):
-    page = opened(visit, "&__theme=light")
+def test_axe_finds_no_violation_of_wcag_aa(pad):
+    page = pad
     for dark in ("false", "true"):
         page.evaluate(f"() => document.body.classList.toggle('dark', {dark})")
         calm(page)
-        assert not (found := violations(page)), (dark, found)
+        assert not (faults := violations(page)), (dark, faults)
 
 
-def test_the_pad_is_on_a_phone_s_first_screen_and_nothing_is_wider(visit):
-    page = opened(visit, width=400, height=800)
+def test_the_pad_is_on_a_phone_s_first_screen_and_nothing_is_wider(pad):
+    page = pad
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.evaluate("() => scrollTo(0, 0)")
+    calm(page)
     box = page.locator("#cem-pad canvas").first.bounding_box()
     assert box["y"] + box["height"] <= 800 and page.evaluate("() => document.documentElement.scrollWidth") <= 400

@@ -19,9 +19,16 @@ def large(page) -> str:
     return page.locator(".cem-lab-large").evaluate("c => c.toDataURL()")
 
 
-def test_moving_over_the_board_blends_its_pictures_without_a_request(visit):
-    page = opened(visit)
-    requests = []
+@pytest.fixture(scope="module")
+def board(visit_once):
+    """A board that ships, for the tests below one after another."""
+    return opened(visit_once)
+
+
+def test_moving_over_the_board_blends_its_pictures_without_a_request(board):
+    page, requests = board, []
+    chosen = page.locator(".cem-lab-tile[aria-pressed=true]")
+    assert chosen.get_attribute("aria-label").startswith("η .01, K 20:"), "the paper's own setting comes first"
     page.on("request", lambda r: requests.append(r.url) if "heartbeat" not in r.url else None)
     tiles = page.locator(".cem-lab-tile")
     assert tiles.count() == 49
@@ -36,22 +43,8 @@ def test_moving_over_the_board_blends_its_pictures_without_a_request(visit):
     assert not requests
 
 
-def test_keys_choose_a_cell_and_its_link_plays_it(visit):
-    page = opened(visit)
-    chosen = page.locator(".cem-lab-tile[aria-pressed=true]")
-    assert chosen.get_attribute("aria-label").startswith("η .01, K 20:"), "the paper's own setting comes first"
-    chosen.focus()
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowRight")
-    assert page.locator(".cem-lab-place").inner_text() == "η .02, K 40"
-    assert page.locator(".cem-lab-curve").count() == 2
-    page.get_by_role("link", name="Play this cell").click()
-    page.locator("#samp-player .cem-counter", has_text="/ 40").wait_for(timeout=SLOW)
-    assert page.locator("#samp-eta input").input_value() == "0.02" and "tab=sampling" in page.url
-
-
-def test_another_number_colours_the_board_without_a_request(visit):
-    page = opened(visit)
+def test_another_number_colours_the_board_without_a_request(board):
+    page = board
     tints = "() => [...document.querySelectorAll('.cem-lab-tile')].map(t => t.style.getPropertyValue('--tint')).join()"
     before = page.evaluate(tints)
     page.locator("#lab-by input").click()
@@ -60,14 +53,26 @@ def test_another_number_colours_the_board_without_a_request(visit):
     assert "k.by=nearest" in page.url
 
 
-def test_a_prediction_hides_the_pictures_and_is_answered_with_the_law(visit):
-    page = opened(visit)
+def test_a_prediction_hides_the_pictures_and_is_answered_with_the_law(board):
+    page = board
     page.get_by_role("button", name="Predict first").click()
     assert not page.locator(".cem-lab-tile canvas").first.is_visible()
     page.locator(".cem-lab-tile").nth(3 * 7 + 3).click()
     told = page.locator(".cem-lab-told").inner_text()
     assert "You marked η = .01, whose noise is 0.28 long" in told and "η√d reaches α = .5 at η = .02" in told
     assert page.locator(".cem-lab-tile canvas").first.is_visible()
+
+
+def test_keys_choose_a_cell_and_its_link_plays_it(board):
+    page = board
+    page.get_by_label("η .01, K 20:").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".cem-lab-place").inner_text() == "η .02, K 40"
+    assert page.locator(".cem-lab-curve").count() == 2
+    page.get_by_role("link", name="Play this cell").click()
+    page.locator("#samp-player .cem-counter", has_text="/ 40").wait_for(timeout=SLOW)
+    assert page.locator("#samp-eta input").input_value() == "0.02" and "tab=sampling" in page.url
 
 
 def test_a_sweep_that_does_not_ship_is_stale_until_it_is_run(visit):
@@ -83,10 +88,12 @@ def test_a_sweep_that_does_not_ship_is_stale_until_it_is_run(visit):
     page.locator("#lab-tried").get_by_text("Swept on this visit").wait_for()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_everyone_can_use_the_lab_and_nothing_is_wider_than_a_phone(visit, theme):
-    page = opened(visit, f"{BOARD}&__theme={theme}")
-    assert not (found := violations(page)), found
+def test_everyone_can_use_the_lab_and_nothing_is_wider_than_a_phone(visit):
+    page = opened(visit, f"{BOARD}&__theme=light")
+    for dark in ("false", "true"):
+        page.evaluate(f"() => document.body.classList.toggle('dark', {dark})")
+        calm(page)
+        assert not (faults := violations(page)), (dark, faults)
     page.set_viewport_size({"width": 400, "height": 800})
     calm(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 400

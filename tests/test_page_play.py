@@ -45,7 +45,7 @@ def test_frames_are_drawn_one_by_one_while_it_plays(visit):
     seen = page.evaluate("() => window.seen")
     assert all(later - earlier == 2 for earlier, later in zip([turn, *seen], seen[:15], strict=False))  # two turns a frame
     shown = int(page.locator(".cem-plane").get_attribute("data-turn"))
-    assert f"at turn {shown}" in page.locator("#play-status").inner_text()
+    page.locator("#play-status", has_text=f"at turn {shown}").wait_for()
     assert f"Turn {shown}: D is above one half on" in page.locator(".cem-plane-told").inner_text()
 
 

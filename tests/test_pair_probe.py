@@ -18,7 +18,7 @@ from cemviz.training.loop import evaluating, fit
 from cemviz.training.pair_probe import PairProbe, gradients
 
 X, Y = rand(6, 1, 8, 8, dtype=torch.float32), torch.arange(6) % 3
-HELD = rand(9, 1, 8, 8, seed=50, dtype=torch.float32), torch.arange(9) % 3
+UNSEEN = rand(9, 1, 8, 8, seed=50, dtype=torch.float32), torch.arange(9) % 3
 BANK = rand(30, 1, 8, 8, seed=51, dtype=torch.float32), torch.arange(30) % 3
 DYN = Dynamics(3, 0.3, radius=0.6)
 
@@ -27,8 +27,8 @@ def encoder(norm="batch"):
     return build("encoder", seed=2, width=4, depth=1, projection=(8, 3), norm=norm).train()
 
 
-def probe(seed=7, dyn=DYN, held=HELD):
-    return PairProbe(dyn, affine, held, BANK, seeded(seed))
+def probe(seed=7, dyn=DYN, unseen=UNSEEN):
+    return PairProbe(dyn, affine, unseen, BANK, seeded(seed))
 
 
 def close(value):
@@ -72,7 +72,7 @@ def test_changes_are_of_the_net_before_and_after_at_equal_attacked_views():
     with torch.no_grad():
         for p in after.parameters():
             p.mul_(1.1)
-    told = probe()(before, (X, Y))(after)
+    record = probe()(before, (X, Y))(after)
     g = seeded(7)
     v, other = affine(X, g), affine(X, g)
     with evaluating(before):
@@ -81,9 +81,9 @@ def test_changes_are_of_the_net_before_and_after_at_equal_attacked_views():
     clean, lifted, lowered = pairs(before, v, other), pairs(before, v_adv, other), pairs(after, v_adv, other)
     for k in ("joint", "marginal"):
         for name, change in (("delta_x", lifted[k] - clean[k]), ("delta_theta", lowered[k] - lifted[k])):
-            assert told[name][k] == [close(change.mean().item()), close(change.std(correction=0).item())]
-    assert told["delta_x"]["joint"][0] > 0
-    assert told["energies"]["data"]["joint"] == [close(round(e, 2)) for e in pairs(after, v, other)["joint"].tolist()]
+            assert record[name][k] == [close(change.mean().item()), close(change.std(correction=0).item())]
+    assert record["delta_x"]["joint"][0] > 0
+    assert record["energies"]["data"]["joint"] == [close(round(e, 2)) for e in pairs(after, v, other)["joint"].tolist()]
 
 
 def test_both_halves_are_those_of_the_likelihood_of_pairs_written_out():
@@ -100,28 +100,28 @@ def test_both_halves_are_those_of_the_likelihood_of_pairs_written_out():
     consistency = flat((f(v, other).diagonal() - f(v_adv, other).diagonal()).mean())
     scores = f(v_adv, other)
     contrastive = flat((scores.diagonal() - (scores.softmax(1).detach() * scores).sum(1)).mean())
-    told = gradients(net, v, v_adv, other)
-    assert told["consistency"] == close(consistency.norm().item())
-    assert told["contrastive"] == close(contrastive.norm().item())
-    assert told["cosine"] == close(F.cosine_similarity(consistency, contrastive, 0).item())
+    record = gradients(net, v, v_adv, other)
+    assert record["consistency"] == close(consistency.norm().item())
+    assert record["contrastive"] == close(contrastive.norm().item())
+    assert record["cosine"] == close(F.cosine_similarity(consistency, contrastive, 0).item())
 
 
 def test_rates_are_of_the_nearest_labelled_neighbour_clean_and_attacked():
     net = encoder()
     known = (BANK[0][:9], BANK[1][:9])
-    told = probe(held=known)(net, (X, Y))(net)
-    assert told["clean"] == 1.0  # each image is its own neighbour
+    record = probe(unseen=known)(net, (X, Y))(net)
+    assert record["clean"] == 1.0  # each image is its own neighbour
     wrong = (BANK[0][:9], (BANK[1][:9] + 1) % 3)
-    assert probe(held=wrong)(net, (X, Y))(net)["clean"] == 0.0
-    far = probe(held=known, dyn=Dynamics(20, 1.0, radius=8.0))(net, (X, Y))(net)
+    assert probe(unseen=wrong)(net, (X, Y))(net)["clean"] == 0.0
+    far = probe(unseen=known, dyn=Dynamics(20, 1.0, radius=8.0))(net, (X, Y))(net)
     assert far["clean"] == 1.0 > far["robust"]
 
 
 def test_sampled_points_go_down_the_energy_against_the_views():
     net = draw_weights(encoder(), 2, 3.0).eval()  # a fresh net sees all images alike
-    told = probe()(net, (X, Y))(net)
+    record = probe()(net, (X, Y))(net)
     g = seeded(7)
     _, other = affine(X, g), affine(X, g)
     noise = torch.rand(X.shape, generator=seeded(3))
-    assert sum(told["energies"]["sampled"]["marginal"]) / 6 < pairs(net, noise, other)["marginal"].mean() - 0.02
-    assert all(len(e) == 6 for both in told["energies"].values() for e in both.values())
+    assert sum(record["energies"]["sampled"]["marginal"]) / 6 < pairs(net, noise, other)["marginal"].mean() - 0.02
+    assert all(len(e) == 6 for both in record["energies"].values() for e in both.values())

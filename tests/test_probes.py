@@ -17,7 +17,7 @@ from cemviz.training.probes import DESCENT, SHOWN, Probe, gradients
 from cemviz.training.supervised import adversarial
 
 X, Y = rand(6, 1, 8, 8), torch.arange(6) % 3
-HELD = rand(20, 1, 8, 8, seed=50), torch.arange(20) % 3
+UNSEEN = rand(20, 1, 8, 8, seed=50), torch.arange(20) % 3
 DYN = threat("pgd", "linf", 0.1, 3, 0.05)
 
 
@@ -27,7 +27,7 @@ def near(value):
 
 
 def probe(seed=7, *, dyn=DYN, chains=None):
-    return Probe("pgd", dyn, HELD, rand(5, 1, 8, 8, seed=51), seeded(seed), chains)
+    return Probe("pgd", dyn, UNSEEN, rand(5, 1, 8, 8, seed=51), seeded(seed), chains)
 
 
 def batches():
@@ -80,31 +80,31 @@ def test_delta_x_is_of_the_net_before_the_update_and_delta_theta_after_it():
     with torch.no_grad():
         for p in new.parameters():
             p += 0.05 * randn(*p.shape, seed=p.numel())
-    told = probe(7)(old, (X, Y))(new)
+    record = probe(7)(old, (X, Y))(new)
     with evaluating(old):
         x_adv = perturb("pgd", old, X, Y, DYN, generator=seeded(7))
     at_x, lifted, after = energies_of(old, X, Y), energies_of(old, x_adv, Y), energies_of(new, x_adv, Y)
     for kind in ("joint", "marginal"):
         for name, change in (("delta_x", lifted[kind] - at_x[kind]), ("delta_theta", after[kind] - lifted[kind])):
-            assert told[name][kind] == near([change.mean().item(), change.std(correction=0).item()])
-            assert abs(told[name][kind][0]) > 1e-3
+            assert record[name][kind] == near([change.mean().item(), change.std(correction=0).item()])
+            assert abs(record[name][kind][0]) > 1e-3
 
 
 def test_attacks_lift_the_joint_energy_and_adversarial_updates_lower_it():
     """JEAT Fig. 3, with a rate at which the update of this batch shows."""
     net, g = toy_classifier((1, 8, 8), 3, scale=2.0), seeded(1)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
-    told = list(fit(net, adversarial(DYN, generator=g), batches(), 20, optimizer, probe=probe(), probe_every=1))
-    seen = [t.probe for t in told]
+    updates = list(fit(net, adversarial(DYN, generator=g), batches(), 20, optimizer, probe=probe(), probe_every=1))
+    seen = [t.probe for t in updates]
     assert all(s["delta_x"]["joint"][0] > 0 > s["delta_theta"]["joint"][0] for s in seen)
 
 
 def test_no_change_gives_delta_theta_0_and_a_ball_of_radius_0_delta_x_0():
     net = batchnorm_net().train()
-    told = probe()(net, (X, Y))(net)
-    assert told["delta_theta"] == {"joint": [0, 0], "marginal": [0, 0]} and told["delta_x"]["joint"][0] > 0.01
-    told = probe(dyn=threat("pgd", "linf", 0.0, 2))(net, (X, Y))(net)
-    assert told["delta_x"] == {"joint": [0, 0], "marginal": [0, 0]} and told["consistency"] == 0 < told["contrastive"]
+    record = probe()(net, (X, Y))(net)
+    assert record["delta_theta"] == {"joint": [0, 0], "marginal": [0, 0]} and record["delta_x"]["joint"][0] > 0.01
+    record = probe(dyn=threat("pgd", "linf", 0.0, 2))(net, (X, Y))(net)
+    assert record["delta_x"] == {"joint": [0, 0], "marginal": [0, 0]} and record["consistency"] == 0 < record["contrastive"]
 
 
 # the two gradients -----------------------------------------------------------------------------------------------------------
@@ -131,11 +131,15 @@ def literal(net, x, x_adv, y):
 def test_both_parts_and_their_sum_are_the_likelihood_gradient_written_out():
     net = toy_classifier((1, 8, 8), 3)
     x_adv = perturb("pgd", net, X, Y, DYN, generator=seeded(2))
-    told = gradients(net, X, x_adv, Y)
+    record = gradients(net, X, x_adv, Y)
     whole, a, b = literal(net, X, x_adv, Y)
-    assert told["consistency"] == near(a.norm().item()) and told["contrastive"] == near(b.norm().item())
-    assert told["cosine"] == near(F.cosine_similarity(a, b, dim=0).item()) and abs(told["cosine"]) > 1e-3
-    both = told["consistency"] ** 2 + told["contrastive"] ** 2 + 2 * told["cosine"] * told["consistency"] * told["contrastive"]
+    assert record["consistency"] == near(a.norm().item()) and record["contrastive"] == near(b.norm().item())
+    assert record["cosine"] == near(F.cosine_similarity(a, b, dim=0).item()) and abs(record["cosine"]) > 1e-3
+    both = (
+        record["consistency"] ** 2
+        + record["contrastive"] ** 2
+        + 2 * record["cosine"] * record["consistency"] * record["contrastive"]
+    )
     assert both == pytest.approx(whole.square().sum().item(), rel=2e-3)
 
 
@@ -147,8 +151,8 @@ def test_the_contrastive_gradient_is_that_of_the_adversarial_cross_entropy():
 
 
 def test_the_consistency_gradient_is_zero_where_the_attack_did_nothing():
-    told = gradients(toy_classifier((1, 8, 8), 3), X, X, Y)
-    assert told["consistency"] == told["cosine"] == 0 < told["contrastive"]
+    record = gradients(toy_classifier((1, 8, 8), 3), X, X, Y)
+    assert record["consistency"] == record["cosine"] == 0 < record["contrastive"]
 
 
 def test_frozen_weights_have_no_part_in_the_gradients():
@@ -167,47 +171,47 @@ def test_energies_are_of_the_updated_net_on_data_attacked_and_drawn_points():
     with torch.no_grad():
         new[4].weight.mul_(1.5)
     measured = probe(7)
-    told = measured(old, (X, Y))(new)["energies"]
+    energies = measured(old, (X, Y))(new)["energies"]
     with evaluating(old):
         x_adv = perturb("pgd", old, X, Y, DYN, generator=seeded(7))
     with evaluating(new):
         sampled = settle(on(new, marginal), measured.starts, DESCENT)
         points = {"data": (X, Y), "adversarial": (x_adv, Y), "sampled": (sampled, new(sampled).argmax(1))}
-    assert told.keys() == points.keys()
+    assert energies.keys() == points.keys()
     for name, (x, y) in points.items():
         for kind, expected in energies_of(new, x, y).items():
-            assert told[name][kind] == pytest.approx(expected.tolist(), abs=6e-3)
+            assert energies[name][kind] == pytest.approx(expected.tolist(), abs=6e-3)
     moved = energies_of(new, measured.starts, points["sampled"][1])["marginal"].mean()
-    assert sum(told["sampled"]["marginal"]) / 5 < moved - 0.1
+    assert sum(energies["sampled"]["marginal"]) / 5 < moved - 0.1
 
 
 def test_an_objectives_own_chains_are_shown_where_it_keeps_some():
     net, chains = batchnorm_net(), rand(100, 1, 8, 8, seed=3)
-    told = probe(chains=chains)(net, (X, Y))(net)["energies"]["sampled"]["marginal"]
+    drawn = probe(chains=chains)(net, (X, Y))(net)["energies"]["sampled"]["marginal"]
     expected = energies_of(net, chains[:SHOWN], torch.zeros(SHOWN, dtype=torch.long))["marginal"]
-    assert told == pytest.approx(expected.tolist(), abs=6e-3) and len(told) == SHOWN == 64
+    assert drawn == pytest.approx(expected.tolist(), abs=6e-3) and len(drawn) == SHOWN == 64
 
 
 def test_rates_are_of_held_images_clean_and_under_ten_steps_of_pgd():
     net = toy_classifier((1, 8, 8), 3)
-    y = net(HELD[0]).argmax(1)
+    y = net(UNSEEN[0]).argmax(1)
     y[:5] = (y[:5] + 1) % 3  # a quarter of them wrong
-    told = Probe("energy", DYN, (HELD[0], y), HELD[0][:2], seeded(7))(net, (X, Y))(net)
+    record = Probe("energy", DYN, (UNSEEN[0], y), UNSEEN[0][:2], seeded(7))(net, (X, Y))(net)
     g = seeded(7)
     perturb("energy", net, X, Y, DYN, generator=g)
-    attacked = perturb("pgd", net, HELD[0], y, threat("pgd", "linf", 0.1, 10), generator=g)
-    assert told["clean"] == 0.75 and told["robust"] == pytest.approx((net(attacked).argmax(1) == y).double().mean().item())
-    assert told["robust"] < 0.75
+    attacked = perturb("pgd", net, UNSEEN[0], y, threat("pgd", "linf", 0.1, 10), generator=g)
+    assert record["clean"] == 0.75 and record["robust"] == pytest.approx((net(attacked).argmax(1) == y).double().mean().item())
+    assert record["robust"] < 0.75
 
 
 def test_only_the_first_of_a_large_batch_are_seen_and_numbers_are_finite():
     net, x = batchnorm_net(), rand(80, 1, 8, 8, seed=9)
-    told = probe()(net, (x, torch.arange(80) % 3))(net)
-    assert len(told["energies"]["data"]["joint"]) == len(told["energies"]["adversarial"]["marginal"]) == SHOWN
+    record = probe()(net, (x, torch.arange(80) % 3))(net)
+    assert len(record["energies"]["data"]["joint"]) == len(record["energies"]["adversarial"]["marginal"]) == SHOWN
 
     def numbers(value):
         if isinstance(value, dict):
             return [n for v in value.values() for n in numbers(v)]
         return [n for v in value for n in numbers(v)] if isinstance(value, list) else [value]
 
-    assert all(type(n) is float and math.isfinite(n) for n in numbers(told))
+    assert all(type(n) is float and math.isfinite(n) for n in numbers(record))

@@ -39,8 +39,8 @@ def test_the_frechet_distance_of_covariances_that_do_not_commute():
     a, b = (torch.tensor(m).double() for m in ([[2.0, 0.0], [1.0, 1.0]], [[1.0, -1.0], [0.0, 3.0]]))
     s, t = a @ a.T, b @ b.T
     root = (torch.trace(s @ t) + 2 * torch.det(s @ t).sqrt()).sqrt()  # trace of a root of a 2x2 matrix
-    found = frechet(white(30, 2, 3) @ a.T, white(30, 2, 4) @ b.T)
-    assert found == pytest.approx((torch.trace(s) + torch.trace(t) - 2 * root).item(), rel=1e-6)
+    distance = frechet(white(30, 2, 3) @ a.T, white(30, 2, 4) @ b.T)
+    assert distance == pytest.approx((torch.trace(s) + torch.trace(t) - 2 * root).item(), rel=1e-6)
 
 
 def test_a_set_has_no_distance_to_itself_with_fewer_images_than_features():
@@ -77,9 +77,9 @@ def test_the_error_is_the_jackknife_by_hand():
 
 
 def test_the_error_is_the_deviation_over_new_draws():
-    found = [(randn(300, 4, seed=k), 1.5 * randn(300, 4, seed=1000 + k) + 0.3) for k in range(60)]
-    deviation = torch.tensor([frechet(*pair) for pair in found]).std().item()
-    errors = torch.tensor([frechet_error(*pair) for pair in found])
+    draws = [(randn(300, 4, seed=k), 1.5 * randn(300, 4, seed=1000 + k) + 0.3) for k in range(60)]
+    deviation = torch.tensor([frechet(*pair) for pair in draws]).std().item()
+    errors = torch.tensor([frechet_error(*pair) for pair in draws])
     assert errors.mean().item() == pytest.approx(deviation, rel=0.3)
 
 

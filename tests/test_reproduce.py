@@ -63,9 +63,9 @@ def test_an_interrupted_run_that_the_recipe_has_left_behind_begins_anew(toy, mon
 
 
 def test_a_table_trains_what_is_missing_tells_both_numbers_and_is_written(toy):
-    told, table = run(seeds=2)
-    assert [(step.done, step.of) for step in told] == [(i, 4) for i in range(4)]
-    assert str(told[0]) == "A, natural, seed 0: 0 of 4"
+    steps, table = run(seeds=2)
+    assert [(step.done, step.of) for step in steps] == [(i, 4) for i in range(4)]
+    assert str(steps[0]) == "A, natural, seed 0: 0 of 4"
     a, b = table["rows"]
     assert (a["name"], a["column"], a["paper"], a["ours"], a["seeds"], a["count"]) == ("A", "natural", 0.9, 0.505, 2, 7)
     assert a["deviation"] == pytest.approx(0.0071, abs=1e-4) and a["scale"] == "evidence" and a["error"] == 0.02
@@ -106,8 +106,8 @@ def test_a_number_rests_on_its_judge_and_is_measured_anew_with_another(toy, monk
 
 def test_present_trains_the_first_seed_only_and_takes_others_that_exist(toy):
     run(seeds=1)
-    told = TrainRequest("a", "evidence", "evidence/a-1", 1)
-    assert [item for item in train(Studio(choose("cpu")), told)]
+    asked = TrainRequest("a", "evidence", "evidence/a-1", 1)
+    assert [item for item in train(Studio(choose("cpu")), asked)]
     _, table = run(seeds=3, present=True)
     assert [row["seeds"] for row in table["rows"]] == [2, 1] and table["rows"][1]["deviation"] is None
     assert table["command"].endswith("--seeds 3 --scale evidence --present")
@@ -205,13 +205,13 @@ def test_bad_requests_name_the_value():
 
 @pytest.mark.parametrize("target", EXPERIMENTS)
 def test_a_row_of_the_table_is_whole(target):
-    it = EXPERIMENTS[target]
-    assert it.title and it.source and it.about and it.cells
-    assert set(it.paper) <= set(it.cells)
-    for order in it.orders:
-        assert {side for side in (order.over, order.under) if not isinstance(side, float)} <= set(it.cells)
+    experiment = EXPERIMENTS[target]
+    assert experiment.title and experiment.source and experiment.about and experiment.cells
+    assert set(experiment.paper) <= set(experiment.cells)
+    for order in experiment.orders:
+        assert {side for side in (order.over, order.under) if not isinstance(side, float)} <= set(experiment.cells)
         assert not {"not", "least", "most", "far"} & set(order.claim.split()), "a claim has the paper's own relation"
-    for cell in it.cells.values():
+    for cell in experiment.cells.values():
         assert cell.recipe in RECIPES and isinstance(cell, Cell)
 
 

@@ -168,17 +168,17 @@ def test_each_planted_fault_is_found_and_nothing_else(fault):
     spoil, said = FAULTS[fault]
     state = torch.get_rng_state()
     with torch.no_grad():  # a caller's context does not hide the gradients
-        (found,) = preflight(Then(spoil).eval(), X, Y)
-    assert re.search(said, found)
+        (line,) = preflight(Then(spoil).eval(), X, Y)
+    assert re.search(said, line)
     assert torch.equal(state, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 9, 40])
 def test_answers_that_depend_on_the_batch_are_found_in_a_batch_of_any_size(count):
-    (found,) = (
+    (fault,) = (
         preflight(Crowded().eval(), X[:count], Y[:count]) if count > 1 else preflight(Crowded().eval(), X[1:2], Y[1:2])[:1]
     )
-    assert "answers depend on the rest of the batch" in found
+    assert "answers depend on the rest of the batch" in fault
     assert preflight(NET, X[:count], Y[:count]) == []
     layer = nn.Sequential(NET, nn.BatchNorm1d(4, track_running_stats=False)).double().eval()
     assert count == 1 or "rest of the batch" in " ".join(preflight(layer, X[:count], Y[:count]))
@@ -188,11 +188,11 @@ def test_advice_against_zero_gradients_fits_the_net():
     sure = Then(lambda f: 1e5 * f).eval()
     assert "attack with apgd-dlr" in preflight(sure, X, Y)[-1]
     two = Then(lambda f: 1e5 * f[:, :2]).eval()
-    (found,) = preflight(two, X, Y % 2)
-    assert "exactly zero" in found and "dlr" not in found and "compute in float64" in found  # it wants three classes
+    (fault,) = preflight(two, X, Y % 2)
+    assert "exactly zero" in fault and "dlr" not in fault and "compute in float64" in fault  # it wants three classes
     for spoil in (lambda f: f.round(), lambda f: f.detach(), lambda f: f[:, :2].sign()):
-        (found,) = preflight(Then(spoil).eval(), X, Y % 2)
-        assert "dlr" not in found and "cuts the graph" in found  # its gradient is zero there too
+        (fault,) = preflight(Then(spoil).eval(), X, Y % 2)
+        assert "dlr" not in fault and "cuts the graph" in fault  # its gradient is zero there too
 
 
 def test_the_advice_against_zero_gradients_works():
@@ -206,18 +206,18 @@ def test_the_advice_against_zero_gradients_works():
 
 def test_several_faults_are_told_at_once_and_nonfinite_hides_none():
     spoil = lambda f: torch.cat([f[:3] / 0, (1e5 * f[3:]).softmax(1)])  # noqa: E731
-    found = preflight(Then(lambda f: spoil(f) if len(f) == 40 else (1e5 * f).softmax(1)).eval(), X, Y)
+    faults = preflight(Then(lambda f: spoil(f) if len(f) == 40 else (1e5 * f).softmax(1)).eval(), X, Y)
     assert [bool(re.search(said, line)) for said, line in zip(
-        ("not finite for 3 of 40 images", "probabilities", "exactly zero"), found, strict=True)] == [True] * 3  # fmt: skip
+        ("not finite for 3 of 40 images", "probabilities", "exactly zero"), faults, strict=True)] == [True] * 3  # fmt: skip
 
 
 def test_a_net_that_fails_is_told_in_a_sentence():
-    (found,) = preflight(nn.Sequential(nn.Flatten(), nn.Linear(16, 4)).half().eval(), X.float(), Y)
-    assert "the images are float32, the net's weights float16; give one type" in found and "\n" not in found
-    (found,) = preflight(nn.Sequential(nn.Flatten(), nn.Linear(9, 4)).double().eval(), X, Y)
-    assert "the net does not take images of shape (40, 1, 4, 4)" in found
-    (found,) = preflight(lambda x: x[:, 9], X, Y)
-    assert "the net fails on images of shape (40, 1, 4, 4)" in found
+    (fault,) = preflight(nn.Sequential(nn.Flatten(), nn.Linear(16, 4)).half().eval(), X.float(), Y)
+    assert "the images are float32, the net's weights float16; give one type" in fault and "\n" not in fault
+    (fault,) = preflight(nn.Sequential(nn.Flatten(), nn.Linear(9, 4)).double().eval(), X, Y)
+    assert "the net does not take images of shape (40, 1, 4, 4)" in fault
+    (fault,) = preflight(lambda x: x[:, 9], X, Y)
+    assert "the net fails on images of shape (40, 1, 4, 4)" in fault
 
 
 # what is not finite is never right ---------------------------------------------------------------------------------------
@@ -305,15 +305,15 @@ def test_an_attack_that_never_runs_is_no_evidence(restarts):
 
 def test_zero_gradients_are_counted_image_by_image():
     hidden = Then(lambda f: torch.cat([f[:7].detach(), f[7:]]) if len(f) == 40 else f).eval()
-    (found,) = preflight(hidden, X, Y)
-    assert "for 7 of 40 images" in found
+    (fault,) = preflight(hidden, X, Y)
+    assert "for 7 of 40 images" in fault
 
 
 def test_a_net_in_train_mode_is_told_so_and_not_run():
     net = nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(16, 4)).double().eval()
     net[0].train()  # one layer is enough
-    (found,) = preflight(net, X, Y)
-    assert "train mode" in found and net[0].num_batches_tracked == 0 and net[0].training
+    (fault,) = preflight(net, X, Y)
+    assert "train mode" in fault and net[0].num_batches_tracked == 0 and net[0].training
 
 
 def test_an_answer_that_is_not_finite_is_read_as_no_class():

@@ -71,8 +71,8 @@ def test_no_attack_changes_the_draws_of_another(studio):
 
 
 def test_a_request_may_name_one_ball_for_all(studio):
-    found = rows(studio, ask("stripes-standard", "stripes-at", norm="linf", radius=0.02))
-    assert [(row.norm, row.radius) for row in found] == [("linf", 0.02)] * 2 and len(groups(found)) == 1
+    rates = rows(studio, ask("stripes-standard", "stripes-at", norm="linf", radius=0.02))
+    assert [(row.norm, row.radius) for row in rates] == [("linf", 0.02)] * 2 and len(groups(rates)) == 1
     apart = rows(studio, ask("stripes-standard", "stripes-at"))
     assert list(groups(apart)) == [("l2", 0.5), ("linf", 0.05)]
 
@@ -122,8 +122,8 @@ def test_a_new_row_of_the_table_is_measured_and_shown(studio, monkeypatch):
     (row,) = rows(studio, ask(radius=0.3, attacks=("mine",)))
     assert row.rates["mine"] <= row.rates["none"]
     one = next(one for one in attacked(studio, AttackedRequest("stripes-standard", "test", count=2)) if one.attack == "mine")
-    told = words_robustness.effects([one], "mine")
-    assert "Mine" in told and "climbs" not in told
+    table = words_robustness.effects([one], "mine")
+    assert "Mine" in table and "climbs" not in table
     monkeypatch.setitem(ATTACKS, "mine", replace(mine, climbs="the moon"))
     assert "climbs the moon" in words_robustness.effects([one], "mine")
 
@@ -190,21 +190,21 @@ def test_without_test_images_it_says_what_to_do(alone):
 
 @pytest.mark.slow
 def test_shipped_rates_equal_measured_ones_without_images_or_nets(studio, monkeypatch, tmp_path):
-    told = measured(studio)
-    assert told[-1]["path"].endswith("robustness/stripes.json") and told[-1]["bytes"] > 0
+    steps = measured(studio)
+    assert steps[-1]["path"].endswith("robustness/stripes.json") and steps[-1]["bytes"] > 0
     fresh = rows(studio, ask("stripes-standard", "stripes-at", attacks=tuple(COLUMNS), count=24, curve=True))
     monkeypatch.setattr(Studio, "model", lambda *a: pytest.fail("a model was loaded"))
     monkeypatch.setattr(Studio, "test_images", lambda *a: pytest.fail("images were looked for"))
-    held, notes = ready(studio, ("stripes-standard", "stripes-at"))
-    assert held == fresh and not notes and all(row.ready for row in held) and not any(row.ready for row in fresh)
+    rates, notes = ready(studio, ("stripes-standard", "stripes-at"))
+    assert rates == fresh and not notes and all(row.ready for row in rates) and not any(row.ready for row in fresh)
 
 
 @pytest.mark.slow
 def test_a_model_trained_anew_is_stale_and_only_it_is_measured_again(studio):
     measured(studio)
     save("stripes-at", 9, norm="linf", radius=0.05)
-    held, notes = ready(studio, ("stripes-standard", "stripes-at"))
-    assert [row.model for row in held] == ["stripes-standard"]
+    rates, notes = ready(studio, ("stripes-standard", "stripes-at"))
+    assert [row.model for row in rates] == ["stripes-standard"]
     assert len(notes) == 1 and "anew" in notes[0] and "stripes-at" in notes[0]
     assert "python -m cemviz assets stripes --only robustness" in notes[0]
     doing = [item.doing for item in measured(studio) if isinstance(item, Step)]
@@ -226,8 +226,8 @@ def test_making_again_gives_the_same_bytes_and_forgets_missing_models(studio):
 
 
 def test_what_was_never_measured_is_said(studio):
-    held, notes = ready(studio, ("stripes-standard",))
-    assert not held and "Not measured yet: stripes-standard" in notes[0] and shipped("nothing") == {}
+    rates, notes = ready(studio, ("stripes-standard",))
+    assert not rates and "Not measured yet: stripes-standard" in notes[0] and shipped("nothing") == {}
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"rows": [{"model": "x"}]}'])

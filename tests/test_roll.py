@@ -31,17 +31,17 @@ def rolls(studio, request, a=0.4, b=-0.3, model="stripes-at") -> list[Roll]:
 @pytest.mark.parametrize("directions", ["random", "adversarial"])
 def test_all_balls_begin_at_the_point_that_was_clicked_and_go_down_the_energy_shown(studio, energy, directions):
     request = ask("test:4", "stripes-standard", "stripes-at", directions=directions, energy=energy)
-    found = rolls(studio, request)
+    balls = rolls(studio, request)
     plane = plane_of(studio, request, "stripes-at")
     x0 = (plane.centre + 0.4 * plane.u - 0.3 * plane.v).clamp(0, 1)
-    for one in found:
+    for one in balls:
         assert one.path.shape == (STEPS + 1, 2) and one.pixels.shape[0] == len(one.energies) == STEPS + 1
         assert np.array_equal(one.pixels[0], (x0 * 255).round().byte().permute(1, 2, 0).numpy())
         f = studio.model(one.model)[0](x0[None])[0]
         label = int(studio.test_images("stripes").labels[4])
         assert one.energies[0] == pytest.approx(float(-f[label] if energy == "joint" else -f.logsumexp(0)), abs=1e-4)
         assert one.energies[-1] < one.energies[0]
-    assert {one.model for one in found} == {"stripes-standard", "stripes-at"}
+    assert {one.model for one in balls} == {"stripes-standard", "stripes-at"}
 
 
 def test_the_shadow_is_the_projection_on_the_net_s_own_plane(studio):
@@ -73,10 +73,10 @@ def test_without_pixels_there_is_no_ball_and_no_plane(studio, monkeypatch):
 
 
 def test_the_film_has_a_side_for_each_net(studio):
-    found = {one.model: one for one in rolls(studio, ask("test:4", "stripes-standard", "stripes-at"))}
-    told = json.loads(words.film(found, "E(x)"))
-    assert [told["titles"][name][0] for name in found] == ["A", "B"] and len(told["steps"]) == STEPS + 1
-    assert told["name"] == "E(x)" and len(told["sides"]["stripes-at"]["energy"]) == STEPS + 1
+    balls = {one.model: one for one in rolls(studio, ask("test:4", "stripes-standard", "stripes-at"))}
+    film = json.loads(words.film(balls, "E(x)"))
+    assert [film["titles"][name][0] for name in balls] == ["A", "B"] and len(film["steps"]) == STEPS + 1
+    assert film["name"] == "E(x)" and len(film["sides"]["stripes-at"]["energy"]) == STEPS + 1
 
 
 def test_a_browser_can_make_every_image_of_a_plane(studio):

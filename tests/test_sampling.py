@@ -133,8 +133,8 @@ def test_the_same_request_gives_the_same_pictures_and_another_seed_others(studio
 
 
 def test_progress_comes_every_step_before_the_chains(studio):
-    *told, last = sample(studio, REQUEST)
-    assert [(step.done, step.of) for step in told] == [(k, 5) for k in range(5)] and isinstance(last, Chains)
+    *steps, last = sample(studio, REQUEST)
+    assert [(step.done, step.of) for step in steps] == [(k, 5) for k in range(5)] and isinstance(last, Chains)
     assert last.pixels.shape == (6, 6, 8, 8, 1)
 
 
@@ -183,10 +183,10 @@ def test_an_infinite_ball_is_allowed_and_written_as_a_word(studio):
 
 def test_reach_is_the_distance_to_the_nearest_class_mean_without_data(studio):
     chains = run(studio, replace(REQUEST, start="uniform"))
-    distance, of = reach(studio, chains)
+    distance, owner = reach(studio, chains)
     means = studio.source(chains.card).gaussians.means[:-1]
     x0 = torch.from_numpy(chains.pixels[0]).flatten(1).float() / 255
-    assert distance == pytest.approx(float(torch.cdist(x0, means).amin(1).median())) and "class mean" in of
+    assert distance == pytest.approx(float(torch.cdist(x0, means).amin(1).median())) and "class mean" in owner
 
 
 def test_png_gif_and_npz_hold_the_chains(studio, tmp_path):
@@ -196,9 +196,9 @@ def test_png_gif_and_npz_hold_the_chains(studio, tmp_path):
     assert np.array_equal(first, chains.pixels[-1, 0, :, :, 0])
     with Image.open(export.save_gif(chains, tmp_path / "a.gif")) as gif:
         assert gif.n_frames == 6
-    with np.load(export.save_npz(chains, tmp_path / "a.npz"), allow_pickle=False) as held:
-        assert np.array_equal(held["final"], chains.final)
-        assert json.loads(str(held["run"]))["seed"] == 3
+    with np.load(export.save_npz(chains, tmp_path / "a.npz"), allow_pickle=False) as file:
+        assert np.array_equal(file["final"], chains.final)
+        assert json.loads(str(file["run"]))["seed"] == 3
 
 
 def test_sampling_leaves_the_net_and_the_global_random_state_alone(studio):

@@ -97,10 +97,10 @@ def test_a_card_s_accuracy_is_measured_again(name):
 
 @pytest.mark.parametrize("data", ["mnist", "cifar10"])
 def test_grids_and_gallery_are_of_the_models_that_ship(data):
-    held, gallery = assets.grids(data), assets.gallery(data)
-    if held is None:
+    grids, gallery = assets.grids(data), assets.gallery(data)
+    if grids is None:
         pytest.skip(f"no grids of {data} ship")
-    assert not held.stale(store.cards()) and gallery.sha256 == store.read_card(gallery.model).sha256
+    assert not grids.stale(store.cards()) and gallery.sha256 == store.read_card(gallery.model).sha256
 
 
 def judged(judge: str, chains: Chains) -> float:
@@ -153,12 +153,14 @@ def table(request):
 
 
 def test_a_table_that_ships_is_the_one_that_its_command_makes_now(table):
-    it = EXPERIMENTS[table["table"]]
+    experiment = EXPERIMENTS[table["table"]]
     rows = {(row["name"], row["column"]): row for row in table["rows"]}
-    assert list(rows) == list(it.cells)
-    assert (table["title"], table["source"], table["about"]) == (it.title, it.source, it.about)
-    assert {place: row["paper"] for place, row in rows.items()} == {place: it.paper.get(place) for place in it.cells}
-    assert table["orders"] == judge(it.orders, table["rows"]) and table == revised(table["table"], table)
+    assert list(rows) == list(experiment.cells)
+    assert (table["title"], table["source"], table["about"]) == (experiment.title, experiment.source, experiment.about)
+    assert {place: row["paper"] for place, row in rows.items()} == {
+        place: experiment.paper.get(place) for place in experiment.cells
+    }
+    assert table["orders"] == judge(experiment.orders, table["rows"]) and table == revised(table["table"], table)
 
 
 def test_a_row_that_ships_is_whole_and_a_missing_number_has_its_reason(table):
@@ -203,10 +205,10 @@ def test_boards_that_ship_rest_on_the_models_and_the_requests_of_now_and_are_sma
     cards = store.cards()
     asked = boards.requests(data, cards)
     assert len(asked) == 12, "four samplers of a classifier, one of JEAT and one of an encoder, two pairs of numbers each"
-    held = {name: board for name in asked if (board := boards.board(name)) is not None}
-    if not held:
+    made = {name: board for name in asked if (board := boards.board(name)) is not None}
+    if not made:
         pytest.skip(f"no boards of {data} ship")
-    for name, board in held.items():
+    for name, board in made.items():
         assert board.stale(cards, as_json(asked[name])) == [], name
         assert len(board.head["cells"]) == 49 and board.head["judge"] == f"{data}-judge-clean"
         assert artefacts.path(boards.FOLDER, name).stat().st_size <= 300 * 1024, name

@@ -32,13 +32,13 @@ def test_a_model_comes_back_with_card_and_weights_frozen_in_eval_mode(folder):
 
 
 def test_only_large_matrices_and_kernels_are_stored_in_half_precision(folder):
-    held = store.read_tensors(store.save(net(), card()))
+    tensors = store.read_tensors(store.save(net(), card()))
     for key, value in net().state_dict().items():
         halved = value.is_floating_point() and value.dim() > 1 and value.numel() > 64
-        assert held[key].dtype == (torch.float16 if halved else value.dtype), key
+        assert tensors[key].dtype == (torch.float16 if halved else value.dtype), key
         if not halved:
-            assert torch.equal(held[key], value), key
-    assert {torch.float16, torch.float32, torch.int64} <= {v.dtype for v in held.values()}
+            assert torch.equal(tensors[key], value), key
+    assert {torch.float16, torch.float32, torch.int64} <= {v.dtype for v in tensors.values()}
 
 
 def test_a_state_dict_is_stored_like_its_net(folder):
@@ -76,9 +76,9 @@ def test_a_stray_file_stops_nobody(folder):
 
 def test_changed_weights_are_refused_by_their_hash(folder):
     path = store.save(net(), card())
-    held = bytearray(path.read_bytes())
-    held[-1] ^= 1
-    path.write_bytes(held)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
     with pytest.raises(BrokenCheckpoint, match=r"toy@\w+.safetensors does not match its card.*or run: python -m cemviz train"):
         store.load("toy")
 
@@ -131,10 +131,10 @@ def test_a_name_unsafe_as_a_files_is_refused_for_reading_and_writing(folder, nam
 
 def test_gaussians_come_back_in_single_precision_or_none_if_there_are_none(folder):
     g = seeded()
-    held = Gaussians(*(torch.rand(shape, generator=g) for shape in ((3, 6), (3, 6, 2), (3,))))
+    gaussians = Gaussians(*(torch.rand(shape, generator=g) for shape in ((3, 6), (3, 6, 2), (3,))))
     assert store.load_gaussians("stripes") is None
-    store.save_gaussians("stripes", held)
+    store.save_gaussians("stripes", gaussians)
     read = store.load_gaussians("stripes")
     for key in ("means", "factors", "floors"):
         assert getattr(read, key).dtype == torch.float32
-        torch.testing.assert_close(getattr(read, key), getattr(held, key), rtol=1e-3, atol=1e-6)
+        torch.testing.assert_close(getattr(read, key), getattr(gaussians, key), rtol=1e-3, atol=1e-6)

@@ -29,8 +29,8 @@ def verdicts(experiment, column, quality):
     }
 
 
-def claims(found, words):
-    return [holds for claim, holds in found.items() if claim.startswith(words)]
+def claims(orders, words):
+    return [holds for claim, holds in orders.items() if claim.startswith(words)]
 
 
 def peaked(axis, value):
@@ -85,9 +85,9 @@ def asked(monkeypatch):
 
 
 def test_a_cell_takes_its_number_from_the_sweep_of_its_axis_and_seed(asked):
-    found = RCS.at("steps", 20, "fid").run("mnist-at", choose("cpu"), None, 2)
-    assert (found["value"], found["error"], found["resampled"]) == (3.0, 0.5, "jackknife")
-    assert (found["extractor"], found["split"], found["count"]) == ("judge-mnist-judge-clean", "validation", 200)
+    number = RCS.at("steps", 20, "fid").run("mnist-at", choose("cpu"), None, 2)
+    assert (number["value"], number["error"], number["resampled"]) == (3.0, 0.5, "jackknife")
+    assert (number["extractor"], number["split"], number["count"]) == ("judge-mnist-judge-clean", "validation", 200)
     metrics = ("is", "fid", "precision", "recall")
     request = SweepRequest(
         "mnist-at", "rcs", count=200, seed=2, over=("steps",), values=(sweeps.STEPS,), metric=metrics, seeds=1,

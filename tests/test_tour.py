@@ -63,19 +63,19 @@ def test_the_opening_s_numbers_are_those_of_a_run(facts):
 
 
 def test_the_attack_s_logits_are_those_of_its_pictures_and_its_radii_hold(facts):
-    studio, told = Studio(choose("cpu")), facts["attack"]
+    studio, attack = Studio(choose("cpu")), facts["attack"]
     x = assets.gallery("mnist").images[tour.SUBJECT, 0].numpy().astype(int)
     for side, name in tour.NETS.items():
-        frames = pictures(told[side]["sprite"]).reshape(len(tour.RADII), 28, 28)
+        frames = pictures(attack[side]["sprite"]).reshape(len(tour.RADII), 28, 28)
         for frame, radius in zip(frames.astype(int), tour.RADII, strict=True):
             assert np.abs(frame - x).max() <= 255 * radius + 9
         f = logits(studio.model(name)[0], torch.from_numpy(frames[:1, None].astype(np.float32) / 255))
-        assert torch.allclose(f[0], torch.tensor(told[side]["logits"][0]), atol=1.5)
-        seen = np.argmax(told[side]["logits"], 1)
-        assert seen[0] == told["label"] and told[side]["flips"] == tour.RADII[(seen != told["label"]).argmax()]
-        worse = [row[told["label"]] - max(row[:4] + row[5:]) for row in told[side]["logits"]]
-        assert worse[-1] < worse[0] and told["label"] == 4
-    assert told["standard"]["flips"] < told["robust"]["flips"], "the claim of station 1"
+        assert torch.allclose(f[0], torch.tensor(attack[side]["logits"][0]), atol=1.5)
+        seen = np.argmax(attack[side]["logits"], 1)
+        assert seen[0] == attack["label"] and attack[side]["flips"] == tour.RADII[(seen != attack["label"]).argmax()]
+        worse = [row[attack["label"]] - max(row[:4] + row[5:]) for row in attack[side]["logits"]]
+        assert worse[-1] < worse[0] and attack["label"] == 4
+    assert attack["standard"]["flips"] < attack["robust"]["flips"], "the claim of station 1"
 
 
 def test_windows_and_rolls_hold_the_claims_of_their_stations(facts):
@@ -113,12 +113,12 @@ def test_without_labels_one_crowd_spreads_and_the_other_collapses(facts):
 
 
 def test_every_station_asks_tells_and_opens_a_place_that_is_there(facts):
-    told = rows(facts)
-    assert len(told) == 8 and json.dumps(told)
-    for row, station in zip(told[1:], STATIONS, strict=True):
+    words = rows(facts)
+    assert len(words) == 8 and json.dumps(words)
+    for row, station in zip(words[1:], STATIONS, strict=True):
         assert 2 <= len(row["answers"]) <= 3 and 0 <= row["right"] < len(row["answers"]) and row["question"].endswith("?")
         assert station.note and station.link and "{" not in row["lead"] + row["told"] + row["question"]
-    assert "2 of the ten digits on the left and 10 on the right" in told[0]["told"]
+    assert "2 of the ten digits on the left and 10 on the right" in words[0]["told"]
 
 
 def test_the_words_follow_the_facts(facts):

@@ -14,7 +14,7 @@ def row(ours, spread, extractor=None, **more):
     return {"ours": ours, "spread": spread, "extractor": extractor, "seeds": 3, "draws": 1} | more
 
 
-def held(over, under, margin=None):
+def decision(over, under, margin=None):
     return verdict(Order("claim", A, B, margin), {A: over, B: under})
 
 
@@ -29,7 +29,7 @@ def test_a_gap_decides_beyond_two_deviations_and_in_both_directions(deviation):
 @pytest.mark.parametrize("bad", [None, nan, inf, -inf])
 def test_what_is_missing_or_not_finite_decides_nothing(bad):
     assert decided(bad, 0.1) is None and decided(5.0, bad) is None and decided(bad, bad) is None
-    assert held(row(bad, 0.1), row(0.0, 0.1))["holds"] is None and held(row(9.0, bad), row(0.0, 0.1))["holds"] is None
+    assert decision(row(bad, 0.1), row(0.0, 0.1))["holds"] is None and decision(row(9.0, bad), row(0.0, 0.1))["holds"] is None
 
 
 @pytest.mark.parametrize("none", [0.0, -1.0])
@@ -39,31 +39,33 @@ def test_a_deviation_of_nothing_is_no_spread(none):
 
 def test_identical_numbers_are_undecided_whatever_they_scatter():
     for spread in (None, 0.0, 1e-9, 1.0):
-        assert held(row(0.5, spread), row(0.5, spread))["holds"] is None
+        assert decision(row(0.5, spread), row(0.5, spread))["holds"] is None
 
 
 def test_the_deviation_of_a_difference_joins_both_spreads():
-    found = held(row(10.0, 3.0), row(0.0, 4.0))
-    assert (found["by"], found["spread"], found["holds"]) == (10.0, 5.0, None)  # twice 5 is 10: at the edge
-    assert held(row(10.1, 3.0), row(0.0, 4.0))["holds"] is True and held(row(-10.1, 3.0), row(0.0, 4.0))["holds"] is False
+    verdict = decision(row(10.0, 3.0), row(0.0, 4.0))
+    assert (verdict["by"], verdict["spread"], verdict["holds"]) == (10.0, 5.0, None)  # twice 5 is 10: at the edge
+    assert (
+        decision(row(10.1, 3.0), row(0.0, 4.0))["holds"] is True and decision(row(-10.1, 3.0), row(0.0, 4.0))["holds"] is False
+    )
 
 
 def test_one_training_with_a_resampling_spread_is_judged_two_with_none_not():
     one = row(0.9, joined(None, binomial(0.9, 1000)), seeds=1)
-    assert held(one, row(0.5, binomial(0.5, 1000), seeds=1))["holds"] is True
-    assert held(row(0.9, None, seeds=2), row(0.5, None, seeds=2))["holds"] is None
-    assert held(one, row(0.5, None, seeds=3))["holds"] is None and held(row(0.5, None), one)["holds"] is None
+    assert decision(one, row(0.5, binomial(0.5, 1000), seeds=1))["holds"] is True
+    assert decision(row(0.9, None, seeds=2), row(0.5, None, seeds=2))["holds"] is None
+    assert decision(one, row(0.5, None, seeds=3))["holds"] is None and decision(row(0.5, None), one)["holds"] is None
 
 
 def test_numbers_of_different_extractors_are_not_compared():
-    found = held(row(90.0, 0.1, "judge-x"), row(10.0, 0.1, "inception"))
-    assert found["holds"] is None and found["by"] is None
-    assert held(row(90.0, 0.1, "judge-x"), row(10.0, 0.1, "judge-x"))["holds"] is True
+    verdict = decision(row(90.0, 0.1, "judge-x"), row(10.0, 0.1, "inception"))
+    assert verdict["holds"] is None and verdict["by"] is None
+    assert decision(row(90.0, 0.1, "judge-x"), row(10.0, 0.1, "judge-x"))["holds"] is True
 
 
 def test_a_claim_of_likeness_holds_within_its_margin_and_fails_beyond():
     def alike(gap):
-        return held(row(0.5 + gap, 0.003), row(0.5, 0.004), margin=0.03)
+        return decision(row(0.5 + gap, 0.003), row(0.5, 0.004), margin=0.03)
 
     assert alike(0.019)["holds"] is alike(-0.019)["holds"] is True and alike(0.019)["by"] == pytest.approx(0.011)
     assert alike(0.041)["holds"] is alike(-0.041)["holds"] is False
@@ -82,8 +84,8 @@ def test_a_row_that_is_missing_leaves_the_claim_undecided():
 
 
 def test_an_order_rests_on_the_fewer_seeds_and_names_its_places():
-    found = held(row(1.0, 0.1, seeds=1, draws=5), row(0.0, 0.1, seeds=3, draws=2))
-    assert (found["seeds"], found["draws"], found["over"], found["under"]) == (1, 2, ["A", "c"], ["B", "c"])
+    verdict = decision(row(1.0, 0.1, seeds=1, draws=5), row(0.0, 0.1, seeds=3, draws=2))
+    assert (verdict["seeds"], verdict["draws"], verdict["over"], verdict["under"]) == (1, 2, ["A", "c"], ["B", "c"])
 
 
 def test_a_spread_joins_seeds_and_images_and_zero_seeds_tell_nothing():
