@@ -128,7 +128,7 @@ def drawn(studio: Studio, held: Session, asked: SweepRequest, head: words.Head, 
     return {
         "board": words.payload(head, studio.cards()[asked.model], origin),
         "by": gr.update(choices=columns, value=by),
-        "status": f"{origin}: {len(head['cells'])} settings, {head['count']} chains each, judge {head['judge'] or 'none'}.",
+        "status": f"{origin}: {len(head['cells'])} settings, {words.seeds(head)}.",
         "script": script.shown(asked),
         "tried": words.tried(held.held.get("sweeps", []), by),
         **dict(zip(("csv", "json"), files(held, head), strict=True)),
@@ -138,8 +138,7 @@ def drawn(studio: Studio, held: Session, asked: SweepRequest, head: words.Head, 
 def files(held: Session, head: words.Head) -> list[str]:
     """The board as CSV and JSON in a folder of the visitor's own, which goes with the session."""
     folder = Path(held.held.setdefault("lab files", tempfile.TemporaryDirectory(prefix="cemviz-")).name)
-    name = "-".join((head["model"], head["sampler"], *head["over"]))
-    sheet, whole = folder / f"{name}.csv", folder / f"{name}.json"
+    sheet, whole = (folder / f"{words.file(head)}.{ending}" for ending in ("csv", "json"))
     sheet.write_text(words.table(head), encoding="utf-8")
     whole.write_text(json.dumps({k: v for k, v in head.items() if k != "sprite"}, ensure_ascii=False), encoding="utf-8")
     return [str(sheet), str(whole)]

@@ -10,7 +10,7 @@ from ...dynamics import Diverged
 from ..controls import Session
 from ..wiring import Changes
 from . import plots, words
-from .handlers import draw, ended, moved
+from .handlers import draw, ended, grounds, moved, planes
 
 RATE = 30  # frames a second
 BATCH = 10  # frames that travel together: gradio's stream looks for news 20 times a second
@@ -49,7 +49,7 @@ def play(studio: Studio, held: Session, *, speed: int) -> Iterator[Changes]:
             if not pictures:
                 return
             rest = {} if batches % CALM else draw(held, words.each_turn(ground.game.rules))
-            yield rest | {"plane": plots.plane(*pictures, live=True)}
+            yield rest | planes(*(plots.plane(*own, live=True) for own in zip(*pictures, strict=True)))
             batches += 1
             ahead = _wait(held, ahead)
             stop.wait(max(0.0, len(pictures) / RATE - (time.perf_counter() - at)))
@@ -62,16 +62,17 @@ def play(studio: Studio, held: Session, *, speed: int) -> Iterator[Changes]:
             stop.set()
 
 
-def _played(held: Session, going: Callable[[], bool]) -> list[Picture]:
-    """The next pictures of a game that plays: as many as are due meanwhile, at least one; none of a game that was ended."""
-    ground, pictures, began = held.playground, [], time.perf_counter()
+def _played(held: Session, going: Callable[[], bool]) -> list[list[Picture]]:
+    """The next pictures of games that play, one of each a time: as many as are due, at least one; none of games that ended."""
+    games, pictures, began = grounds(held), [], time.perf_counter()
     with one_core():
         while len(pictures) < BATCH and (not pictures or time.perf_counter() - began < BATCH / RATE):
             for _ in range(held.held["play.speed"] or 1):
                 if not going():
                     return pictures
-                ground.both()
-            pictures.append(ground.picture())
+                for ground in games:
+                    ground.both()
+            pictures.append([ground.picture() for ground in games])
     return pictures
 
 
