@@ -46,8 +46,8 @@ def plane(*pictures: Picture, moves: Sequence[str] = (), live: bool = False, **m
         more: see `stage.js`.
     """
     frames = [frame(picture) for picture in pictures]
-    told = [one | {"move": move} for one, move in zip(frames, moves, strict=True)] if moves else frames
-    return packed_json({"frames": told, "live": live} | more)
+    shown = [one | {"move": move} for one, move in zip(frames, moves, strict=True)] if moves else frames
+    return packed_json({"frames": shown, "live": live} | more)
 
 
 def history(records: Sequence[np.ndarray], objective: str, pushes: Mapping[str, float] = MappingProxyType({})) -> str:
