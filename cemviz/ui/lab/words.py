@@ -116,8 +116,8 @@ def waiting(request: SweepRequest, cells: int, own: list[str]) -> str:
         cells: settings of the sweep.
         own: samplers of which boards of this net ship.
     """
-    told = NONE.format(model=request.model, sampler=request.sampler.upper(), cells=cells, chains=request.count)
-    return told + (f" Its boards ship for {', '.join(own).upper()}, over η × K and α × β." if own else "")
+    text = NONE.format(model=request.model, sampler=request.sampler.upper(), cells=cells, chains=request.count)
+    return text + (f" Its boards ship for {', '.join(own).upper()}, over η × K and α × β." if own else "")
 
 
 def tried(sweeps: list[Head], by: str) -> str:
