@@ -70,17 +70,17 @@ def prepare(asked: Plan, team: Team) -> Prepared:
         where: dict[str, Any] = {
             "data": asked.request.data, "device": team.device.torch, "download": asked.request.download,
         }  # fmt: skip
-        held = images.load(row.data, "train", **where)
-        test = _unseen(held, where)
+        train = images.load(row.data, "train", **where)
+        test = _unseen(train, where)
     if row.images is not None:
-        held = held.first(row.images)
+        train = train.first(row.images)
     if team.leads:
-        for caution in held.cautions():
+        for caution in train.cautions():
             warnings.warn(caution, stacklevel=2)
     trained, sha256 = None, ""
     if row.encoder is not None:
         trained, row, sha256 = _encoder(row, team.device)
-    net_args = row.net_args | statistics(known, held)
+    net_args = row.net_args | statistics(known, train)
     kind = kinds.KINDS[row.kind]
     if not kind.shared:
         _whole(team)
@@ -93,28 +93,28 @@ def prepare(asked: Plan, team: Team) -> Prepared:
     net = team.device.place(build(row.net, seed=asked.request.seed, **net_args)).train()
     if trained is not None:
         probed(trained, net)
-    return Prepared(row, net, net_args, held, test.first(HELD), sha256)
+    return Prepared(row, net, net_args, train, test.first(HELD), sha256)
 
 
-def _unseen(held: images.Images, where: dict[str, Any]) -> images.Images:
+def _unseen(train: images.Images, where: dict[str, Any]) -> images.Images:
     """The test images; where they are missing it is said before the work, not after it."""
-    if dataset(held.name).torchvision and not images.available(held.name, "test", data=where["data"]):
+    if dataset(train.name).torchvision and not images.available(train.name, "test", data=where["data"]):
         warnings.warn(
-            f"{held.name} has no test split on this machine: probes look at training images, and nothing is measured",
+            f"{train.name} has no test split on this machine: probes look at training images, and nothing is measured",
             stacklevel=3,
         )
-        return held
-    return images.load(held.name, "test", classes=held.classes, **where)
+        return train
+    return images.load(train.name, "test", classes=train.classes, **where)
 
 
-def statistics(known: Dataset, held: images.Images) -> dict[str, Any]:
+def statistics(known: Dataset, train: images.Images) -> dict[str, Any]:
     """Arguments of a net that come from its data: channel means, deviations, number of classes."""
     if known.mean:
         mean, std = known.mean, known.std
     else:
-        x = held.floats()
+        x = train.floats()
         mean, std = x.mean((0, 2, 3)).tolist(), x.std((0, 2, 3)).tolist()
-    return {"mean": list(mean), "std": list(std), "outputs": len(held.classes)}
+    return {"mean": list(mean), "std": list(std), "outputs": len(train.classes)}
 
 
 def _encoder(row: Recipe, device: Device) -> tuple[Encoder, Recipe, str]:
