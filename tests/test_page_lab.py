@@ -2,6 +2,7 @@
 
 import pytest
 from pages import MARKS, SLOW, calm, violations
+from PIL import Image
 
 pytestmark = MARKS
 
@@ -53,14 +54,30 @@ def test_another_number_colours_the_board_without_a_request(board):
     assert "k.by=nearest" in page.url
 
 
-def test_a_prediction_hides_the_pictures_and_is_answered_with_the_law(board):
+def test_predictions_hide_the_pictures_and_are_answered_with_the_law(board):
     page = board
-    page.get_by_role("button", name="Predict first").click()
-    assert not page.locator(".cem-lab-tile canvas").first.is_visible()
-    page.locator(".cem-lab-tile").nth(3 * 7 + 3).click()
-    told = page.locator(".cem-lab-told").inner_text()
-    assert "You marked η = .01, whose noise is 0.28 long" in told and "η√d reaches α = .5 at η = .02" in told
-    assert page.locator(".cem-lab-tile canvas").first.is_visible()
+
+    def predicted(symbol: str, cell: int) -> str:
+        page.get_by_role("button", name=f"Predict first: {symbol}").click()
+        assert not page.locator(".cem-lab-tile canvas").first.is_visible()
+        page.locator(".cem-lab-tile").nth(cell).click()
+        assert page.locator(".cem-lab-tile canvas").first.is_visible()
+        return page.locator(".cem-lab-told").inner_text()
+
+    noise = predicted("η", 3 * 7 + 3)
+    assert "You marked η = .01: whose noise is 0.28 long" in noise and "η√d reaches α = .5 at η = .02" in noise
+    steps = predicted("K", 7 + 2)  # 12 steps of .5 reach β = 6
+    assert "You marked K = 10: K steps of length α go at most Kα = 5.0 far" in steps and "reaches β = 6 at K = 20" in steps
+    assert "Distance travelled" in steps
+
+
+def test_the_board_is_a_png_to_take_away(board):
+    page = board
+    with page.expect_download() as loaded:
+        page.locator("#lab-png").click()
+    picture = Image.open(loaded.value.path())
+    assert loaded.value.suggested_filename == "mnist-at-rcs-noise-steps.png" and picture.format == "PNG"
+    assert picture.width >= 7 * 56 and picture.height >= 7 * 56 and len(picture.convert("RGB").getcolors(1 << 20)) > 50
 
 
 def test_keys_choose_a_cell_and_its_link_plays_it(board):

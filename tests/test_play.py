@@ -279,7 +279,7 @@ def test_a_move_changes_plane_numbers_history_and_status_together(preset):
     do.restart(None, held, preset=preset, **do.tell(None, None, preset=preset))
     held.playground.change(steps=60, inner=1)
     told = do.move(None, held, which="turn")
-    assert told.keys() == set(do.FRAME) and sum(len(part.encode()) for part in told.values()) <= 45_000
+    assert told.keys() == set(do.FRAME) - {"second"} and sum(len(part.encode()) for part in told.values()) <= 45_000
     plane, history, view = json.loads(told["plane"]), json.loads(told["history"]), held.playground.view()
     assert not plane["live"] and plane["frames"][-1] == frame(view) | {"move": "learn"}
     assert history["turns"] == [0, 1] or history["turns"] == [1]
@@ -383,7 +383,7 @@ def test_play_goes_on_until_paused_and_sets_the_flag(batch):
     first, second = next(run), next(run)
     plane = json.loads(second["plane"])
     assert [shown["turn"] for shown in plane["frames"]] == [8, 10, 12] and plane["live"]
-    assert first.keys() == set(do.FRAME) and second.keys() == {"plane"}
+    assert first.keys() == set(do.FRAME) - {"second"} and second.keys() == {"plane"}
     assert json.loads(first["plane"])["frames"][-1]["turn"] == 6 == json.loads(first["history"])["turns"][-1]
     assert held.playground.game.turn == 12 and not held.stops["playground"].is_set()
     assert "Paused" in playing.pause(None, held)["status"]

@@ -98,6 +98,18 @@ def test_the_best_setting_is_the_best_by_the_column_that_is_shown(studio):
         assert f"<td>{value:.3g}</td>" in words.tried([head], column)
 
 
+@pytest.mark.parametrize(("seeds", "said"), [(1, "seed 4"), (3, "seeds 4 to 6")])
+def test_chains_and_seeds_are_said(seeds, said):
+    assert words.seeds({"seed": 4, "seeds": seeds, "count": 2, "judge": None}) == f"2 chains a setting, {said}, judge none"
+
+
+def test_laws_are_of_steps_that_have_a_length(studio):
+    for sampler, model, unit in (("rcs", "mnist-at", True), ("jeat17", "mnist-jeat", False), ("maxent", "mnist-uat", True)):
+        asked = do.read(studio, **CONTROLS | {"a": model, "sampler": sampler})
+        board = json.loads(words.payload(boards.shipped(studio, asked).head, studio.cards()[model], words.SHIPPED))
+        assert board["lengths"] is unit and board["seeds"].startswith("64 chains" if sampler == "maxent" else "16 chains")
+
+
 def test_the_first_view_follows_the_net(studio):
     _, tab = page(tab_lab, studio)
     steps = first_view(tab, Session(), a="mnist-uat")

@@ -74,10 +74,10 @@ def played(preset: PlayPreset) -> Artefact:
 
 def stored(name: str) -> Artefact | None:
     """The snapshots of a story; None where there are none, or the story has other rules by now.  Raises BrokenCheckpoint."""
-    found, preset = artefacts.read("play", name, AGAIN), PLAY[name]
-    if found is None or (found.head["rules"], found.head["seed"]) != (asdict(preset.rules), preset.seed):
+    story, preset = artefacts.read("play", name, AGAIN), PLAY[name]
+    if story is None or (story.head["rules"], story.head["seed"]) != (asdict(preset.rules), preset.seed):
         return None
-    return found
+    return story
 
 
 def file(name: str) -> Path:
@@ -85,9 +85,9 @@ def file(name: str) -> Path:
     return artefacts.path("play", name)
 
 
-def seat(found: Artefact, k: int) -> Seat:
+def seat(story: Artefact, k: int) -> Seat:
     """Snapshot k of a story, from which a game goes on."""
-    shot = found.head["shots"][k]
-    parts = {key.split("/")[1]: value for key, value in found.tensors.items() if key.startswith(f"{shot['turn']}/")}
-    history = [row for row in found.head["history"] if row[0] <= shot["turn"]]
+    shot = story.head["shots"][k]
+    parts = {key.split("/")[1]: value for key, value in story.tensors.items() if key.startswith(f"{shot['turn']}/")}
+    history = [row for row in story.head["history"] if row[0] <= shot["turn"]]
     return Seat(shot["turn"], shot["updates"], history, **{name: value.float() for name, value in parts.items()})

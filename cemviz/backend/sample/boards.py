@@ -70,8 +70,8 @@ def shipped(studio: Studio, request: SweepRequest) -> Artefact | None:
     name = name_of(request)
     if requests(cards[request.model].data, cards).get(name) != request:
         return None
-    held = board(name)
-    return None if held is None or held.stale(cards, as_json(request)) else held
+    artefact = board(name)
+    return None if artefact is None or artefact.stale(cards, as_json(request)) else artefact
 
 
 def name_of(request: SweepRequest) -> str:
@@ -117,10 +117,10 @@ def kept(studio: Studio, request: SweepRequest) -> Iterator[Step | Artefact]:
 def _made(studio: Studio, request: SweepRequest, folder: str, name: str) -> Iterator[Step | dict[str, Any]]:
     """Make an artefact unless it is there and rests on what is stored now."""
     try:
-        held = artefacts.read(folder, name, "make it anew")
+        artefact = artefacts.read(folder, name, "make it anew")
     except artefacts.BrokenCheckpoint:
-        held = None  # it is made anew
-    if held is None or held.stale(studio.cards(), as_json(request)):
+        artefact = None  # it is made anew
+    if artefact is None or artefact.stale(studio.cards(), as_json(request)):
         for item in sweep(studio, request):
             if isinstance(item, Step):
                 yield replace(item, doing=f"{name}: {item.doing}")

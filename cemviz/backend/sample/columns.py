@@ -81,7 +81,7 @@ def _mean(values: Tensor) -> Number:
     return values.mean().item(), values.std().item() / len(values) ** 0.5 if len(values) > 1 else None
 
 
-def _said(ends: Ends) -> Tensor:
+def _judged(ends: Ends) -> Tensor:
     """The judge's p(y | x), (B, classes)."""
     logits = ends.eyes.judge.logits
     with torch.no_grad():
@@ -94,7 +94,7 @@ def _sure(p: Tensor, asked: Tensor | None) -> Number:
 
 
 def _accuracy(ends: Ends) -> Number:
-    return _mean((_said(ends).argmax(1) == ends.asked.cpu()).double())
+    return _mean((_judged(ends).argmax(1) == ends.asked.cpu()).double())
 
 
 def _own(ends: Ends) -> Number:
@@ -130,7 +130,7 @@ class Column:
 COLUMNS: dict[str, Column] = {
     "confidence": Column(
         "Judge's p(y | x) of the class asked for, or of its likeliest", "", "higher",
-        lambda ends: _sure(_said(ends), ends.asked), ("judge",),
+        lambda ends: _sure(_judged(ends), ends.asked), ("judge",),
     ),
     "accuracy": Column("Read by the judge as asked", "share", "higher", _accuracy, ("judge", "asked")),
     "own": Column("p(y | x) of the net itself, or of its probe", "", "higher", _own, ("own",)),

@@ -143,8 +143,8 @@ def summary(chains: "Chains") -> str:
     first, last = ({k: float(v[i].mean()) for k, v in chains.series.items()} for i in (0, -1))
     sampler, names = SAMPLERS[chains.request.sampler], chains.card.classes
     hinted = sorted(set(chains.asked.tolist()))
-    of = f"all {len(names)} classes" if len(hinted) == len(names) else ", ".join(names[y] for y in hinted)
-    hint = f"starts hint at {of}" if chains.hinted else "no class asked"
+    classes = f"all {len(names)} classes" if len(hinted) == len(names) else ", ".join(names[y] for y in hinted)
+    hint = f"starts hint at {classes}" if chains.hinted else "no class asked"
     spread = (
         f"{chains.request.sampler.upper()} ({sampler.source}): entropy estimate {first['entropy']:.2f} → {last['entropy']:.2f} "
         f"nats, mean pairwise similarity {first['similarity']:.2f} → {last['similarity']:.2f}, {chains.travel}. "

@@ -50,8 +50,8 @@ def save_npz(chains: Chains, path: Path) -> Path:
         asdict(chains.request) | {"settings": chains.settings, "sha256": chains.card.sha256, "judge": chains.judge}
     )
     names = ("asked", "pixels", "final", "predicted", "confidence", "plane", "landmarks")
-    held = {name: getattr(chains, name) for name in names if getattr(chains, name) is not None}
-    return _written(path, lambda file: np.savez_compressed(file, run=np.array(run), **held, **chains.series))
+    arrays = {name: getattr(chains, name) for name in names if getattr(chains, name) is not None}
+    return _written(path, lambda file: np.savez_compressed(file, run=np.array(run), **arrays, **chains.series))
 
 
 def _written(path: Path, write: Callable[[BinaryIO], None]) -> Path:

@@ -75,7 +75,7 @@ def sweep(studio: Studio, request: SweepRequest) -> Iterator[Step | Sweep]:
     seeds = range(request.seed, request.seed + request.seeds)
     work = [(seed, dict(zip(others, values, strict=True))) for seed in seeds for values in product(*others.values())]
     real = {seed: features(eyes, request.count, seed) for seed in seeds}
-    found: dict[Key, list[dict[str, Number]]] = {}
+    measured: dict[Key, list[dict[str, Number]]] = {}
     pixels: dict[Key, np.ndarray] = {}
     for i, (seed, numbers) in enumerate(work):
         chain = replace(run, request=replace(asked, seed=seed), dynamics=replace(run.dynamics, **numbers, steps=max(ks)))
@@ -83,13 +83,13 @@ def sweep(studio: Studio, request: SweepRequest) -> Iterator[Step | Sweep]:
         for k in ks:
             ends = _ends(chain, passed, k, eyes, real[seed])
             key = _key(chain.dynamics, {"steps": k})
-            found.setdefault(key, []).append({name: COLUMNS[name].measure(ends) for name in columns})
+            measured.setdefault(key, []).append({name: COLUMNS[name].measure(ends) for name in columns})
             pixels.setdefault(key, to_pixels(ends.x[:1])[0])
     keys = [_key(run.dynamics, dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
     judge = None if eyes.judge is None else eyes.judge.name.removeprefix("judge-")
     names = {card.name: card.sha256 for card in (studio.cards()[name] for name in (run.card.name, judge, eyes.reader) if name)}
     shown = run.card.classes[run.asked[0]] if hinted(asked) else None
-    cells, pictures = [_cell(key, found[key]) for key in keys], np.stack([pixels[key] for key in keys])
+    cells, pictures = [_cell(key, measured[key]) for key in keys], np.stack([pixels[key] for key in keys])
     yield Sweep(request, run.card, judge, shown, axes, cells, pictures, names)
 
 

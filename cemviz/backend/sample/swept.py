@@ -101,10 +101,10 @@ def symbol(axis: str) -> str:
 
 def as_json(request: SweepRequest) -> dict[str, Any]:
     """Fields of a request that are not its defaults, as JSON has them."""
-    said = changes(request)
-    if "values" in said:
-        said["values"] = [[_finite(value) for value in values] for values in request.values]
-    return {name: list(value) if isinstance(value, tuple) else _finite(value) for name, value in said.items()}
+    given = changes(request)
+    if "values" in given:
+        given["values"] = [[_finite(value) for value in values] for values in request.values]
+    return {name: list(value) if isinstance(value, tuple) else _finite(value) for name, value in given.items()}
 
 
 def _finite(value: Any) -> Any:

@@ -72,8 +72,8 @@ def checked(studio: Studio, request: RunRequest) -> TrainRequest:
             raise BadInput("name", f"a run {name!r} is unfinished; resume it, discard it, or take another name")
     elif name not in unfinished():
         raise BadInput("name", f"there is no unfinished run {name!r} to go on with")
-    if told := "" if request.download else missing(studio, asked.data):
-        raise DataMissing(told)
+    if advice := "" if request.download else missing(studio, asked.data):
+        raise DataMissing(advice)
     return TrainRequest(
         request.recipe, request.scale, name, request.seed, _changes(request) or None, studio.data,
         resume=request.mode == "resume", retry=request.mode == "retry", download=request.download,

@@ -131,15 +131,15 @@ def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[
         if state in _going:
             raise BadInput("name", f"a run {name!r} is going on; wait for it, or take another name")
         _going[state] = work
-    told, ours = replace(request, name=name), False
+    asked_for, ours = replace(request, name=name), False
     try:
         for update in _steps(studio, name, work, stop):
             if update.step and not ours:  # the run holds the name from its first update on
-                remember(told)
+                remember(asked_for)
                 ours = True
             yield update
     except Diverged as error:
-        remember(told, str(error))
+        remember(asked_for, str(error))
         raise
     finally:
         try:
@@ -190,10 +190,10 @@ def _turn(work: Iterator[Trained | Model]) -> Iterator[Trained | Model]:
 
 
 def _update(name: str, state: State, at: Trained) -> Update:
-    held = at.history  # the trainer goes on to change it, and a visitor may look at this one from another thread
-    history = {key: list(held[key]) for key in ("steps", "lr", "probes")}
-    history["terms"] = {key: list(values) for key, values in held["terms"].items()}
-    history |= {"kind": held["kind"], "frames": held["frames"] | {"shots": list(held["frames"]["shots"])}}
+    curves = at.history  # the trainer goes on to change it, and a visitor may look at this one from another thread
+    history = {key: list(curves[key]) for key in ("steps", "lr", "probes")}
+    history["terms"] = {key: list(values) for key, values in curves["terms"].items()}
+    history |= {"kind": curves["kind"], "frames": curves["frames"] | {"shots": list(curves["frames"]["shots"])}}
     return Update(name, state, at.done, at.of, at.seconds, at.left, history, unsaved=at.unsaved)
 
 

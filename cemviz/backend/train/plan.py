@@ -76,13 +76,13 @@ def plan(request: TrainRequest) -> Plan:
     row = recipe(request.recipe, request.scale, **(request.changes or {}))
     name = store.checked(request.out or request.recipe)
     store.check_place(store.folder() / f"{name}.json")
-    told = identity(request, row)
+    run = identity(request, row)
     if request.out is None:
-        _refuse_to_replace(name, told)
-    return Plan(request, row, name, PRECISIONS[request.precision], told | _encoder_weights(row))
+        _refuse_to_replace(name, run)
+    return Plan(request, row, name, PRECISIONS[request.precision], run | _encoder_weights(row))
 
 
-def _refuse_to_replace(name: str, told: dict[str, Any]) -> None:
+def _refuse_to_replace(name: str, run: dict[str, Any]) -> None:
     """Refuse to replace, unasked, a stored model that another run made: one that ships would be gone."""
     cure = f"name yours, such as --out my-{name}, or say --out {name} to replace it"
     try:
@@ -91,7 +91,7 @@ def _refuse_to_replace(name: str, told: dict[str, Any]) -> None:
         return
     except store.BrokenCheckpoint as error:
         raise BadInput("out", f"a model {name!r} is stored, and {error}; {cure}") from error
-    if apart := differences(told, identity_of(card)):
+    if apart := differences(run, identity_of(card)):
         raise BadInput("out", f"a model {name!r} of another run is stored ({', '.join(apart)}; {card.command}); {cure}")
 
 

@@ -42,10 +42,10 @@ def differences(run: dict[str, Any], other: dict[str, Any]) -> list[str]:
     return words[:4] + ([f"and {len(words) - 4} more"] if len(words) > 4 else [])
 
 
-def _numbers(told: dict[str, Any]) -> dict[str, Any]:
+def _numbers(numbers: dict[str, Any]) -> dict[str, Any]:
     # a linear probe's net is that of its encoder, which the row names
-    words = (*WORDS, "net", "net_args") if told.get("encoder") else WORDS
-    kept = {k: "inf" if v == math.inf else v for k, v in told.items() if k not in words}
+    words = (*WORDS, "net", "net_args") if numbers.get("encoder") else WORDS
+    kept = {k: "inf" if v == math.inf else v for k, v in numbers.items() if k not in words}
     return json.loads(json.dumps(kept))
 
 
@@ -61,7 +61,7 @@ def card_of(
     row: Recipe,
     name: str,
     net_args: dict[str, Any],
-    held: images.Images,
+    train: images.Images,
     seconds: float,
     team: Team,
     notes: str = "",
@@ -76,8 +76,8 @@ def card_of(
         net=row.net,
         net_args=net_args,
         data=row.data,
-        shape=tuple(held.pixels.shape[1:]),
-        classes=held.classes,
+        shape=tuple(train.pixels.shape[1:]),
+        classes=train.classes,
         recipe=request.recipe,
         scale=request.scale,
         recipe_args={k: "inf" if v == math.inf else v for k, v in args.items()},  # JSON has no infinity
@@ -103,6 +103,6 @@ def command(request: TrainRequest, world: int = 1) -> str:
     if request.precision != "fp32":
         words.append(f"--precision {request.precision}")
     for key, value in (request.changes or {}).items():
-        told = ",".join(f"{k}:{v}" for k, v in value.items()) if isinstance(value, dict) else value
-        words.append(f"--set {shlex.quote(f'{key}={told}')}")
+        text = ",".join(f"{k}:{v}" for k, v in value.items()) if isinstance(value, dict) else value
+        words.append(f"--set {shlex.quote(f'{key}={text}')}")
     return " ".join(words)

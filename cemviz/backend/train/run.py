@@ -224,8 +224,8 @@ def _item(progress: loop.Progress, start: Start, unsaved: str = "") -> Trained:
 
 def _last(start: Start) -> Trained:
     """The last update of a run that was done before it could be stored."""
-    held = start.history
-    terms = {name: values[-1] for name, values in held["terms"].items()}
+    history = start.history
+    terms = {name: values[-1] for name, values in history["terms"].items()}
     return Trained(
-        start.done, start.done, terms=terms, lr=held["lr"][-1], seconds=start.seconds, left=0.0, probe=None, history=held
+        start.done, start.done, terms=terms, lr=history["lr"][-1], seconds=start.seconds, left=0.0, probe=None, history=history
     )

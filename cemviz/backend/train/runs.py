@@ -44,16 +44,16 @@ def remember(request: RunRequest, diverged: str = "") -> None:
 
 def unfinished() -> dict[str, Unfinished]:
     """The runs that can go on, by name; one that cannot be read is left out."""
-    found, known = {}, {f.name for f in fields(RunRequest)}  # a later version may ask for more
+    runs, known = {}, {f.name for f in fields(RunRequest)}  # a later version may ask for more
     for path in sorted((store.folder() / "runs").glob("*.json")):
         try:
-            held = store.read_json(path)
-            asked = RunRequest(**{k: v for k, v in held["request"].items() if k in known})
-            if isinstance(held["diverged"], str):
-                found[path.stem] = Unfinished(asked, states.stopped_at(path.stem), held["diverged"])
+            kept = store.read_json(path)
+            asked = RunRequest(**{k: v for k, v in kept["request"].items() if k in known})
+            if isinstance(kept["diverged"], str):
+                runs[path.stem] = Unfinished(asked, states.stopped_at(path.stem), kept["diverged"])
         except (OSError, ValueError, TypeError, KeyError, AttributeError, BrokenCheckpoint, SafetensorError):
             continue
-    return found
+    return runs
 
 
 def histories() -> list[str]:
@@ -74,11 +74,11 @@ def read_history(name: str) -> dict[str, Any] | None:
     try:
         if kept is None and not states.path(name).is_file():
             return None
-        held = states.curves_of(name) if kept is None else kept.head
-        lengths = {len(held["steps"]), len(held["lr"]), *map(len, held["terms"].values())}
-        if len(lengths) != 1 or any("step" not in probe for probe in held["probes"]):
+        history = states.curves_of(name) if kept is None else kept.head
+        lengths = {len(history["steps"]), len(history["lr"]), *map(len, history["terms"].values())}
+        if len(lengths) != 1 or any("step" not in probe for probe in history["probes"]):
             raise ValueError("its curves differ in length")
-        return held
+        return history
     except (OSError, ValueError, TypeError, KeyError, AttributeError, SafetensorError) as error:
         raise BrokenCheckpoint(
             f"the curves of {name!r} cannot be read ({error}); restore the file, or train it again"

@@ -24,8 +24,44 @@ export function nearest(x, y, columns, rows) {
   return four.filter(([, , weight]) => weight > 1e-3).map(([column, row, weight]) => ({ cell: row * columns + column, weight }));
 }
 
-/** The first η whose noise is as long as a step: η√d >= α; -1 where none is. */
-export const drowns = (etas, alpha, root) => etas.findIndex((eta) => eta * root >= alpha);
+const reaches = ({ steps, step, radius }) => steps * step >= radius; // the edge of the ball, noise aside
+const reach = ({ steps, step }) => `K steps of length α go at most Kα = ${plain(steps * step, 1)} far, noise aside`;
+
+/**
+ * What can be predicted of each number, for steps of length α: the first value for which a law `holds`, given all four numbers
+ * and √d; `by` is the column that is looked at, else the one that colours the board; `ball`: it needs one.
+ */
+export const LAWS = {
+  noise: {
+    ask: "Which is the first η at which the digit drowns?",
+    holds: ({ noise, step }, root) => noise * root >= step,
+    own: ({ noise }, root) => `whose noise is ${plain(noise * root, 2)} long a step`,
+    said: ({ step }) => `η√d reaches α = ${short(step)}`,
+    never: "here no η is as long as a step",
+  },
+  steps: {
+    ask: "Which is the first K that can take a chain to the edge of its ball?",
+    holds: reaches, own: reach, by: "distance", ball: true,
+    said: ({ radius }) => `Kα reaches β = ${short(radius)}`,
+    never: "here no K reaches that far",
+  },
+  step: {
+    ask: "Which is the first α that can take a chain to the edge of its ball?",
+    holds: reaches, own: reach, by: "distance", ball: true,
+    said: ({ radius }) => `Kα reaches β = ${short(radius)}`,
+    never: "here no α reaches that far",
+  },
+  radius: {
+    ask: "Which is the first β whose edge no chain can pass, with or without a ball?",
+    holds: ({ steps, step, radius }) => (radius === "inf" ? Infinity : radius) >= steps * step, own: reach, by: "distance",
+    said: () => "β is no less than Kα, and the ball no longer matters,",
+    never: "here every ball is smaller than that",
+  },
+}; // prettier-ignore
+
+/** The first of an axis' values for which its law holds, the other numbers as in `settings`; -1 where none does. */
+export const lawful = ({ name, values }, settings, root) =>
+  values.findIndex((value) => LAWS[name].holds({ ...settings, [name]: value }, root));
 
 const CHART = { width: 300, height: 120, left: 44, right: 10, top: 8, bottom: 30 };
 
@@ -65,7 +101,7 @@ export function mount(element, props, watch) {
   let chosen = 0;
   let by = null;
   let ui = null;
-  let guess = null; // of the prediction: null where none is asked for, -1 while it is open
+  let guess = null; // the axis of which a prediction is asked for
 
   const rows = () => (data.axes.length > 1 ? data.axes[0].values.length : 1);
   const columns = () => data.axes.at(-1).values.length;
@@ -104,8 +140,9 @@ export function mount(element, props, watch) {
     ui.open.href = data.cells[cell].links;
     const [row, column] = [Math.floor(cell / columns()), cell % columns()];
     const all = values();
-    const along = data.axes.at(-1);
-    const charts = [curve(along, all.slice(row * columns(), (row + 1) * columns()), column, data.paper[along.name], data.columns[by].title)];
+    const across = data.axes.at(-1);
+    const line = all.slice(row * columns(), (row + 1) * columns());
+    const charts = [curve(across, line, column, data.paper[across.name], data.columns[by].title)];
     if (data.axes.length > 1) {
       const down = data.axes[0];
       const line = down.values.map((_, k) => all[k * columns() + column]);
@@ -125,23 +162,33 @@ export function mount(element, props, watch) {
 
   // ------------------------------------------------------------------------------------------------------- predict first
 
-  function ask() {
-    guess = -1;
+  /** Place of a cell along an axis. */
+  const along = (axis, cell) => (axis === data.axes[0] && data.axes.length > 1 ? Math.floor(cell / columns()) : cell % columns());
+
+  /** The cell at place k of an axis, else where another is. */
+  const beside = (axis, cell, k) => cell + (k - along(axis, cell)) * (axis === data.axes.at(-1) ? 1 : columns());
+
+  function ask(axis) {
+    guess = axis;
     root.classList.add("cem-lab-hidden");
-    ui.told.textContent = "Which is the first η at which the digit drowns? Press a cell of its row.";
+    ui.told.textContent = `${LAWS[axis.name].ask} Press a cell at that ${axis.symbol}.`;
   }
 
   function reveal(cell) {
-    guess = Math.floor(cell / columns());
+    const axis = guess;
+    const rule = LAWS[axis.name];
+    guess = null;
     root.classList.remove("cem-lab-hidden");
-    const etas = data.axes[0].values;
-    const { step } = data.cells[cell].settings;
-    const law = drowns(etas, step, data.noise);
-    const p = (row) => data.cells[row * columns() + (cell % columns())].values[by];
-    const before = law > 0 && p(law) !== null ? ` There ${data.columns[by].title} is ${plain(p(law), 2)}, one row before ${plain(p(law - 1), 2)}.` : "";
-    const said = law < 0 ? "here no η is as long as a step" : `η√d reaches α = ${short(step)} at η = ${short(etas[law])}`;
-    const own = `You marked η = ${short(etas[guess])}, whose noise is ${plain(etas[guess] * data.noise, 2)} long a step.`;
-    ui.told.textContent = `${own} The law: ${said}.${before}`;
+    const { settings } = data.cells[cell];
+    const law = lawful(axis, settings, data.noise);
+    const column = data.columns[rule.by] ? rule.by : by;
+    const value = (k) => plain(data.cells[beside(axis, cell, k)].values[column], 2);
+    const known = law >= 0 && data.cells[beside(axis, cell, law)].values[column] !== null;
+    const before = law > 0 ? `, one ${axis.symbol} before ${value(law - 1)}` : "";
+    const there = known ? ` There ${data.columns[column].title} is ${value(law)}${before}.` : "";
+    const said = law < 0 ? rule.never : `${rule.said(settings)} at ${axis.symbol} = ${short(axis.values[law])}`;
+    const own = `You marked ${axis.symbol} = ${short(settings[axis.name])}: ${rule.own(settings, data.noise)}.`;
+    ui.told.textContent = `${own} The law: ${said}.${there}`;
     choose(cell);
   }
 
@@ -151,7 +198,7 @@ export function mount(element, props, watch) {
     const grid = node("div", { class: "cem-lab-grid", role: "group", "aria-label": "settings" });
     grid.style.setProperty("--columns", columns());
     const { wide, high } = side();
-    const [down, along] = data.axes.length > 1 ? data.axes : [null, data.axes[0]];
+    const [down, across] = data.axes.length > 1 ? data.axes : [null, data.axes[0]];
     const tiles = data.cells.map((_, k) => {
       const tile = node("button", { type: "button", class: "cem-lab-tile", tabindex: "-1" });
       const canvas = node("canvas", { width: wide, height: high });
@@ -159,15 +206,15 @@ export function mount(element, props, watch) {
       tile.append(canvas);
       const own = data.axes.every(({ name }) => data.paper[name] === undefined || data.paper[name] === data.cells[k].settings[name]);
       if (own && Object.keys(data.paper).length === data.axes.length) tile.classList.add("cem-lab-paper");
-      tile.addEventListener("click", () => (guess === -1 ? reveal(k) : choose(k)));
+      tile.addEventListener("click", () => (guess ? reveal(k) : choose(k)));
       return tile;
     });
     for (let row = 0; row < rows(); row += 1) {
       grid.append(node("span", { class: "cem-lab-end", text: down ? short(down.values[row]) : "" }));
       grid.append(...tiles.slice(row * columns(), (row + 1) * columns()));
     }
-    grid.append(node("span", { text: "" }), ...along.values.map((value) => node("span", { class: "cem-lab-foot", text: short(value) })));
-    const names = node("p", { class: "cem-lab-axes", text: down ? `↓ ${down.symbol} ${down.name}   → ${along.symbol} ${along.name}` : `→ ${along.symbol} ${along.name}` });
+    grid.append(node("span", { text: "" }), ...across.values.map((value) => node("span", { class: "cem-lab-foot", text: short(value) })));
+    const names = node("p", { class: "cem-lab-axes", text: down ? `↓ ${down.symbol} ${down.name}   → ${across.symbol} ${across.name}` : `→ ${across.symbol} ${across.name}` });
     ui = {
       tiles, grid, large: node("canvas", { class: "cem-lab-large", width: wide, height: high, role: "img", "aria-label": "the chosen setting's picture" }),
       place: node("p", { class: "cem-lab-place", "aria-live": "polite" }), numbers: node("table", { class: "cem-numbers" }),
@@ -175,9 +222,10 @@ export function mount(element, props, watch) {
       told: node("p", { class: "cem-lab-told", "aria-live": "polite" }),
     };
     const left = node("div", { class: "cem-lab-left" }, names, grid, ui.told);
-    if (down?.name === "noise") {
-      const predict = node("button", { type: "button", class: "cem-lab-predict", text: "Predict first" });
-      predict.addEventListener("click", ask);
+    for (const axis of data.lengths ? data.axes : []) {
+      if (LAWS[axis.name].ball && axis.name !== "radius" && data.cells.every(({ settings }) => settings.radius === "inf")) continue;
+      const predict = node("button", { type: "button", class: "cem-lab-predict", text: `Predict first: ${axis.symbol}` });
+      predict.addEventListener("click", () => ask(axis));
       left.append(predict);
     }
     const right = node("div", { class: "cem-lab-right" }, ui.large, ui.place, ui.open, ui.numbers);
@@ -186,9 +234,9 @@ export function mount(element, props, watch) {
       const [first, last] = [tiles[0].getBoundingClientRect(), tiles.at(-1).getBoundingClientRect()];
       const x = ((event.clientX - first.left) / (last.right - first.left)) * columns();
       const y = ((event.clientY - first.top) / (last.bottom - first.top)) * rows();
-      if (guess !== -1 && x >= 0 && y >= 0 && x <= columns() && y <= rows()) blend(nearest(x, y, columns(), rows()));
+      if (!guess && x >= 0 && y >= 0 && x <= columns() && y <= rows()) blend(nearest(x, y, columns(), rows()));
     });
-    grid.addEventListener("pointerleave", () => guess !== -1 && blend([{ cell: chosen, weight: 1 }]));
+    grid.addEventListener("pointerleave", () => !guess && blend([{ cell: chosen, weight: 1 }]));
     grid.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() }[event.key];
       if (step === undefined) return;
@@ -198,6 +246,46 @@ export function mount(element, props, watch) {
       if (next >= 0 && next < tiles.length && sameRow) choose(next, true);
     });
   }
+
+  // ---------------------------------------------------------------------------------------------------------- to take away
+
+  /** The board as a PNG: what it is of, its axes, and in each cell the picture in its tint, with its number. */
+  function png() {
+    const { wide, high } = side();
+    const [left, top, foot, frame, scale] = [64, 56, 64, 4, 2];
+    const [w, h] = [wide * scale + 2 * frame, high * scale + 2 * frame + 16];
+    const paper = node("canvas", { width: Math.max(left + columns() * w + 12, 620), height: top + rows() * h + foot });
+    const pen = paper.getContext("2d");
+    const write = (text, x, y, align = "center", font = "13px sans-serif") => {
+      Object.assign(pen, { font, textAlign: align, fillStyle: "#18181b" });
+      pen.fillText(text, x, y);
+    };
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, paper.width, paper.height);
+    pen.imageSmoothingEnabled = false;
+    write(data.title, 12, 22, "left", "bold 15px sans-serif");
+    write(`number and frame: ${data.columns[by].title}`, 12, 42, "left");
+    values().forEach((value, k) => {
+      const [column, row] = [k % columns(), Math.floor(k / columns())];
+      const [x, y] = [left + column * w, top + row * h];
+      pen.fillStyle = ui.tiles[k].style.getPropertyValue("--tint");
+      pen.fillRect(x, y, w - 2, h - 18);
+      pen.drawImage(sheet, column * wide, row * high, wide, high, x + frame - 1, y + frame - 1, wide * scale, high * scale);
+      write(value === null ? "–" : plain(value, Math.abs(value) < 10 ? 2 : 1), x + w / 2, y + h - 5, "center", "11px sans-serif");
+    });
+    const [down, across] = data.axes.length > 1 ? data.axes : [null, data.axes[0]];
+    down?.values.forEach((value, row) => write(short(value), left - 8, top + row * h + h / 2, "right"));
+    across.values.forEach((value, column) => write(short(value), left + column * w + w / 2, top + rows() * h + 18));
+    write(`${across.symbol} ${across.name}`, left + (columns() * w) / 2, top + rows() * h + 38);
+    if (down) write(`${down.symbol} ${down.name}`, 12, top + rows() * h + 18, "left");
+    write(data.seeds, 12, top + rows() * h + 58, "left", "12px sans-serif");
+    return paper;
+  }
+
+  document.addEventListener("cemviz-board-png", () => {
+    if (!data) return;
+    node("a", { href: png().toDataURL(), download: `${data.file}.png` }).click();
+  });
 
   async function draw() {
     if (!props.value) return;

@@ -80,39 +80,39 @@ def _numbers(name: str, text: str) -> tuple[float, ...]:
         raise BadInput(name, f"{name} has {text!r}; give numbers with commas between, as 0, .01, .02") from None
 
 
-def opened(studio: Studio, held: Session, *, by: str, sampler: str, **values: Any) -> Iterator[Changes]:
+def opened(studio: Studio, session: Session, *, by: str, sampler: str, **values: Any) -> Iterator[Changes]:
     """The first view: the board that ships of what is chosen, a sweep that a link asks for, or how to get one."""
     fits = samplers(studio, values["a"])
     if sampler not in fits:
         sampler = fits[0]
     yield {"sampler": gr.update(choices=menu(fits), value=sampler)}
-    yield show(studio, held, by=by, sampler=sampler, **values)
+    yield show(studio, session, by=by, sampler=sampler, **values)
     own = values["first"] or values["second"] or values["count"] is not None or values["seeds"] != 1
     if own and boards.shipped(studio, read(studio, sampler=sampler, **values)) is None:
-        yield from measure(studio, held, by=by, sampler=sampler, **values)
+        yield from measure(studio, session, by=by, sampler=sampler, **values)
 
 
-def show(studio: Studio, held: Session, *, by: str, **values: Any) -> Changes:
+def show(studio: Studio, session: Session, *, by: str, **values: Any) -> Changes:
     """The board that ships of these controls, at once; where none does, what pressing the button would do."""
-    held.drawn["lab"] = (values["a"], values["seed"])
+    session.drawn["lab"] = (values["a"], values["seed"])
     asked = read(studio, **values)
     board = boards.shipped(studio, asked)
     if board is not None:
-        return drawn(studio, held, asked, board.head, by, words.SHIPPED)
+        return drawn(studio, session, asked, board.head, by, words.SHIPPED)
     axes = axes_of(asked, settings(SampleRequest(asked.model, asked.sampler), studio.cards()[asked.model]))
     own = [name for card, name in boards.drawers(studio.cards()[asked.model].data, studio.cards()) if card.name == asked.model]
     return {"status": words.waiting(asked, math.prod(map(len, axes.values())), own)}
 
 
-def measure(studio: Studio, held: Session, *, by: str, **values: Any) -> Iterator[Changes]:
+def measure(studio: Studio, session: Session, *, by: str, **values: Any) -> Iterator[Changes]:
     """Sweep here."""
     try:
         asked = read(studio, **values)
-        for item in run(studio, held, "lab", sweep(studio, asked), title="A sweep", limit=LIMIT):
+        for item in run(studio, session, "lab", sweep(studio, asked), title="A sweep", limit=LIMIT):
             if isinstance(item, Sweep):
                 head = item.artefact().head
-                held.held.setdefault("sweeps", []).append(head)
-                yield drawn(studio, held, asked, head, by, words.LIVE)
+                session.held.setdefault("sweeps", []).append(head)
+                yield drawn(studio, session, asked, head, by, words.LIVE)
             else:
                 yield {"status": item if item == STOPPED else f"Sweeping: {item}"}
     except EXPECTED as error:
@@ -120,7 +120,7 @@ def measure(studio: Studio, held: Session, *, by: str, **values: Any) -> Iterato
         raise
 
 
-def drawn(studio: Studio, held: Session, asked: SweepRequest, head: words.Head, by: str, origin: str) -> Changes:
+def drawn(studio: Studio, session: Session, asked: SweepRequest, head: words.Head, by: str, origin: str) -> Changes:
     """A finished board, its files, and what was tried so far."""
     columns = words.columns(head)
     if by not in [name for _, name in columns]:
@@ -128,26 +128,25 @@ def drawn(studio: Studio, held: Session, asked: SweepRequest, head: words.Head, 
     return {
         "board": words.payload(head, studio.cards()[asked.model], origin),
         "by": gr.update(choices=columns, value=by),
-        "status": f"{origin}: {len(head['cells'])} settings, {head['count']} chains each, judge {head['judge'] or 'none'}.",
+        "status": f"{origin}: {len(head['cells'])} settings, {words.seeds(head)}.",
         "script": script.shown(asked),
-        "tried": words.tried(held.held.get("sweeps", []), by),
-        **dict(zip(("csv", "json"), files(held, head), strict=True)),
+        "tried": words.tried(session.held.get("sweeps", []), by),
+        **dict(zip(("csv", "json"), files(session, head), strict=True)),
     }
 
 
-def files(held: Session, head: words.Head) -> list[str]:
+def files(session: Session, head: words.Head) -> list[str]:
     """The board as CSV and JSON in a folder of the visitor's own, which goes with the session."""
-    folder = Path(held.held.setdefault("lab files", tempfile.TemporaryDirectory(prefix="cemviz-")).name)
-    name = "-".join((head["model"], head["sampler"], *head["over"]))
-    sheet, whole = folder / f"{name}.csv", folder / f"{name}.json"
+    folder = Path(session.held.setdefault("lab files", tempfile.TemporaryDirectory(prefix="cemviz-")).name)
+    sheet, whole = (folder / f"{words.file(head)}.{ending}" for ending in ("csv", "json"))
     sheet.write_text(words.table(head), encoding="utf-8")
     whole.write_text(json.dumps({k: v for k, v in head.items() if k != "sprite"}, ensure_ascii=False), encoding="utf-8")
     return [str(sheet), str(whole)]
 
 
-def halt(studio: Studio, held: Session) -> Changes:
+def halt(studio: Studio, session: Session) -> Changes:
     """End the sweep."""
-    return {"status": STOPPED if stop(held, "lab") else gr.skip()}
+    return {"status": STOPPED if stop(session, "lab") else gr.skip()}
 
 
 def menu(names: list[str]) -> list[tuple[str, str]]:

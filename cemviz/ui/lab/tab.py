@@ -51,6 +51,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     wire(halt.click, do.halt, [], ["status"], cancels=[measuring], **LIGHT)
     wire([parts[name].input for name in ("sampler", "over")], do.show, given, do.SHOWN, trigger_mode="always_last", **LIGHT)
     parts["by"].change(None, parts["by"], None, js=BY)
+    parts["png"].click(None, None, None, js=PNG)
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
         wire.first(do.opened, given, do.SHOWN) if do.known(studio) else None,
@@ -60,6 +61,10 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
 
 BY = "(by) => { document.dispatchEvent(new CustomEvent('cemviz-column', { detail: by })); return []; }"
 """Another number to colour by, in JavaScript: the board has them all."""
+
+
+PNG = "() => { document.dispatchEvent(new CustomEvent('cemviz-board-png')); return []; }"
+"""The board as a picture, in JavaScript: the browser has all of it."""
 
 
 def _controls(sampler: str) -> dict[str, Any]:
@@ -96,7 +101,8 @@ def _below() -> dict[str, Any]:
     parts: dict[str, Any] = {"status": gr.Markdown("", elem_id="lab-status")}
     with gr.Row():
         for name, title in (("csv", "CSV of the numbers"), ("json", "JSON of the board")):
-            parts[name] = gr.DownloadButton(title, elem_id=f"lab-{name}", min_width=150)
+            parts[name] = gr.DownloadButton(title, elem_id=f"lab-{name}", min_width=110)
+        parts["png"] = gr.Button("PNG of the board", elem_id="lab-png", min_width=110)
     parts["tried"] = gr.HTML("", padding=False, elem_id="lab-tried")
     with gr.Accordion("The Python of this board", open=False):
         parts["script"] = gr.Code(language="python", interactive=False, wrap_lines=True, show_label=False, elem_id="lab-script")

@@ -64,8 +64,22 @@ def payload(head: Head, card: Card, origin: str) -> str:
             for cell in head["cells"]
         ],
         "sprite": head["sprite"], "noise": math.sqrt(math.prod(card.shape)), "paper": paper(head, card),
+        "lengths": suited(head["sampler"], card.shape).gradient == "unit",
+        "title": f"{head['model']}, {head['sampler'].upper()}", "seeds": seeds(head), "file": file(head),
     }  # fmt: skip
     return json.dumps(about, ensure_ascii=False, separators=(",", ":"))
+
+
+def seeds(head: Head) -> str:
+    """Chains, seeds and judge of a sweep, in words."""
+    first, count = head["seed"], head["seeds"]
+    drawn = f"seed {first}" if count == 1 else f"seeds {first} to {first + count - 1}"
+    return f"{head['count']} chains a setting, {drawn}, judge {head['judge'] or 'none'}"
+
+
+def file(head: Head) -> str:
+    """Name of a sweep's files, without the ending."""
+    return "-".join((head["model"], head["sampler"], *head["over"]))
 
 
 def link(head: Head, settings: dict[str, Any]) -> str:
@@ -102,8 +116,8 @@ def waiting(request: SweepRequest, cells: int, own: list[str]) -> str:
         cells: settings of the sweep.
         own: samplers of which boards of this net ship.
     """
-    told = NONE.format(model=request.model, sampler=request.sampler.upper(), cells=cells, chains=request.count)
-    return told + (f" Its boards ship for {', '.join(own).upper()}, over η × K and α × β." if own else "")
+    text = NONE.format(model=request.model, sampler=request.sampler.upper(), cells=cells, chains=request.count)
+    return text + (f" Its boards ship for {', '.join(own).upper()}, over η × K and α × β." if own else "")
 
 
 def tried(sweeps: list[Head], by: str) -> str:

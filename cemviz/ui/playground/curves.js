@@ -7,8 +7,8 @@ const FOOT = 30;
 const LEAST = 0.1; // of a chart's range, so that noise about a settled value does not fill it
 
 /** The range of a chart: what it is given, or all its values and the goal. */
-export function range({ values, goal, low, high }) {
-  const all = values.filter(Number.isFinite).concat(goal);
+export function range({ values, second = [], goal, low, high }) {
+  const all = [...values, ...second].filter(Number.isFinite).concat(goal);
   let [bottom, top] = [low ?? Math.min(...all), high ?? Math.max(...all)];
   const lacking = LEAST - (top - bottom);
   if (lacking > 0) {
@@ -24,7 +24,8 @@ export function pushed(pushes) {
   return [[`▼ points lower it${change("attack")}`, "p0"], [`▲ the net raises it${change("learn")}`, "data"]]; // prettier-ignore
 }
 
-/** `props.value` is JSON: {turns, rows: [{title, values, goal, label, low?, high?, percent?, pushes?}]}. */
+/** `props.value` is JSON: {turns, rows: [{title, values, goal, label, low?, high?, percent?, pushes?, second?}], second_turns?}; of
+ * the game beside this one `second` are the values and `second_turns` the turns. */
 export function mount(element, props, watch) {
   const canvas = node("canvas", { role: "img" });
   element.querySelector(".cem-curves-live").replaceChildren(canvas);
@@ -83,6 +84,7 @@ export function mount(element, props, watch) {
       line([[MARGIN.left, y(row.goal)], [x(end), y(row.goal)]], "muted", 1.5, [6, 4]); // prettier-ignore
       write(row.label, x(end) + 6, y(row.goal));
       line(data.turns.map((turn, k) => [x(turn), y(row.values[k])]), "data", 2);
+      if (row.second) line(data.second_turns.map((turn, k) => [x(turn), y(row.second[k])]), "p0", 2, [5, 3]); // prettier-ignore
       pen.beginPath();
       pen.arc(x(data.turns.at(-1)), y(row.values.at(-1)), 3, 0, 2 * Math.PI);
       pen.fillStyle = colour("data");
@@ -94,9 +96,10 @@ export function mount(element, props, watch) {
     }
     for (const turn of ticks(0, end, 4).filter(Number.isInteger)) write(String(turn), x(turn), height - FOOT + 6, "center", "muted");
     write("turn", x(end / 2), height - 8, "center", "muted");
-    const ends = data.rows.map(({ title, values, label, pushes }) => {
+    const ends = data.rows.map(({ title, values, second, label, pushes }) => {
       const moved = pushes ? `, ${pushed(pushes).map(([text]) => text.slice(2)).join(", ")}` : "";
-      return `${title} ${plain(values.at(-1), 3)}, solution ${label}${moved}`;
+      const other = second ? ` beside ${plain(second.at(-1), 3)}` : "";
+      return `${title} ${plain(values.at(-1), 3)}${other}, solution ${label}${moved}`;
     });
     canvas.setAttribute("aria-label", `${props.label}. At turn ${data.turns.at(-1)}: ${ends.join("; ")}`);
   }

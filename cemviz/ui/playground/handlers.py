@@ -9,9 +9,11 @@ import gradio as gr
 import numpy as np
 
 from ...backend import snapshots
+from ...backend.beside import NONE, field_of
+from ...backend.beside import beside as differing
 from ...backend.checks import number
 from ...backend.device import one_core
-from ...backend.play import changed_rules
+from ...backend.play import Playground, changed_rules
 from ...backend.presets import PLAY
 from ...backend.stored.artefacts import Artefact
 from ...backend.studio import Studio
@@ -28,13 +30,16 @@ OPENING = 60  # turns played before the first view
 NUMBERS = ("steps", "step", "inner", "lr")
 """Controls whose change leaves the game as it stands."""
 
-GAME = ("preset", "data", "p0", "rule", *NUMBERS, "seed")
-"""Controls that a game is begun with."""
+GAME = ("preset", "data", "p0", "rule", *NUMBERS, "seed", "beside")
+"""Controls that a game is begun with, and the one beside it."""
+
+PRESET = GAME[1:-1]
+"""Controls that a preset sets."""
 
 MOVES = {"attack": ("attack",), "learn": ("learn",), "turn": ("attack", "learn")}
 """Button -> moves of the game."""
 
-FRAME = ("plane", "numbers", "history", "status")
+FRAME = ("plane", "second", "numbers", "history", "status")
 
 BEGUN = ("story", "script", "steps", *FRAME)
 """Elements that the beginning of a game changes."""
@@ -60,123 +65,147 @@ def opening(rules: Rules) -> int:
     return max(1, min(OPENING, 1320 // (rules.steps + 2 * rules.inner)))
 
 
-def draw(held: Session, status: str | None = None) -> Changes:
-    """The game as it stands; the status may follow from the view (None: D just answered)."""
-    ground = held.playground
-    view, rules = ground.view(), ground.game.rules
+def grounds(session: Session) -> list[Playground]:
+    """The game, and the one beside it where there is one."""
+    second = session.held.get("play.second")
+    return [session.playground] if second is None else [session.playground, second]
+
+
+def planes(*drawn: str) -> Changes:
+    """The planes of one game or two."""
+    return dict(zip(("plane", "second"), drawn, strict=False))
+
+
+def draw(session: Session, status: str | None = None) -> Changes:
+    """The games as they stand; the status may follow from the view (None: D just answered)."""
+    views, rules = [ground.view() for ground in grounds(session)], [ground.game.rules for ground in grounds(session)]
     return {
-        "plane": plots.plane(view),
-        "numbers": words.figures(view.turn, view.updates, view.stands, rules),
-        "history": plots.history(view.history, rules.objective),
-        "status": words.answered(rules, view) if status is None else status,
+        **planes(*map(plots.plane, views)),
+        "numbers": words.figures(*((v.turn, v.updates, v.stands, r) for v, r in zip(views, rules, strict=True))),
+        "history": plots.history([view.history for view in views], rules[0].objective),
+        "status": words.answered(rules[0], *views) if status is None else status,
     }
 
 
-def prose(held: Session, preset: str) -> Changes:
+def prose(session: Session, preset: str) -> Changes:
     """The words of a preset, as its numbers are by now."""
-    rules, seed = held.playground.rules, held.playground.seed
-    return {"story": words.story(preset, rules), "script": words.listing(preset, rules, seed)}
+    rules, seed = session.playground.rules, session.playground.seed
+    second = words.second(rules, session.held.get("play.difference", NONE))
+    return {"story": words.story(preset, rules) + second, "script": words.listing(preset, rules, seed)}
 
 
-def begin(held: Session, preset: str, seed: float, **rules: Any) -> Changes:
+def begin(session: Session, preset: str, seed: float, beside: str = NONE, **rules: Any) -> Changes:
     """Begin anew with the controls' values, and tell.
 
     Raises:
         BadInput: the game in progress stays.
     """
     asked = read(preset, **rules)
-    held.stops["playground"].set()
-    held.playground.reset(asked, seed)
-    as_it_stands = (asked, seed) == (PLAY[preset].rules, PLAY[preset].seed)
-    held.held["play.story"] = preset if as_it_stands and snapshots.stored(preset) else None
-    return prose(held, preset) | {"steps": gr.update(interactive=asked.rule == "maximin")}  # K is a number of Algorithm 1 alone
+    other = None if beside == NONE else differing(asked, beside)
+    session.stops["playground"].set()
+    session.playground.reset(asked, seed)
+    session.held["play.second"], session.held["play.difference"] = other and Playground(other, session.playground.seed), beside
+    as_it_stands = (asked, seed, other) == (PLAY[preset].rules, PLAY[preset].seed, None)
+    session.held["play.story"] = preset if as_it_stands and snapshots.stored(preset) else None
+    steps = gr.update(interactive=asked.rule == "maximin")  # K is a number of Algorithm 1 alone
+    return prose(session, preset) | {"steps": steps, "second": gr.update(visible=other is not None)}
 
 
-def restart(studio: Studio, held: Session, *, preset: str, **values: Any) -> Changes:
+def restart(studio: Studio, session: Session, *, preset: str, **values: Any) -> Changes:
     """Begin anew, and show the fresh net."""
-    begun = begin(held, preset, **values)
-    told = draw(held, words.FRESH)
-    return begun | told | {"plane": plots.plane(held.playground.picture(), story=_frames(held), at=0)}
+    begun = begin(session, preset, **values)
+    told = draw(session, words.FRESH)
+    first, *others = (ground.picture() for ground in grounds(session))
+    return opened(begun, told | planes(plots.plane(first, story=_frames(session), at=0), *map(plots.plane, others)))
 
 
-def reseed(studio: Studio, held: Session, *, seed: float | None, **values: Any) -> Changes | None:
+def opened(begun: Changes, told: Changes) -> Changes:
+    """Changes of a game that began, and its picture; the second plane comes and goes with its game."""
+    second = begun["second"] | ({"value": told["second"]} if "second" in told else {})
+    return {**begun, **told, "second": second}
+
+
+def reseed(studio: Studio, session: Session, *, seed: float | None, **values: Any) -> Changes | None:
     """The same for another seed; a field just emptied, to type the next one, is no seed yet."""
-    return {"status": gr.skip()} if seed is None else restart(studio, held, seed=seed, **values)
+    return {"status": gr.skip()} if seed is None else restart(studio, session, seed=seed, **values)
 
 
-def first(studio: Studio, held: Session, *, layers: list[str], field: str, preset: str, **values: Any) -> Changes:
+def first(studio: Studio, session: Session, *, layers: list[str], field: str, preset: str, **values: Any) -> Changes:
     """The first view of a page: a story that has settled, or another game that has begun."""
-    begun, shown = begin(held, preset, **values), {"layers": layers, "field": field}
-    held.held.setdefault("play.taken", 0)  # there is a browser, which a game that plays waits for
-    if held.held["play.story"]:
-        return begun | settled(held, shown=shown)
-    ground = held.playground
+    begun, look = begin(session, preset, **values), {"layers": layers, "field": field}
+    session.held.setdefault("play.taken", 0)  # there is a browser, which a game that plays waits for
+    if session.held["play.story"]:
+        return begun | settled(session, shown=look)
+    ground = session.playground
     turns = opening(ground.game.rules)
     try:
         with one_core():
-            ground.record()
-            for _ in range(turns):
-                ground.both()
-                if ground.game.turn % 4 == 0:
-                    ground.record()
-        told = draw(held, words.OPENED.format(turns))
+            for game in grounds(session):
+                game.record()
+                for _ in range(turns):
+                    game.both()
+                    if game.game.turn % 4 == 0:
+                        game.record()
+        told = draw(session, words.OPENED.format(turns))
     except Diverged as fault:
-        told = ended(held, fault)
-    return begun | told | {"plane": plots.plane(ground.picture(), shown=shown, story=None)}
+        told = ended(session, fault)
+    drawn = [plots.plane(game.picture(), shown=look, story=None) for game in grounds(session)]
+    return opened(begun, told | planes(*drawn))
 
 
-def settled(held: Session, **more: Any) -> Changes:
+def settled(session: Session, **more: Any) -> Changes:
     """The story of the game in progress, played beforehand, at its last snapshot: nothing is computed."""
-    found = snapshots.stored(held.held["play.story"])
-    last = len(found.head["shots"]) - 1
-    plane = {"plane": plots.plane(story=_frames(held), at=last, **more)}
-    history = {"history": plots.history(np.array(found.head["history"]), held.playground.rules.objective)}
-    return plane | history | _seated(held, found, last) | {"status": words.SETTLED.format(found.head["shots"][last]["turn"])}
+    story = snapshots.stored(session.held["play.story"])
+    last = len(story.head["shots"]) - 1
+    plane = {"plane": plots.plane(story=_frames(session), at=last, **more)}
+    history = {"history": plots.history([np.array(story.head["history"])], session.playground.rules.objective)}
+    return plane | history | _seated(session, story, last) | {"status": words.SETTLED.format(story.head["shots"][last]["turn"])}
 
 
-def look(studio: Studio, held: Session, *, k: int) -> Changes:
+def look(studio: Studio, session: Session, *, k: int) -> Changes:
     """Another snapshot of the story, from which the game goes on.
 
     Raises:
         BadInput: there is no such snapshot.
     """
-    held.stops["playground"].set()
-    found = snapshots.stored(held.held["play.story"])
-    shots = found.head["shots"]
+    session.stops["playground"].set()
+    story = snapshots.stored(session.held["play.story"])
+    shots = story.head["shots"]
     k = int(number("snapshot", k, 0, len(shots) - 1, whole=True))
-    return _seated(held, found, k) | {"status": words.LOOKED.format(shots[k]["turn"], shots[-1]["turn"])}
+    return _seated(session, story, k) | {"status": words.LOOKED.format(shots[k]["turn"], shots[-1]["turn"])}
 
 
-def _seated(held: Session, found: Artefact, k: int) -> Changes:
-    ground, shot = held.playground, found.head["shots"][k]
-    ground.reset(ground.rules, ground.seed, snapshots.seat(found, k))
-    return {"numbers": words.figures(shot["turn"], shot["updates"], Standing(**shot["standing"]), ground.rules)}
+def _seated(session: Session, story: Artefact, k: int) -> Changes:
+    ground, shot = session.playground, story.head["shots"][k]
+    ground.reset(ground.rules, ground.seed, snapshots.seat(story, k))
+    return {"numbers": words.figures((shot["turn"], shot["updates"], Standing(**shot["standing"]), ground.rules))}
 
 
-def _frames(held: Session) -> str | None:
+def _frames(session: Session) -> str | None:
     """Where the frames of the game's story are served; None of a game that is no story's."""
-    story = held.held["play.story"]
+    story = session.held["play.story"]
     return served(snapshots.file(story)) if story else None
 
 
-def tell(studio: Studio, held: Session | None, *, preset: str) -> dict[str, Any]:
+def tell(studio: Studio, session: Session | None, *, preset: str) -> dict[str, Any]:
     """The controls as a preset has them: its rules, and the seed."""
     chosen = PLAY[preset]
-    return {name: getattr(chosen.rules, name) for name in GAME[1:-1]} | {"seed": chosen.seed}
+    return {name: getattr(chosen.rules, name) for name in PRESET if name != "seed"} | {"seed": chosen.seed}
 
 
-def choose(studio: Studio, held: Session, *, preset: str) -> Changes:
-    """Open a story: settled, or the fresh net of one that was not played beforehand."""
-    values = tell(studio, held, preset=preset)
-    begun = begin(held, preset, **values)
-    opened = begun | settled(held) if held.held["play.story"] else restart(studio, held, preset=preset, **values)
-    return _with(values, opened)
+def choose(studio: Studio, session: Session, *, preset: str, beside: str = NONE) -> Changes:
+    """Open a story: settled, or the fresh net of one that was not played beforehand, or that has another game beside it."""
+    values = tell(studio, session, preset=preset)
+    begun = begin(session, preset, beside=beside, **values)
+    if not session.held["play.story"]:
+        return _with(values, restart(studio, session, preset=preset, beside=beside, **values))
+    return _with(values, begun | settled(session))
 
 
-def change_rule(studio: Studio, held: Session, *, preset: str, rule: str, **values: Any) -> Changes:
+def change_rule(studio: Studio, session: Session, *, preset: str, rule: str, **values: Any) -> Changes:
     """Begin with the other algorithm, and with numbers that suit it."""
     numbers = {name: getattr(_suited(preset, rule), name) for name in NUMBERS}
-    return _with(numbers, restart(studio, held, preset=preset, rule=rule, **values, **numbers))
+    return _with(numbers, restart(studio, session, preset=preset, rule=rule, **values, **numbers))
 
 
 def _with(values: dict[str, Any], begun: Changes) -> Changes:
@@ -184,45 +213,49 @@ def _with(values: dict[str, Any], begun: Changes) -> Changes:
     return values | begun | {"steps": begun["steps"] | {"value": values["steps"]}}
 
 
-def change(studio: Studio, held: Session, *, preset: str, **numbers: float) -> Changes:
+def change(studio: Studio, session: Session, *, preset: str, **numbers: float) -> Changes:
     """Other numbers from the next move on."""
-    held.playground.change(**numbers)
-    return prose(held, preset) | {"status": words.from_now(held.playground.game.rules)}
+    session.playground.change(**numbers)
+    if second := session.held.get("play.second"):
+        kept = field_of(session.held["play.difference"])
+        second.change(**{name: value for name, value in numbers.items() if name != kept})
+    return prose(session, preset) | {"status": words.from_now(session.playground.game.rules)}
 
 
-def move(studio: Studio, held: Session, *, which: str) -> Changes:
+def move(studio: Studio, session: Session, *, which: str) -> Changes:
     """One move of one player, `attack` or `learn`, or a `turn` of both."""
-    held.stops["playground"].set()
+    session.stops["playground"].set()
     try:
-        return moved(held, which)
+        return moved(session, which)
     except Diverged as fault:
-        return ended(held, fault)
+        return ended(session, fault)
 
 
-def ended(held: Session, fault: Diverged) -> Changes:
+def ended(session: Session, fault: Diverged) -> Changes:
     """The game where the guard ended it, and why it did."""
-    return draw(held, words.diverged(held.playground.rules, fault))
+    return draw(session, words.diverged(session.playground.rules, fault))
 
 
-def moved(held: Session, which: str) -> Changes:
+def moved(session: Session, which: str) -> Changes:
     """The moves of a button, each with what it changed.
 
     Raises:
         Diverged: the guard ended the game.
     """
-    ground, moves = held.playground, MOVES[which]
-    pictures, pushes, said = [], {}, []
-    for move in moves:
-        pushes[move] = ground.push(move)
-        pictures.append(ground.picture())
-    view, rules = ground.view(), ground.game.rules
-    if "attack" in moves:
-        said.append(words.attacked(rules, view.turn))
-    if "learn" in moves:
-        said.append(words.answered(rules, view))
-    moved = {
-        "plane": plots.plane(*pictures, moves=moves),
-        "history": plots.history(view.history, rules.objective, pushes),
+    moves = MOVES[which]
+    pictures, pushes = [], []
+    for ground in grounds(session):
+        pictures.append([])
+        pushes.append({})
+        for move in moves:
+            pushes[-1][move] = ground.push(move)
+            pictures[-1].append(ground.picture())
+    drawn, games = draw(session, ""), grounds(session)
+    views, rules = [ground.view() for ground in games], session.playground.game.rules
+    said = [words.attacked(rules, views[0].turn)] if "attack" in moves else []
+    said += [words.answered(rules, *views)] if "learn" in moves else []
+    return drawn | {
+        **planes(*(plots.plane(*own, moves=moves) for own in pictures)),
+        "history": plots.history([view.history for view in views], rules.objective, pushes[0]),
         "status": " ".join(said),
     }
-    return draw(held) | moved

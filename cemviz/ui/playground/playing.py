@@ -10,7 +10,7 @@ from ...dynamics import Diverged
 from ..controls import Session
 from ..wiring import Changes
 from . import plots, words
-from .handlers import draw, ended, moved
+from .handlers import draw, ended, grounds, moved, planes
 
 RATE = 30  # frames a second
 BATCH = 10  # frames that travel together: gradio's stream looks for news 20 times a second
@@ -21,17 +21,17 @@ SLOW = {"attack": 2.5, "learn": 1.6}  # seconds of a move of the slow motion: it
 LIMIT = 2000  # turns of one press on Play: a forgotten page must not compute for ever
 
 
-def play(studio: Studio, held: Session, *, speed: int) -> Iterator[Changes]:
+def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
     """Play until paused, at most LIMIT turns: some frames at a time, which the browser draws at an even pace."""
-    run = held.held["play.run"] = object()
-    held.held["play.speed"] = speed
-    stop, ground = held.stops["playground"], held.playground
+    run = session.held["play.run"] = object()
+    session.held["play.speed"] = speed
+    stop, ground = session.stops["playground"], session.playground
     stop.clear()
     began, batches = ground.game.turn, 0
-    ahead = held.held.get("play.taken")
+    ahead = session.held.get("play.taken")
 
     def going() -> bool:
-        return not stop.is_set() and held.held["play.run"] is run
+        return not stop.is_set() and session.held["play.run"] is run
 
     def within() -> bool:
         return going() and ground.game.turn - began < LIMIT
@@ -39,66 +39,67 @@ def play(studio: Studio, held: Session, *, speed: int) -> Iterator[Changes]:
     try:
         while within():
             at = time.perf_counter()
-            if held.held["play.speed"] == 0:
+            if session.held["play.speed"] == 0:
                 for which, seconds in SLOW.items():
-                    yield moved(held, which)
+                    yield moved(session, which)
                     if stop.wait(seconds) or not going():
                         return
                 continue
-            pictures = _played(held, within)
+            pictures = _played(session, within)
             if not pictures:
                 return
-            rest = {} if batches % CALM else draw(held, words.each_turn(ground.game.rules))
-            yield rest | {"plane": plots.plane(*pictures, live=True)}
+            rest = {} if batches % CALM else draw(session, words.each_turn(ground.game.rules))
+            yield rest | planes(*(plots.plane(*own, live=True) for own in zip(*pictures, strict=True)))
             batches += 1
-            ahead = _wait(held, ahead)
+            ahead = _wait(session, ahead)
             stop.wait(max(0.0, len(pictures) / RATE - (time.perf_counter() - at)))
         if going():
-            yield draw(held, words.ENOUGH.format(LIMIT))
+            yield draw(session, words.ENOUGH.format(LIMIT))
     except Diverged as fault:
-        yield ended(held, fault)
+        yield ended(session, fault)
     finally:
-        if held.held.get("play.run") is run:  # a newer run has the flag to itself
+        if session.held.get("play.run") is run:  # a newer run has the flag to itself
             stop.set()
 
 
-def _played(held: Session, going: Callable[[], bool]) -> list[Picture]:
-    """The next pictures of a game that plays: as many as are due meanwhile, at least one; none of a game that was ended."""
-    ground, pictures, began = held.playground, [], time.perf_counter()
+def _played(session: Session, going: Callable[[], bool]) -> list[list[Picture]]:
+    """The next pictures of games that play, one of each a time: as many as are due, at least one; none of games that ended."""
+    games, pictures, began = grounds(session), [], time.perf_counter()
     with one_core():
         while len(pictures) < BATCH and (not pictures or time.perf_counter() - began < BATCH / RATE):
-            for _ in range(held.held["play.speed"] or 1):
+            for _ in range(session.held["play.speed"] or 1):
                 if not going():
                     return pictures
-                ground.both()
-            pictures.append(ground.picture())
+                for ground in games:
+                    ground.both()
+            pictures.append([ground.picture() for ground in games])
     return pictures
 
 
-def taken(studio: Studio, held: Session) -> None:
+def taken(studio: Studio, session: Session) -> None:
     """Note that the browser began to play a batch."""
-    held.held["play.taken"] = held.held.get("play.taken", 0) + 1
+    session.held["play.taken"] = session.held.get("play.taken", 0) + 1
 
 
-def _wait(held: Session, sent: int | None) -> int | None:
+def _wait(session: Session, sent: int | None) -> int | None:
     """After a batch, until the browser keeps pace; a visitor without a browser (None) is never waited for."""
     if sent is None:
         return None
     sent += 1
     began = time.perf_counter()
-    stop = held.stops["playground"]
-    while sent - held.held["play.taken"] > AHEAD and time.perf_counter() - began < PATIENCE and not stop.wait(0.01):
+    stop = session.stops["playground"]
+    while sent - session.held["play.taken"] > AHEAD and time.perf_counter() - began < PATIENCE and not stop.wait(0.01):
         pass
-    return min(sent, held.held["play.taken"] + AHEAD)
+    return min(sent, session.held["play.taken"] + AHEAD)
 
 
-def pause(studio: Studio, held: Session) -> Changes:
+def pause(studio: Studio, session: Session) -> Changes:
     """Stop before the next turn, and show where."""
-    held.stops["playground"].set()
-    frame = draw(held, "")  # waits for the turn that is being played
-    return frame | {"status": words.PAUSED.format(held.playground.game.turn)}
+    session.stops["playground"].set()
+    frame = draw(session, "")  # waits for the turn that is being played
+    return frame | {"status": words.PAUSED.format(session.playground.game.turn)}
 
 
-def set_speed(studio: Studio, held: Session, *, speed: int) -> None:
+def set_speed(studio: Studio, session: Session, *, speed: int) -> None:
     """Play so many turns a frame from the next frame on; 0 is the slow motion."""
-    held.held["play.speed"] = speed
+    session.held["play.speed"] = speed

@@ -46,24 +46,29 @@ def plane(*pictures: Picture, moves: Sequence[str] = (), live: bool = False, **m
         more: see `stage.js`.
     """
     frames = [frame(picture) for picture in pictures]
-    told = [one | {"move": move} for one, move in zip(frames, moves, strict=True)] if moves else frames
-    return packed_json({"frames": told, "live": live} | more)
+    shown = [one | {"move": move} for one, move in zip(frames, moves, strict=True)] if moves else frames
+    return packed_json({"frames": shown, "live": live} | more)
 
 
-def history(record: np.ndarray, objective: str, pushes: Mapping[str, float] = MappingProxyType({})) -> str:
+def history(records: Sequence[np.ndarray], objective: str, pushes: Mapping[str, float] = MappingProxyType({})) -> str:
     """The numbers that the players play for over the turns, each with the value it has at the solution, for `curves.js`.
 
     Args:
-        record: see `View.history`.
+        records: see `View.history`; of the game, and of the one beside it.
         objective: of D; see `training.game.Rules`.
         pushes: by how much the last moves shown one by one changed U: `attack`, `learn`.
     """
-    turns, *columns = record.T
-    told = dict(zip(RECORD, columns, strict=True))
+    turns, *columns = records[0].T
+    values = dict(zip(RECORD, columns, strict=True))
     rows = (
         ROWS[objective] if objective == "likelihood" else [ROWS[objective][0] | {"pushes": dict(pushes)}, *ROWS[objective][1:]]
     )
-    drawn = [{**row, "values": short(told[row["values"]])} for row in rows]
+    drawn = [{**row, "values": short(values[row["values"]])} for row in rows]
+    if len(records) > 1:
+        others, *columns = records[1].T
+        second = dict(zip(RECORD, columns, strict=True))
+        drawn = [{**made, "second": short(second[row["values"]])} for made, row in zip(drawn, rows, strict=True)]
+        return packed_json({"turns": turns.astype(int).tolist(), "second_turns": others.astype(int).tolist(), "rows": drawn})
     return packed_json({"turns": turns.astype(int).tolist(), "rows": drawn})
 
 

@@ -21,7 +21,8 @@ const mark = (turn) => document.dispatchEvent(new CustomEvent("cemviz-turn", { d
 export function mount(element, props, watch, trigger) {
   const canvas = node("canvas", { role: "img", "aria-label": props.label });
   const line = node("p", { class: "cem-plane-line" });
-  const told = node("p", { class: "cem-plane-told", id: "play-told" });
+  const host = element.closest(".block"); // the view, by its own id
+  const told = node("p", { class: "cem-plane-told", id: `${host.id}-told` });
   const legend = node("ul", { class: "cem-plane-legend" }, ...LEGEND.map(([key, text]) => node("li", { class: `cem-key-${key}`, text })));
   const root = element.querySelector(".cem-plane");
   const ui = {
@@ -31,12 +32,11 @@ export function mount(element, props, watch, trigger) {
     count: node("output", { class: "cem-start-count" }),
   };
   const transport = node("div", { class: "cem-start-bar", role: "group", "aria-label": "how it came" }, ui.play, ui.scrub, ui.count);
-  const bar = node("div", { id: "cem-story", hidden: "" }, transport);
+  const bar = node("div", { ...(host.id === "play-plane" && { id: "cem-story" }), hidden: "" }, transport); // a story plays alone
   canvas.setAttribute("aria-describedby", told.id);
   root.replaceChildren(legend, canvas, line, bar, told);
 
   const plane = new Plane(canvas);
-  const host = element.closest(".block"); // the view, by its own id
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   const waiting = []; // frames to come
   const acts = []; // scenes of the move on screen that are still to come

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from ...backend import snapshots
+from ...backend.beside import DIFFERENCES, NONE
 from ...backend.checks import MAX_SEED
 from ...backend.fields import fields_of
 from ...backend.presets import PLAY
@@ -43,7 +44,7 @@ SPEEDS: list[tuple[str, int]] = [
 NAMES = {
     "p.preset": "preset", "p.data": "data", "p.p0": "p0", "p.rule": "rule", "p.K": "steps", "p.lambda": "step",
     "p.inner": "inner", "p.lr": "lr", "p.seed": "seed", "p.show": "layers",
-    "p.field": "field",
+    "p.field": "field", "p.beside": "beside",
 }  # fmt: skip
 """Name in the address -> control."""
 
@@ -52,10 +53,10 @@ FIRST = "maximin"
 PLANE = f'<div class="cem-plane" data-layers="{",".join(LAYERS)}" data-field="D"></div>'
 
 SHOW = """(layers, field) => {
-  Object.assign(document.getElementById('play-plane').dataset, { layers, field });
+  for (const id of ['play-plane', 'play-second']) Object.assign(document.getElementById(id)?.dataset ?? {}, { layers, field });
   return [];
 }"""
-"""Choice of what the plane shows, in JavaScript: it has all layers already."""
+"""Choice of what the planes show, in JavaScript: it has all layers already."""
 
 
 def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
@@ -79,12 +80,12 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     wire(parts["reset"].click, do.restart, do.GAME, do.BEGUN, **still)
     # .input and not .change: a value restored from the address or set by a preset must not start another game
     last = {"trigger_mode": "always_last"}
-    for name in ("data", "p0"):
+    for name in ("data", "p0", "beside"):
         wire(parts[name].input, do.restart, do.GAME, do.BEGUN, **last, **still)
     wire(parts["seed"].input, do.reseed, do.GAME, do.BEGUN, **last, **still)
-    wire(parts["preset"].input, do.choose, ["preset"], [*do.GAME[1:], "story", "script", *do.FRAME], **still)
+    wire(parts["preset"].input, do.choose, ["preset", "beside"], [*do.PRESET, "story", "script", *do.FRAME], **still)
     suited = [*do.NUMBERS, "story", "script", *do.FRAME]
-    wire(parts["rule"].input, do.change_rule, ["preset", "data", "p0", "rule", "seed"], suited, **still)
+    wire(parts["rule"].input, do.change_rule, ["preset", "data", "p0", "rule", "seed", "beside"], suited, **still)
     for name in do.NUMBERS:
         wire(parts[name].input, do.change, ["preset", *do.NUMBERS], ["story", "script", "status"], **last, **LIGHT)
     wire.click(parts["plane"], do.look, [], ["numbers", "status"], {"k": "k"}, **last, **LIGHT, cancels=[running])
@@ -100,7 +101,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         {name: parts[part] for name, part in NAMES.items()},
         wire.first(do.first, ["layers", "field", *do.GAME], do.BEGUN),
         [running],
-        stories=Stories(parts["preset"], tell, wire[do.GAME[1:]]),
+        stories=Stories(parts["preset"], tell, wire[do.PRESET]),
     )
 
 
@@ -120,6 +121,10 @@ def _controls() -> dict[str, Any]:
     return {
         "preset": gr.Dropdown(titles, value=FIRST, label="story", interactive=True, elem_id="play-preset"),
         "story": gr.Markdown(chosen.story, elem_id="play-story"),
+        "beside": gr.Dropdown(
+            [("no other game", NONE), *((title, key) for key, title in DIFFERENCES.items())], value=NONE, interactive=True,
+            label="beside it, the same game but", elem_id="play-beside",
+        ),
         "rule": radio(RulesRequest, "rule", chosen.rules.rule, elem_id="play-rule"),
         "data": menu("data", "p_data: blue dots"),
         "p0": menu("p0", "p₀: red crosses"),
@@ -150,10 +155,12 @@ def _stage() -> dict[str, Any]:
         fields, value="D", label="colours", show_label=False, container=False, interactive=True, elem_id="play-field"
     )
     label = "The plane: D or E as colours, its normalised gradient field, points of p_data, p0 and p_T, with paths"
-    parts["plane"] = module_view(
-        served(HERE / "stage.js"), PLANE, "(element, props, watch, trigger)", None, label=label,
-        elem_id="play-plane",
-    )  # fmt: skip
+    with gr.Row(elem_id="play-planes"):
+        for name, elem_id in (("plane", "play-plane"), ("second", "play-second")):
+            parts[name] = module_view(
+                served(HERE / "stage.js"), PLANE, "(element, props, watch, trigger)", None, label=label, elem_id=elem_id,
+                visible=name == "plane", min_width=160,
+            )  # fmt: skip
     layers = [(title, key) for key, title in LAYERS.items()]
     parts["layers"] = gr.CheckboxGroup(layers, value=list(LAYERS), label="show", interactive=True, elem_id="play-layers")
     with gr.Accordion("The Python of this game", open=False):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ...backend import script
+from ...backend.beside import DIFFERENCES, NONE, beside
 from ...backend.frame import View
 from ...backend.presets import PLAY
 from ...backend.requests import ALGORITHMS, PlayRequest
@@ -31,6 +32,7 @@ dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(132px, 1fr));
 div { padding: 8px 10px; border: 1px solid var(--cem-border); border-radius: 8px; background: var(--cem-surface) }
 dt { color: var(--cem-muted); font-size: 12px; line-height: 1.3 }
 dd { margin: 2px 0 0; color: var(--cem-ink); font-size: 12px; line-height: 1.3 }
+dd i { color: var(--cem-muted); font-size: 12px; font-style: normal }
 dd b { display: block; font-size: 18px; font-weight: 700; font-variant-numeric: tabular-nums }
 """
 
@@ -85,8 +87,35 @@ def listing(preset: str, rules: Rules, seed: int) -> str:
     )
 
 
-def figures(turn: int, updates: int, stands: Standing, rules: Rules) -> str:
-    """The numbers beside the plane, with units."""
+def second(rules: Rules, difference: str) -> str:
+    """Sentence on the game beside this one; empty where there is none."""
+    if difference == NONE:
+        return ""
+    same = " That is this game's own: the two are the same." if beside(rules, difference) == rules else ""
+    return f"\n\n**B, beside it:** the same net, seed and rules, but {DIFFERENCES[difference]}.{same}"
+
+
+Game = tuple[int, int, Standing, Rules]
+"""Turn, updates of D, how the game stands, and its rules."""
+
+
+def figures(*games: Game) -> str:
+    """The numbers beside the plane, with units; of two games those of both."""
+    tiles: dict[str, list[tuple[str, str]]] = {}
+    for k, game in enumerate(games):
+        for name, value, unit in _tiles(*game):
+            tiles.setdefault(name, [("–", unit)] * k).append((value, unit))
+    shown = ""
+    for name, values in tiles.items():
+        values += [("–", values[0][1])] * (len(games) - len(values))
+        numbers = "".join(f"<b>{value}</b>" if len(games) == 1 else f"<b><i>{who}</i> {value}</b>" for who, (value, _) in
+                          zip("AB", values, strict=False))  # fmt: skip
+        shown += f"<div><dt>{name}</dt><dd>{numbers}{values[0][1] if len(games) == 1 else ''}</dd></div>"
+    return f"<dl>{shown}</dl>"
+
+
+def _tiles(turn: int, updates: int, stands: Standing, rules: Rules) -> list[tuple[str, str, str]]:
+    """Name, value and unit of each number."""
     scales = f"{stands.scale_data:.2f} / {stands.scale_moved:.2f}"
     if rules.objective == "likelihood":
         tiles = [
@@ -107,8 +136,7 @@ def figures(turn: int, updates: int, stands: Standing, rules: Rules) -> str:
         ]
     first = ("turn", f"{turn}", f"{_counted(updates, 'update')} of D")
     last = ("energy distance, p_T to p_data", f"{stands.distance:.3f}", "0 for equal laws")
-    shown = "".join(f"<div><dt>{name}</dt><dd><b>{value}</b>{unit}</dd></div>" for name, value, unit in (first, *tiles, last))
-    return f"<dl>{shown}</dl>"
+    return [first, *tiles, last]
 
 
 def diverged(rules: Rules, fault: Diverged) -> str:
@@ -131,10 +159,11 @@ def attacked(rules: Rules, turn: int) -> str:
     return f"**p_T attacked:** {rules.count} fresh points of p₀ climbed f by {rules.steps} steps of {rules.step:g}."
 
 
-def answered(rules: Rules, view: View) -> str:
-    """Sentence on D's last move."""
-    name, value = ("gap", view.stands.gap) if rules.objective == "likelihood" else ("U", view.stands.U)
-    return f"**D answered:** {_updates(rules)}, {name} = {minus(f'{value:.3f}')}."
+def answered(rules: Rules, *views: View) -> str:
+    """Sentence on D's last move, in one game or two."""
+    name = "gap" if rules.objective == "likelihood" else "U"
+    values = [minus(f"{getattr(view.stands, name):.3f}") for view in views]
+    return f"**D answered:** {_updates(rules)}, {name} = {' in A, '.join(values)}{' in B' * (len(views) > 1)}."
 
 
 def each_turn(rules: Rules) -> str:

@@ -39,14 +39,14 @@ VIEW = ("recipe", "scale", "steps", "a", "b", "at")
 """Controls of the first view."""
 
 
-def shown(held: Session) -> list[Shown]:
+def shown(session: Session) -> list[Shown]:
     """The runs on screen: names, curves, and the probe nearest to the update looked at."""
     on_screen = []
-    for name in held.held.get("train.shown", ()):
-        live = held.held.get("train.live")
+    for name in session.held.get("train.shown", ()):
+        live = session.held.get("train.live")
         history = live.history if live is not None and live.name == name else runs.read_history(name)
         if history is not None:
-            on_screen.append(Shown(name, history, nearest(history, held.held.get("train.at"))))
+            on_screen.append(Shown(name, history, nearest(history, session.held.get("train.at"))))
     return on_screen
 
 
@@ -85,51 +85,51 @@ def partner(a: str | None) -> str:
     return PAIR[1] if a == PAIR[0] and PAIR[1] in runs.histories() else NONE
 
 
-def pictured(held: Session, play: bool = True) -> Changes:
+def pictured(session: Session, play: bool = True) -> Changes:
     """Pictures that the nets on screen drew while they learned; they play where no update is looked at."""
-    at = held.held.get("train.at")
-    return {"frames": frames(shown(held), at, play and at is None)}
+    at = session.held.get("train.at")
+    return {"frames": frames(shown(session), at, play and at is None)}
 
 
-def draw(held: Session, keys: Sequence[str] = tuple(FIGURES)) -> Changes:
+def draw(session: Session, keys: Sequence[str] = tuple(FIGURES)) -> Changes:
     """The figures of what the session shows."""
-    on_screen = shown(held)
+    on_screen = shown(session)
     if not on_screen:
         return {"status": words.NOTHING, "numbers": "", **dict.fromkeys(keys)}
     changes: dict[str, Any] = {key: figure(key, on_screen) for key in keys}
     if "accuracy" in keys:
-        last, at = max(end(on_screen), 1), held.held.get("train.at")
+        last, at = max(end(on_screen), 1), session.held.get("train.at")
         changes["at"] = gr.update(maximum=last, value=last if at is None else min(at, last))
         changes["numbers"] = words.numbers(on_screen)
         changes["game_column"] = gr.update(visible=games(on_screen))
     return changes
 
 
-def view(studio: Studio, held: Session, *, a: str | None, b: str, at: float | None) -> Changes:
+def view(studio: Studio, session: Session, *, a: str | None, b: str, at: float | None) -> Changes:
     """Show other runs, or another update: the last one is followed while a run goes on."""
-    held.held["train.shown"] = tuple(dict.fromkeys(name for name in (a, b) if name and name != NONE))
-    held.held["train.at"] = at
-    if at is None or at >= end(shown(held)):
-        held.held["train.at"] = None
-    return draw(held)
+    session.held["train.shown"] = tuple(dict.fromkeys(name for name in (a, b) if name and name != NONE))
+    session.held["train.at"] = at
+    if at is None or at >= end(shown(session)):
+        session.held["train.at"] = None
+    return draw(session)
 
 
-def others(studio: Studio, held: Session, *, a: str | None, b: str) -> Changes:
+def others(studio: Studio, session: Session, *, a: str | None, b: str) -> Changes:
     """Show other runs, at the update that was looked at."""
-    return view(studio, held, a=a, b=b, at=held.held.get("train.at")) | pictured(held)
+    return view(studio, session, a=a, b=b, at=session.held.get("train.at")) | pictured(session)
 
 
 def opening(
-    studio: Studio, held: Session, *, recipe: str, scale: str, steps: float | None, a: str | None, b: str, at: float | None
+    studio: Studio, session: Session, *, recipe: str, scale: str, steps: float | None, a: str | None, b: str, at: float | None
 ) -> Changes:
     """The first view: a finished run, a recipe beside it."""
     fitted = sized(recipe, scale)
     return {
         "status": "" if a else words.NOTHING,
-        **view(studio, held, a=a, b=b, at=at),
-        **pictured(held),
+        **view(studio, session, a=a, b=b, at=at),
+        **pictured(session),
         **fitted,
-        **explain(studio, held, recipe=recipe, scale=fitted["scale"]["value"], steps=steps),
+        **explain(studio, session, recipe=recipe, scale=fitted["scale"]["value"], steps=steps),
         **left(),
     }
 
@@ -140,7 +140,7 @@ def sized(recipe: str, scale: str) -> Changes:
     return {"scale": gr.update(choices=sizes, value=scale if scale in sizes else sizes[0])}
 
 
-def choose(studio: Studio, held: Session, *, recipe: str, scale: str) -> Changes:
+def choose(studio: Studio, session: Session, *, recipe: str, scale: str) -> Changes:
     """Another recipe: its table, its number of updates, a name."""
     fitted = sized(recipe, scale)
     scale = fitted["scale"]["value"]
@@ -148,11 +148,11 @@ def choose(studio: Studio, held: Session, *, recipe: str, scale: str) -> Changes
         **fitted,
         "steps": RECIPES[recipe][scale].steps,
         "name": asked.proposed(recipe),
-        **explain(studio, held, recipe=recipe, scale=scale, steps=None),
+        **explain(studio, session, recipe=recipe, scale=scale, steps=None),
     }
 
 
-def explain(studio: Studio, held: Session, *, recipe: str, scale: str, steps: float | None) -> Changes:
+def explain(studio: Studio, session: Session, *, recipe: str, scale: str, steps: float | None) -> Changes:
     """The table of a recipe, and whether its images are still to be fetched."""
     row = asked.row(RunRequest(recipe, scale, steps=steps))
     data, absent = dataset(row.data), bool(asked.missing(studio, row.data))
@@ -174,14 +174,14 @@ def resuming(name: str | None) -> str:
     return "Try again with half the step" if run is not None and run.diverged else "Resume"
 
 
-def offer(studio: Studio, held: Session, *, pending: str | None) -> Changes:
+def offer(studio: Studio, session: Session, *, pending: str | None) -> Changes:
     """Another unfinished run is chosen."""
     return {"resume": resuming(pending)}
 
 
 def begin(
     studio: Studio,
-    held: Session,
+    session: Session,
     *,
     recipe: str,
     scale: str,
@@ -192,59 +192,59 @@ def begin(
 ) -> Iterator[Changes]:
     """Start a run."""
     filled(RunRequest, steps=steps, seed=seed)
-    yield from follow(studio, held, RunRequest(recipe, scale, seed, name, steps, download))
+    yield from follow(studio, session, RunRequest(recipe, scale, seed, name, steps, download))
 
 
-def resume(studio: Studio, held: Session, *, pending: str | None, download: bool) -> Iterator[Changes]:
+def resume(studio: Studio, session: Session, *, pending: str | None, download: bool) -> Iterator[Changes]:
     """Go on with an unfinished run."""
     run = runs.unfinished().get(pending or "")
     if run is None:
         raise BadInput("run", "choose an unfinished run first")
-    yield from follow(studio, held, replace(run.request, mode="retry" if run.diverged else "resume", download=download))
+    yield from follow(studio, session, replace(run.request, mode="retry" if run.diverged else "resume", download=download))
 
 
-def follow(studio: Studio, held: Session, request: RunRequest) -> Iterator[Changes]:
+def follow(studio: Studio, session: Session, request: RunRequest) -> Iterator[Changes]:
     """A run: its standing several times a second, all figures after each probe."""
-    if held.held.get("train.going"):
+    if session.held.get("train.going"):
         raise BadInput("run", "a run of yours is going on; pause it first")
-    held.held["train.going"] = True
-    stop = held.stops["training"]
+    session.held["train.going"] = True
+    stop = session.stops["training"]
     stop.clear()
     probes = -1
     try:
         for update in training.run(studio, request, stop):
-            held.held["train.live"] = update if update.history else None
+            session.held["train.live"] = update if update.history else None
             changes: dict[str, Any] = {"status": words.standing(update)}
             if update.history and probes == -1:  # its first curves: show them alone
-                held.held |= {"train.shown": (update.name,), "train.at": None}
+                session.held |= {"train.shown": (update.name,), "train.at": None}
                 changes |= {"a": gr.update(choices=known(), value=update.name), "b": NONE}
-            if update.history and update.name in held.held.get("train.shown", ()):
+            if update.history and update.name in session.held.get("train.shown", ()):
                 if len(update.history["probes"]) == probes:
-                    changes |= draw(held, ("loss",))
+                    changes |= draw(session, ("loss",))
                 else:
-                    changes |= draw(held) | pictured(held, play=False)
+                    changes |= draw(session) | pictured(session, play=False)
                 probes = len(update.history["probes"])
             yield changes
     except Diverged as error:
         yield {"status": words.diverged(str(error))}
     finally:
-        held.held["train.going"] = False
-    held.held["train.live"] = None
+        session.held["train.going"] = False
+    session.held["train.live"] = None
     yield {"a": gr.update(choices=known()), "name": asked.proposed(request.recipe), **left()}
 
 
-def halt(studio: Studio, held: Session) -> Changes:
+def halt(studio: Studio, session: Session) -> Changes:
     """Pause the run."""
-    held.stops["training"].set()
-    return {"status": "**Pausing** after this update ..." if held.held.get("train.going") else "**Nothing is running.**"}
+    session.stops["training"].set()
+    return {"status": "**Pausing** after this update ..." if session.held.get("train.going") else "**Nothing is running.**"}
 
 
-def discard(studio: Studio, held: Session, *, pending: str | None) -> Changes:
+def discard(studio: Studio, session: Session, *, pending: str | None) -> Changes:
     """Delete an unfinished run, and take it off the screen."""
     training.discard(pending or "")
     changes: dict[str, Any] = {"a": gr.update(choices=known()), "b": gr.update(choices=compared())}
-    if pending in held.held.get("train.shown", ()):
+    if pending in session.held.get("train.shown", ()):
         first = opened()
-        changes |= view(studio, held, a=first, b=NONE, at=None) | pictured(held)
+        changes |= view(studio, session, a=first, b=NONE, at=None) | pictured(session)
         changes |= {"a": gr.update(choices=known(), value=first), "b": NONE}
     return {**changes, **left(), "status": f"**{pending} is discarded.**"}

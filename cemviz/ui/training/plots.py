@@ -221,12 +221,12 @@ def curves(shown: Figure, runs: Sequence[Shown]) -> str:
     lines = [[row.read(run.history) for run in runs] for row in shown.rows]
     end = max((run.history["steps"][-1] for run in runs if run.history["steps"]), default=1)
     panels = Panels(len(shown.rows), [run.name for run in runs], {"range": [0, max(end, 10) * 1.02]}, "update")
-    names = dict.fromkeys(name for columns in lines for found in columns for name in found)
+    names = dict.fromkeys(name for columns in lines for own in columns for name in own)
     styles = dict(zip(names, itertools.cycle(COLOURS), strict=False))
     for r, (row, columns) in enumerate(zip(shown.rows, lines, strict=True)):
-        for c, (run, found) in enumerate(zip(runs, columns, strict=True)):
+        for c, (run, own) in enumerate(zip(runs, columns, strict=True)):
             panels.axis(r, c, row.title, row.axis)
-            for name, points in found.items():
+            for name, points in own.items():
                 if len(points):
                     panels.line(r, c, name, points, *styles[name])
             if run.probe is not None:

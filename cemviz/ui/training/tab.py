@@ -72,21 +72,21 @@ AT = "(at) => { document.dispatchEvent(new CustomEvent('cemviz-update', { detail
 
 def _recipe() -> dict[str, Any]:
     """Controls for what is to be trained."""
-    of, narrow = RunRequest, {"min_width": 110, "info": None}
+    request, narrow = RunRequest, {"min_width": 110, "info": None}
     recipes = [(row["evidence"].title, key) for key, row in RECIPES.items()]
     parts = {
-        "recipe": control(of, "recipe", do.RECIPE, choices=recipes, elem_id="train-recipe"),
+        "recipe": control(request, "recipe", do.RECIPE, choices=recipes, elem_id="train-recipe"),
         "scale": radio(
-            of, "scale", elem_id="train-scale",
+            request, "scale", elem_id="train-scale",
             info="on two CPU cores: evidence about 3 minutes, laptop 15, shipped up to 2 hours",
         ),
     }  # fmt: skip
     with gr.Row():
         first = RECIPES[do.RECIPE]["evidence"].steps
-        parts["steps"] = control(of, "steps", first, minimum=1, maximum=MAX_UPDATES, elem_id="train-steps", **narrow)
-        parts["seed"] = control(of, "seed", minimum=0, maximum=MAX_SEED, elem_id="train-seed", **narrow)
-    parts["name"] = control(of, "name", asked.proposed(do.RECIPE), max_length=64, elem_id="train-name")
-    parts["download"] = control(of, "download", visible=False, elem_id="train-download")
+        parts["steps"] = control(request, "steps", first, minimum=1, maximum=MAX_UPDATES, elem_id="train-steps", **narrow)
+        parts["seed"] = control(request, "seed", minimum=0, maximum=MAX_SEED, elem_id="train-seed", **narrow)
+    parts["name"] = control(request, "name", asked.proposed(do.RECIPE), max_length=64, elem_id="train-name")
+    parts["download"] = control(request, "download", visible=False, elem_id="train-download")
     return parts
 
 

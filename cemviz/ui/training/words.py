@@ -135,8 +135,8 @@ def numbers(runs: Sequence[Shown]) -> str:
     if not any(probes):
         return ""
 
-    def row(title: str, told: Any) -> list[str]:
-        return [title, *("–" if probe is None else told(probe) for probe in probes)]
+    def row(title: str, text: Any) -> list[str]:
+        return [title, *("–" if probe is None else text(probe) for probe in probes)]
 
     def spread(key: str, energy: str) -> Any:
         return lambda p: minus(f"{p[key][energy][0]:+.3g} ± {p[key][energy][1]:.2g}")
