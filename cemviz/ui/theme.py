@@ -87,7 +87,7 @@ STYLES: Final = (
     "playground/playground.css",
     "lab/lab.css",
 )
-SCRIPTS: Final = ("js/page.js", "js/glossary.js", "js/classroom.js")
+SCRIPTS: Final = ("js/page.js", "js/skip.js", "js/glossary.js", "js/classroom.js")
 
 CSS: Final = _text("css/page.css")
 HEAD: Final = "\n".join(
