@@ -88,7 +88,7 @@ STYLES: Final = (
     "lab/lab.css",
     "training/training.css",
 )
-SCRIPTS: Final = ("js/page.js", "js/glossary.js", "js/classroom.js")
+SCRIPTS: Final = ("js/page.js", "js/skip.js", "js/glossary.js", "js/classroom.js")
 
 CSS: Final = _text("css/page.css")
 HEAD: Final = "\n".join(

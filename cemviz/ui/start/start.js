@@ -132,11 +132,13 @@ function reveal(row) {
 const go = (station) => station >= 0 && station < words.length && enter(station, { push: true, focus: true });
 ui.back.addEventListener("click", () => go(at - 1));
 ui.next.addEventListener("click", () => (at < words.length - 1 ? go(at + 1) : own.click()));
-root.addEventListener("keydown", (event) => {
+document.addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.target === ui.scrub) return;
-  if (event.key === "ArrowRight") go(at + 1);
-  else if (event.key === "ArrowLeft") go(at - 1);
-  else if (event.key === " " && event.target.tagName !== "BUTTON") film.toggle();
+  const inside = root.contains(event.target);
+  const nowhere = event.target === document.body && root.offsetParent !== null; // nothing was focused yet: arrows are the tour's
+  if (event.key === "ArrowRight" && (inside || nowhere)) go(at + 1);
+  else if (event.key === "ArrowLeft" && (inside || nowhere)) go(at - 1);
+  else if (event.key === " " && inside && event.target.tagName !== "BUTTON") film.toggle();
   else return;
   event.preventDefault();
 });
