@@ -10,7 +10,7 @@ from cemviz.backend.beside import DIFFERENCES, NONE, beside, field_of
 from cemviz.backend.checks import BadInput
 from cemviz.backend.play import Playground
 from cemviz.backend.presets import PLAY
-from cemviz.training.binary import Rules
+from cemviz.training.game import Rules
 
 gr = pytest.importorskip("gradio")
 from cemviz.ui.controls import Session  # noqa: E402

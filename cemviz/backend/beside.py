@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ..data.toys import P0S
-from ..training.binary import Rules
+from ..training.game import Rules
 from .checks import choice
 from .requests import NEGATIVES, OBJECTIVES
 

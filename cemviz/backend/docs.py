@@ -30,8 +30,9 @@ compares only within one threat model.
 
 NOTES = """
 `flat` nets differ in their last layer only: it sees where things are instead of a mean over the picture. `simclr` and `uat` are
-encoders that never saw a label; their `-probe` is a linear layer on frozen features. Judges see samples for IS and FID and are
-never compared: one of a set was trained on noisy images and overlooks speckle, `clean` minds it. `cifar10-at`,
+encoders that never saw a label; their `-probe` is a linear layer on frozen features. A `binary` net saw no label either: its
+one number tells data from what an attack made of p₀. Judges see samples for IS and FID and are never compared: one of a set
+was trained on noisy images and overlooks speckle, `clean` minds it. `cifar10-at`,
 `cifar10-standard` and CIFAR-10's judges were trained on one GPU, everything else on two CPU cores: `cifar10-jeat` and the
 encoders of CIFAR-10 are as far as 500 to 600 updates go.
 """
@@ -56,8 +57,10 @@ def _model(card: Card) -> tuple[str, ...]:
     size = f"{weights / 1e6:.1f}M" if weights >= 1e6 else f"{weights / 1e3:.0f}k"
     if kinds.of(card).classifies:
         shares = tuple(_share(card.metrics.get(metric)) for metric in ("accuracy", "robust"))
-    else:
+    elif kinds.of(card).reader(card) == f"{card.name}-probe":
         shares = (f"see `{card.name}-probe`", "see there")
+    else:
+        shares = ("tells data from p₀", "draws")
     command = card.command.removeprefix("python -m cemviz ")
     net = f"{card.net}, {size} weights"
     return f"`{card.name}`", net, *shares, robustness.within(card.norm, card.radius), f"`{command}`"

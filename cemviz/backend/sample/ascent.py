@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...data.datasets import dataset
 from ...dynamics import State, length
 from ...energies import Energy, binary
 from ...inputs import Scores
 from ...samplers import SAMPLERS, Sampler
-from .. import kinds
 from ..store import Card
 from .split import judged
 
@@ -74,8 +74,8 @@ class Ascent:
 
     def outcome(self, studio: "Studio", card: Card, x: Tensor) -> dict[str, Any]:
         """Classes that the data set's judge takes the last images for, where one is stored."""
-        judge = next(iter(kinds.judges(card.data)), None)
-        if judge is None:
+        judge = dataset(card.data).judge
+        if judge not in studio.cards():
             return {}
         with torch.no_grad():
             return {"judge": judge} | judged(studio.model(judge)[0](x))
