@@ -243,3 +243,19 @@ def test_a_ball_opens_under_sampling_as_the_same_roll(studio, energy):
         assert chains.pixels.shape[:2] == (len(roll.path), 1) and gap.mean() < 8, "four bits a pixel are what tells them apart"
         key = "joint" if energy == "joint" else "marginal"
         assert chains.series[key][-1, 0] == pytest.approx(roll.energies[-1], rel=0.02)
+
+
+def test_a_binary_net_draws_digits_of_every_class_without_a_label(studio):
+    (request,) = SAMPLE["binary"].runs
+    chains = list(sample(studio, replace(request, count=100)))[-1]
+    assert (chains.confidence >= 0.9).mean() >= 0.8 and digits(chains) == 10 and not chains.hinted
+    assert chains.series["D"][0].mean() < 0.45 < chains.series["D"][-1].mean() < 0.7
+
+
+def test_beyond_its_training_a_binary_net_is_surer_and_wrong(studio):
+    (request,) = SAMPLE["binary-far"].runs
+    far = list(sample(studio, replace(request, count=100)))[-1]
+    near = replace(far, final=far.pixels[10].transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    sure_near, sure_far = ((judged(chains).max(1) >= 0.9).mean() for chains in (near, far))
+    assert last(far, "D") > 0.9 > 0.7 > far.series["D"][10].mean()
+    assert sure_far < sure_near - 0.1 and rough(far) > 1.3 * rough(near)

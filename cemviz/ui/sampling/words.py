@@ -26,7 +26,11 @@ the batch spreads; in PGD everyone leaves its own start and seeks the rest, so t
 real images, and needs some at hand. The map is the shadow of the sphere that features lie on: the two directions that a run
 varies most along, fixed over its steps, so that each run has axes of its own. α .7 and K 30 for MNIST are *our choice* beside
 Table 5's α 7, β ∞, η 0, K 10; the batch form of PGD is *our reading*. Labels enter nowhere: where a linear probe is stored, it
-says in the end what it takes a sample for."""
+says in the end what it takes a sample for.
+
+**Binary nets** know no labels either: f is the log-odds of data against images of p₀ that an attack has moved, and **ascent**
+(2.8) goes up f, which is down E = −f. At the solution of their game D = σ(f) is ½ on data and nowhere above. A judge, which is
+another net, says what a sample shows. K 10 of length 1 for MNIST is *our choice* beside Table 2.4's 32 of .2."""
 
 
 def payload(runs: list[Chains], number: int = 0) -> str:
@@ -54,8 +58,8 @@ def _panel(chains: Chains) -> Panel:
     names, kind = chains.card.classes, kinds.of(chains.card)
     final = None
     if chains.predicted is not None:
-        said = "" if chains.judge is None else "probe: "
-        final = [f"{said}{names[y]} ({p:.2f})" for y, p in zip(chains.predicted, chains.confidence, strict=True)]
+        reader = "" if chains.judge is None else f"{chains.judge}: "
+        final = [f"{reader}{names[y]} ({p:.2f})" for y, p in zip(chains.predicted, chains.confidence, strict=True)]
     return Panel(
         title=f"{chains.card.name}, {chains.request.sampler.upper()}",
         frames=chains.pixels,
