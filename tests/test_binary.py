@@ -124,6 +124,7 @@ def test_a_fixed_k_is_the_same_at_every_moment():
 
 def test_k_grows_by_one_when_the_mean_auc_of_the_window_is_high():
     goal = game(auc_above=0.8)
+    assert goal.steps == 0
     for _ in range(100 - 1):
         goal._advance(1.0)
     assert goal.tensors["advance"][0] == 0

@@ -204,8 +204,8 @@ KINDS: dict[str, Kind] = {
         rates=("AUC against p₀", "AUC against p₀, attacked"),
         instead="it tells data from p₀ alone; sample from {name}",
         view=View(
-            {"joint": "E(x) = −f(x)", "marginal": "log(1 − D(x))"}, "D(x)", "sees", 2,
-            "D = ½ lies at 0, the level of data once the game is solved.", False, _of_data,
+            {"joint": "E(x)", "marginal": "log(1 − D)"}, "D(x)", "sees", 2,
+            "E = −f is 0 where D = ½, the level of data once the game is solved.", False, _of_data,
         ),
         reader=lambda card: next(iter(judges(card.data)), None),
     ),

@@ -78,7 +78,7 @@ class Maximin:
         self.p0, self.dyn, self.share, self.auc_above, self.r1, self.frozen = p0, dyn, share, auc_above, r1, frozen
         self.inside = Dynamics(inside, inside_step, bounds=dyn.bounds)
         self.loss, self.generator = loss, generator
-        self.steps = self.planned(0.0)
+        self.steps = 0 if auc_above else self.planned(0.0)
         device = "cpu" if generator is None else generator.device
         # K, the number of updates at it, and the AUC of each of the last ones: all that a resumed run has to know
         self.tensors = {"advance": torch.zeros(2 + window, device=device)} if auc_above else {}
