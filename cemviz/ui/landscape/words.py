@@ -42,8 +42,8 @@ or one that you choose. E(x) = −log Σₖ exp g(x)ᵀg(xₖ) is taken against 
 (*our choice*: they ship), and p(x′ | x) is the anchor's share among them, as in InfoNCE (CEM (17)). g(x)ᵀg(x′) is a cosine
 over τ, so no pair lies lower than −1/τ. Nothing of an encoder is precomputed.
 
-**Binary nets** tell data from what an attack made of p₀. Theirs is E(x) = −f(x), the log-odds upside down, and log(1 − D), which
-that attack lowers (thesis (2.13)): it flattens where f is far below 0, and has the same directions."""
+**Binary nets** tell data from what an attack made of p₀. Theirs is E(x) = −f(x), the log-odds upside down, and log(1 − D),
+which that attack lowers (thesis (2.13)): it flattens where f is far below 0, and has the same directions."""
 
 NO_MODELS = "No model is stored yet. Train one: `python -m cemviz train mnist-standard`."
 
