@@ -63,9 +63,9 @@ def test_a_prediction_hides_the_pictures_and_is_answered_with_the_law(board):
     assert page.locator(".cem-lab-tile canvas").first.is_visible()
 
 
-def test_keys_choose_a_cell_and_its_link_plays_it(board):
-    page = board
-    page.get_by_label("η .01, K 20:").focus()
+def test_keys_choose_a_cell_and_its_link_plays_it(visit):
+    page = opened(visit)
+    page.locator(".cem-lab-tile[aria-pressed=true]").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     assert page.locator(".cem-lab-place").inner_text() == "η .02, K 40"
