@@ -127,9 +127,7 @@ def visits(browser, url):
     """Open the page; at the end no request may have left the origin and nothing may stand in the console."""
     opened, strays, errors = [], [], []
 
-    def go(
-        query: str = "", width: int = 1280, height: int = 1000, tabs: bool = True, prepare=None, whole: bool = True, **options
-    ):
+    def go(query: str = "", width: int = 1280, height: int = 1000, tabs: bool = True, prepare=None, **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         opened.append(context)
         page = context.new_page()
@@ -140,11 +138,8 @@ def visits(browser, url):
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         if prepare is not None:
             prepare(page)
-        page.goto(url + query, wait_until="load" if whole else "commit")
-        if whole:
-            page.get_by_role("tab", name="Playground", include_hidden=not tabs).wait_for(
-                state="visible" if tabs else "attached"
-            )
+        page.goto(url + query)
+        page.get_by_role("tab", name="Playground", include_hidden=not tabs).wait_for(state="visible" if tabs else "attached")
         return page
 
     yield go

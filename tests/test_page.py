@@ -73,7 +73,7 @@ def turns(page) -> int:
     return page.evaluate("() => +(document.querySelector('#play-numbers')?.innerText.match(/turn\\D*(\\d+)/i)?.[1] ?? -1)")
 
 
-def test_pause_and_another_tab_stop_the_game_and_keep_the_same_plot(visit):
+def test_pause_stops_the_game_and_keeps_the_same_plot(visit):
     page = visit("?tab=playground")
     plane_drawn(page)
     page.evaluate("() => { document.querySelector('#play-plane canvas').dataset.kept = 'yes' }")
@@ -88,9 +88,23 @@ def test_pause_and_another_tab_stop_the_game_and_keep_the_same_plot(visit):
     calm(page, 2)  # nothing happens for so long
     assert turns(page) == stopped > before
     assert page.locator("#play-plane canvas[data-kept=yes]").count() == 1
+
+
+def test_an_address_of_a_game_opens_that_game_however_fast_the_page_loads(visit):
+    for _ in range(2):
+        page = visit("?tab=playground&p.preset=minimax-corner&p.inner=40")
+        page.wait_for_function("() => document.querySelector('#play-status')?.innerText.includes('turns were played')")
+        assert text_of(page, "#play-story").startswith(PLAY["minimax-corner"].story[:40])
+        assert turns(page) == 13 and page.locator("#play-K input[type=number]").is_disabled()
+
+
+def test_another_tab_stops_the_game(visit):
+    page = visit("?tab=playground")
+    plane_drawn(page)
+    before = turns(page)
     page.locator("#play-run").click()
     page.wait_for_function(
-        f"() => +(document.querySelector('#play-numbers').innerText.match(/turn\\D*(\\d+)/i)[1]) > {stopped} + 2"
+        f"() => +(document.querySelector('#play-numbers').innerText.match(/turn\\D*(\\d+)/i)[1]) > {before} + 2"
     )
     open_tab(page, "Equations")
     calm(page)
@@ -98,13 +112,6 @@ def test_pause_and_another_tab_stop_the_game_and_keep_the_same_plot(visit):
     stopped = turns(page)
     calm(page, 1.5)  # nothing happens for so long
     assert turns(page) == stopped
-
-
-def test_an_address_of_a_game_opens_that_game_however_fast_the_page_loads(visit):
-    page = visit("?tab=playground&p.preset=minimax-corner&p.inner=40")
-    page.wait_for_function("() => document.querySelector('#play-status')?.innerText.includes('turns were played')")
-    assert text_of(page, "#play-story").startswith(PLAY["minimax-corner"].story[:40])
-    assert turns(page) == 13 and page.locator("#play-K input[type=number]").is_disabled()
 
 
 def test_chains_play_in_the_browser_without_a_request(visit):
@@ -142,20 +149,16 @@ def test_a_link_shows_the_same_picture(visit):
         pictures.append(page.locator("#samp-player canvas").first.evaluate("c => c.toDataURL()"))
         assert page.locator("#sel-seed input").input_value() == "5"
     assert pictures[0] == pictures[1]
+    other = visit(query.replace("seed=5", "seed=6"), reduced_motion="reduce")
+    sampled(other)
+    calm(other)
+    assert other.locator("#samp-player canvas").first.evaluate("c => c.toDataURL()") != pictures[0]
 
 
-@pytest.fixture(scope="module")
-def chains(visit_once):
-    """Four short chains, for the tests below one after another."""
-    page = visit_once("?tab=sampling&s.b=none&s.count=4&s.K=5", reduced_motion="reduce")
+def test_the_address_is_that_of_the_picture_and_a_change_marks_it_stale(visit):
+    page = visit("?tab=sampling&s.b=none&s.count=4&s.K=5")
     sampled(page)
     calm(page)
-    return page
-
-
-def test_the_address_is_that_of_the_picture_and_a_change_marks_it_stale(chains):
-    page, picture = chains, chains.locator("#samp-player canvas").first
-    before = picture.evaluate("c => c.toDataURL()")
     stale = page.locator("#samp-stage.cem-stale")
     assert not stale.count()
     seed = page.locator("#sel-seed input")
@@ -166,8 +169,6 @@ def test_the_address_is_that_of_the_picture_and_a_change_marks_it_stale(chains):
     page.locator("#samp-run").click()
     page.wait_for_function("() => location.search.includes('seed=7')")
     assert not stale.count() and "tab=sampling" in page.url
-    calm(page)
-    assert picture.evaluate("c => c.toDataURL()") != before
     seed.fill("8")
     page.keyboard.press("Tab")
     stale.wait_for()
@@ -176,8 +177,11 @@ def test_the_address_is_that_of_the_picture_and_a_change_marks_it_stale(chains):
     stale.wait_for(state="hidden")
 
 
-def test_the_curves_have_round_ticks(chains):
-    ticks = chains.locator(".cem-chart-plot .cem-tick[text-anchor='end']").all_text_contents()
+def test_the_curves_have_round_ticks(visit):
+    page = visit("?tab=sampling&b=none&s.count=4&s.K=5", reduced_motion="reduce")
+    sampled(page)
+    calm(page)
+    ticks = page.locator(".cem-chart-plot .cem-tick[text-anchor='end']").all_text_contents()
     values = [float(text.replace("−", "-")) for text in ticks if text != "5"]  # the last step stands at each curve's end
     assert len(values) > 6
     for value in values:
@@ -185,8 +189,10 @@ def test_the_curves_have_round_ticks(chains):
         assert len(digits) <= 3, f"{value} is not round"
 
 
-def test_a_press_is_answered_at_once_and_a_refusal_ends_it(chains):
-    page = chains
+def test_a_press_is_answered_at_once_and_a_refusal_ends_it(visit):
+    page = visit("?tab=sampling&s.b=none&s.count=4&s.K=5")
+    sampled(page)
+    calm(page)
     busy = "() => document.querySelector('#samp-stage').classList.contains('cem-busy')"
     assert page.evaluate(f"() => {{ document.querySelector('#samp-run').click(); return ({busy})() }}")
     page.wait_for_function(f"() => !({busy})()")
@@ -196,24 +202,6 @@ def test_a_press_is_answered_at_once_and_a_refusal_ends_it(chains):
     page.locator("#samp-status", has_text="Nothing was sampled").wait_for()
     page.wait_for_function(f"() => !({busy})()")
     assert page.locator("#samp-stage.cem-stale").count()  # the picture is still of the old α
-    page.locator("#samp-alpha input").fill("1")
-
-
-@pytest.mark.parametrize(("field", "value", "words"), [("alpha", "-2", "α (step) is -2"), ("steps", "1000000", "K (steps)")])
-def test_bad_numbers_get_a_message_and_the_page_goes_on(chains, field, value, words):
-    page, good = chains, chains.locator(f"#samp-{field} input").input_value()
-    page.locator(f"#samp-{field} input").fill(value)
-    page.keyboard.press("Tab")
-    page.locator("#samp-run").click()
-    page.get_by_text(words).first.wait_for()
-    page.locator(f"#samp-{field} input").fill(good)
-    page.keyboard.press("Tab")
-    page.evaluate(
-        "() => { document.querySelector('#samp-status').dataset.old = document.querySelector('#samp-status').innerText }"
-    )
-    page.locator("#samp-run").click()
-    page.wait_for_function("() => { const s = document.querySelector('#samp-status'); return s.innerText !== s.dataset.old "
-                           "&& s.innerText.includes('mean confidence') }", timeout=SLOW)  # fmt: skip
 
 
 STAGES = {"playground": "#play-plane", "landscape": "#land-plot-0", "sampling": "#samp-player .cem-panels",
@@ -225,28 +213,27 @@ BUTTONS = {"playground": "#play-run", "landscape": "#land-run", "sampling": "#sa
 """Tab -> what makes its picture anew."""
 
 
-def test_picture_and_main_button_are_on_the_first_screen(visit):
-    page = visit("?tab=playground", reduced_motion="reduce")
+@pytest.mark.parametrize("tab", STAGES)
+def test_picture_and_main_button_are_on_the_first_screen(visit, tab):
+    page = visit(f"?tab={tab}", width=1280, height=900, reduced_motion="reduce")
+    page.locator(STAGES[tab]).first.wait_for()
     for width, height in ((1280, 900), (400, 800)):
         page.set_viewport_size({"width": width, "height": height})
-        for tab, stage in STAGES.items():
-            open_tab(page, tab.capitalize())
-            page.locator(stage).first.wait_for()
-            page.evaluate("() => scrollTo(0, 0)")
-            calm(page)
-            picture = page.locator(stage).first.bounding_box()
-            assert picture["y"] + min(picture["height"], 240) <= height, f"{tab}: of a table, its head and first rows"
-            if width == 1280:
-                button = page.locator(BUTTONS[tab]).bounding_box()
-                assert button["y"] + button["height"] <= height, tab
-            if tab == "sampling":
-                bar = page.locator("#samp-player .cem-transport").bounding_box()
-                assert bar["y"] + bar["height"] <= height
-                panels = [panel.bounding_box() for panel in page.locator("#samp-player .cem-panel").all()]
-                assert panels[0]["y"] == panels[1]["y"] and panels[0]["x"] < panels[1]["x"]
-            if tab == "landscape":
-                first, second = (page.locator(f"#land-plot-{k}").bounding_box() for k in (0, 1))
-                assert first["x"] < second["x"] and abs(first["y"] - second["y"]) < 60
+        page.evaluate("() => scrollTo(0, 0)")
+        calm(page)
+        picture = page.locator(STAGES[tab]).first.bounding_box()
+        assert picture["y"] + min(picture["height"], 240) <= height, "of a table, its head and first rows"
+        if width == 1280:
+            button = page.locator(BUTTONS[tab]).bounding_box()
+            assert button["y"] + button["height"] <= height
+        if tab == "sampling":
+            bar = page.locator("#samp-player .cem-transport").bounding_box()
+            assert bar["y"] + bar["height"] <= height
+            panels = [panel.bounding_box() for panel in page.locator("#samp-player .cem-panel").all()]
+            assert panels[0]["y"] == panels[1]["y"] and panels[0]["x"] < panels[1]["x"]
+        if tab == "landscape":
+            first, second = (page.locator(f"#land-plot-{k}").bounding_box() for k in (0, 1))
+            assert first["x"] < second["x"] and abs(first["y"] - second["y"]) < 60
 
 
 def test_the_image_under_the_pointer_is_made_in_the_browser(visit):
@@ -318,6 +305,24 @@ def test_hostile_addresses_are_clamped_or_ignored(visit):
     assert page.locator("#sel-a input").input_value().startswith("mnist-jeat: JEAT")
 
 
+@pytest.mark.parametrize(("field", "value", "words"), [("alpha", "-1", "α (step) is -1"), ("steps", "1000000", "K (steps)")])
+def test_bad_numbers_get_a_message_and_the_page_goes_on(visit, field, value, words):
+    page = visit("?tab=sampling&s.b=none&s.count=4")
+    sampled(page)
+    page.locator(f"#samp-{field} input").fill(value)
+    page.keyboard.press("Tab")
+    page.locator("#samp-run").click()
+    page.get_by_text(words).first.wait_for()
+    page.locator(f"#samp-{field} input").fill("1")
+    page.keyboard.press("Tab")
+    page.evaluate(
+        "() => { document.querySelector('#samp-status').dataset.old = document.querySelector('#samp-status').innerText }"
+    )
+    page.locator("#samp-run").click()
+    page.wait_for_function("() => { const s = document.querySelector('#samp-status'); return s.innerText !== s.dataset.old "
+                           "&& s.innerText.includes('mean confidence') }", timeout=SLOW)  # fmt: skip
+
+
 def nodes(page) -> int:
     devtools = page.context.new_cdp_session(page)
     devtools.send("HeapProfiler.collectGarbage")
@@ -338,20 +343,17 @@ def test_redrawing_does_not_grow_the_page(visit):
     assert nodes(page) - before < 400
 
 
-def test_axe_finds_no_violation_of_wcag_aa_and_nothing_is_wider_than_a_phone(visit):
-    page, faults = visit("?__theme=light&tab=playground"), {}
-    for tab in TABS:
-        open_tab(page, tab)
-        for dark in ("false", "true"):
-            page.evaluate(f"() => document.body.classList.toggle('dark', {dark})")
-            calm(page)
-            faults[tab, dark] = violations(page)
-    assert not any(faults.values()), faults
+@pytest.mark.parametrize("tab", TABS)
+def test_axe_finds_no_violation_of_wcag_aa_and_nothing_is_wider_than_a_phone(visit, tab):
+    page = visit(f"?__theme=light&tab={tab.lower()}")
+    calm(page)
+    assert not (found := violations(page)), found
+    page.evaluate("() => document.body.classList.add('dark')")
+    calm(page)
+    assert not (found := violations(page)), found
     page.set_viewport_size({"width": 400, "height": 800})
-    for tab in TABS:
-        open_tab(page, tab)
-        calm(page)
-        assert page.evaluate("() => document.documentElement.scrollWidth") <= 400, tab
+    calm(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
 
 
 def test_the_document_is_sent_compressed(url):
@@ -386,7 +388,7 @@ def test_a_teacher_s_link_asks_a_question_and_hides_what_it_says(visit):
     assert not other.get_by_role("tab", name="Results").is_visible()
     assert other.locator("#samp-run").is_visible() and not other.locator("#sel-seed").is_visible()
     assert other.evaluate("() => getComputedStyle(document.querySelector('.gradio-container')).zoom") == "1.3"
-    assert not (faults := violations(other)), faults
+    assert not (found := violations(other)), found
 
 
 def test_a_hostile_question_stays_text_and_short(visit):

@@ -46,17 +46,11 @@ def dots(page) -> list[tuple[str, str]]:
     )
 
 
-@pytest.fixture(scope="module")
-def chains(visit_once):
-    """The tiny encoder's chains, for the tests below one after another."""
-    page = visit_once(f"{QUERY}&__theme=light")
+def test_the_map_plays_without_a_request_and_a_clicked_dot_picks_its_chain(visit):
+    page = visit(QUERY)
     sampled(page)
     calm(page, 4)
-    return page
-
-
-def test_the_map_plays_without_a_request_and_a_clicked_dot_picks_its_chain(chains):
-    page, player = chains, chains.locator("#samp-player")
+    player = page.locator("#samp-player")
     assert len(dots(page)) == 40 == player.locator(".cem-tile").count()
     assert player.locator(".cem-landmark").count() == 10
     requests = []
@@ -79,23 +73,13 @@ def test_the_map_plays_without_a_request_and_a_clicked_dot_picks_its_chain(chain
     assert player.locator(".cem-trail").get_attribute("d").count("L") == 6
 
 
-def test_axe_finds_no_violation_of_wcag_aa_beside_the_map(chains):
-    page = chains
+def test_axe_finds_no_violation_of_wcag_aa_beside_the_map(visit):
+    page = visit(f"{QUERY}&__theme=light")
+    sampled(page)
     for dark in ("false", "true"):
         page.evaluate(f"() => document.body.classList.toggle('dark', {dark})")
         calm(page)
-        assert not (faults := violations(page)), (dark, faults)
-
-
-def test_a_phone_shows_the_map_below_the_tiles(chains):
-    page = chains
-    page.set_viewport_size({"width": 400, "height": 800})
-    calm(page)
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
-    grid, sphere = (page.locator(f"#samp-player {name}").bounding_box() for name in (".cem-grid", ".cem-map-plot"))
-    assert sphere["y"] >= grid["y"] + grid["height"] and sphere["width"] >= 200
-    tile = page.locator("#samp-player .cem-picture").first.bounding_box()
-    assert tile["width"] >= 28
+        assert not (found := violations(page)), (dark, found)
 
 
 def test_a_sampler_that_does_not_fit_gives_way_and_is_not_in_the_menu(visit):
@@ -109,6 +93,17 @@ def test_a_sampler_that_does_not_fit_gives_way_and_is_not_in_the_menu(visit):
 def test_data_that_is_not_here_is_said_and_stays_on_the_page(visit):
     page = visit(QUERY.replace("maxent", "langevin-pairs"))
     page.locator("#samp-status").get_by_text("images of mnist, which are not on this machine").wait_for(timeout=SLOW)
+
+
+def test_a_phone_shows_the_map_below_the_tiles(visit):
+    page = visit(QUERY, width=400, height=800)
+    sampled(page)
+    calm(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
+    grid, sphere = (page.locator(f"#samp-player {name}").bounding_box() for name in (".cem-grid", ".cem-map-plot"))
+    assert sphere["y"] >= grid["y"] + grid["height"] and sphere["width"] >= 200
+    tile = page.locator("#samp-player .cem-picture").first.bounding_box()
+    assert tile["width"] >= 28
 
 
 def test_the_landscape_of_a_pair_is_drawn_around_an_image_of_the_gallery(visit):

@@ -80,9 +80,9 @@ def test_the_board_is_a_png_to_take_away(board):
     assert picture.width >= 7 * 56 and picture.height >= 7 * 56 and len(picture.convert("RGB").getcolors(1 << 20)) > 50
 
 
-def test_keys_choose_a_cell_and_its_link_plays_it(board):
-    page = board
-    page.get_by_label("η .01, K 20:").focus()
+def test_keys_choose_a_cell_and_its_link_plays_it(visit):
+    page = opened(visit)
+    page.locator(".cem-lab-tile[aria-pressed=true]").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     assert page.locator(".cem-lab-place").inner_text() == "η .02, K 40"

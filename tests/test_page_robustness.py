@@ -1,6 +1,5 @@
 """The robustness tab in a real browser: a first view without a click, images under another attack, its link, everyone's use."""
 
-import pytest
 from pages import MARKS, SLOW, calm, drawn, violations
 
 from cemviz.ui.robustness.words import ORIGINS
@@ -12,24 +11,18 @@ def shown(page) -> None:
     page.wait_for_function("() => document.querySelectorAll('#rob-grid article').length > 0", timeout=SLOW)
 
 
-@pytest.fixture(scope="module")
-def robustness(visit_once):
-    """The tab, for the tests below one after another."""
-    page = visit_once("?__theme=light&tab=robustness")
+def test_rates_curve_and_images_are_there_without_a_click(visit):
+    page = visit("?tab=robustness")
     shown(page)
-    return page
-
-
-def test_rates_curve_and_images_are_there_without_a_click(robustness):
-    page = robustness
     page.locator("#rob-rates table").wait_for()
     drawn(page, "#rob-stage")
     assert page.locator("#rob-grid article").count() == 6
     page.locator("#rob-effects tbody tr").nth(3).wait_for(timeout=SLOW)  # the shown attack comes first
 
 
-def test_another_attack_redraws_the_images_and_is_in_the_address(robustness, visit):
-    page = robustness
+def test_another_attack_redraws_the_images_and_is_in_the_address(visit):
+    page = visit("?tab=robustness")
+    shown(page)
     before = page.locator("#rob-grid").inner_html()
     page.locator("#rob-attack").get_by_label("Energy attack").check()
     page.wait_for_function("() => document.querySelector('#rob-reading').innerText.startsWith('Energy attack')", timeout=SLOW)
@@ -39,8 +32,9 @@ def test_another_attack_redraws_the_images_and_is_in_the_address(robustness, vis
     again.wait_for_function("() => document.querySelector('#rob-reading').innerText.startsWith('Energy attack')", timeout=SLOW)
 
 
-def test_a_bad_number_gets_a_message_and_the_page_goes_on(robustness):
-    page = robustness
+def test_a_bad_number_gets_a_message_and_the_page_goes_on(visit):
+    page = visit("?tab=robustness")
+    shown(page)
     page.locator("#rob-first input").fill("99")
     page.locator("#rob-first input").press("Enter")
     page.get_by_text("first is 99; give a whole number from 0").first.wait_for()
@@ -64,8 +58,9 @@ def test_rates_to_be_measured_here_are_stale_until_they_are(visit):
     assert "measured here" in page.locator("#rob-caption").inner_text()
 
 
-def test_axe_finds_no_violation_of_wcag_aa_and_nothing_is_wider_than_a_phone(robustness):
-    page = robustness
+def test_axe_finds_no_violation_of_wcag_aa_and_nothing_is_wider_than_a_phone(visit):
+    page = visit("?__theme=light&tab=robustness")
+    shown(page)
     page.locator("#rob-effects tbody tr").nth(3).wait_for(timeout=SLOW)
     for listing in page.locator("#rob-stage, #rob-look").get_by_text("The Python of this picture").all():
         listing.click()
@@ -75,7 +70,7 @@ def test_axe_finds_no_violation_of_wcag_aa_and_nothing_is_wider_than_a_phone(rob
     for dark in ("false", "true"):
         page.evaluate(f"() => document.body.classList.toggle('dark', {dark})")
         calm(page)
-        assert not (faults := violations(page)), (dark, faults)
+        assert not (found := violations(page)), (dark, found)
     page.set_viewport_size({"width": 400, "height": 800})
     calm(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 400

@@ -1,6 +1,7 @@
 """The selection in a real browser: chosen in one tab, looked at in the others, and in the address under one name."""
 
 import numpy as np
+import pytest
 from pages import MARKS, SLOW, calm, drawn, open_tab
 from PIL import Image
 from test_page_digit import answered, draw, shown
@@ -105,17 +106,14 @@ def test_a_picture_of_ones_own_is_sampled_from_and_its_link_shows_the_same(visit
     assert again.locator("#sel-x input").input_value() == "your picture"
 
 
-def test_the_row_stands_under_the_tabs_and_does_not_move_them(visit):
-    page = visit("", height=800)
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_row_stands_under_the_tabs_and_does_not_move_them(visit, width):
+    page = visit("", width=width, height=800)
     page.locator("#start-place #cem-start[data-ready='0']").wait_for()
     strip = page.get_by_role("tablist")
-    for width in (1280, 400):
-        open_tab(page, "Start")
-        page.set_viewport_size({"width": width, "height": 800})
-        page.locator("#selection").wait_for(state="hidden")
-        before = strip.bounding_box()
-        open_tab(page, "Landscape")
-        page.locator("#sel-a").wait_for(state="visible")
-        after, row = strip.bounding_box(), page.locator("#selection").bounding_box()
-        assert (after["y"], after["height"]) == (before["y"], before["height"]), width
-        assert row["y"] >= after["y"] + after["height"] and row["x"] + row["width"] <= width
+    before = strip.bounding_box()
+    open_tab(page, "Landscape")
+    page.locator("#sel-a").wait_for(state="visible")
+    after, row = strip.bounding_box(), page.locator("#selection").bounding_box()
+    assert (after["y"], after["height"]) == (before["y"], before["height"]) and row["y"] >= after["y"] + after["height"]
+    assert row["x"] + row["width"] <= width
