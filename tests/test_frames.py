@@ -18,9 +18,11 @@ from cemviz.backend.sample.chains import sample, to_pixels
 from cemviz.backend.stored import artefacts
 from cemviz.backend.studio import Studio
 from cemviz.backend.train import curves, frames, pair, runs
+from cemviz.backend.train.plan import plan
 from cemviz.backend.train.run import train
 from cemviz.dynamics import Diverged
 from cemviz.training.recipes import RECIPES, recipe
+from cemviz.ui.training import words
 
 
 def pixels(frame):
@@ -131,3 +133,42 @@ def test_the_pair_is_made_again_when_recipe_or_frames_are_others(tiny, monkeypat
     monkeypatch.setitem(RECIPES, "toy", {pair.SCALE: replace(tiny, lr=0.001)})
     assert made()[1] and not made()[1]
     assert list(pair.make(Studio(choose("cpu")), "moons")) == [{"skipped": "there is no pair of moons"}]
+
+
+# ------------------------------------------------------------------------------------------------------- the pair that ships
+
+
+@pytest.fixture
+def reads(shipped):
+    """Chains that the judge reads as asked over the runs of the pair: with attacks, and without."""
+    drawn = [artefacts.read("history", pair.name_of(name), "").head["frames"] for name in pair.PAIRS["mnist"]]
+    assert {(each["judge"], each["count"]) for each in drawn} == {("mnist-judge", 20)}
+    return [[shot["read"] for shot in each["shots"]] for each in drawn]
+
+
+def test_digits_appear_over_the_run_with_attacks_and_less_over_the_one_without(reads):
+    attacked, standard = reads
+    assert len(attacked) == len(standard) > 20
+    assert max(attacked[:3]) <= 6 and max(standard[:3]) <= 6, "at first as chance has it: 2 of 20, and a Gaussian of digits"
+    assert min(attacked[-5:]) >= 18 and max(standard[-5:]) <= attacked[-1] - 8
+    text = words.learned()
+    assert f"**{attacked[-1]} of 20** of A's chains" in text and f"**{standard[-1]} of 20** of B's" in text
+
+
+def test_the_pair_that_ships_is_of_its_recipes_and_differs_in_the_attack_alone(shipped):
+    heads = [artefacts.read("history", pair.name_of(name), "").head for name in pair.PAIRS["mnist"]]
+    for name, head in zip(pair.PAIRS["mnist"], heads, strict=True):
+        assert head["run"] == plan(TrainRequest(name, pair.SCALE, pair.name_of(name), pair.SEED)).identity
+        assert len(head["sha256"]) == 64 and curves.path(pair.name_of(name)).stat().st_size < 250_000
+    apart = {key for key, value in heads[0]["run"].items() if heads[1]["run"][key] != value}
+    assert apart == {"recipe", "objective", "attack_steps", "attack_step"}
+
+
+@pytest.mark.parametrize(("sampler", "name"), [(sampler, name) for sampler, row in words.HEADS.items() for name in row])
+def test_words_on_other_heads_and_steps_are_what_the_stored_models_draw(shipped, monkeypatch, sampler, name):
+    setting = {"sampler": sampler, "start": "gaussian"} | ({"steps": 40} if sampler == "jeat17" else {})
+    monkeypatch.setattr(frames, "SETTINGS", {"classifier": setting})
+    studio = Studio(choose("cpu"))
+    net, card = studio.model(name)
+    assert abs(frames.film(studio, card, net).frame(net.state_dict())["read"] - words.HEADS[sampler][name]) <= 1
+    assert frames.COUNT == 20

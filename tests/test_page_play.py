@@ -49,6 +49,15 @@ def test_frames_are_drawn_one_by_one_while_it_plays(visit):
     assert f"Turn {shown}: D is above one half on" in page.locator(".cem-plane-told").inner_text()
 
 
+def test_a_link_opens_two_games_side_by_side_and_a_move_is_drawn_in_both(visit):
+    page = opened(visit, "&p.beside=p0:corner")
+    at = "() => [...document.querySelectorAll('.cem-plane')].map(({ dataset }) => +dataset.turn)"
+    page.wait_for_function(f"() => ({at})().filter(Boolean).length === 2")
+    page.locator("#play-turn").click()
+    page.wait_for_function(f"() => ({at})().every((turn) => turn === 61)")
+    assert pixels(page) != page.locator("#play-second canvas").evaluate("c => c.toDataURL()")
+
+
 def test_colours_and_layers_change_at_once_without_a_request_and_are_in_the_address(visit):
     page = opened(visit)
     asked = []

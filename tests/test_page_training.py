@@ -38,6 +38,12 @@ def test_a_run_is_started_paused_resumed_finished_and_in_the_other_menus(visit):
     drawn(page, "#train-energies")
     assert page.locator("#train-a input").input_value() == "my-first"
     assert "update looked at" in page.locator("#train-numbers").inner_text()
+    page.locator("#cem-frames .cem-frames-tiles canvas").nth(9).wait_for()
+    assert page.locator("#cem-frames output").inner_text() == "update 80 of 80"
+    page.locator("#cem-frames input[type=range]").focus()
+    page.keyboard.press("Home")
+    assert page.locator("#cem-frames output").inner_text() == "update 1 of 80"
+    page.wait_for_function("() => document.querySelector('#train-look input[type=number]').value === '1'")  # figures follow
     open_tab(page, "Sampling")
     page.locator("#sel-a input").click()
     page.get_by_role("option", name="my-first").wait_for()

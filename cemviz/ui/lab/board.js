@@ -36,25 +36,25 @@ export const LAWS = {
     ask: "Which is the first η at which the digit drowns?",
     holds: ({ noise, step }, root) => noise * root >= step,
     own: ({ noise }, root) => `whose noise is ${plain(noise * root, 2)} long a step`,
-    said: ({ step }) => `η√d reaches α = ${short(step)}`,
+    words: ({ step }) => `η√d reaches α = ${short(step)}`,
     never: "here no η is as long as a step",
   },
   steps: {
     ask: "Which is the first K that can take a chain to the edge of its ball?",
     holds: reaches, own: reach, by: "distance", ball: true,
-    said: ({ radius }) => `Kα reaches β = ${short(radius)}`,
+    words: ({ radius }) => `Kα reaches β = ${short(radius)}`,
     never: "here no K reaches that far",
   },
   step: {
     ask: "Which is the first α that can take a chain to the edge of its ball?",
     holds: reaches, own: reach, by: "distance", ball: true,
-    said: ({ radius }) => `Kα reaches β = ${short(radius)}`,
+    words: ({ radius }) => `Kα reaches β = ${short(radius)}`,
     never: "here no α reaches that far",
   },
   radius: {
     ask: "Which is the first β whose edge no chain can pass, with or without a ball?",
     holds: ({ steps, step, radius }) => (radius === "inf" ? Infinity : radius) >= steps * step, own: reach, by: "distance",
-    said: () => "β is no less than Kα, and the ball no longer matters,",
+    words: () => "β is no less than Kα, and the ball no longer matters,",
     never: "here every ball is smaller than that",
   },
 }; // prettier-ignore
@@ -132,9 +132,9 @@ export function mount(element, props, watch) {
     ui.place.textContent = words(cell);
     const lines = Object.entries(data.columns).map(([name, { title, unit }]) => {
       const value = data.cells[cell].values[name];
-      const said = value === null ? "–" : plain(value, Math.abs(value) < 10 ? 3 : 1);
+      const text = value === null ? "–" : plain(value, Math.abs(value) < 10 ? 3 : 1);
       const head = node("th", { scope: "row", text: unit && unit !== "share" ? `${title} [${unit}]` : title });
-      return node("tr", name === by ? { class: "cem-chosen" } : {}, head, node("td", { text: said }));
+      return node("tr", name === by ? { class: "cem-chosen" } : {}, head, node("td", { text }));
     });
     ui.numbers.replaceChildren(node("tbody", {}, ...lines));
     ui.open.href = data.cells[cell].links;
@@ -171,7 +171,7 @@ export function mount(element, props, watch) {
   function ask(axis) {
     guess = axis;
     root.classList.add("cem-lab-hidden");
-    ui.told.textContent = `${LAWS[axis.name].ask} Press a cell at that ${axis.symbol}.`;
+    ui.answer.textContent = `${LAWS[axis.name].ask} Press a cell at that ${axis.symbol}.`;
   }
 
   function reveal(cell) {
@@ -186,9 +186,9 @@ export function mount(element, props, watch) {
     const known = law >= 0 && data.cells[beside(axis, cell, law)].values[column] !== null;
     const before = law > 0 ? `, one ${axis.symbol} before ${value(law - 1)}` : "";
     const there = known ? ` There ${data.columns[column].title} is ${value(law)}${before}.` : "";
-    const said = law < 0 ? rule.never : `${rule.said(settings)} at ${axis.symbol} = ${short(axis.values[law])}`;
+    const statement = law < 0 ? rule.never : `${rule.words(settings)} at ${axis.symbol} = ${short(axis.values[law])}`;
     const own = `You marked ${axis.symbol} = ${short(settings[axis.name])}: ${rule.own(settings, data.noise)}.`;
-    ui.told.textContent = `${own} The law: ${said}.${there}`;
+    ui.answer.textContent = `${own} The law: ${statement}.${there}`;
     choose(cell);
   }
 
@@ -219,9 +219,9 @@ export function mount(element, props, watch) {
       tiles, grid, large: node("canvas", { class: "cem-lab-large", width: wide, height: high, role: "img", "aria-label": "the chosen setting's picture" }),
       place: node("p", { class: "cem-lab-place", "aria-live": "polite" }), numbers: node("table", { class: "cem-numbers" }),
       open: node("a", { href: "#", text: "Play this cell in Sampling" }), curves: node("div", { class: "cem-lab-curves" }),
-      told: node("p", { class: "cem-lab-told", "aria-live": "polite" }),
+      answer: node("p", { class: "cem-lab-told", "aria-live": "polite" }),
     };
-    const left = node("div", { class: "cem-lab-left" }, names, grid, ui.told);
+    const left = node("div", { class: "cem-lab-left" }, names, grid, ui.answer);
     for (const axis of data.lengths ? data.axes : []) {
       if (LAWS[axis.name].ball && axis.name !== "radius" && data.cells.every(({ settings }) => settings.radius === "inf")) continue;
       const predict = node("button", { type: "button", class: "cem-lab-predict", text: `Predict first: ${axis.symbol}` });

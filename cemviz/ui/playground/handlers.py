@@ -114,15 +114,15 @@ def begin(session: Session, preset: str, seed: float, beside: str = NONE, **rule
 def restart(studio: Studio, session: Session, *, preset: str, **values: Any) -> Changes:
     """Begin anew, and show the fresh net."""
     begun = begin(session, preset, **values)
-    told = draw(session, words.FRESH)
+    frame = draw(session, words.FRESH)
     first, *others = (ground.picture() for ground in grounds(session))
-    return opened(begun, told | planes(plots.plane(first, story=_frames(session), at=0), *map(plots.plane, others)))
+    return opened(begun, frame | planes(plots.plane(first, story=_frames(session), at=0), *map(plots.plane, others)))
 
 
-def opened(begun: Changes, told: Changes) -> Changes:
+def opened(begun: Changes, frame: Changes) -> Changes:
     """Changes of a game that began, and its picture; the second plane comes and goes with its game."""
-    second = begun["second"] | ({"value": told["second"]} if "second" in told else {})
-    return {**begun, **told, "second": second}
+    second = begun["second"] | ({"value": frame["second"]} if "second" in frame else {})
+    return {**begun, **frame, "second": second}
 
 
 def reseed(studio: Studio, session: Session, *, seed: float | None, **values: Any) -> Changes | None:
@@ -146,11 +146,11 @@ def first(studio: Studio, session: Session, *, layers: list[str], field: str, pr
                     game.both()
                     if game.game.turn % 4 == 0:
                         game.record()
-        told = draw(session, words.OPENED.format(turns))
+        frame = draw(session, words.OPENED.format(turns))
     except Diverged as fault:
-        told = ended(session, fault)
+        frame = ended(session, fault)
     drawn = [plots.plane(game.picture(), shown=look, story=None) for game in grounds(session)]
-    return opened(begun, told | planes(*drawn))
+    return opened(begun, frame | planes(*drawn))
 
 
 def settled(session: Session, **more: Any) -> Changes:
@@ -252,10 +252,10 @@ def moved(session: Session, which: str) -> Changes:
             pictures[-1].append(ground.picture())
     drawn, games = draw(session, ""), grounds(session)
     views, rules = [ground.view() for ground in games], session.playground.game.rules
-    said = [words.attacked(rules, views[0].turn)] if "attack" in moves else []
-    said += [words.answered(rules, *views)] if "learn" in moves else []
+    sentences = [words.attacked(rules, views[0].turn)] if "attack" in moves else []
+    sentences += [words.answered(rules, *views)] if "learn" in moves else []
     return drawn | {
         **planes(*(plots.plane(*own, moves=moves) for own in pictures)),
         "history": plots.history([view.history for view in views], rules.objective, pushes[0]),
-        "status": " ".join(said),
+        "status": " ".join(sentences),
     }

@@ -22,7 +22,7 @@ export function mount(element, props, watch, trigger) {
   const canvas = node("canvas", { role: "img", "aria-label": props.label });
   const line = node("p", { class: "cem-plane-line" });
   const host = element.closest(".block"); // the view, by its own id
-  const told = node("p", { class: "cem-plane-told", id: `${host.id}-told` });
+  const spoken = node("p", { class: "cem-plane-told", id: `${host.id}-told` });
   const legend = node("ul", { class: "cem-plane-legend" }, ...LEGEND.map(([key, text]) => node("li", { class: `cem-key-${key}`, text })));
   const root = element.querySelector(".cem-plane");
   const ui = {
@@ -33,8 +33,8 @@ export function mount(element, props, watch, trigger) {
   };
   const transport = node("div", { class: "cem-start-bar", role: "group", "aria-label": "how it came" }, ui.play, ui.scrub, ui.count);
   const bar = node("div", { ...(host.id === "play-plane" && { id: "cem-story" }), hidden: "" }, transport); // a story plays alone
-  canvas.setAttribute("aria-describedby", told.id);
-  root.replaceChildren(legend, canvas, line, bar, told);
+  canvas.setAttribute("aria-describedby", spoken.id);
+  root.replaceChildren(legend, canvas, line, bar, spoken);
 
   const plane = new Plane(canvas);
   const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -45,13 +45,13 @@ export function mount(element, props, watch, trigger) {
   let clock = 0;
   let due = 0; // when the next one may be drawn
 
-  const said = (name) => host.dataset[name] ?? root.dataset[name];
+  const setting = (name) => host.dataset[name] ?? root.dataset[name];
   const dark = () => document.body.classList.contains("dark");
 
   function redraw() {
     if (!picture) return;
-    const layers = said("layers").split(",");
-    root.dataset.field = said("field"); // the legend follows
+    const layers = setting("layers").split(",");
+    root.dataset.field = setting("field"); // the legend follows
     plane.draw(picture, layers, root.dataset.field, dark(), scene);
     for (const key of legend.children) key.hidden = !layers.includes(key.className.replace("cem-key-", ""));
   }
@@ -74,14 +74,14 @@ export function mount(element, props, watch, trigger) {
     }
     scene = acts.shift() ?? {};
     redraw();
-    if (scene.note) told.textContent = scene.note.text;
+    if (scene.note) spoken.textContent = scene.note.text;
     return scene.for ?? PACE;
   }
 
   /** What stands there, in words, once it stands still. */
   function rest() {
     const share = picture.f.reduce((sum, f) => sum + (f > 0), 0) / picture.f.length;
-    told.textContent = `Turn ${picture.turn}: D is above one half on ${Math.round(100 * share)} % of the box.`;
+    spoken.textContent = `Turn ${picture.turn}: D is above one half on ${Math.round(100 * share)} % of the box.`;
   }
 
   function play(now) {

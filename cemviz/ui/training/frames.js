@@ -130,15 +130,15 @@ export function mount(element, props, watch, trigger) {
       charts.push(chart(`share that ${judged[0].judge} reads as asked`, shares, last, true, seek));
     }
     charts.push(chart("loss, nats", data.panels.map(({ loss }, k) => line(loss, k)), last, false, seek));
-    for (const { figure } of charts) figure.addEventListener("pointerup", () => told());
+    for (const { figure } of charts) figure.addEventListener("pointerup", () => chosen());
     curves.replaceChildren(...charts.map(({ figure }) => figure));
-    const told = () => pressed && trigger("select", { step: steps[Number(ui.scrub.value)] });
+    const chosen = () => pressed && trigger("select", { step: steps[Number(ui.scrub.value)] });
     const at = data.at === null ? steps.length - 1 : nearest(steps, data.at);
     film.load(
       {
         frames: steps.length,
         label: (k) => `update ${steps[k].toLocaleString("en")} of ${last.toLocaleString("en")}`,
-        rest: told,
+        rest: chosen,
         show(k) {
           for (const view of [...views, ...charts]) view.show(steps[k]);
           root.dataset.step = steps[k];

@@ -116,6 +116,7 @@ def _runs() -> dict[str, Any]:
         parts["at"] = gr.Slider(0, most, most, step=1, label="update looked at", elem_id="train-look", **on)
     template = '<div id="cem-frames" class="cem-frames" hidden></div>'
     parts["frames"] = module_view(FRAMES, template, "(element, props, watch, trigger)", None, elem_id="train-frames")
+    gr.Markdown(words.learned(), elem_id="train-learned")
     return parts
 
 
