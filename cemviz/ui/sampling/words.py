@@ -54,8 +54,8 @@ def _panel(chains: Chains) -> Panel:
     names, kind = chains.card.classes, kinds.of(chains.card)
     final = None
     if chains.predicted is not None:
-        said = "" if chains.judge is None else "probe: "
-        final = [f"{said}{names[y]} ({p:.2f})" for y, p in zip(chains.predicted, chains.confidence, strict=True)]
+        reader = "" if chains.judge is None else "probe: "
+        final = [f"{reader}{names[y]} ({p:.2f})" for y, p in zip(chains.predicted, chains.confidence, strict=True)]
     return Panel(
         title=f"{chains.card.name}, {chains.request.sampler.upper()}",
         frames=chains.pixels,
@@ -70,9 +70,9 @@ def _panel(chains: Chains) -> Panel:
 def summary(studio: Studio, runs: list[Chains]) -> str:
     """The outcome in a sentence a run: what was asked, what came, how far the starts lay."""
     lines = [f"**{letter}** {kinds.of(chains.card).summary(chains)}" for letter, chains in zip("AB", runs, strict=False)]
-    found = reach(studio, runs[0])
-    if found is not None:
-        distance, of = found
+    near = reach(studio, runs[0])
+    if near is not None:
+        distance, what = near
         beyond = " **That is farther than β: the ball holds no such image.**" if distance > runs[0].dynamics.radius else ""
-        lines.append(f"The starts lie {distance:.1f} from the nearest {of} (median).{beyond}")
+        lines.append(f"The starts lie {distance:.1f} from the nearest {what} (median).{beyond}")
     return minus("  \n".join(lines))
