@@ -217,7 +217,7 @@ def test_one_net_is_not_enough(four):
 
 def test_the_pad_s_ink_becomes_a_drawing_and_the_drawing_four_answers(studio):
     ink = (bar(80, 14, left=50) * 255).byte().numpy().tobytes()
-    pad = handlers.took(studio, Session(), kind="ink", data=base64.b64encode(ink).decode())["pad"]
+    pad = handlers.take(studio, Session(), kind="ink", data=base64.b64encode(ink).decode())["pad"]
     assert unpacked(pad).sum() > 20
     *_, last = handlers.go(studio, Session(), pad=pad, a=NETS["standard"], b=NETS["robust"], y=NONE)
     assert '"become":{"asked":"1"' in last["results"] and "address of this page" in last["status"]
@@ -225,7 +225,7 @@ def test_the_pad_s_ink_becomes_a_drawing_and_the_drawing_four_answers(studio):
 
 def test_a_drawing_is_the_picture_of_the_other_tabs_and_a_judge_reads_its_class(studio, four):
     ink = (bar(80, 14, left=50) * 255).byte().numpy().tobytes()
-    taken = handlers.took(studio, Session(), kind="ink", data=base64.b64encode(ink).decode())
+    taken = handlers.take(studio, Session(), kind="ink", data=base64.b64encode(ink).decode())
     assert taken["picture"]["value"] == taken["pad"] and taken["picture"]["choices"][-1] == ("your drawing", taken["pad"])
     picture = subject(studio, "mnist", four)
     assert (
@@ -256,7 +256,7 @@ def test_nets_that_read_no_digits_give_way(studio, four, asked, nets):
 )
 def test_what_no_pad_sends_is_refused(studio, kind, data):
     with pytest.raises(BadInput, match=r"picture|pad"):
-        handlers.took(studio, Session(), kind=kind, data=data)
+        handlers.take(studio, Session(), kind=kind, data=data)
 
 
 def test_the_words_say_who_holds_out(seen):

@@ -117,13 +117,13 @@ def test_every_station_asks_tells_and_opens_a_place_that_is_there(facts):
     assert len(words) == 8 and json.dumps(words)
     for row, station in zip(words[1:], STATIONS, strict=True):
         assert 2 <= len(row["answers"]) <= 3 and 0 <= row["right"] < len(row["answers"]) and row["question"].endswith("?")
-        assert station.note and station.link and "{" not in row["lead"] + row["told"] + row["question"]
-    assert "2 of the ten digits on the left and 10 on the right" in words[0]["told"]
+        assert station.note and station.link and "{" not in row["lead"] + row["reveal"] + row["question"]
+    assert "2 of the ten digits on the left and 10 on the right" in words[0]["reveal"]
 
 
 def test_the_words_follow_the_facts(facts):
     facts["attack"]["standard"]["flips"] = 0.07
-    assert "changes its mind at ε = 0.07" in rows(facts)[1]["told"]
+    assert "changes its mind at ε = 0.07" in rows(facts)[1]["reveal"]
 
 
 def test_a_symbol_becomes_a_button_that_tells_its_meaning():

@@ -17,7 +17,7 @@ from cemviz.backend.look import uploads
 from cemviz.backend.look.letters import parsed
 from cemviz.backend.look.pictures import subject, taken
 from cemviz.nets import build
-from cemviz.ui.selection import own, pictured, took
+from cemviz.ui.selection import own_choice, pictured, take_upload
 from cemviz.ui.uploads import MOST_BYTES, content
 
 SHAPE = (3, 8, 8)
@@ -108,9 +108,9 @@ def test_a_file_is_made_like_the_set_of_net_a():
 
 def test_an_upload_is_the_picture_of_the_selection_and_says_what_was_done(studio):
     data = base64.b64encode(file(np.zeros((10, 20, 3), np.uint8))).decode()
-    changes = took(studio, None, a="stripes-at", data=data)
+    changes = take_upload(studio, None, a="stripes-at", data=data)
     x = changes["x"]["value"]
-    assert changes["x"]["choices"][-1] == own(x) == ("your picture", x)
+    assert changes["x"]["choices"][-1] == own_choice(x) == ("your picture", x)
     assert "20 × 10: the middle square of 10 was cut out" in changes["taken"]
     of_a = studio.cards()["stripes-at"]
     assert pictured(of_a, x)["value"] == x and pictured(of_a, "upload:AAAA")["value"] == "grid:0"

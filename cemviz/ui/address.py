@@ -12,7 +12,7 @@ import gradio as gr
 
 from ..backend.studio import Studio
 from .controls import Changes, Session, Tab
-from .selection import Selection, current, numbered, of_card, older, own
+from .selection import Selection, current, numbered, of_card, older, own_choice
 
 LOST = "**This link asks for what is not on this machine:** {}. In its place stands what the page begins with."
 
@@ -130,12 +130,12 @@ class Address:
         """Menus with what is stored by now."""
         return {component: gr.update(choices=choices()) for component, choices in self.menus.items()}
 
-    def restore(self, held: Session, request: gr.Request) -> Changes:
+    def restore(self, session: Session, request: gr.Request) -> Changes:
         """Set what the address of a page that opens names."""
         begun = [part.value for part in self.selection.parts.values()]
-        return self._set(current(dict(request.query_params)), held, begun)
+        return self._set(current(dict(request.query_params)), session, begun)
 
-    def go(self, event: gr.EventData, held: Session, *values: Any) -> Changes:
+    def go(self, event: gr.EventData, session: Session, *values: Any) -> Changes:
         """Set what a link of the page names, or an address that Back returns to, and draw its tab again.
 
         What it does not name begins anew: a picture is its address. The selection stays.
@@ -148,9 +148,9 @@ class Address:
         asked = current({str(name): str(text) for name, text in query.items()})
         key = asked.setdefault("tab", next(iter(self.tabs)))
         if key not in self.tabs:
-            return self._set(asked, held, values)
-        changes = self._set(self._defaults(key) | asked, held, values)
-        return changes | self._anew(key, held, values, changes)
+            return self._set(asked, session, values)
+        changes = self._set(self._defaults(key) | asked, session, values)
+        return changes | self._anew(key, session, values, changes)
 
     def opening(self, key: str) -> Callable[..., Any]:
         """The handler of a tab that is opened: has it drawn if it was not yet, or looked at something else.
@@ -158,23 +158,23 @@ class Address:
         Its second value is whether the browser has what the address asks for; until then `begin` will have the tab drawn.
         """
 
-        def opened(held: Session, restored: bool, *values: Any) -> Changes:
-            wanted = restored and held.drawn.get(key) != self._looked(key, values)
-            return self._anew(key, held, values) if wanted else {self.open: key}  # gradio takes no empty answer
+        def opened(session: Session, restored: bool, *values: Any) -> Changes:
+            wanted = restored and session.drawn.get(key) != self._looked(key, values)
+            return self._anew(key, session, values) if wanted else {self.open: key}  # gradio takes no empty answer
 
         return opened
 
-    def begin(self, held: Session, key: str | None, *values: Any) -> Changes:
+    def begin(self, session: Session, key: str | None, *values: Any) -> Changes:
         """Have the open tab drawn, now that the browser has what the address asks for."""
-        wanted = key in self.tabs and held.drawn.get(key) != self._looked(key, values)
-        return self._anew(key, held, values) if wanted else {self.open: key}
+        wanted = key in self.tabs and session.drawn.get(key) != self._looked(key, values)
+        return self._anew(key, session, values) if wanted else {self.open: key}
 
-    def selected(self, held: Session, key: str | None, *values: Any) -> Changes:
+    def selected(self, session: Session, key: str | None, *values: Any) -> Changes:
         """Have the open tab drawn of another selection, unless its view is dear: that one is stale until it is asked for."""
         tab = self.tabs.get(key)
         if tab is None or not tab.looks or tab.follow is not None or None in self._looked(key, values):
             return {self.open: key}  # None: a field just emptied, to type the next seed, is no seed yet
-        return self.begin(held, key, *values)
+        return self.begin(session, key, *values)
 
     def _looked(self, key: str, values: tuple[Any, ...], changes: Changes | None = None) -> tuple[Any, ...]:
         """The part of the selection that a tab looks at: values of `inputs`, and what is being changed of them."""
@@ -182,9 +182,9 @@ class Address:
         looks = self.tabs[key].looks.values()
         return tuple((changes or {}).get(part, {}).get("value", now[part]) for part in looks)
 
-    def _anew(self, key: str, held: Session, values: tuple[Any, ...], changes: Changes | None = None) -> Changes:
+    def _anew(self, key: str, session: Session, values: tuple[Any, ...], changes: Changes | None = None) -> Changes:
         """A change that has a tab drawn, or drawn again."""
-        held.drawn[key] = self._looked(key, values, changes)
+        session.drawn[key] = self._looked(key, values, changes)
         return {self.redraw[key]: values[len(self.selection.parts) + list(self.redraw).index(key)] + 1}
 
     def _defaults(self, key: str) -> dict[str, str]:
@@ -193,13 +193,13 @@ class Address:
         begin = {name: part for name, part in tab.params.items() if tab.stories is None or part is tab.stories.menu}
         return {name: _text(part.value) for name, part in begin.items() if part.value is not None}
 
-    def _set(self, asked: dict[str, str], held: Session, values: Sequence[Any]) -> Changes:
+    def _set(self, asked: dict[str, str], session: Session, values: Sequence[Any]) -> Changes:
         """Set what is asked: first all that its stories set, then what stands beside them, then what follows from net A.
 
         Args:
             values: of the selection by now; more may follow.
         """
-        changes = self.refresh() | {self.session: held}
+        changes = self.refresh() | {self.session: session}
         self._stories(asked, changes)
         lost = [part for name in self.params if name in asked for part in self._value(name, asked[name], changes)]
         self._fit(changes, values)
@@ -236,7 +236,7 @@ class Address:
             choices = [*choices, *(choice for choice in component.choices if choice not in choices)]
             _put(changes, component, gr.update(choices=choices))
         if component is self.selection.picture and OWN.fullmatch(text):  # of no menu: a visitor made it
-            _put(changes, component, gr.update(choices=[*component.choices, own(text)], value=text))
+            _put(changes, component, gr.update(choices=[*component.choices, own_choice(text)], value=text))
             return []
         value = read(component, text, choices)
         _put(changes, component, value)

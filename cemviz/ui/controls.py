@@ -119,7 +119,7 @@ def words_of(error: Exception) -> str:
     return str(error.args[0] if isinstance(error, KeyError) and error.args else error)
 
 
-def told(error: Exception) -> gr.Error:
+def message(error: Exception) -> gr.Error:
     """An expected error as a message on the page, without a traceback in the log."""
     return gr.Error(words_of(error), duration=12, title="Please change this", print_exception=False)
 
@@ -131,7 +131,7 @@ def guarded(function: Callable[..., T]) -> Callable[..., T]:
         try:
             return function(*args)
         except EXPECTED as error:
-            raise told(error) from None
+            raise message(error) from None
 
     return handler
 
@@ -143,6 +143,6 @@ def guarded_stream(function: Callable[..., Iterator[T]]) -> Callable[..., Iterat
         try:
             yield from function(*args)
         except EXPECTED as error:
-            raise told(error) from None
+            raise message(error) from None
 
     return handler

@@ -44,8 +44,8 @@ def marked(text: str) -> str:
         KeyError: a symbol without an entry.
     """
 
-    def button(found: re.Match[str]) -> str:
-        key, written = found[1], found[2] or SHOWN.get(found[1], found[1])
+    def button(match: re.Match[str]) -> str:
+        key, written = match[1], match[2] or SHOWN.get(match[1], match[1])
         meaning = html.escape(GLOSSARY[key], quote=True)
         return f'<button type="button" class="cem-symbol" data-meaning="{meaning}">{written}</button>'
 

@@ -123,7 +123,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         address.follow()
         running = [event for tab in built.values() for event in tab.running]
         # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
-        tabs.select(lambda held: held.stops["playground"].set(), session, None, cancels=running, **LIGHT)
+        tabs.select(lambda visitor: visitor.stops["playground"].set(), session, None, cancels=running, **LIGHT)
         tabs.select(address.refresh, None, [*address.menus], **LIGHT)
         tabs.select(None, None, None, js=SHOW_TAB)
     page.queue(default_concurrency_limit=4, max_size=32)
@@ -147,7 +147,7 @@ def _first_views(studio: Studio, built: dict[str, Tab], leaves: dict[str, gr.Tab
     of_open_tab: dict[str, Any] = {
         "inputs": [session, address.open, *values],
         "outputs": [address.open, *address.redraw.values()],
-        "js": f"(held, _, ...rest) => [held, {OPEN_TAB}, ...rest]",
+        "js": f"(session, _, ...rest) => [session, {OPEN_TAB}, ...rest]",
         **LIGHT,
     }
     # by now the browser has what the address asks for; a tab that was opened before was not drawn
@@ -164,5 +164,5 @@ def _first_views(studio: Studio, built: dict[str, Tab], leaves: dict[str, gr.Tab
         part.input(address.selected, trigger_mode="always_last", **of_open_tab)
     chosen.picture.input(None, None, chosen.taken, js="() => ''")  # what was done to an upload is told of no other picture
     wire = Wiring(session, studio, {**chosen.parts, "taken": chosen.taken})
-    given = wire.click(chosen.upload, selection.took, ["a"], ["x", "taken"], {"data": "data"}, **TAKING)
+    given = wire.click(chosen.upload, selection.take_upload, ["a"], ["x", "taken"], {"data": "data"}, **TAKING)
     given.success(address.selected, **of_open_tab)

@@ -15,7 +15,7 @@ from ..backend.look.pictures import DRAWN, offered, taken
 from ..backend.store import Card
 from ..backend.studio import Studio
 from ..backend.tour import NETS
-from .controls import Changes, titled
+from .controls import Changes, Session, titled
 from .modules import module_view, served
 from .uploads import content
 
@@ -171,17 +171,17 @@ def pictured(card: Card, x: str) -> Changes:
     """The menu of pictures for a net, with the one that is chosen, where it is of its data set."""
     shots = offered(card.data)
     if (str(x).startswith("drawn:") and card.data == DRAWN) or uploads.fits(str(x), card.shape):
-        shots = [*shots, own(x)]
+        shots = [*shots, own_choice(x)]
     known = [name for _, name in shots]
     return gr.update(choices=shots, value=x if x in known else next(name for name in SHOTS if name in known))
 
 
-def own(x: str) -> tuple[str, str]:
+def own_choice(x: str) -> tuple[str, str]:
     """A visitor's own picture as a choice."""
     return next(words for origin, words in OWN.items() if x.startswith(origin)), x
 
 
-def took(studio: Studio, held: Any, *, a: str, data: Any) -> Changes:
+def take_upload(studio: Studio, session: Session, *, a: str, data: Any) -> Changes:
     """Take an upload, a file's bytes in base64, as a picture for net A, and say what was done to it."""
     cards = studio.cards()
     card = cards[choice("net A", a, cards)]

@@ -49,12 +49,12 @@ class Wiring:
 
         if inspect.isgeneratorfunction(handler):
 
-            def stream(held: Session, *values: Any) -> Iterator[dict[Any, Any]]:
-                for changes in handler(self.studio, held, **given(values)):
+            def stream(session: Session, *values: Any) -> Iterator[dict[Any, Any]]:
+                for changes in handler(self.studio, session, **given(values)):
                     yield placed(changes)
 
             return guarded_stream(stream)
-        return guarded(lambda held, *values: placed(handler(self.studio, held, **given(values))))
+        return guarded(lambda session, *values: placed(handler(self.studio, session, **given(values))))
 
     def __call__(self, triggers: Any, handler: Handler, inputs: Sequence[str], outputs: Sequence[str], **how: Any) -> Any:
         """Let one or several events call a handler."""
@@ -81,7 +81,7 @@ class Wiring:
         return self.bound(handler, inputs), [self.session, *self[inputs]], self[outputs]
 
 
-def run(studio: Studio, held: Session, tab: str, work: Iterator[Any], *, title: str, limit: float) -> Iterator[Any]:
+def run(studio: Studio, session: Session, tab: str, work: Iterator[Any], *, title: str, limit: float) -> Iterator[Any]:
     """Follow a use-case on the page: when the device is free, until it ends, the visitor presses Stop or a newer run begins.
 
     Args:
@@ -89,8 +89,8 @@ def run(studio: Studio, held: Session, tab: str, work: Iterator[Any], *, title: 
     Yields:
         what to say meanwhile, as str, STOPPED at the end of a run that was; every result as it is.
     """
-    held.stops[tab].set()
-    stop = held.stops[tab] = threading.Event()  # of its own: one that ends does not end the next
+    session.stops[tab].set()
+    stop = session.stops[tab] = threading.Event()  # of its own: one that ends does not end the next
     try:
         with closing(studio.jobs.run(work, title=title, limit=limit, stop=stop)) as items:
             for item in items:
@@ -101,8 +101,8 @@ def run(studio: Studio, held: Session, tab: str, work: Iterator[Any], *, title: 
         stop.set()  # nothing is at work
 
 
-def stop(held: Session, tab: str) -> bool:
+def stop(session: Session, tab: str) -> bool:
     """End what a tab has at work; tells whether there was anything."""
-    at_work = tab in held.stops and not held.stops[tab].is_set()
-    held.stops[tab].set()
+    at_work = tab in session.stops and not session.stops[tab].is_set()
+    session.stops[tab].set()
     return at_work

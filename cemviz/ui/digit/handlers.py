@@ -12,7 +12,7 @@ from ...backend.look.pictures import DRAWN, offered
 from ...backend.requests import DigitRequest
 from ...backend.studio import Studio
 from ..controls import EXPECTED, STOPPED, Session, words_of
-from ..selection import FIRST, NONE, of_card, own
+from ..selection import FIRST, NONE, of_card, own_choice
 from ..uploads import content
 from ..wiring import Changes, run
 from . import words
@@ -27,15 +27,15 @@ KINDS = {"ink": from_ink, "file": from_file}
 """Kinds of what the pad sends, its own pixels or a file -> how each is read."""
 
 
-def took(studio: Studio, held: Session, *, kind: Any, data: Any) -> Changes:
+def take(studio: Studio, session: Session, *, kind: Any, data: Any) -> Changes:
     """Turn what was drawn or uploaded into a digit as MNIST's are; nothing else of it stays."""
     if not (isinstance(kind, str) and kind in KINDS):
         raise BadInput("picture", "the pad sends ink or a file; this is neither")
     drawing = packed(KINDS[kind](content(data)))
-    return {"pad": drawing, "picture": gr.update(choices=[*offered(DRAWN), own(drawing)], value=drawing)}
+    return {"pad": drawing, "picture": gr.update(choices=[*offered(DRAWN), own_choice(drawing)], value=drawing)}
 
 
-def go(studio: Studio, held: Session, *, pad: str | None, a: str, b: str, y: str) -> Iterator[Changes]:
+def go(studio: Studio, session: Session, *, pad: str | None, a: str, b: str, y: str) -> Iterator[Changes]:
     """Show the drawing to both nets; nets of other pictures give way to those of the tour."""
     known = readers(studio)
     if known and not {a, b} <= set(known):
@@ -45,10 +45,10 @@ def go(studio: Studio, held: Session, *, pad: str | None, a: str, b: str, y: str
         fits = of_card(studio.cards()[a], pad or "", y)
         y = fits["y"]["value"]
         yield {"a": a, "b": b, "picture": fits["x"], "y": fits["y"]}
-    held.drawn["digit"] = (a, b, y)
+    session.drawn["digit"] = (a, b, y)
     request = DigitRequest(pad or "", (a, b), "" if y == NONE else y)
     try:
-        for item in run(studio, held, "digit", digit(studio, request), title="A drawing", limit=LIMIT):
+        for item in run(studio, session, "digit", digit(studio, request), title="A drawing", limit=LIMIT):
             if isinstance(item, Digit):
                 yield {"results": words.payload(item), "status": words.READY}
             elif item != STOPPED:

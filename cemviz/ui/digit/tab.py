@@ -36,11 +36,11 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     parts = {"pad": pad, "picture": selection.picture, "status": status, "results": results, **looks}
     wire = Wiring(session, studio, parts)
     view = wire.first(do.go, do.RUN, do.SHOWN)
-    wire.click(pad, do.took, [], ["pad", "picture"], {"kind": "kind", "data": "data"}, **TAKING).success(*view, **HEAVY)
+    wire.click(pad, do.take, [], ["pad", "picture"], {"kind": "kind", "data": "data"}, **TAKING).success(*view, **HEAVY)
     return Tab({name: parts[part] for name, part in NAMES.items()}, view, looks=looks)
 
 
 def _begin() -> str | None:
     """A drawing to begin with: one that a model made."""
-    held = assets.gallery("mnist")
-    return None if held is None else packed(held.images[SUBJECT].float() / 255)
+    gallery = assets.gallery("mnist")
+    return None if gallery is None else packed(gallery.images[SUBJECT].float() / 255)

@@ -32,7 +32,7 @@ LATEX: Final = [{"left": "$$", "right": "$$", "display": True}]
 
 
 @lru_cache(maxsize=32)
-def found(seed: int) -> dict[str, Check]:
+def checks_at(seed: int) -> dict[str, Check]:
     """All checks at a seed; they are a function of it, so that visitors who only look share one run."""
     return {key: run(key, seed) for key in ORDER}
 
@@ -53,15 +53,15 @@ def verdict(check: Check) -> str:
     )
 
 
-def summary(held: dict[str, Check], seed: int) -> str:
+def summary(checks: dict[str, Check], seed: int) -> str:
     """All results in one sentence, the failures by number."""
-    failed = [EQUATIONS[key].number for key, check in held.items() if not check.holds]
-    told = f"**{len(held) - len(failed)} of {len(held)} equations hold** at seed {seed}"
-    largest = max(check.difference for check in held.values())
-    return f"✗ {told}. Not: {'; '.join(failed)}." if failed else f"✓ {told}; the largest difference of all is {largest:.1e}."
+    failed = [EQUATIONS[key].number for key, check in checks.items() if not check.holds]
+    line = f"**{len(checks) - len(failed)} of {len(checks)} equations hold** at seed {seed}"
+    largest = max(check.difference for check in checks.values())
+    return f"✗ {line}. Not: {'; '.join(failed)}." if failed else f"✓ {line}; the largest difference of all is {largest:.1e}."
 
 
-def shown(seed: float | None, results: Callable[[int], dict[str, Check]] = found) -> list[str]:
+def shown(seed: float | None, results: Callable[[int], dict[str, Check]] = checks_at) -> list[str]:
     """The summary and every card's result, in the order of the cards.
 
     Args:
@@ -69,8 +69,8 @@ def shown(seed: float | None, results: Callable[[int], dict[str, Check]] = found
         results: seed -> checks.
     """
     whole = number("seed", seed, 0, MAX_SEED, whole=True)
-    held = results(whole)
-    return [summary(held, whole), *(verdict(check) for check in held.values())]
+    checks = results(whole)
+    return [summary(checks, whole), *(verdict(check) for check in checks.values())]
 
 
 @lru_cache
@@ -114,6 +114,6 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         cards += [card(row) for row in EQUATIONS.values() if row.paper == paper]
     results, codes = zip(*cards, strict=True)
     outputs: list[Any] = [total, *results]
-    live = guarded(lambda value: shown(value, found.__wrapped__))
+    live = guarded(lambda value: shown(value, checks_at.__wrapped__))
     gr.on([again.click, seed.submit], live, seed, outputs, trigger_mode="once", **HEAVY)
     return Tab(params={"e.seed": seed}, draw=(guarded(opened), [seed], [*outputs, *codes]))

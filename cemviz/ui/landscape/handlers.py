@@ -93,13 +93,13 @@ def numbered(image: str, index: float | None) -> str:
 
 
 def go(
-    studio: Studio, held: Session, *, story: str | None, net_a: str | None, net_b: str | None, more: list[str], image: str,
+    studio: Studio, session: Session, *, story: str | None, net_a: str | None, net_b: str | None, more: list[str], image: str,
     index: float | None, y: str, anchor: str, other: float | None, directions: str, radius: float, seed: float | None,
     **look: Any,
 ) -> Iterator[Changes]:  # fmt: skip
     """Draw the windows, panel by panel, and look at the point."""
     models = together(studio, net_a, net_b, more)
-    held.drawn["landscape"] = (net_a, net_b, image, y, seed)
+    session.drawn["landscape"] = (net_a, net_b, image, y, seed)
     if not models:
         yield {"status": words.NO_MODELS}
         return
@@ -122,15 +122,15 @@ def go(
     waiting = "  \n".join([fits["waiting"], *(words.APART.format(name=name, net_a=net_a) for name in apart)])
     kept = [name for name in more if name in models]
     yield fits | {"waiting": waiting, "roll": None, "radius": radius, "more": gr.skip() if kept == more else kept}
-    for item in draw(studio, held, request):
+    for item in draw(studio, session, request):
         if isinstance(item, str):
             yield {"status": item}
         else:
-            yield {**figures(studio, held, **look), **awaited(held)}
-    if "landscape" in held.held and drawn(held).request is request:  # else it was stopped before the first panel
-        yield figures(studio, held, **look)
-        spot = details(studio, held, **look)
-        yield spot | figures(studio, held, **look) if touched(studio, held) else spot
+            yield {**figures(studio, session, **look), **awaited(session)}
+    if "landscape" in session.held and drawn(session).request is request:  # else it was stopped before the first panel
+        yield figures(studio, session, **look)
+        spot = details(studio, session, **look)
+        yield spot | figures(studio, session, **look) if touched(studio, session) else spot
 
 
 def fitted(studio: Studio, request: LandscapeRequest, story: str | None, plane: str) -> Changes:
@@ -153,7 +153,7 @@ def fitted(studio: Studio, request: LandscapeRequest, story: str | None, plane: 
     }
 
 
-def draw(studio: Studio, held: Session, request: LandscapeRequest) -> Iterator[str | Panel]:
+def draw(studio: Studio, session: Session, request: LandscapeRequest) -> Iterator[str | Panel]:
     """Measure what is asked and keep it in the session, panel by panel.
 
     Precomputed windows wait for nobody; the others wait for the device and stop when the visitor says so.
@@ -164,11 +164,11 @@ def draw(studio: Studio, held: Session, request: LandscapeRequest) -> Iterator[s
     picture = Picture(request, [], [], {}, {})
     work: Iterator[Any] = (f"{item} points" if isinstance(item, Step) else item for item in landscape(studio, request))
     if len(precomputed(studio, request)) < len(set(request.models)):
-        work = run(studio, held, "landscape", work, title="Landscape", limit=LIMIT)
+        work = run(studio, session, "landscape", work, title="Landscape", limit=LIMIT)
     for item in work:
         if isinstance(item, Panel):
             picture.panels.append(item)
-            held.held["landscape"] = picture
+            session.held["landscape"] = picture
             if not item.precomputed:
                 yield item
         elif isinstance(item, Missing):
@@ -181,33 +181,33 @@ def draw(studio: Studio, held: Session, request: LandscapeRequest) -> Iterator[s
         yield "  \n".join(picture.notes)
 
 
-def drawn(held: Session) -> Picture:
+def drawn(session: Session) -> Picture:
     """Last picture of the session.
 
     Raises:
         BadInput: it drew nothing yet.
     """
-    if "landscape" not in held.held:
+    if "landscape" not in session.held:
         raise BadInput("point", "nothing was drawn yet; press Draw first")
-    return held.held["landscape"]
+    return session.held["landscape"]
 
 
-def touched(studio: Studio, held: Session) -> bool:
+def touched(studio: Studio, session: Session) -> bool:
     """Look up what the browser needs to show the image under the pointer; tells whether there is any.
 
     After the figures: where the image is one of a data set, the set is read.
     """
-    picture = drawn(held)
+    picture = drawn(session)
     for panel in picture.panels:
-        found = plane_of(studio, picture.request, panel.model)
-        if found is not None:
-            picture.planes[panel.model] = found
+        plane = plane_of(studio, picture.request, panel.model)
+        if plane is not None:
+            picture.planes[panel.model] = plane
     return bool(picture.planes)
 
 
 def figures(
     studio: Studio,
-    held: Session,
+    session: Session,
     *,
     energy: str,
     levels: str,
@@ -218,8 +218,8 @@ def figures(
     plane: str | None,
 ) -> Changes:
     """All panels from what the session drew, on one scale, with the point marked."""
-    request, panels, notes, planes, rolls = drawn(held)
-    common, paths = shared(panels, energy, levels), shadows(held) if chains else {}
+    request, panels, notes, planes, rolls = drawn(session)
+    common, paths = shared(panels, energy, levels), shadows(session) if chains else {}
     changes: dict[str, Any] = {f"column{k}": gr.update(visible=k < len(panels)) for k in range(MOST_MODELS)}
     for k, panel in enumerate(panels):
         marked = (request.directions == "random" or panel.model == plane) and None not in (a, b)
@@ -240,11 +240,11 @@ def figures(
     }
 
 
-def shadows(held: Session) -> dict[str, NDArray[np.float32]]:
+def shadows(session: Session) -> dict[str, NDArray[np.float32]]:
     """Paths of the chains that were last sampled, on the planes of their own nets: net -> (chains, K + 1, 2)."""
     paths = {}
-    for model, plane in drawn(held).planes.items():
-        frames = held.held.get("frames", {}).get(model)
+    for model, plane in drawn(session).planes.items():
+        frames = session.held.get("frames", {}).get(model)
         if frames is not None:
             steps, count = frames.shape[:2]
             x = torch.from_numpy(frames).to(plane.u).flatten(0, 1).permute(0, 3, 1, 2) / 255
@@ -252,63 +252,63 @@ def shadows(held: Session) -> dict[str, NDArray[np.float32]]:
     return paths
 
 
-def awaited(held: Session) -> Changes:
+def awaited(session: Session) -> Changes:
     """The places of panels that are still to come."""
-    request, panels, *_ = drawn(held)
+    request, panels, *_ = drawn(session)
     changes: dict[str, Any] = {}
     for k in range(len(panels), len(request.models)):
         changes |= {f"column{k}": gr.update(visible=True), f"title{k}": "computing ...", f"plot{k}": None, f"caption{k}": ""}
     return changes
 
 
-def details(studio: Studio, held: Session, *, a: float, b: float, plane: str | None, **shown: Any) -> Changes:
+def details(studio: Studio, session: Session, *, a: float, b: float, plane: str | None, **shown: Any) -> Changes:
     """Picture and table of a point."""
-    request, panels, *_ = drawn(held)
+    request, panels, *_ = drawn(session)
     models = [panel.model for panel in panels]
     spot = point(studio, request, a, b, plane if plane in models else models[0])
     shot = None if spot.pixels is None else words.enlarged(spot)
     return {"picture": gr.update(value=shot, visible=shot is not None), "table": words.table(spot)}
 
 
-def looked(studio: Studio, held: Session, **look: Any) -> Changes:
+def looked(studio: Studio, session: Session, **look: Any) -> Changes:
     """Another point."""
-    return {**figures(studio, held, **look), **details(studio, held, **look)}
+    return {**figures(studio, session, **look), **details(studio, session, **look)}
 
 
-def picked(studio: Studio, held: Session, *, k: int, a: float, b: float, **shown: Any) -> Changes:
+def picked(studio: Studio, session: Session, *, k: int, a: float, b: float, **shown: Any) -> Changes:
     """The point that was clicked in panel k."""
-    spot = {"a": float(f"{a:.3g}"), "b": float(f"{b:.3g}"), "plane": drawn(held).panels[k].model}
-    return {**looked(studio, held, **shown, **spot), **spot}
+    spot = {"a": float(f"{a:.3g}"), "b": float(f"{b:.3g}"), "plane": drawn(session).panels[k].model}
+    return {**looked(studio, session, **shown, **spot), **spot}
 
 
-def rolled(studio: Studio, held: Session, **look: Any) -> Iterator[Changes]:
+def rolled(studio: Studio, session: Session, **look: Any) -> Iterator[Changes]:
     """Release a ball at the point looked at, in every panel."""
-    picture, (a, b, energy) = drawn(held), (look[name] for name in ("a", "b", "energy"))
+    picture, (a, b, energy) = drawn(session), (look[name] for name in ("a", "b", "energy"))
     if not picture.planes:
         yield {"roll": None}
         return
     request = replace(picture.request, energy=energy)
     plane = look["plane"] if look["plane"] in picture.planes else picture.panels[0].model
     picture.rolls.clear()
-    for item in run(studio, held, "landscape", roll(studio, request, a, b, plane), title="A ball", limit=LIMIT):
+    for item in run(studio, session, "landscape", roll(studio, request, a, b, plane), title="A ball", limit=LIMIT):
         if isinstance(item, Roll):
             picture.rolls[item.model] = item
         elif item == STOPPED:
             return
     name = KINDS[picture.panels[0].kind].view.energies[energy]
-    yield {**figures(studio, held, **look), "roll": words.film(picture.rolls, name, chains_of(studio, picture, energy))}
+    yield {**figures(studio, session, **look), "roll": words.film(picture.rolls, name, chains_of(studio, picture, energy))}
 
 
 def chains_of(studio: Studio, picture: Picture, energy: str) -> str | None:
     """The address under which Sampling rolls the same ball, a chain for each of two nets; None where no name holds it."""
-    some, card = next(iter(picture.rolls.values())), studio.cards()[picture.panels[0].model]
+    first, card = next(iter(picture.rolls.values())), studio.cards()[picture.panels[0].model]
     if not KINDS[card.kind].classifies:
         return None
-    first = torch.from_numpy(some.pixels[0]).permute(2, 0, 1)
+    pixels = torch.from_numpy(first.pixels[0]).permute(2, 0, 1)
     if card.data == DRAWN:
-        x = packed(first / 255)
+        x = packed(pixels / 255)
     elif card.shape[0] == 3:
-        x = uploads.named(first)
+        x = uploads.named(pixels)
     else:
         return None
     sampler, dyn = FALLS[energy], rolling(card.shape)
@@ -331,7 +331,7 @@ def suited(radius: float, data: str) -> float:
     return dataset(data).radius if radius in {row.radius for row in DATASETS.values()} else radius
 
 
-def tell(studio: Studio, held: Session | None, *, story: str) -> Changes:
+def tell(studio: Studio, session: Session | None, *, story: str) -> Changes:
     """Set the controls as a story has them."""
     request = LANDSCAPE[story].request
     card = studio.cards()[request.models[0]]
@@ -350,8 +350,8 @@ def tell(studio: Studio, held: Session | None, *, story: str) -> Changes:
     }
 
 
-def halt(studio: Studio, held: Session, **look: Any) -> Changes:
+def halt(studio: Studio, session: Session, **look: Any) -> Changes:
     """End the picture, and keep what is there."""
-    if not stop(held, "landscape"):
+    if not stop(session, "landscape"):
         return {"status": gr.skip()}
-    return {**(figures(studio, held, **look) if "landscape" in held.held else {}), "status": STOPPED}
+    return {**(figures(studio, session, **look) if "landscape" in session.held else {}), "status": STOPPED}

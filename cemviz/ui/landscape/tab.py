@@ -53,12 +53,12 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     gr.Markdown(words.HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
     run, inputs, outputs = wire.first(do.go, do.RUN, do.SHOWN)
-    told = wire(parts["story"].input, do.tell, ["story"], do.TOLD, **LIGHT)
+    chosen = wire(parts["story"].input, do.tell, ["story"], do.TOLD, **LIGHT)
     asked = [draw.click, parts["radius"].release]
     asked += [parts[name].input for name in ("more", "directions", "anchor")]
     asked += [parts[name].submit for name in ("index", "other")]
     running = [
-        told.then(run, inputs, outputs, **HEAVY),
+        chosen.then(run, inputs, outputs, **HEAVY),
         wire(asked, do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY),
     ]
     drawing = ["energy", "levels", "seen", "chains"]
@@ -85,12 +85,12 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
 
 def _controls(studio: Studio, selection: Selection, data: str, kind: str) -> dict[str, Any]:
     """Story, further nets, and the plane."""
-    told, shot = do.stories(studio), selection.picture.value
+    stories, shot = do.stories(studio), selection.picture.value
     on: dict[str, Any] = {"interactive": True}
     whole: dict[str, Any] = {"minimum": 0, "precision": 0}
     make = partial(control, LandscapeRequest)
     return {
-        "story": gr.Dropdown(told, value=told[0][1] if told else None, label="story", elem_id="land-preset", **on),
+        "story": gr.Dropdown(stories, value=stories[0][1] if stories else None, label="story", elem_id="land-preset", **on),
         "waiting": gr.Markdown("  \n".join(lacking(LANDSCAPE, studio.cards())), elem_id="land-lacking"),
         "more": make(
             "models", [], choices=do.drawable(studio), multiselect=True, max_choices=MOST_MODELS - 2, label="beside A and B",

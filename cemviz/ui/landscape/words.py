@@ -182,12 +182,12 @@ def film(rolls: Mapping[str, Roll], name: str, opens: str | None = None) -> str:
         opens: address of the same chains under Sampling.
     """
     letters = dict(zip(rolls, "ABCD", strict=False))
-    some = next(iter(rolls.values()))
-    told = (
-        f"The ball is the image that was clicked, clamped to [0, 1]. It rolls down {name} by {len(some.path) - 1} steps, "
+    first = next(iter(rolls.values()))
+    line = (
+        f"The ball is the image that was clicked, clamped to [0, 1]. It rolls down {name} by {len(first.path) - 1} steps, "
         "without noise. It leaves the plane at once: in the panels lies its shadow."
     )
     titles = {model: [letters[model], one.title, f"the ball in the landscape of {model}"] for model, one in rolls.items()}
     sides = {model: {"sprite": sprite(one.pixels[:, None]), "energy": short(one.energies)} for model, one in rolls.items()}
-    about = {"name": name, "told": told, "side": some.pixels.shape[1], "steps": list(range(len(some.path))), "opens": opens}
+    about = {"name": name, "told": line, "side": first.pixels.shape[1], "steps": list(range(len(first.path))), "opens": opens}
     return json.dumps(about | {"titles": titles, "sides": sides}, ensure_ascii=False)

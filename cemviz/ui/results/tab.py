@@ -7,22 +7,22 @@ from ...backend.tables import EXPERIMENTS
 from ...backend.tables.reproduce import results
 from ..controls import LIGHT, Tab, guarded
 from ..selection import Selection
-from . import words as say
+from . import words
 
 
 def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """The menu of tables, the table chosen, and how all of them stand."""
 
     def choices() -> list[tuple[str, str]]:
-        made = results()
-        return [(say.title(key) + ("" if key in made else " (not made yet)"), key) for key in EXPERIMENTS]
+        tables = results()
+        return [(words.title(key) + ("" if key in tables else " (not made yet)"), key) for key in EXPERIMENTS]
 
-    total = gr.Markdown(say.total(), elem_id="results-total")
+    total = gr.Markdown(words.total(), elem_id="results-total")
     first = next(iter(results()), next(iter(EXPERIMENTS)))
     target = gr.Dropdown(choices(), value=first, label="table", interactive=True, elem_id="results-target")
-    view = gr.HTML(say.shown(first), padding=False, elem_id="results-table")
-    gr.Markdown(say.INTRO, elem_id="results-intro")
-    every = gr.HTML(say.overview(), padding=False, elem_id="results-overview")
-    show = guarded(lambda key: (say.total(), say.shown(key), say.overview()))
+    view = gr.HTML(words.shown(first), padding=False, elem_id="results-table")
+    gr.Markdown(words.INTRO, elem_id="results-intro")
+    every = gr.HTML(words.overview(), padding=False, elem_id="results-overview")
+    show = guarded(lambda key: (words.total(), words.shown(key), words.overview()))
     target.change(show, target, [total, view, every], **LIGHT)
     return Tab(params={"r.table": target}, draw=(show, [target], [total, view, every]), menus={target: choices})

@@ -106,12 +106,12 @@ def cards(rows: list[Row]) -> list[tuple[str, list[str], list[Row]]]:
     Returns:
         title, what stands in front of each row, and the rows.
     """
-    by, of = ("column", "name")
+    by, along = ("column", "name")
     if len({row["column"] for row in rows}) == len(rows):
-        by, of = of, by
+        by, along = along, by
     titles = dict.fromkeys(row[by] for row in rows)
-    held = {title: [row for row in rows if row[by] == title] for title in titles}
-    return [(title, [row[of] for row in members], members) for title, members in held.items()]
+    grouped = {title: [row for row in rows if row[by] == title] for title in titles}
+    return [(title, [row[along] for row in members], members) for title, members in grouped.items()]
 
 
 def card(title: str, names: list[str], rows: list[Row]) -> str:
@@ -166,25 +166,25 @@ def scatter(row: Row) -> str:
 def facts(row: Row) -> list[str]:
     """Facts about a number: what it rests on, and what there is to say about it."""
     counted = "probes of a run" if "Δ" in row["column"] else f"images of the {row['split']} split"
-    told = [
+    parts = [
         f"{row['count']:,} {counted}" if row["count"] else "",
         f"extractor {row['extractor']}" if row["extractor"] else "",
         f"models of scale {row['scale']}" if row["scale"] and row["ours"] is not None else "",
         scatter(row),
         *row["note"].split("; "),
     ]
-    return [fact for fact in told if fact]
+    return [fact for fact in parts if fact]
 
 
 def shown(target: str) -> str:
     """One table, or how to make it."""
-    made = results()
-    if target in made:
-        return table_html(made[target])
-    it = EXPERIMENTS[target]
-    claimed = "".join(f"<li><b>not tested yet</b><span>{escape(order.claim)}</span></li>" for order in it.orders)
+    tables = results()
+    if target in tables:
+        return table_html(tables[target])
+    row = EXPERIMENTS[target]
+    claimed = "".join(f"<li><b>not tested yet</b><span>{escape(order.claim)}</span></li>" for order in row.orders)
     return (
-        f'<div class="cem-results"><h3>{escape(it.source)}: {escape(it.title)}</h3><p>{escape(it.about)}</p>'
+        f'<div class="cem-results"><h3>{escape(row.source)}: {escape(row.title)}</h3><p>{escape(row.about)}</p>'
         f"<p><b>Not made yet.</b> Make it with {command(f'python -m cemviz reproduce {target}')}</p>"
         + (f'<h4>The paper\'s claims</h4><ul class="cem-claims">{claimed}</ul>' if claimed else "")
         + "</div>"
@@ -204,13 +204,12 @@ def title(target: str) -> str:
 
 def total() -> str:
     """How many of the papers' decided claims hold here, and how many are undecided."""
-    made = results()
-    if not made:
+    tables = results()
+    if not tables:
         return "No table is made yet."
-    verdicts = [order["holds"] for table in made.values() for order in table["orders"]]
-    return (
-        f"**{counted(verdicts)}**, in the {len(made)} of {len(EXPERIMENTS)} tables that are made so far. All are listed below."
-    )
+    verdicts = [order["holds"] for table in tables.values() for order in table["orders"]]
+    made = f"in the {len(tables)} of {len(EXPERIMENTS)} tables that are made so far"
+    return f"**{counted(verdicts)}**, {made}. All are listed below."
 
 
 def counted(verdicts: list[bool | None]) -> str:
@@ -223,10 +222,11 @@ def counted(verdicts: list[bool | None]) -> str:
 
 def overview() -> str:
     """Every table: how its claims stand, or the command that makes it."""
-    made = results()
+    tables = results()
     lines = "".join(
-        f"<li><span><b>{escape(it.source)}</b>: {escape(it.title)}</span><span>{standing(target, made.get(target))}</span></li>"
-        for target, it in EXPERIMENTS.items()
+        f"<li><span><b>{escape(row.source)}</b>: {escape(row.title)}</span>"
+        f"<span>{standing(target, tables.get(target))}</span></li>"
+        for target, row in EXPERIMENTS.items()
     )
     return f'<h3>All tables</h3><ul class="cem-tables">{lines}</ul>'
 

@@ -63,22 +63,22 @@ def follow(studio: Studio, chosen: list[str]) -> list[str]:
     return [*kept, *(name for name in others if name not in kept)][:MOST_MODELS]
 
 
-def first(studio: Studio, held: Session, *, origin: str, **values: Any) -> Iterator[Changes]:
+def first(studio: Studio, session: Session, *, origin: str, **values: Any) -> Iterator[Changes]:
     """The first view; the images also where the rates cannot be shown, and the other way round."""
     if origin == "shipped":
         yield stored(studio, values["models"])
     try:
-        yield from look(studio, held, **{name: values[name] for name in IMAGES})
+        yield from look(studio, session, **{name: values[name] for name in IMAGES})
     except EXPECTED as error:
         yield {"reading": words_of(error)}
-    if origin == "here" and "measured" not in held.held:  # once: another net to attack is no reason to measure again
-        yield from measure(studio, held, **{name: values[name] for name in RATES})
+    if origin == "here" and "measured" not in session.held:  # once: another net to attack is no reason to measure again
+        yield from measure(studio, session, **{name: values[name] for name in RATES})
 
 
 # ------------------------------------------------------------------------------------------------------------ rates
 
 
-def choose(studio: Studio, held: Session, *, origin: str, models: list[str]) -> Changes:
+def choose(studio: Studio, session: Session, *, origin: str, models: list[str]) -> Changes:
     """Other models or another origin: what ships at once, what is measured here when asked for."""
     kept = follow(studio, models)
     if origin == "shipped":
@@ -91,12 +91,12 @@ def stored(studio: Studio, models: list[str]) -> Changes:
     if not models:
         return {"status": words.CHOOSE if classifying(studio) else words.NO_MODELS}
     rows, notes = ready(studio, tuple(models))
-    told = {"status": "  \n".join(notes), "script": script.shown(RobustnessRequest(tuple(models)))}
-    return seen(studio, rows, models) | told | {"numbers": gr.update(visible=False)}
+    texts = {"status": "  \n".join(notes), "script": script.shown(RobustnessRequest(tuple(models)))}
+    return seen(studio, rows, models) | texts | {"numbers": gr.update(visible=False)}
 
 
 def measure(
-    studio: Studio, held: Session, *, models: list[str], attacks: list[str], norm: str, radius: float | None,
+    studio: Studio, session: Session, *, models: list[str], attacks: list[str], norm: str, radius: float | None,
     count: float | None, seed: float | None, curve: bool,
 ) -> Iterator[Changes]:  # fmt: skip
     """Measure model by model; what is done stays when the visitor says stop."""
@@ -104,7 +104,7 @@ def measure(
         raise BadInput("models", words.CHOOSE if classifying(studio) else words.NO_MODELS)
     within, numbers = _threat(RobustnessRequest, norm, radius), filled(RobustnessRequest, count=count, seed=seed)
     request = RobustnessRequest(tuple(models), tuple(attacks), **within, **numbers, curve=curve)
-    held.held["measured"] = request
+    session.held["measured"] = request
     yield {"status": "starting ...", "numbers": gr.update(visible=True), "origin": "here", "script": script.shown(request)}
     rows: list[Rates] = []
     parts = ""
@@ -117,7 +117,7 @@ def measure(
             yield f"{item} parts" if isinstance(item, Step) else item
 
     item: str | Rates = ""
-    for item in run(studio, held, "robustness", work(), title="Robustness", limit=LIMIT):
+    for item in run(studio, session, "robustness", work(), title="Robustness", limit=LIMIT):
         if isinstance(item, Rates):
             rows.append(item)
             yield seen(studio, rows, models)
@@ -126,9 +126,9 @@ def measure(
     yield {"status": f"Stopped{parts}. {words.DONE}" if item == STOPPED else ""}
 
 
-def halt(studio: Studio, held: Session) -> Changes:
+def halt(studio: Studio, session: Session) -> Changes:
     """End the measurement."""
-    return {"status": f"Stopped. {words.DONE}" if stop(held, "robustness") else gr.skip()}
+    return {"status": f"Stopped. {words.DONE}" if stop(session, "robustness") else gr.skip()}
 
 
 def seen(studio: Studio, rows: list[Rates], models: list[str]) -> Changes:
@@ -140,8 +140,8 @@ def seen(studio: Studio, rows: list[Rates], models: list[str]) -> Changes:
     caption = words.caption(rows, studio.cards()[models[0]].data, studio.device.title)
     changes |= {"rates": words.table(rows, looks), "caption": caption}
     for norm, (column, plot) in PLOTS.items():
-        if mine := [row for row in rows if row.norm == norm and row.curve]:
-            changes |= {column: gr.update(visible=True), plot: curves(mine, looks)}
+        if curved := [row for row in rows if row.norm == norm and row.curve]:
+            changes |= {column: gr.update(visible=True), plot: curves(curved, looks)}
     return changes
 
 
@@ -149,7 +149,7 @@ def seen(studio: Studio, rows: list[Rates], models: list[str]) -> Changes:
 
 
 def look(
-    studio: Studio, held: Session, *, attack: str, factor: float, model: str | None, source: str, x: str, y: str,
+    studio: Studio, session: Session, *, attack: str, factor: float, model: str | None, source: str, x: str, y: str,
     first: float | None, shown: float | None, ball: str, eps: float | None, starts: float | None,
 ) -> Iterator[Changes]:  # fmt: skip
     """Attack the images in every way; the chosen attack is drawn at once, the others' rows when they are done."""
@@ -158,7 +158,7 @@ def look(
         return
     numbers = filled(AttackedRequest, first=first, count=shown) | _threat(AttackedRequest, ball, eps)
     numbers |= filled(AttackedRequest, seed=starts)
-    held.drawn["robustness"] = (model, x, y, starts)
+    session.drawn["robustness"] = (model, x, y, starts)
     if source == "picture":
         if x == "test":
             raise BadInput("picture", "which test image is not said here; choose another picture, or test images of a class")
@@ -166,24 +166,24 @@ def look(
     known = classes(studio, model)
     request = AttackedRequest(model, source, y if y in known and source != "picture" else None, **numbers)
     done: list[Attacked] = []
-    held.held["attack shown"] = attack, factor  # a visitor may choose another one while the attacks still run
-    for item in run(studio, held, "attacked", attacked(studio, request), title="Attacks", limit=LIMIT):
+    session.held["attack shown"] = attack, factor  # a visitor may choose another one while the attacks still run
+    for item in run(studio, session, "attacked", attacked(studio, request), title="Attacks", limit=LIMIT):
         if item == STOPPED:  # a newer run has the place
             return
         if isinstance(item, str):
             yield {"reading": item}
             continue
         done.append(item)
-        held.held["attacked"] = done
-        if item.attack == held.held["attack shown"][0]:
-            yield drawn(held)
-    yield drawn(held) | {"look-script": script.shown(request)}
+        session.held["attacked"] = done
+        if item.attack == session.held["attack shown"][0]:
+            yield drawn(session)
+    yield drawn(session) | {"look-script": script.shown(request)}
 
 
-def drawn(held: Session) -> Changes:
+def drawn(session: Session) -> Changes:
     """The chosen attack's images, and every attack's changes of the energies."""
-    done: list[Attacked] = held.held["attacked"]
-    name, factor = held.held["attack shown"]
+    done: list[Attacked] = session.held["attacked"]
+    name, factor = session.held["attack shown"]
     current = next((one for one in done if one.attack == name), done[-1])
     by = factor or fitting(current)
     return {
@@ -193,12 +193,12 @@ def drawn(held: Session) -> Changes:
     }
 
 
-def redraw(studio: Studio, held: Session, *, attack: str, factor: float) -> Changes:
+def redraw(studio: Studio, session: Session, *, attack: str, factor: float) -> Changes:
     """Another attack, or differences amplified otherwise: nothing is computed."""
-    if not held.held.get("attacked"):
+    if not session.held.get("attacked"):
         raise BadInput("images", "nothing was attacked yet; press Attack first")
-    held.held["attack shown"] = attack, factor
-    return drawn(held)
+    session.held["attack shown"] = attack, factor
+    return drawn(session)
 
 
 def classes(studio: Studio, model: str) -> tuple[str, ...]:
@@ -210,7 +210,7 @@ def classes(studio: Studio, model: str) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------------------------------- both
 
 
-def radii(studio: Studio, held: Session, **norm: str) -> Changes:
+def radii(studio: Studio, session: Session, **norm: str) -> Changes:
     """A radius of one's own beside a norm of one's own."""
     return {RADIUS[name]: gr.update(visible=value != words.CARD) for name, value in norm.items()}
 

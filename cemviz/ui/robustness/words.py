@@ -47,11 +47,11 @@ def attacks() -> dict[str, str]:
 
 def pair(known: dict[str, Any], data: str) -> list[str]:
     """The models to begin with: those of the data set's threat model that most of its classifiers have, so that all compare."""
-    of = [card for card in known.values() if card.data == data]
-    held: dict[tuple[str, float], list[str]] = {}
-    for card in of:
-        held.setdefault((card.norm, card.radius), []).append(card.name)
-    return max(held.values(), key=len, default=[])
+    cards = [card for card in known.values() if card.data == data]
+    by_threat: dict[tuple[str, float], list[str]] = {}
+    for card in cards:
+        by_threat.setdefault((card.norm, card.radius), []).append(card.name)
+    return max(by_threat.values(), key=len, default=[])
 
 
 def table(rows: list[Rates], looks: dict[str, Style]) -> str:
@@ -60,8 +60,8 @@ def table(rows: list[Rates], looks: dict[str, Style]) -> str:
     head = "".join(f'<th scope="col">{COLUMNS[name]}</th>' for name in shown)
     body = ""
     for (norm, radius), members in groups(rows).items():
-        of = f"attacked within {within(norm, radius)}"
-        body += f'<tr class="cem-group"><th scope="rowgroup" colspan="{len(shown) + 1}">{of}</th></tr>'
+        threat = f"attacked within {within(norm, radius)}"
+        body += f'<tr class="cem-group"><th scope="rowgroup" colspan="{len(shown) + 1}">{threat}</th></tr>'
         for row in members:
             other = "" if row.own == (norm, radius) else f"<small>its own: {within(*row.own)}</small>"
             cells = "".join(f"<td>{_rate(row, name)}</td>" for name in shown)
@@ -80,9 +80,9 @@ def caption(rows: list[Rates], data: str, device: str) -> str:
         + (f" Steps: {steps}." if steps else "")
     ]
     if len(groups(rows)) > 1:
-        told = "; ".join(within(*key) for key in groups(rows))
+        threats = "; ".join(within(*key) for key in groups(rows))
         lines.append(
-            f"**{len(groups(rows))} threat models stand here ({told}).** An order between nets is claimed, and to be read, "
+            f"**{len(groups(rows))} threat models stand here ({threats}).** An order between nets is claimed, and to be read, "
             "only within one of them."
         )
     if any(row.own != (row.norm, row.radius) for row in rows):

@@ -76,46 +76,46 @@ def narrowed(studio: Studio, a: str, by_a: str, b: str, by_b: str) -> Changes:
     return changes
 
 
-def go(studio: Studio, held: Session, *, story: str | None, **values: Any) -> Iterator[Changes]:
+def go(studio: Studio, session: Session, *, story: str | None, **values: Any) -> Iterator[Changes]:
     """Draw one run or two, which share starts and noise."""
-    held.drawn["sampling"] = tuple(values[name] for name in ("a", "b", "x", "y", "seed"))
+    session.drawn["sampling"] = tuple(values[name] for name in ("a", "b", "x", "y", "seed"))
     yield narrowed(studio, *(values[name] for name in ("a", "by_a", "b", "by_b"))) | {"status": ""}
     done: list[Chains] = []
-    said = ""
+    line = ""
     try:
         asked = read(**values)
         yield {"prose": prose(story, asked)}
         work = (item for request in asked for item in sample(studio, request))
-        for item in run(studio, held, "sampling", work, title=f"Sampling from {values['a']}", limit=LIMIT * len(asked)):
+        for item in run(studio, session, "sampling", work, title=f"Sampling from {values['a']}", limit=LIMIT * len(asked)):
             if isinstance(item, Chains):
                 done.append(item)
-            elif item != said:
-                said = item
+            elif item != line:
+                line = item
                 yield {"status": item}
-        if said == STOPPED:
+        if line == STOPPED:
             return
-        held.held["samples"] = number = held.held.get("samples", 0) + 1
-        held.held["sampled"] = asked
-        held.held["frames"] = {chains.card.name: chains.pixels[:, :FOLLOWED] for chains in done}
+        session.held["samples"] = number = session.held.get("samples", 0) + 1
+        session.held["sampled"] = asked
+        session.held["frames"] = {chains.card.name: chains.pixels[:, :FOLLOWED] for chains in done}
         yield {"player": words.payload(done, number), "status": words.summary(studio, done), "script": script.shown(*asked)}
-        yield dict(zip(("png", "gif", "npz"), files(held, done[0]), strict=True))  # packing them takes a moment
+        yield dict(zip(("png", "gif", "npz"), files(session, done[0]), strict=True))  # packing them takes a moment
     except EXPECTED as error:  # stays to be read when the message has gone
         yield {"status": f"**Nothing was sampled:** {words_of(error)}."}
         raise
 
 
-def opened(studio: Studio, held: Session, *, setting: str, **values: Any) -> Iterator[Changes]:
+def opened(studio: Studio, session: Session, *, setting: str, **values: Any) -> Iterator[Changes]:
     """Draw, once the samplers fit the nets: another tab may have chosen others; what is on screen already is not drawn anew."""
     cards, by = studio.cards(), {"a": values["by_a"], "b": values["by_b"]}
     if any(values[net] in cards and sampler not in offered(cards[values[net]]) for net, sampler in by.items()):
-        changes = followed(studio, held, setting=setting, **{name: values[name] for name in ("a", "by_a", "b", "by_b")})
+        changes = followed(studio, session, setting=setting, **{name: values[name] for name in ("a", "by_a", "b", "by_b")})
         values |= {name: value for name, value in values_of(changes).items() if name in values}
         yield changes  # afterwards gradio has taken the values out of it
     given = {name: value for name, value in values.items() if name != "story"}
-    if "sampled" in held.held and held.held["sampled"] == read(**given):
+    if "sampled" in session.held and session.held["sampled"] == read(**given):
         yield {"status": gr.skip()}
         return
-    yield from go(studio, held, **values)
+    yield from go(studio, session, **values)
 
 
 def values_of(changes: Changes) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def values_of(changes: Changes) -> dict[str, Any]:
     return {name: update["value"] for name, update in updates.items() if "value" in update}
 
 
-def tell(studio: Studio, held: Session | None, *, story: str) -> Changes:
+def tell(studio: Studio, session: Session | None, *, story: str) -> Changes:
     """Set the controls as a story has them."""
     chosen = SAMPLE[story]
     a, b = chosen.runs[0], chosen.runs[-1] if len(chosen.runs) > 1 else None
@@ -141,13 +141,13 @@ def tell(studio: Studio, held: Session | None, *, story: str) -> Changes:
     return asked | {"prose": chosen.story} | fitted | {"features": fitted["features"] | {"value": a.features}}
 
 
-def numbers(studio: Studio, held: Session | None, *, setting: str, by_a: str, a: str) -> Changes:
+def numbers(studio: Studio, session: Session | None, *, setting: str, by_a: str, a: str) -> Changes:
     """The named numbers, or those that suit sampler and data."""
     dyn = suited(by_a, studio.cards()[a].shape) if setting == "suited" else SETTINGS[setting].dynamics
     return {"alpha": dyn.step, "eta": dyn.noise, "beta": f"{dyn.radius:g}", "steps": dyn.steps}
 
 
-def followed(studio: Studio, held: Session, *, setting: str, a: str, by_a: str, b: str, by_b: str) -> Changes:
+def followed(studio: Studio, session: Session, *, setting: str, a: str, by_a: str, b: str, by_b: str) -> Changes:
     """Samplers that fit the models; for another kind of model A its usual start, number of chains and numbers too."""
     cards = studio.cards()
     changes: dict[str, Any] = {}
@@ -157,12 +157,12 @@ def followed(studio: Studio, held: Session, *, setting: str, a: str, by_a: str, 
         changes = {"start": usual["start"], "count": usual["count"], "setting": setting}
     if b in cards and by_b not in offered(cards[b]):
         by_b = KINDS[cards[b].kind].usual["sampler"]
-    return {**changes, **narrowed(studio, a, by_a, b, by_b), **numbers(studio, held, setting=setting, by_a=by_a, a=a)}
+    return {**changes, **narrowed(studio, a, by_a, b, by_b), **numbers(studio, session, setting=setting, by_a=by_a, a=a)}
 
 
-def halt(studio: Studio, held: Session) -> Changes:
+def halt(studio: Studio, session: Session) -> Changes:
     """End the run."""
-    return {"status": STOPPED if stop(held, "sampling") else gr.skip()}
+    return {"status": STOPPED if stop(session, "sampling") else gr.skip()}
 
 
 def prose(key: str | None, asked: list[SampleRequest]) -> str:
@@ -210,9 +210,9 @@ def read(
     return [first] if b == NONE else [first, replace(first, model=b, sampler=by_b)]
 
 
-def files(held: Session, chains: Chains) -> list[str]:
+def files(session: Session, chains: Chains) -> list[str]:
     """The run as PNG, GIF and npz in a folder of the visitor's own, which goes with the session."""
-    folder = held.held.setdefault("files", tempfile.TemporaryDirectory(prefix="cemviz-"))
+    folder = session.held.setdefault("files", tempfile.TemporaryDirectory(prefix="cemviz-"))
     for old in Path(folder.name).iterdir():  # one run a visitor, not all that they ever made
         old.unlink()
     name = f"{chains.card.name}-{chains.request.sampler}-seed{chains.request.seed}"

@@ -26,8 +26,8 @@ NAMES = {
 
 def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Lay the tab out and wire it."""
-    told = [key for _, key in do.stories(studio)]
-    first = do.values_of(do.tell(studio, None, story=do.FIRST)) if do.FIRST in told else {}
+    stories = [key for _, key in do.stories(studio)]
+    first = do.values_of(do.tell(studio, None, story=do.FIRST)) if do.FIRST in stories else {}
     looks = {name: selection.parts[name] for name in ("a", "b", "x", "y", "seed")}
     parts: dict[str, Any] = dict(looks)
     with gr.Row():
@@ -36,10 +36,10 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
                 go = gr.Button("Sample", variant="primary", elem_id="samp-run", min_width=110)
                 halt = gr.Button("Stop", elem_id="samp-stop", min_width=110)
             parts["story"] = gr.Dropdown(
-                do.stories(studio), value=do.FIRST if do.FIRST in told else None, label="story", elem_id="samp-preset",
+                do.stories(studio), value=do.FIRST if do.FIRST in stories else None, label="story", elem_id="samp-preset",
                 interactive=True,
             )  # fmt: skip
-            parts["prose"] = gr.Markdown(_first_words(studio, told), elem_id="samp-story")
+            parts["prose"] = gr.Markdown(_first_words(studio, stories), elem_id="samp-story")
             parts |= _controls(first)
         with gr.Column(scale=4, min_width=320, elem_id="samp-stage"):
             parts |= _stage()
@@ -65,9 +65,9 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     )
 
 
-def _first_words(studio: Studio, told: list[str]) -> str:
+def _first_words(studio: Studio, stories: list[str]) -> str:
     """Words above the first picture: its story, or how to get a model."""
-    if do.FIRST in told:
+    if do.FIRST in stories:
         return SAMPLE[do.FIRST].story
     return "" if do.sampled(studio) else NOTHING
 

@@ -74,9 +74,9 @@ def _panel(chains: Chains) -> Panel:
 def summary(studio: Studio, runs: list[Chains]) -> str:
     """The outcome in a sentence a run: what was asked, what came, how far the starts lay."""
     lines = [f"**{letter}** {kinds.of(chains.card).summary(chains)}" for letter, chains in zip("AB", runs, strict=False)]
-    found = reach(studio, runs[0])
-    if found is not None:
-        distance, of = found
+    near = reach(studio, runs[0])
+    if near is not None:
+        distance, what = near
         beyond = " **That is farther than β: the ball holds no such image.**" if distance > runs[0].dynamics.radius else ""
-        lines.append(f"The starts lie {distance:.1f} from the nearest {of} (median).{beyond}")
+        lines.append(f"The starts lie {distance:.1f} from the nearest {what} (median).{beyond}")
     return minus("  \n".join(lines))

@@ -98,7 +98,7 @@ function ask(row) {
   ui.question.replaceChildren();
   ui.told.replaceChildren();
   if (!row.answers.length) {
-    ui.told.innerHTML = row.told;
+    ui.told.innerHTML = row.reveal;
     return;
   }
   ui.question.append(node("p", { text: row.question }));
@@ -126,7 +126,7 @@ function reveal(row) {
     choice.classList.toggle("cem-not", i === said[at] && i !== row.right);
   });
   const verdict = said[at] === row.right ? "Yes." : `Not quite: “${row.answers[row.right]}”.`;
-  ui.told.innerHTML = `<strong>${verdict}</strong> ${row.told}`;
+  ui.told.innerHTML = `<strong>${verdict}</strong> ${row.reveal}`;
 }
 
 const go = (station) => station >= 0 && station < words.length && enter(station, { push: true, focus: true });

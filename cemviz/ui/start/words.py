@@ -19,7 +19,7 @@ class Station:
     Attributes:
         view: which of views.js draws it.
         lead: what one looks at.
-        told: what it shows; after the question where there is one.
+        reveal: what it shows; after the question where there is one.
         question, answers, right: to predict before it is shown; no answers, no question.
         link, opens: words and address of the place where one can play with it.
         note: for a teacher.
@@ -28,7 +28,7 @@ class Station:
     view: str
     title: str
     lead: str
-    told: str
+    reveal: str
     question: str = ""
     answers: tuple[str, ...] = ()
     right: int = 0
@@ -162,17 +162,17 @@ def rows(facts: dict[str, Any]) -> list[dict[str, Any]]:
     Args:
         facts: heads of both artefacts in one.
     """
-    told = []
+    stations = []
     for station in (OPENING, *STATIONS):
         link = f' <a class="cem-start-link" href="{station.opens}">{station.link} ›</a>'
         note = f"<details><summary>For a teacher</summary>{station.note}</details>" if station.note else ""
-        told.append({
+        stations.append({
             "view": station.view,
             "title": station.title,
             "lead": marked(station.lead.format(**facts)),
-            "told": marked(PERCENT.sub(r"\1 %", station.told.format(**facts))) + link + note,
+            "reveal": marked(PERCENT.sub(r"\1 %", station.reveal.format(**facts))) + link + note,
             "question": station.question.format(**facts),
             "answers": list(station.answers),
             "right": station.right,
         })  # fmt: skip
-    return told
+    return stations
