@@ -188,10 +188,6 @@ def test_numbers_suit_the_task_and_what_is_asked_wins():
     assert numbers(RestoreRequest("m"), (3, 32, 32)).step == pytest.approx(0.1)
 
 
-def test_a_strength_of_its_own_is_told_beside_the_steps_taken(studio):
-    assert run(studio, sigma=0.3, step=0.5, steps=9).suited == round(1.25 * 0.3 * 8 / 0.5)
-
-
 @pytest.mark.parametrize(
     ("asked", "words"),
     [

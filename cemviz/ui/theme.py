@@ -86,6 +86,7 @@ STYLES: Final = (
     "digit/digit.css",
     "playground/playground.css",
     "lab/lab.css",
+    "restore/restore.css",
 )
 SCRIPTS: Final = ("js/page.js", "js/glossary.js", "js/classroom.js")
 

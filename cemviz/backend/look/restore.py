@@ -59,7 +59,6 @@ class Restored:
         frames: uint8, (K + 1, B, H, W, C), the damaged picture first; one chain, or those of an interpolation.
         series: name -> (K + 1, B): energy, D, distance and slope, and, where the truth is known, ssim and, with a hole, inside
             and outside: the mean SSIM over its pixels and over the others.
-        suited: steps that suit the task.
         seconds: it took.
     """
 
@@ -71,7 +70,6 @@ class Restored:
     lost: np.ndarray | None
     frames: np.ndarray
     series: dict[str, np.ndarray]
-    suited: int
     seconds: float
 
     @property
@@ -141,7 +139,6 @@ def restore(studio: Studio, request: RestoreRequest) -> Iterator[Step | Restored
         lost=None if lost is None else lost.cpu().numpy(),
         frames=np.stack(frames),
         series={k: torch.stack([row[k] for row in rows]).cpu().numpy() for k in rows[0]},
-        suited=numbers(replace(request, steps=None), card.shape).steps,
         seconds=time.perf_counter() - began,
     )
 
