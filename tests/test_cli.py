@@ -10,6 +10,8 @@ import sys
 import pytest
 import torch
 from conftest import CLASSES, equip, seeded
+from PIL import Image
+from stripes import binary
 
 from cemviz import cli
 from cemviz.backend import store
@@ -195,6 +197,10 @@ BAD = [
     (["evaluate"], "model"),
     (["evaluate", "toy", "--colour"], "--colour"),
     (["paint"], "paint"),
+    (["restore", "toy", "--image", "test:0"], "'toy' is a classifier; a binary net restores: none yet"),
+    (["restore", "toy", "--task", "mend"], "task is 'mend'; choose one of denoise, inpaint, translate"),
+    (["restore", "toy", "--hold"], "known pixels are held by inpaint; the task is denoise"),
+    (["restore", "toy", "--out", "a.gif"], "out is '.gif'; choose one of .png"),
     (["train", "mnist"], "recipe is 'mnist'; choose one of"),
     (["train", "mnist-at", "--scale", "huge"], "scale is 'huge'; choose one of evidence"),
     (["train", "mnist-at", "--set", "lr"], "--set is 'lr'; give field=value"),
@@ -246,6 +252,19 @@ def test_no_command_shows_the_help(call):
 def test_help_is_not_an_error(call):
     status, out, _ = call("--help")
     assert status == 0 and "evaluate" in out
+
+
+@pytest.mark.parametrize("task", ["denoise", "inpaint", "translate"])
+def test_restore_prints_the_fields_of_the_contract(places, call, task):
+    store.save(*binary("toy"))
+    place = places / "r.png"
+    status, out, _ = call("restore", "toy", "--task", task, "--image", "test:4", "--steps", 2, "--out", place, "--json")
+    result = one_object(out)
+    known = {} if task == "translate" else {"ssim_before", "ssim_after"}
+    assert status == 0 and {"model", "task", "image", "steps", "out", *known} <= result.keys()
+    assert "ssim_before" in known or "ssim_before" not in result
+    assert (result["model"], result["task"], result["image"], result["steps"]) == ("toy", task, "test:4", 2)
+    assert Image.open(place).height == 36 and all(-1 <= result[name] <= 1 for name in known)
 
 
 def test_an_interrupt_says_how_to_go_on_and_exits_with_130(places, call, monkeypatch):

@@ -5,7 +5,8 @@ import torch
 from conftest import rand
 
 from cemviz.metrics import neighbours
-from cemviz.metrics.neighbours import by_pixels
+from cemviz.metrics.neighbours import by_features, by_pixels, by_similarity
+from cemviz.metrics.similarity import similarity
 
 SET = rand(60, 1, 8, 8, seed=1)
 X = SET[[41, 7]] + 0.01 * rand(2, 1, 8, 8, seed=2)
@@ -41,3 +42,27 @@ def test_bytes_and_floats_are_one_set():
 def test_a_number_of_neighbours_out_of_range_is_refused(k):
     with pytest.raises(ValueError, match=f"k is {k}; give a whole number from 1 to the number of images, 60"):
         by_pixels(X, SET, k)
+
+
+def test_where_some_pixels_count_the_others_do_not():
+    where = torch.zeros(8, 8, dtype=torch.bool)
+    where[1:4, 2:5] = True
+    query = torch.where(where, SET[20:21], 1 - SET[20:21])
+    index, value = by_pixels(query, SET, 1, where=where)
+    assert index.item() == 20 and value.item() == 0 and by_pixels(query, SET, 1).value.item() > 1
+
+
+def test_features_decide_where_they_are_asked_for():
+    def brightness(x):
+        return x.mean((1, 2, 3))[:, None]
+
+    query = SET[33:34].flip(2)  # as bright, and another image
+    assert by_features(query, SET, 1, features=brightness).index.item() == 33
+    assert by_pixels(query, SET, 1).index.item() != 33
+
+
+def test_the_most_similar_is_a_sorted_search_of_all():
+    index, value = by_similarity(X, SET, 60)
+    one_by_one = torch.stack([1 - similarity(x.expand_as(SET), SET) for x in X])
+    torch.testing.assert_close(value, one_by_one.sort(1).values)
+    assert index[:, 0].tolist() == [41, 7]

@@ -5,13 +5,14 @@ import shlex
 import pytest
 import torch
 import typer
-from stripes import card
+from stripes import binary, card
 
 from cemviz.backend import script, store
 from cemviz.backend.requests import (
     EvaluateRequest,
     LandscapeRequest,
     PlayRequest,
+    RestoreRequest,
     RobustnessRequest,
     SampleRequest,
     SweepRequest,
@@ -34,6 +35,7 @@ ASKED = [
     EvaluateRequest("stripes-at", count=10),
     LandscapeRequest(("stripes-at",), "test:0", side=5),
     RobustnessRequest(("stripes-at",), ("fgsm",), count=10, curve=False),
+    RestoreRequest("stripes-binary", "inpaint", "test:3", 2, mask="2,2,3,3", hold=True),
     PlayRequest(steps=1),
 ]
 
@@ -42,6 +44,7 @@ ASKED = [
 def stored(places):
     net = build("small-resnet", seed=1, width=4, mean=[0.4] * 3, std=[0.3] * 3, outputs=3)
     store.save(net, card("stripes-at"))
+    store.save(*binary("stripes-binary"))
     images = torch.rand(30, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     store.save_gaussians("stripes", fit(images, torch.arange(30) % 3, 3, rank=4))
 

@@ -10,6 +10,7 @@ from .requests import (
     EvaluateRequest,
     LandscapeRequest,
     PlayRequest,
+    RestoreRequest,
     RobustnessRequest,
     SampleRequest,
     SweepRequest,
@@ -22,11 +23,18 @@ USES: dict[type, tuple[str, str]] = {
     LandscapeRequest: ("look.landscape", "landscape"),
     RobustnessRequest: ("attack.rates", "robustness"),
     AttackedRequest: ("attack.examples", "attacked"),
+    RestoreRequest: ("look.restore", "restore"),
     PlayRequest: ("play", "play"),
 }
 """Request -> module and function of its use-case."""
 
-COMMANDS = {SampleRequest: "sample", SweepRequest: "sweep", EvaluateRequest: "evaluate", PlayRequest: "play"}
+COMMANDS = {
+    SampleRequest: "sample",
+    SweepRequest: "sweep",
+    EvaluateRequest: "evaluate",
+    RestoreRequest: "restore",
+    PlayRequest: "play",
+}
 """Request -> its command, for those that are commands; the first field is written without a name."""
 
 
@@ -50,7 +58,8 @@ def command(asked: Any) -> str | None:
     words = [f"python -m cemviz {COMMANDS[type(asked)]}", shlex.quote(str(getattr(asked, first)))]
     for name, value in given.items():
         if name != first:
-            words.append(f"--{name.replace('_', '-')} {shlex.quote(_text(value))}")
+            option = f"--{name.replace('_', '-')}"
+            words.append(option if value is True else f"{option} {shlex.quote(_text(value))}")
     return " ".join(words)
 
 

@@ -22,9 +22,18 @@ from ..backend.checks import BadInput, choice
 from ..backend.device import choose
 from ..backend.evaluate import METRICS, evaluate, summary
 from ..backend.kinds import of
+from ..backend.look.restore import Restored, restore, save_png
 from ..backend.play import play
 from ..backend.presets import LANDSCAPE, PLAY, SAMPLE
-from ..backend.requests import EvaluateRequest, PlayRequest, ReproduceRequest, SampleRequest, SweepRequest, TrainRequest
+from ..backend.requests import (
+    EvaluateRequest,
+    PlayRequest,
+    ReproduceRequest,
+    RestoreRequest,
+    SampleRequest,
+    SweepRequest,
+    TrainRequest,
+)
 from ..backend.sample import export
 from ..backend.sample.chains import Chains, sample
 from ..backend.sample.columns import COLUMNS
@@ -215,6 +224,38 @@ def sweep_command(request: SweepRequest, *, data: Data = None, device: DeviceNam
         print(json.dumps(swept.table()))
         return
     print("\n".join(swept.lines()))
+
+
+@app.command("restore")
+@asks(RestoreRequest, "model")
+def restore_command(
+    request: RestoreRequest,
+    *,
+    out: Annotated[Path, typer.Option(help="Where to write: .png, the truth where it is known, damaged, restored.")] = Path(
+        "restored.png"
+    ),
+    data: Data = None,
+    device: DeviceName = None,
+    as_json: Json = False,
+) -> None:
+    """Climb a binary net: take noise away, fill a hole, or move another picture into the data."""
+    choice("out", out.suffix.lower(), [".png"])
+    store.check_place(out)
+    restored: Restored = last(restore(Studio(choose(device), data), request))
+    save_png(restored, out)
+    dyn, found = restored.dynamics, {} if restored.ssim is None else dict(zip(("before", "after"), restored.ssim, strict=True))
+    result = {
+        "model": request.model,
+        "task": request.task,
+        "image": request.image,
+        "steps": dyn.steps,
+        "step": dyn.step,
+        "D": restored.series["D"][-1].tolist(),
+        "distance": restored.series["distance"][-1].tolist(),
+        "out": str(out),
+        **{f"ssim_{name}": value for name, value in found.items()},
+    }
+    answer(result, as_json)
 
 
 @app.command("play")

@@ -21,6 +21,7 @@ from .head import EarlyHead
 from .lab import tab as lab_tab
 from .landscape import tab as landscape_tab
 from .playground import tab as playground_tab
+from .restore import tab as restore_tab
 from .results import tab as tab_results
 from .robustness import tab as robustness_tab
 from .sampling import tab as sampling_tab
@@ -39,6 +40,7 @@ TABS: dict[str, tuple[str, Any]] = {
     "lab": ("Lab", lab_tab),
     "training": ("Training", training_tab),
     "robustness": ("Robustness", robustness_tab),
+    "restore": ("Restore", restore_tab),
     "results": ("Results", tab_results),
     "equations": ("Equations", tab_equations),
 }

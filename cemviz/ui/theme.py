@@ -87,6 +87,7 @@ STYLES: Final = (
     "playground/playground.css",
     "lab/lab.css",
     "training/training.css",
+    "restore/restore.css",
 )
 SCRIPTS: Final = ("js/page.js", "js/skip.js", "js/glossary.js", "js/classroom.js")
 

@@ -1,4 +1,4 @@
-"""The image in the middle of a landscape, named by where it comes from.
+"""Pictures that are looked at, named by where they come from.
 
 | image     | is                                              | needs                                          |
 |-----------|-------------------------------------------------|------------------------------------------------|
@@ -7,16 +7,25 @@
 | gallery:I | a sample that a shipped model drew              | nothing                                        |
 | drawn:... | a digit that a visitor drew, see `drawings`     | nothing                                        |
 | upload:...| a colour picture of a visitor's, see `uploads`  | nothing                                        |
+
+Where a picture is brought into a model's own shape, test:SET/I and gallery:SET/I are of another data set, and start:SEED is
+what the model's chains begin with.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
+from ...data.datasets import DATASETS
 from ...data.images import Images
+from ...draws import Each
 from ...metrics.answers import logits
+from ...mixtures import scaled
+from ...starts import draw
 from .. import kinds
-from ..checks import BadInput, choice, number
+from ..checks import MAX_SEED, BadInput, choice, number
+from ..store import Card
 from ..stored import assets
 from ..studio import Studio
 from . import uploads
@@ -75,6 +84,37 @@ def subject(studio: Studio, data: str, image: str, classes: tuple[str, ...] | No
     x = None if test is None else _same(test, label, asset.pixels[i])
     lacking = "" if x is not None else f"The test images of {data} are not on this machine: here are energies, and no pixels."
     return Subject(x, label, name, f"test image {asset.indices[i]}, {words(name)}", i, lacking)
+
+
+def shaped(studio: Studio, card: Card, image: str) -> Subject:
+    """The image that a request names, in the shape of a model's own: also of another data set, or a start of chains.
+
+    Raises:
+        BadInput: as `subject`, and where the pixels are not on this machine.
+    """
+    origin, _, text = str(image).partition(":")
+    name, slash, place = text.rpartition("/")
+    if origin == "start":
+        return _of_start(studio, card, text)
+    if not slash or origin in ("drawn", "upload"):
+        shot = subject(studio, card.data, image, card.classes)
+    elif (data := choice("image", name, DATASETS)) == card.data:
+        shot = subject(studio, data, f"{origin}:{place}", card.classes)
+    else:
+        shot = subject(studio, data, f"{origin}:{place}")
+        shot = replace(shot, title=f"{shot.title} of {DATASETS[data].title}")
+    if shot.x is None:
+        raise BadInput("image", f"{shot.lacking} Choose an image of the gallery.")
+    if shot.x.shape == card.shape:
+        return shot
+    return replace(shot, x=scaled((shot.x[None] * 255).round().byte(), card.shape)[0].float() / 255)
+
+
+def _of_start(studio: Studio, card: Card, text: str) -> Subject:
+    seed, start = int(number("image", text, 0, MAX_SEED, whole=True)), kinds.of(card).usual["start"]
+    y = torch.zeros(1, dtype=torch.int64, device=studio.device.torch)
+    x = draw(start, studio.source(card), y, Each(seed, [0], studio.device.torch))
+    return Subject(x[0], 0, "", f"a start of chains, seed {seed}")
 
 
 def offered(data: str) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from .attack import SOURCES, AttackedRequest, RobustnessRequest
 from .chains import FEATURES, MOST_VALUES, NUMBERS, ChainsRequest, SampleRequest, SweepRequest
 from .common import NORMS, PICTURE
-from .look import DIRECTIONS, SELF, DigitRequest, LandscapeRequest
+from .look import DIRECTIONS, SELF, SHAPED, TASKS, DigitRequest, LandscapeRequest, RestoreRequest
 from .measure import EvaluateRequest, ReproduceRequest
 from .play import ALGORITHMS, NEGATIVES, OBJECTIVES, PlayRequest, RulesRequest
 from .train import MAX_UPDATES, MODES, SCALES, RunRequest, TrainRequest
@@ -22,7 +22,9 @@ __all__ = [
     "PICTURE",
     "SCALES",
     "SELF",
+    "SHAPED",
     "SOURCES",
+    "TASKS",
     "AttackedRequest",
     "ChainsRequest",
     "DigitRequest",
@@ -30,6 +32,7 @@ __all__ = [
     "LandscapeRequest",
     "PlayRequest",
     "ReproduceRequest",
+    "RestoreRequest",
     "RobustnessRequest",
     "RulesRequest",
     "RunRequest",

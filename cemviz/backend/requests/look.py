@@ -1,13 +1,26 @@
-"""Requests to look at a model: energies around an image, and what two nets see in a drawn digit."""
+"""Requests to look at a model: energies around an image, two nets before a drawn digit, and what a binary net restores."""
 
 from typing import Annotated
 
 from ...data.datasets import DATASETS
+from ...mixtures import WIDEST
 from ..checks import BadInput
 from ..fields import Choice, Field, Number, request
-from .common import PICTURE, Models, Seed
+from .chains import Alpha, Steps
+from .common import PICTURE, Model, Models, Seed
 
 DIRECTIONS = {"random": "random × random (JEAT Fig. 2)", "adversarial": "adversarial × random"}
+TASKS = {
+    "denoise": "take noise away",
+    "inpaint": "fill a hole",
+    "translate": "translate",
+    "interpolate": "climb from between two pictures",
+}
+"""What a climb on a binary net is used for (thesis 2.5.3, 2.5.4)."""
+
+SHAPED = f"{PICTURE}, test:SET/I or gallery:SET/I of another data set, start:SEED"
+"""Names of pictures that are brought into a model's shape, see `look.pictures`."""
+
 SELF = "self"
 """Anchor of a landscape: the image in the middle."""
 
@@ -61,3 +74,39 @@ class DigitRequest:
     def __post_init__(self) -> None:
         if len(self.models) != 2:
             raise BadInput("models", f"models are {', '.join(self.models) or 'none'}; give two")
+
+
+@request
+class RestoreRequest:
+    """Climb a binary net from a picture that was damaged, or is of another kind.
+
+    Attributes:
+        image: one of SHAPED.
+        steps, step: K, alpha; None takes what suits the task, see `look.restore`.
+        sigma: of the noise that denoise takes away.
+        mask: of inpaint, see `look.holes`.
+        hold: of inpaint: known pixels are held, our second variant; the thesis climbs freely.
+        blur: of translate and interpolate: the starts are blurred (Fig. 2.9).
+        other: of interpolate, the picture at the other end.
+    """
+
+    model: Model
+    task: Annotated[str, Choice("task", ", ".join(TASKS), table=TASKS)] = "denoise"
+    image: Annotated[str, Field("image", SHAPED)] = "gallery:0"
+    steps: Steps = None
+    step: Alpha = None
+    sigma: Annotated[float, Number("noise", "of denoise, standard deviation per pixel", "σ", high=2)] = 0.3
+    mask: Annotated[str, Field("hole", "of inpaint: top,left,height,width or painted cells (default: in the middle)")] = ""
+    hold: Annotated[bool, Field("hold known pixels", "of inpaint (default: all pixels climb freely, as in the thesis)")] = False
+    blur: Annotated[float, Number("blur", "of translate and interpolate, pixels", high=WIDEST)] = 0.0
+    other: Annotated[str, Field("other image", "of interpolate, where the line ends")] = ""
+    seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        if self.hold and self.task != "inpaint":
+            raise BadInput("hold", f"known pixels are held by inpaint; the task is {self.task}: leave hold out")
+        if self.blur and self.task not in ("translate", "interpolate"):
+            raise BadInput("blur", f"blur is of translate and interpolate; the task is {self.task}: leave it out")
+        if bool(self.other) != (self.task == "interpolate"):
+            given = "give other, the image at its end" if not self.other else "leave other out"
+            raise BadInput("other", f"interpolate climbs from between two images; the task is {self.task}: {given}")

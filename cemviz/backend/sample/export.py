@@ -18,10 +18,10 @@ SCALE = 3
 """Screen pixels for an image pixel: 28 and 32 pixel images are too small to see."""
 
 
-def tile(images: np.ndarray, scale: int = SCALE, gap: int = 2) -> Image.Image:
-    """Images side by side in a near-square grid, enlarged without smoothing: uint8 (B, H, W, C) -> one picture."""
+def tile(images: np.ndarray, scale: int = SCALE, gap: int = 2, columns: int | None = None) -> Image.Image:
+    """Images in a grid, near-square where no width is given, enlarged without smoothing: uint8 (B, H, W, C) -> one picture."""
     count, height, width, channels = images.shape
-    columns = math.ceil(math.sqrt(count))
+    columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, np.uint8)
     for i, image in enumerate(images):

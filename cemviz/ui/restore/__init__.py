@@ -1,0 +1,1 @@
+"""Restore: noise, holes, other pictures and lines, from which a binary net climbs."""

@@ -1,0 +1,96 @@
+"""Words and payload of the restore tab."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...backend.look.holes import CELL
+from ...backend.look.restore import Restored
+from ...backend.packed import packed, short
+
+INTRO = """A binary net knows one thing: whether an image is data. Climbing its f from a damaged picture moves it towards
+data, and the number of steps is the strength (thesis 2.5.3): **drag the slider**, no step is computed again."""
+
+NO_MODEL = """No binary net is stored here. Train one: `python -m cemviz train mnist-binary`, then open this tab again."""
+
+CLIMBING = "Climbing ..."
+
+TASKS = {
+    "take noise away": "denoise",
+    "fill a hole": "inpaint",
+    "translate another picture": "translate",
+    "interpolate between two starts": "interpolate",
+}
+
+FREE, HELD = "free", "held"
+VARIANTS = {"climb freely (the thesis)": FREE, "hold known pixels (our variant)": HELD}
+
+OWN = "own"
+"""The source of a translation that is the selection's picture."""
+
+SERIES = ("D", "distance", "ssim", "inside", "outside")
+
+HOW = """**How to read it.** *SSIM* compares local means, variances and covariances with the picture before the damage: 1 is
+equal. It is known here only because we did the damage; a picture that came to you damaged would have no such curve. A *free*
+climb changes known pixels too, so that SSIM around the hole falls while the hole fills; *holding* them (after every step) is
+ours. More steps are not better: past some strength the climb puts another picture in its place, one that the net likes more.
+How many steps suit a task was chosen on MNIST's validation split."""
+
+
+def payload(found: Restored, at: int) -> str:
+    """A climb as `restore.js` takes it, JSON.
+
+    Args:
+        at: the step that suits the task, where the slider begins.
+    """
+    steps, count, *shape = found.frames.shape
+    request = found.request
+    return json.dumps({
+        "task": request.task,
+        "held": request.hold,
+        "frames": packed(torch.from_numpy(found.frames)),
+        "truth": None if found.truth is None else packed(torch.from_numpy(found.truth)),
+        "lost": None if found.lost is None else packed(torch.from_numpy(found.lost.astype(np.uint8))),
+        "shape": shape,
+        "count": count,
+        "steps": steps - 1,
+        "at": at,
+        "cell": CELL,
+        "series": {name: [short(row) for row in found.series[name].T] for name in SERIES if name in found.series},
+        "title": found.title,
+    }, ensure_ascii=False, separators=(",", ":"))  # fmt: skip
+
+
+def summary(found: Restored, at: int) -> str:
+    """A climb in a sentence or two: also where it made things worse."""
+    request, series = found.request, {name: rows.mean(1) for name, rows in found.series.items()}
+    alpha = f"α = {found.dynamics.step:.2g}"
+    begun = f"**{found.card.title}** on {found.title}, {alpha}, {found.seconds:.1f} s. "
+    rose = f"D {series['D'][0]:.2f} → {series['D'][at]:.2f}"
+    if "ssim" not in series:
+        moved = f"moved {series['distance'][at]:.1f} after {at} steps"
+        blurred = f", from a start blurred by {request.blur:g} pixels" if request.blur else ""
+        return f"{begun}{rose}, {moved}{blurred}. Nobody knows what should come out, so there is no SSIM."
+    before, after, best = series["ssim"][0], series["ssim"][at], int(np.argmax(series["ssim"]))
+    word = "rose" if after > before else "**fell**"
+    told = f"{begun}After {at} steps SSIM {word}: {before:.3f} → {after:.3f} ({rose}). "
+    if best == 0:
+        return f"{told}No strength helps this picture: SSIM falls from the first step on."
+    return f"{told}It would be highest after {best} ({series['ssim'][best]:.3f}), which only the truth could tell."
+
+
+def fails(tables: Mapping[str, Mapping[str, Any]], model: str) -> str:
+    """A sentence on how often restoring fails, from the tables that were made; empty where none is of this model.
+
+    Args:
+        tables: by target, see `backend.tables.reproduce.results`.
+    """
+    parts = []
+    for target, words in (("thesis-2.7", "noise of {row}"), ("thesis-2.8", "a hole in the middle, {row}")):
+        for row in tables.get(target, {}).get("rows", []):
+            if row["column"] == "fell" and row["ours"] is not None and row["measure"].startswith(model + " "):
+                parts.append(f"{round(row['ours'] * row['count'])} of {row['count']} ({words.format(row=row['name'])})")
+    return f"**How often it fails:** of held-out test digits SSIM fell for {'; '.join(parts)}." if parts else ""
