@@ -184,7 +184,7 @@ def test_numbers_suit_the_task_and_what_is_asked_wins():
     assert suit(sigma=0.3) == (21, 0.5) and suit(sigma=0.1) == (7, 0.5) and suit(sigma=0.0) == (1, 0.5)
     assert suit(sigma=0.1, step=0.25) == (14, 0.25) and suit(sigma=0.1, step=0.0) == (1, 0.0)
     assert suit(task="inpaint") == (climbs.FREE, 0.5) and suit(task="inpaint", hold=True) == (climbs.HELD, 0.5)
-    assert suit(task="translate") == (16, 1.0) and suit(task="translate", steps=4, step=0.3) == (4, 0.3)
+    assert suit(task="translate") == (10, 1.0) and suit(task="translate", steps=4, step=0.3) == (4, 0.3)
     assert numbers(RestoreRequest("m"), (3, 32, 32)).step == pytest.approx(0.1)
 
 
