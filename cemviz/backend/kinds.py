@@ -198,7 +198,7 @@ KINDS: dict[str, Kind] = {
         ascent.summary,
         ascent.hints,
         watching.of_games,
-        ("binary", "binary-ood"),
+        ("binary", "binary-code"),
         shared=True,
         classifies=False,
         rates=("AUC against p₀", "AUC against p₀, attacked"),

@@ -26,7 +26,10 @@ from .swept import as_json
 FOLDER, KEPT = "sweeps", "evidence/sweeps"
 """Where boards ship, and where sweeps are kept that do not."""
 
-SAMPLERS = {"{gallery}": ("rcs", "cs", "ta", "langevin"), "{data}-jeat": ("jeat17",), "{data}-uat": ("maxent",)}
+SAMPLERS = {
+    "{gallery}": ("rcs", "cs", "ta", "langevin"), "{data}-jeat": ("jeat17",), "{data}-uat": ("maxent",),
+    "{data}-binary": ("ascent",),
+}  # fmt: skip
 """Name of a model of a data set, whose gallery is drawn by {gallery} -> the samplers that have boards of it."""
 
 BEGIN = {"jeat17": {"start": "uniform"}}
