@@ -2,7 +2,7 @@
 
     p0 = sum_i w_i p_i / sum_i w_i,    written  w_1*NAME~SIGMA + w_2*NAME + ...
 
-A name is a start that needs no picture ("gaussian", "uniform", ...) or a data set, whose images are scaled to the shape of the
+A name is a start that needs no images ("gaussian", "class-gaussian", "uniform") or a data set, whose images are scaled to the shape of the
 model's own; a weight left out is 1, and "~SIGMA" blurs a part by a Gaussian of so many pixels.  The thesis takes other data
 sets (Table 2.4) and blurs their images before a generation (Fig. 2.9); mixtures are our choice.
 """
@@ -62,7 +62,7 @@ def sets(text: str) -> list[str]:
     """
     names = [part.name for part in parts(text)]
     for name in names:
-        if name in ("picture", "p0"):
+        if name in ("picture", "p0", "data"):
             raise ValueError(f"p0 is {text!r}; the start {name!r} is no distribution of its own: name another, or a data set")
     return [name for name in dict.fromkeys(names) if name not in STARTS]
 

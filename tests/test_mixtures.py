@@ -28,7 +28,7 @@ def test_what_is_no_mixture_is_refused_with_an_example(text):
         parts(text)
 
 
-@pytest.mark.parametrize("text", ["picture", "gaussian+p0"])
+@pytest.mark.parametrize("text", ["picture", "gaussian+p0", "2*data"])
 def test_a_start_that_is_no_distribution_is_refused(text):
     with pytest.raises(ValueError, match="no distribution of its own"):
         sets(text)

@@ -21,9 +21,9 @@ HOW = """**How to read it.** K is swept with one chain, whose states on the way 
 setting the same chains begin anew. *Judge's p*: how sure a classifier is that had no part in the sampling, and was trained on
 clean images where there is one. *Own p*: how sure the net itself is, which says little: a net believes its own chains.
 A dashed frame marks the
-paper's own setting (CEM Table 5, thesis Table 2.4; on MNIST lengths are *our choice*). The paper disagrees with itself: η ≈ .01 is best
-"for both" in its text where Table 5 has 0 for MaxEnt, and C.2.1 recommends K of 30 to 40 where Table 5 has 20, 10 and 50. With
-200 chains a cell and three seeds: [Fig. 2](?tab=results&r.table=cem-fig-2), [Fig. 3](?tab=results&r.table=cem-fig-3)."""
+paper's own setting (CEM Table 5, thesis Table 2.4; on MNIST lengths are *our choice*). CEM disagrees with itself: η ≈ .01 is
+best "for both" in its text where Table 5 has 0 for MaxEnt, and C.2.1 recommends K of 30 to 40 where Table 5 has 20, 10 and 50.
+With 200 chains a cell and three seeds: [Fig. 2](?tab=results&r.table=cem-fig-2), [Fig. 3](?tab=results&r.table=cem-fig-3)."""
 
 NONE = """No board of {model} by {sampler} over these numbers ships. Press **Run this sweep**: {cells} settings, {chains} chains
 each."""
