@@ -2,9 +2,9 @@
 
     p0 = sum_i w_i p_i / sum_i w_i,    written  w_1*NAME~SIGMA + w_2*NAME + ...
 
-A name is a start that needs no images ("gaussian", "class-gaussian", "uniform") or a data set, whose images are scaled to the shape of the
-model's own; a weight left out is 1, and "~SIGMA" blurs a part by a Gaussian of so many pixels.  The thesis takes other data
-sets (Table 2.4) and blurs their images before a generation (Fig. 2.9); mixtures are our choice.
+A name is a start that needs no images ("gaussian", "class-gaussian", "uniform") or a data set, whose images are scaled to the
+shape of the model's own; a weight left out is 1, and "~SIGMA" blurs a part by a Gaussian of so many pixels.  The thesis takes
+other data sets (Table 2.4) and blurs their images before a generation (Fig. 2.9); mixtures are our choice.
 """
 
 import math
