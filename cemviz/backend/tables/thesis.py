@@ -123,7 +123,7 @@ def equal(steps: int, updates: int) -> str:
     return str(round(updates * (K / 2 + 1 + INSIDE) / (steps + 1 + INSIDE)))
 
 
-UPDATES = 800
+UPDATES = 1500
 PROGRESSIVE = f"share:1,auc_above:0,inside:{INSIDE},inside_step:{INSIDE_STEP}"
 
 FIG_2_5 = Experiment(
