@@ -1,6 +1,6 @@
 """The papers' tables and figures: which models each rests on, how a cell is measured, what the paper says and claims."""
 
-from . import cem, jeat, sweeps
+from . import cem, jeat, restoration, sweeps
 from .table import Cell, Experiment, Order, Place
 from .verdicts import judge
 
@@ -22,4 +22,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "jeat-fig-2": jeat.JEAT_FIG_2,
     "jeat-fig-3": jeat.JEAT_FIG_3,
     "jeat-fig-5": jeat.JEAT_FIG_5,
+    "thesis-2.7": restoration.THESIS_2_7,
+    "thesis-2.8": restoration.THESIS_2_8,
+    "thesis-fig-2.9": restoration.THESIS_FIG_2_9,
+    "thesis-fig-2.16": restoration.THESIS_FIG_2_16,
 }
