@@ -1,6 +1,6 @@
 """The papers' tables and figures: which models each rests on, how a cell is measured, what the paper says and claims."""
 
-from . import cem, jeat, sweeps, thesis
+from . import cem, jeat, restoration, sweeps, thesis
 from .table import Cell, Experiment, Order, Place
 from .verdicts import judge
 
@@ -27,7 +27,11 @@ EXPERIMENTS: dict[str, Experiment] = {
     "thesis-fig-2.5": thesis.FIG_2_5,
     "thesis-fig-2.6": thesis.FIG_2_6,
     "thesis-2.5": thesis.T_2_5,
+    "thesis-2.7": restoration.THESIS_2_7,
+    "thesis-2.8": restoration.THESIS_2_8,
+    "thesis-fig-2.9": restoration.THESIS_FIG_2_9,
     "thesis-2.10": thesis.T_2_10,
     "thesis-2.11": thesis.T_2_11,
+    "thesis-fig-2.16": restoration.THESIS_FIG_2_16,
     "thesis-stability": thesis.STABILITY,
 }
