@@ -25,6 +25,7 @@ SOURCE = Source(
     Gaussians(torch.rand(5, 16, generator=seeded(1)), torch.randn(5, 16, 7, generator=seeded(2)) / 9, torch.full((5,), 0.05)),
     torch.randint(256, (997, *SHAPE), generator=seeded(4), dtype=torch.uint8),
     torch.rand(SHAPE, generator=seeded(5)),
+    p0=lambda count, generator: rand((count, *SHAPE), generator=generator, dtype=torch.float32),
 )
 Y = torch.arange(N) % 4
 
