@@ -45,7 +45,8 @@ def differences(run: dict[str, Any], other: dict[str, Any]) -> list[str]:
 def _numbers(numbers: dict[str, Any]) -> dict[str, Any]:
     # a linear probe's net is that of its encoder, which the row names
     words = (*WORDS, "net", "net_args") if numbers.get("encoder") else WORDS
-    kept = {k: "inf" if v == math.inf else v for k, v in numbers.items() if k not in words}
+    # a field that is younger than a saved run says nothing where it is empty
+    kept = {k: "inf" if v == math.inf else v for k, v in numbers.items() if k not in words and (k, v) != ("p0", "")}
     return json.loads(json.dumps(kept))
 
 
@@ -67,7 +68,7 @@ def card_of(
     notes: str = "",
 ) -> store.Card:
     """The card of a finished run."""
-    args = {k: v for k, v in asdict(row).items() if (k != "encoder" or v is not None) and k != "role"}
+    args = {k: v for k, v in asdict(row).items() if (k not in ("encoder", "p0") or v) and k != "role"}
     args |= {} if request.precision == "fp32" else {"precision": request.precision}
     return store.Card(
         name=name,

@@ -137,10 +137,10 @@ def _train(studio: Studio, asked: Plan, team: Team) -> Iterator[Trained | Model]
 
 
 def noted(studio: Studio, asked: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
-    """The updates from where a run begins, each noted in its curves, and the frames that are due."""
+    """The updates from where a run begins, each noted in its curves, and the frames that are due; nobody looks at evidence."""
     film, due = None, frames.due(work.row.steps)
-    if team.leads:
-        card = card_of(asked.request, work.row, asked.name, work.net_args, work.images, 0.0, team)
+    card = card_of(asked.request, work.row, asked.name, work.net_args, work.images, 0.0, team)
+    if team.leads and card.role != "evidence":
         film = frames.film(studio, card, work.net)
         start.history["frames"] = film.about | {"shots": start.history.get("frames", {}).get("shots", [])}
     for progress in _updates(asked, work, start, team):
