@@ -32,7 +32,7 @@ def picture(page, title: str) -> str:
     return page.get_by_role("img", name=title, exact=True).evaluate("c => c.toDataURL()")
 
 
-def test_a_hole_is_painted_or_set_as_a_box_and_strength_is_scrubbed_without_a_request(visit):
+def test_a_hole_is_painted_or_boxed_and_strength_scrubs_without_a_request(visit):
     page = opened(visit, "&re.task=inpaint")
     sent = []
     page.on("request", lambda request: sent.append(request.url) if "queue/join" in request.url else None)

@@ -97,6 +97,17 @@ def test_inpainting_fills_the_hole_in_every_way(stored):
     assert measured(restoration.inpainting(OCCLUDED, "gain"))["value"] == 0
 
 
+def test_steps_are_chosen_on_validation_images_alone(stored, monkeypatch):
+    seen = []
+    monkeypatch.setattr(restoration, "tuned", lambda energy, start, truth, *given: seen.append((start, truth)) or 2)
+    measured(restoration.denoising(0.2, "gain"), 8)
+    measured(restoration.inpainting(FREE, "gain"))
+    _, chosen, test = parts(stored)
+    assert len(seen) == 3 and len(chosen) != len(test)
+    for start, truth in seen:
+        assert torch.equal(truth, chosen) and start.shape == chosen.shape and not torch.equal(start, chosen)
+
+
 def test_a_machine_without_the_images_is_told_so(stored, monkeypatch):
     monkeypatch.setattr(Studio, "split", lambda *given: None)
     with pytest.raises(LookupError, match="images of stripes are not on this machine"):
