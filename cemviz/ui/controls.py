@@ -21,6 +21,9 @@ EXPECTED = (ValueError, LookupError, Diverged, BrokenCheckpoint, Unwritable, Tim
 
 STOPPED = "Stopped. What was done before is shown."
 
+PLAIN: dict[str, Any] = {"padding": False, "apply_default_css": False}
+"""Arguments of tables: gradio's own style would frame every cell."""
+
 HEAVY: dict[str, Any] = {
     "concurrency_id": "compute",
     "concurrency_limit": 4,

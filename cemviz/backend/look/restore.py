@@ -41,7 +41,7 @@ FILL = 0.3
 REACH = 1.25
 """Length of a climb over that of the noise it takes away, E|noise| = sigma sqrt(d): our choice, as above."""
 
-FREE, HELD = 2, 9
+FREE, HELD = 3, 9
 """Steps that suit an inpainting that climbs freely, which soon changes what was known, and one that holds it: as above."""
 
 BETWEEN = 8

@@ -12,7 +12,7 @@ from ...backend.presets import LANDSCAPE, lacking
 from ...backend.requests import LandscapeRequest
 from ...backend.studio import Studio
 from ...data.datasets import dataset
-from ..controls import HEAVY, LIGHT, Stories, Tab
+from ..controls import HEAVY, LIGHT, PLAIN, Stories, Tab
 from ..fields import control, radio, slider
 from ..modules import module_view, served
 from ..selection import Selection
@@ -155,7 +155,7 @@ def _spot(studio: Studio, models: list[str]) -> tuple[gr.Button, dict[str, Any]]
                 buttons=["download"], elem_id="land-picture", alt_text="the image, and the point beside it",
             )  # fmt: skip
         with gr.Column(scale=3, min_width=320):
-            parts["table"] = gr.HTML("", elem_id="land-table", padding=False)
+            parts["table"] = gr.HTML("", elem_id="land-table", **PLAIN)
     with gr.Accordion("The Python of this picture", open=False):
         code = {"language": "python", "interactive": False, "wrap_lines": True, "show_label": False}
         parts["script"] = gr.Code(**code, elem_id="land-script")

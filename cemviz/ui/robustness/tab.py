@@ -9,7 +9,7 @@ from ...backend.attack.examples import FACTORS
 from ...backend.attack.rates import MOST_MODELS
 from ...backend.requests import AttackedRequest, RobustnessRequest
 from ...backend.studio import Studio
-from ..controls import HEAVY, LIGHT, Tab
+from ..controls import HEAVY, LIGHT, PLAIN, Tab
 from ..fields import control, ends, radio
 from ..selection import Selection
 from ..views import live_plot
@@ -96,7 +96,7 @@ def _rates_stage() -> dict[str, Any]:
     """The table, a curve a norm, and the script of both."""
     parts: dict[str, Any] = {
         "status": gr.Markdown("", elem_id="rob-status"),
-        "rates": gr.HTML("", elem_id="rob-rates", padding=False),
+        "rates": gr.HTML("", elem_id="rob-rates", **PLAIN),
         "caption": gr.Markdown("", elem_id="rob-caption"),
     }
     with gr.Row():
@@ -128,9 +128,9 @@ def _images_controls(radius: float) -> dict[str, Any]:
 def _images_stage() -> dict[str, Any]:
     """Elements that show the changes by every attack, the images of one of them, and the script."""
     return {
-        "effects": gr.HTML("", elem_id="rob-effects", padding=False),
+        "effects": gr.HTML("", elem_id="rob-effects", **PLAIN),
         "reading": gr.Markdown("", elem_id="rob-reading"),
-        "grid": gr.HTML("", elem_id="rob-grid", padding=False),
+        "grid": gr.HTML("", elem_id="rob-grid", **PLAIN),
         "look-script": _script("rob-look-script"),
     }
 

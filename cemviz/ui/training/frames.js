@@ -78,7 +78,7 @@ export function mount(element, props, watch, trigger) {
   for (const kind of ["pointerdown", "keydown"]) root.addEventListener(kind, () => (pressed = true));
 
   function panel(data, k, sheets, alone) {
-    const badge = alone ? [] : [node("span", { class: `cem-badge cem-panel-${k}`, text: "AB"[k] }), " "];
+    const badge = alone ? [] : [node("span", { class: `cem-badge cem-badge-${"AB"[k]}`, text: "AB"[k] }), " "];
     const title = node("p", { class: "cem-frames-title" }, ...badge, data.name);
     const line = node("p", { class: "cem-frames-read", text: "No pictures were kept of this run." });
     if (!sheets.length) return { node: node("section", {}, title, line), show() {} };
