@@ -9,7 +9,7 @@ other data sets (Table 2.4) and blurs their images before a generation (Fig. 2.9
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -147,6 +147,3 @@ def scaled(pixels: Tensor, shape: tuple[int, int, int]) -> Tensor:
         parts = [resize(part, size, InterpolationMode.BILINEAR, antialias=True) for part in pixels.split(10_000)]
         pixels = torch.cat(parts)
     return pixels.expand(-1, channels, -1, -1)
-
-
-Draw = Callable[[int, Generator | None], Tensor]
