@@ -32,6 +32,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "thesis-fig-2.9": restoration.THESIS_FIG_2_9,
     "thesis-2.10": thesis.T_2_10,
     "thesis-2.11": thesis.T_2_11,
+    "thesis-fig-2.15": thesis.FIG_2_15,
     "thesis-fig-2.16": restoration.THESIS_FIG_2_16,
     "thesis-stability": thesis.STABILITY,
 }
