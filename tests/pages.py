@@ -107,7 +107,7 @@ def drawn(page, selector: str) -> None:
 
 
 def plane_drawn(page) -> None:
-    page.locator(".cem-plane[data-turn]").wait_for()
+    page.locator(".cem-plane[data-turn]").first.wait_for()
 
 
 def violations(page) -> list[tuple[str, list[str]]]:

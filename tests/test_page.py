@@ -94,6 +94,7 @@ def test_an_address_of_a_game_opens_that_game_however_fast_the_page_loads(visit)
     for _ in range(2):
         page = visit("?tab=playground&p.preset=minimax-corner&p.inner=40")
         page.wait_for_function("() => document.querySelector('#play-status')?.innerText.includes('turns were played')")
+        calm(page)
         assert text_of(page, "#play-story").startswith(PLAY["minimax-corner"].story[:40])
         assert turns(page) == 13 and page.locator("#play-K input[type=number]").is_disabled()
 
@@ -205,7 +206,7 @@ def test_a_press_is_answered_at_once_and_a_refusal_ends_it(visit):
 
 
 STAGES = {"playground": "#play-plane", "landscape": "#land-plot-0", "sampling": "#samp-player .cem-panels",
-          "training": "#train-loss", "robustness": "#rob-rates", "lab": ".cem-lab-grid", "digit": "#cem-pad canvas",
+          "training": "#cem-frames .cem-frames-panels", "robustness": "#rob-rates", "lab": ".cem-lab-grid", "digit": "#cem-pad canvas",
           "start": "#cem-start .cem-start-stage"}  # fmt: skip
 """Tab -> its picture."""
 

@@ -79,7 +79,7 @@ def test_controls_of_another_task_are_not_shown():
     [
         ({"sigma": 0.3}, 42, 0.5, 21), ({"sigma": 0.1}, 16, 0.5, 7), ({"sigma": 0.6}, 48, 0.875, 24),
         ({"task": "inpaint"}, 16, 0.5, 2), ({"task": "inpaint", "hold": True}, 18, 0.5, 9),
-        ({"task": "translate"}, 32, 1.0, 16),
+        ({"task": "translate"}, 20, 1.0, 10),
     ],
 )  # fmt: skip
 def test_a_climb_is_twice_as_long_as_suits_and_never_too_many_frames(given, steps, step, at):

@@ -121,7 +121,7 @@ def test_an_encoders_panel_has_a_map_and_draws_the_entropy_once():
 
 def test_a_probes_word_comes_with_its_class():
     told = json.loads(payload([crowd(predicted=np.array([1, 0]), confidence=np.array([0.9, 0.5]), judge="m-probe")]))
-    assert told["panels"][0]["final"] == ["probe: bee (0.90)", "probe: ant (0.50)"]
+    assert told["panels"][0]["final"] == ["m-probe: bee (0.90)", "m-probe: ant (0.50)"]
 
 
 def test_a_classifier_beside_an_encoder_keeps_its_curves_and_has_no_map():
