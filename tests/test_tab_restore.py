@@ -78,7 +78,7 @@ def test_controls_of_another_task_are_not_shown():
     ("given", "steps", "step", "at"),
     [
         ({"sigma": 0.3}, 42, 0.5, 21), ({"sigma": 0.1}, 16, 0.5, 7), ({"sigma": 0.6}, 48, 0.875, 24),
-        ({"task": "inpaint"}, 16, 0.5, 2), ({"task": "inpaint", "hold": True}, 18, 0.5, 9),
+        ({"task": "inpaint"}, 16, 0.5, 3), ({"task": "inpaint", "hold": True}, 18, 0.5, 9),
         ({"task": "translate"}, 20, 1.0, 10),
     ],
 )  # fmt: skip
