@@ -206,8 +206,8 @@ def test_a_press_is_answered_at_once_and_a_refusal_ends_it(visit):
 
 
 STAGES = {"playground": "#play-plane", "landscape": "#land-plot-0", "sampling": "#samp-player .cem-panels",
-          "training": "#cem-frames .cem-frames-panels", "robustness": "#rob-rates", "lab": ".cem-lab-grid", "digit": "#cem-pad canvas",
-          "start": "#cem-start .cem-start-stage"}  # fmt: skip
+          "training": "#cem-frames .cem-frames-panels", "robustness": "#rob-rates", "lab": ".cem-lab-grid",
+          "digit": "#cem-pad canvas", "start": "#cem-start .cem-start-stage"}  # fmt: skip
 """Tab -> its picture."""
 
 PARTLY = {"robustness": 240, "lab": 400, "playground": 240}
