@@ -170,7 +170,7 @@ FIG_2_6 = Experiment(
     + ON_MNIST,
 )
 
-NO_CIFAR = "no binary net of CIFAR-10 ships: two cores did not bring one to draw"
+NO_CIFAR = "no binary net of CIFAR-10 ships: its training was begun on two cores and not finished"
 T_2_5 = Experiment(
     "Samples of the binary net",
     "thesis Table 2.5",
