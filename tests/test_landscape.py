@@ -58,7 +58,7 @@ def test_a_window_holds_the_nets_own_energies(studio, directions, image):
 
 
 def test_another_class_may_be_asked_for(studio):
-    """Of the same image: E(x) is the same, E(x, y) is that class's, and no window of it is precomputed."""
+    """One image under two classes: E(x) is the same, E(x, y) is that class's, and no window of it is precomputed."""
     for own, other in zip(panels(studio, ask("grid:1")), panels(studio, ask("grid:1", label="right")), strict=True):
         net, _ = studio.model(own.model)
         f = net(subject(studio, "stripes", "grid:1").x[None])[0]

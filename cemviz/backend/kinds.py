@@ -196,7 +196,7 @@ KINDS: dict[str, Kind] = {
         ascent.SERIES,
         (),
         ascent.summary,
-        ascent.hints,
+        crowd.hints,
         watching.of_games,
         ("binary", "binary-code"),
         shared=True,

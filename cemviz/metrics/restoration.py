@@ -1,4 +1,4 @@
-"""What a restoration is worth: similarity before and after, in a hole and around it, beside what mere search would fill in."""
+"""Worth of a restoration: similarity before and after, in a hole and around it, beside what mere search would fill in."""
 
 import math
 from collections.abc import Callable

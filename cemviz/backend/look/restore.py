@@ -171,7 +171,7 @@ def _damaged(studio: Studio, request: RestoreRequest, card: Card, x: Tensor) -> 
 
 
 def _known(x: Tensor, truth: Tensor | None, lost: Tensor | None) -> dict[str, Tensor]:
-    """What the truth says about a state, each (B,)."""
+    """Numbers of a state that only the truth can tell, each (B,)."""
     if truth is None:
         return {}
     alike = similarity_map(x, truth)

@@ -16,7 +16,7 @@ TASKS = {
     "translate": "translate",
     "interpolate": "climb from between two pictures",
 }
-"""What a climb on a binary net is used for (thesis 2.5.3, 2.5.4)."""
+"""Uses of a climb on a binary net (thesis 2.5.3, 2.5.4)."""
 
 SHAPED = f"{PICTURE}, test:SET/I or gallery:SET/I of another data set, start:SEED"
 """Names of pictures that are brought into a model's shape, see `look.pictures`."""

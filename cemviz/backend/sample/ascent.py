@@ -86,12 +86,6 @@ def begin(net: nn.Module, sampler: Sampler, asked: Tensor, x0: Tensor, refs: Ten
     return Ascent(net, sampler, x0)
 
 
-def hints(chains: "Chains") -> list[str]:
-    """Words on the class that each start hints at."""
-    names = chains.card.classes
-    return [f"start: {names[y]}" if chains.hinted else "no class asked" for y in chains.asked]
-
-
 def summary(chains: "Chains") -> str:
     """How far D rose, and what a judge takes the samples for."""
     first, last = chains.series["D"][0].mean(), chains.series["D"][-1].mean()

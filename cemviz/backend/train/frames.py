@@ -57,7 +57,7 @@ class Film:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What all frames share, for the run's curves: request, numbers, classes and judge."""
+        """Facts that all frames share, for the run's curves: request, numbers, classes and judge."""
         request, card = self.chains.request, self.chains.card
         asked = {name: getattr(request, name) for name in ("sampler", "start", "seed", "count")}
         numbers = {name: value for name, value in asdict(self.chains.dynamics).items() if name in ("steps", "step", "noise")}
