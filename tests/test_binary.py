@@ -135,6 +135,13 @@ def test_k_grows_by_one_when_the_mean_auc_of_the_window_is_high():
     assert goal.tensors["advance"][0] == 1  # .8 does not exceed .8
 
 
+def test_k_stays_where_the_mean_auc_only_equals_the_bound():
+    goal = game(auc_above=0.5)  # a number that floats hold exactly
+    for _ in range(300):
+        goal._advance(0.5)
+    assert goal.tensors["advance"][0] == 0
+
+
 def test_k_by_auc_stops_at_the_whole_attack():
     goal = game(auc_above=0.5)
     for _ in range(6 * 100):

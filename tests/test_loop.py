@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
-from cemviz.training.loop import Diverged, averaged, constant, evaluating, fit, multi_step, one_cycle, warm_up
+from cemviz.training.loop import Diverged, averaged, constant, evaluating, fit, late_cosine, multi_step, one_cycle, warm_up
 
 OPTIMIZERS = {
     "adamw": lambda net: torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.1),
@@ -276,6 +276,12 @@ def test_without_a_probe_nothing_is_probed():
 
 def test_constant_is_one():
     assert constant(0.0) == constant(0.99) == 1.0
+
+
+def test_a_late_cosine_stays_for_half_of_the_run_and_then_falls_to_nothing():
+    assert [late_cosine(p) for p in (0.0, 0.3, 0.5)] == [1.0, 1.0, 1.0]
+    assert late_cosine(0.75) == pytest.approx(0.5) and late_cosine(0.999) < 1e-4
+    assert late_cosine(0.9, start=0.8) == pytest.approx(0.5)
 
 
 def test_one_cycle_rises_linearly_for_a_quarter_and_falls_along_a_cosine():
