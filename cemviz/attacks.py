@@ -9,7 +9,7 @@ The sign, once: energies are minimised everywhere, so that a row holds what its 
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,8 +18,9 @@ from torch import Tensor
 from .adaptive import adam_pgd, auto_pgd
 from .draws import Generator
 from .dynamics import Dynamics, Norm, State, descend, per_sample, settle
-from .energies import Energy, Scored, conditional, joint, negated, on
+from .energies import Energy, Scored, binary, conditional, joint, negated, on
 from .inputs import Scores, check_images, check_labels, check_mode, checked, row
+from .nets.one_vs_rest import only
 from .starts import near
 
 Run = Callable[..., Iterator[State]]
@@ -59,6 +60,7 @@ class Attack:
         climbs: what is raised, in symbols, for the page; empty where it has none.
         random_start: begin uniformly inside the ball (and the box) instead of at the image.
         targeted: the label given is the one to reach.
+        rivals: a chain towards every other class, of which the one whose logit ends highest counts; `energy` is of that class.
         run: the generator that takes the steps.
         shown: whether the page measures it, which it does for untargeted attacks alone.
         column: its heading there; empty takes the title.
@@ -72,6 +74,7 @@ class Attack:
     climbs: str = ""
     random_start: bool = True
     targeted: bool = False
+    rivals: bool = False
     run: Run = descend
     shown: bool = True
     column: str = ""
@@ -91,6 +94,10 @@ ATTACKS: dict[str, Attack] = {
     "apgd-dlr": Attack(
         "Auto-PGD (margin ratio)", margin_ratio, 100, 2.0, "Croce & Hein 2020, (6)", "the margin ratio",
         run=auto_pgd, shown=False,
+    ),
+    "rivals": Attack(
+        "Towards every other class", joint, 20, 0.25, "thesis (3.47), (3.48), after Tramèr et al. 2020", "f(x)[k], k ≠ y",
+        rivals=True, shown=False,
     ),
     "adam": Attack(
         "PGD with Adam", negated(conditional), 200, 1 / 30, "thesis 3.2.3, Table 3.1: 200 steps of .01 within L∞ .3", LOSS,
@@ -190,8 +197,8 @@ def attack(
         Diverged: energy or gradient is not finite.
     """
     chosen = row(name, ATTACKS, Attack)
-    energy, start = _begin(chosen, net, x, y, dyn, generator, check=True)
-    return chosen.run(energy, x, dyn, start=start, generator=generator)
+    net, start = _begin(chosen, net, x, y, dyn, generator, check=True)
+    return _run(chosen, net, x, y, dyn, start, generator)
 
 
 def perturb(
@@ -210,22 +217,70 @@ def perturb(
     is not finite come back so.  `check=False` is for training, whose images, labels and net are the loop's own.
     """
     chosen = row(name, ATTACKS, Attack)
-    energy, start = _begin(chosen, net, x, y, dyn, generator, check)
-    if chosen.run is descend:  # the same chain without its last gradient and its records
+    net, start = _begin(chosen, net, x, y, dyn, generator, check)
+    if chosen.rivals:
+        *_, last = _run(chosen, net, x, y, dyn, start, generator)
+        return last.x
+    return end(chosen.run, on(net, chosen.energy, y), x, dyn, start=start, generator=generator)
+
+
+def end(
+    run: Run, energy: Energy, x: Tensor, dyn: Dynamics, *, start: Tensor | None = None, generator: Generator | None = None
+) -> Tensor:
+    """The last point of what takes the steps, (B, *D): for K gradients and no records where that is `descend`."""
+    if run is descend:
         return settle(energy, x, dyn, start=start, generator=generator)
-    for state in chosen.run(energy, x, dyn, start=start, generator=generator):
+    for state in run(energy, x, dyn, start=start, generator=generator):
         x = state.x
     return x
 
 
 def _begin(
     chosen: Attack, net: Scores, x: Tensor, y: Tensor, dyn: Dynamics, generator: Generator | None, check: bool
-) -> tuple[Energy, Tensor]:
-    """Energy that an attack descends, and the point that it begins at."""
+) -> tuple[Scores, Tensor]:
+    """The net that an attack stands on, and the point that it begins at."""
     if check:
         check_mode(net)
         check_images(x, dyn.bounds)
         check_labels(y, x)
         net = checked(net, y, followed=True)
     start = near(x, dyn, generator=generator) if chosen.random_start else x
-    return on(net, chosen.energy, y), start
+    return net, start
+
+
+def _run(
+    chosen: Attack, net: Scores, x: Tensor, y: Tensor, dyn: Dynamics, start: Tensor, generator: Generator | None
+) -> Iterator[State]:
+    """States of an attack."""
+    if not chosen.rivals:
+        return chosen.run(on(net, chosen.energy, y), x, dyn, start=start, generator=generator)
+    with torch.no_grad():
+        classes = net(x[:1]).shape[1]
+    return rivals([on(only(net, k), binary) for k in range(classes)], x, y, dyn, run=chosen.run, start=start)
+
+
+def rivals(
+    energies: Sequence[Energy], x: Tensor, y: Tensor, dyn: Dynamics, *, run: Run = descend, start: Tensor | None = None,
+    generator: Generator | None = None,
+) -> Iterator[State]:  # fmt: skip
+    """Descend the energy of every class but the image's own, and keep of each step the class that is lowest.
+
+    delta_k = argmin_{|delta| <= eps} E_k(x + delta),  k != y;   delta = the delta_k of the lowest E_k(x + delta_k)
+
+    Args:
+        energies: E_k = -(d_k + c_k) of every class, each (B, *D) -> (B,).
+        y: label, (B,) int64; the rest as in `climb`.
+    Yields:
+        K + 1 states; over the steps an image may go from one class's chain to another's.
+    Source: thesis (3.47), (3.48); Tramer et al. 2020.
+    """
+    if start is None:
+        start = near(x, dyn, generator=generator)
+    chains = [run(energy, x, dyn, start=start, generator=generator) for energy in energies]
+    images = torch.arange(len(x), device=x.device)
+    for states in zip(*chains, strict=True):
+        energy = torch.stack([state.energy for state in states])
+        energy[y, images] = math.inf
+        best = energy.argmin(0)
+        points, slopes = (torch.stack(parts)[best, images] for parts in zip(*((s.x, s.grad) for s in states), strict=True))
+        yield State(states[0].k, points, energy[best, images], slopes)

@@ -14,6 +14,7 @@ from ..data.images import Images
 from ..dynamics import Dynamics, State
 from ..energies import Energy
 from ..nets.instances import Instances
+from ..nets.one_vs_rest import OneVsRest, calibrated
 from ..nets.two_class import TwoClass
 from ..samplers import Sampler
 from ..training.binary_probe import BinaryProbe
@@ -110,6 +111,9 @@ class Kind:
         classifies: its scores are logits of its card's classes: it has an accuracy, attacks and Fisher scores.
         rates: names of the accuracies that a training's probes measure, without an attack and under one.
         instead: where it does not, what to do instead; {name} and {recipe} are the model's.
+        stands_for: kind for which its models stand wherever samplers and pictures ask for one, or "" for its own.
+        attack: key of ATTACKS that its robust accuracy is measured by where none is named.
+        finish: sets what is learned once its weights are trained, from images of the validation split, or None.
         view: how a landscape looks at it, or None where there is none.
         chunk: chains at a time where samples are measured; where a batch moves as one it decides what is drawn.
         reader: card -> name of the stored classifier by which the model itself says what an image shows, or None.
@@ -129,6 +133,9 @@ class Kind:
     rates: tuple[str, str] = ("clean", "under PGD")
     asks: tuple[str, ...] = ()
     instead: str = ""
+    stands_for: str = ""
+    attack: str = "apgd"
+    finish: Callable[[nn.Module, Images], None] | None = None
     view: View | None = None
     chunk: int = 100
     reader: Callable[[Card], str | None] = lambda card: None
@@ -145,6 +152,14 @@ def _of_pairs(net: nn.Module, card: Card, label: int, images: list[tuple[str, Te
 
 def _of_data(net: nn.Module, card: Card, label: int, images: list[tuple[str, Tensor]]) -> Reading:
     return Reading(TwoClass(net), torch.tensor(0, device=images[0][1].device), ("data", "none"))
+
+
+def _calibrate(net: OneVsRest, images: Images) -> None:
+    """Learn the constants of the classes on images that no member saw."""
+    net.constants.zero_()
+    with torch.no_grad():
+        logits = torch.cat([net(part) for part in images.floats().split(500)])
+    net.constants.copy_(calibrated(logits, images.labels))
 
 
 KINDS: dict[str, Kind] = {
@@ -189,6 +204,27 @@ KINDS: dict[str, Kind] = {
         chunk=250,
         reader=crowd.probe_of,
     ),
+    "one-vs-rest": Kind(
+        "one-vs-rest net",
+        {"sampler": "cs", "start": "class-gaussian", "count": 16},
+        split.begin,
+        split.SERIES,
+        (),
+        split.summary,
+        split.hints,
+        watching.of_labels,
+        ("detectors", "in-out"),
+        shared=True,
+        classifies=True,
+        stands_for="classifier",
+        attack="rivals",
+        finish=_calibrate,
+        view=View(
+            {"joint": "E(x, y)", "marginal": "E(x)"}, "p(y | x)", "sees", 1,
+            "E(x, y) = −d_y − c_y: each class has its own net, 0 where it is as likely as an attacked other.", False, _of_labels,
+        ),
+        reader=lambda card: card.name,
+    ),
     "binary": Kind(
         "binary net",
         {"sampler": "ascent", "start": "gaussian", "count": 16},
@@ -222,6 +258,11 @@ def of(card: Card) -> Kind:
         known = ", ".join(KINDS)
         raise BadInput("model", f"model {card.name!r} is of kind {card.kind!r}, which is unknown here; known are {known}")
     return KINDS[card.kind]
+
+
+def role(card: Card) -> str:
+    """The kind that a model stands for where samplers and pictures ask for one: its own, unless its row names another."""
+    return (KINDS[card.kind].stands_for if card.kind in KINDS else "") or card.kind
 
 
 def classifier(card: Card, wanted: str, name: str = "model") -> Card:
@@ -287,7 +328,7 @@ def alike(cards: Iterable[Card]) -> list[Card]:
                 "models",
                 f"models are of one data set; {first.name!r} is of {first.data}, {card.name!r} of {card.data}: drop one",
             )
-        if card.kind != first.kind:
+        if role(card) != role(first):
             raise BadInput(
                 "models",
                 f"models are of one kind: energies of labels and of pairs share no scale; {first.name!r} is "

@@ -11,6 +11,7 @@ from torch import nn
 from .cnn import small_cnn
 from .encoder import encoder
 from .mlp import mlp
+from .one_vs_rest import one_vs_rest
 from .resnet import resnet18, resnet50, small_resnet
 from .wide_resnet import wide_resnet
 
@@ -22,6 +23,7 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     "resnet50": resnet50,
     "wide-resnet": wide_resnet,
     "encoder": encoder,
+    "one-vs-rest": one_vs_rest,
 }
 
 

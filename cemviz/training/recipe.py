@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ..attacks import threat
+from ..attacks import ATTACKS, Run, threat
 from ..data.views import CONTRASTIVE
 from ..dynamics import Dynamics, Norm
 from ..mixtures import sets
@@ -18,6 +18,7 @@ from . import loop
 from .binary import Maximin
 from .contrastive import adversarial_to_standard, all_adversarial, contrastive
 from .energy_based import JointEnergy, Replay
+from .in_out import EachVsRest, InOut
 from .loop import Objective, Schedule
 from .supervised import adversarial, consistent, noisy, standard, trades
 
@@ -33,7 +34,8 @@ class Recipe:
         objective_args: its own numbers, by name.
         net, net_args: key of NETS and its arguments; mean, std and outputs come from the data.
         steps, batch: number of updates, images in each.
-        images: how many training images are used; None is all.
+        split: of the data, that training sees: one that leaves out what the model is calibrated on, where it is.
+        images: how many of its images are used; None is all.
         optimizer, lr, weight_decay: key of OPTIMIZERS, its peak rate, its decay.
         schedule: key of SCHEDULES.
         average, clip: see `loop.fit`.
@@ -56,6 +58,7 @@ class Recipe:
     source: str
     objective_args: dict[str, Any] = field(default_factory=dict)
     kind: str = "classifier"
+    split: str = "train"
     images: int | None = None
     optimizer: Literal["adamw", "adam-game", "sgd", "lars"] = "adamw"
     weight_decay: float = 1e-4
@@ -99,6 +102,10 @@ class Recipe:
         """The training attack's numbers."""
         radius = self.radius if self.attack_radius is None else self.attack_radius
         return threat(self.attack, self.norm, radius, self.attack_steps, self.attack_step)
+
+    def run(self) -> Run:
+        """What takes the steps of the training attack."""
+        return ATTACKS[self.attack].run
 
     def ascent(self) -> Dynamics:
         """The attack of a binary net at its full K: unit steps within the box, without a ball.  Source: thesis (2.8)."""
@@ -175,6 +182,8 @@ OBJECTIVES: dict[str, Maker] = {
     "a2a": lambda row, source, g: all_adversarial(row.threat(), **_views(row.objective_args), generator=g),
     "a2s": lambda row, source, g: adversarial_to_standard(row.threat(), **_views(row.objective_args), generator=g),
     "maximin": lambda row, source, g: Maximin(_p0(row, source), row.ascent(), **row.objective_args, generator=g),
+    "in-out": lambda row, source, g: InOut(_p0(row, source), row.threat(), run=row.run(), **row.objective_args, generator=g),
+    "each-vs-rest": lambda row, source, g: EachVsRest(row.threat(), run=row.run(), **row.objective_args, generator=g),
 }
 
 SCHEDULES: dict[str, Schedule] = {
@@ -185,6 +194,7 @@ SCHEDULES: dict[str, Schedule] = {
     "warm-up, cosine over the second half": loop.product(partial(loop.warm_up, share=0.025), loop.late_cosine),
     "drop at 150 and 200 of 350": loop.multi_step(150 / 350, 200 / 350),
     "drop at 75 of 76": loop.multi_step(75 / 76),
+    "drop at 1500 of 2000": loop.multi_step(1500 / 2000),
     "warm-up of 1000 updates, drop at 160 and 180 of 200": loop.product(
         partial(loop.warm_up, share=1000 / (200 * (50_000 // 64))), loop.multi_step(160 / 200, 180 / 200, factor=0.3)
     ),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from .binaries import BINARIES
+from .detectors import DETECTORS
 from .recipe import Recipe, changed, scales
 from .unlabelled import ENCODERS
 
@@ -237,7 +238,7 @@ RECIPES: dict[str, dict[str, Recipe]] = {
     "cifar10-prejeat": scales(CIFAR["prejeat"], evidence=468, **QUARTER),
     "cifar10-jem": scales(CIFAR_JEM, evidence=468, paper=PAPER_JEM, **QUARTER),
     "cifar10-jeat": scales(CIFAR["jeat"], evidence=468, paper=PAPER_JEAT, **QUARTER),
-} | ENCODERS | BINARIES  # fmt: skip
+} | ENCODERS | BINARIES | DETECTORS  # fmt: skip
 
 
 def recipe(name: str, scale: str = "laptop", **changes: Any) -> Recipe:

@@ -14,6 +14,7 @@ from torch import nn
 from ...nets import NETS
 from ...nets.encoder import TRUNKS
 from ...nets.layers import Normalize
+from ...nets.one_vs_rest import MEMBERS
 from .files import BrokenCheckpoint
 
 WORDS = {
@@ -26,6 +27,9 @@ LARGEST_SIDE, MOST_CLASSES, MOST_WEIGHTS, DEEPEST, WIDEST = 4096, 100_000, 500_0
 """Limits of an input's shape; of labels; of a net's weights, its depth and every other number of its arguments."""
 
 WHOLE = 2**63 - 1
+
+PASSED_TO = {"encoder": TRUNKS, "one-vs-rest": MEMBERS}
+"""Nets that pass on arguments, and the trunks that may take them."""
 
 
 def checked_fields(values: dict[str, Any]) -> dict[str, Any]:
@@ -84,19 +88,20 @@ def _measured(net: str, given: str) -> tuple[int | None, int | None]:
         raise BrokenCheckpoint(f"net_args is {_short(args)}; {net} would have {weights:,} weights, {MOST_WEIGHTS:,} at most")
     linear = [module for module in built.modules() if isinstance(module, nn.Linear)]
     normalize = next((module for module in built.modules() if isinstance(module, Normalize)), None)
-    return linear[-1].out_features if linear else None, None if normalize is None else len(normalize.mean)
+    outputs = getattr(built, "outputs", linear[-1].out_features if linear else None)
+    return outputs, None if normalize is None else len(normalize.mean)
 
 
 def _check_args(net: str, args: dict[str, Any]) -> None:
     """Refuse arguments that a net does not know, and numbers that would keep a machine busy."""
     takes = dict(inspect.signature(NETS[net]).parameters)
     passed = [key for key, parameter in takes.items() if parameter.kind is inspect.Parameter.VAR_KEYWORD]
-    for key in passed:  # an encoder passes on what its trunk takes
+    for key in passed:  # what its trunk takes
         del takes[key]
-        trunk = args.get("trunk", takes["trunk"].default)
-        if not isinstance(trunk, str) or trunk not in TRUNKS:
-            raise BrokenCheckpoint(f"net_args trunk is {_short(trunk)}; choose one of {', '.join(TRUNKS)}")
-        takes |= {k: v for k, v in inspect.signature(TRUNKS[trunk]).parameters.items() if k != "outputs"} | takes
+        trunk, known = args.get("trunk", takes["trunk"].default), PASSED_TO[net]
+        if not isinstance(trunk, str) or trunk not in known:
+            raise BrokenCheckpoint(f"net_args trunk is {_short(trunk)}; choose one of {', '.join(known)}")
+        takes |= {k: v for k, v in inspect.signature(known[trunk]).parameters.items() if k != "outputs"} | takes
     for key, value in args.items():
         if key not in takes:
             raise BrokenCheckpoint(f"net_args has {_short(key)}, which {net} does not know; it takes {', '.join(takes)}")

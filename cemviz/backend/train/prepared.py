@@ -1,5 +1,6 @@
 """Parts that a run trains with: images, the net, the objective and the probe that looks at both."""
 
+import copy
 import warnings
 from dataclasses import dataclass, replace
 from typing import Any
@@ -42,6 +43,7 @@ class Prepared:
         images: of the training split.
         source: the same, with their shape and, for a binary net, its p0.
         unseen: a few images that training does not see.
+        held_out: images of the validation split, on which a model of this kind is finished, or None.
         encoder: hash of the weights of the encoder that a linear probe reads, or "".
     """
 
@@ -51,12 +53,23 @@ class Prepared:
     images: images.Images
     source: Source
     unseen: images.Images
+    held_out: images.Images | None = None
     encoder: str = ""
 
     def objective(self, draws: torch.Generator, dtype: torch.dtype | None) -> loop.Objective:
         """Objective that is minimised, drawing from `draws`."""
         goal = objective(self.row, self.source, draws)
         return goal if dtype is None else Mixed(goal, dtype)
+
+    def finished(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The weights that are stored of those that training ends with: what a kind learns afterwards is set in them."""
+        finish = kinds.KINDS[self.row.kind].finish
+        if finish is None:
+            return weights
+        net = copy.deepcopy(self.net).eval()
+        net.load_state_dict(weights)
+        finish(net, self.held_out)
+        return net.state_dict()
 
     def batches(self, seed: int, start: int, views: torch.Generator) -> Any:
         """Endless batches from this update on, of the whole team."""
@@ -76,8 +89,9 @@ def prepare(asked: Plan, team: Team) -> Prepared:
         where: dict[str, Any] = {
             "data": asked.request.data, "device": team.device.torch, "download": asked.request.download,
         }  # fmt: skip
-        train = images.load(row.data, "train", **where)
+        train = images.load(row.data, row.split, **where)
         test = _unseen(train, where)
+        held_out = images.load(row.data, "validation", **where) if kinds.KINDS[row.kind].finish else None
     if row.images is not None:
         train = train.first(row.images)
     if team.leads:
@@ -99,7 +113,7 @@ def prepare(asked: Plan, team: Team) -> Prepared:
     net = team.device.place(build(row.net, seed=asked.request.seed, **net_args)).train()
     if trained is not None:
         probed(trained, net)
-    return Prepared(row, net, net_args, train, source, test.first(HELD), sha256)
+    return Prepared(row, net, net_args, train, source, test.first(HELD), held_out, sha256)
 
 
 def _unseen(train: images.Images, where: dict[str, Any]) -> images.Images:

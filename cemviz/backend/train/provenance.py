@@ -45,8 +45,9 @@ def differences(run: dict[str, Any], other: dict[str, Any]) -> list[str]:
 def _numbers(numbers: dict[str, Any]) -> dict[str, Any]:
     # a linear probe's net is that of its encoder, which the row names
     words = (*WORDS, "net", "net_args") if numbers.get("encoder") else WORDS
-    # a field that is younger than a saved run says nothing where it is empty
-    kept = {k: "inf" if v == math.inf else v for k, v in numbers.items() if k not in words and (k, v) != ("p0", "")}
+    # a field that is younger than a saved run says nothing where it is as it was
+    empty = [("p0", ""), ("split", "train")]
+    kept = {k: "inf" if v == math.inf else v for k, v in numbers.items() if k not in words and (k, v) not in empty}
     return json.loads(json.dumps(kept))
 
 

@@ -130,7 +130,7 @@ def _train(studio: Studio, asked: Plan, team: Team) -> Iterator[Trained | Model]
     if team.leads:
         state = start.state if progress is None else progress.state()
         card = card_of(request, work.row, asked.name, work.net_args, work.images, end.seconds, team, notes)
-        path = _store(card, state, start, saver, progress)
+        path = _store(card, work.finished(loop.averaged(state)), start, saver, progress)
     yield end
     if team.leads:
         yield Model(asked.name, path, end)
@@ -190,10 +190,10 @@ def _save(saver: Saver, progress: loop.Progress | None, team: Team) -> None:
         saver.save(progress)
 
 
-def _store(card: store.Card, state: dict[str, Tensor], start: Start, saver: Saver, progress: loop.Progress | None) -> str:
+def _store(card: store.Card, weights: dict[str, Tensor], start: Start, saver: Saver, progress: loop.Progress | None) -> str:
     """Store the model and its curves; where that fails, keep the state, so that --resume stores them without any training."""
     try:
-        path = store.save(loop.averaged(state), card)
+        path = store.save(weights, card)
         curves.write(card.name, start.history, store.digest(path))
     except Unwritable as error:
         try:
