@@ -14,6 +14,7 @@ from ..data.datasets import dataset
 from ..data.images import DataMissing, Images
 from ..metrics import landscape
 from . import kinds, snapshots, store, tour
+from .attack import detection
 from .attack import rates as robustness
 from .checks import choice
 from .requests import DIRECTIONS, SampleRequest
@@ -29,7 +30,7 @@ from .use_case import Step
 SEED, PER_CLASS, MOST = 0, 4, 10
 """Numbers of grids and gallery: the seed, pictures a class, and the classes of a window."""
 
-ASSETS = ("seeds", "grids", "gallery", "robustness", "tour", "play", "sweeps", "pair")
+ASSETS = ("seeds", "grids", "gallery", "robustness", "tour", "play", "sweeps", "pair", "detection")
 """In the order in which they are made: the gallery starts from the seeds, the tour attacks an image of the gallery."""
 
 
@@ -61,6 +62,7 @@ def make(
         "play": lambda: snapshots.make(data),
         "sweeps": lambda: boards.make(studio, data),
         "pair": lambda: pair.make(studio, data),
+        "detection": lambda: detection.make(studio, data),
     }
     for name in only:
         choice("only", name, makers)

@@ -113,6 +113,8 @@ class Kind:
         instead: where it does not, what to do instead; {name} and {recipe} are the model's.
         stands_for: kind for which its models stand wherever samplers and pictures ask for one, or "" for its own.
         attack: key of ATTACKS that its robust accuracy is measured by where none is named.
+        score: key of SCORES by which it says how much an input is of its data, or "" where it does not.
+        detects: its scores are those of a detector a class.
         finish: sets what is learned once its weights are trained, from images of the validation split, or None.
         view: how a landscape looks at it, or None where there is none.
         chunk: chains at a time where samples are measured; where a batch moves as one it decides what is drawn.
@@ -135,6 +137,8 @@ class Kind:
     instead: str = ""
     stands_for: str = ""
     attack: str = "apgd"
+    score: str = ""
+    detects: bool = False
     finish: Callable[[nn.Module, Images], None] | None = None
     view: View | None = None
     chunk: int = 100
@@ -179,6 +183,7 @@ KINDS: dict[str, Kind] = {
             {"joint": "E(x, y)", "marginal": "E(x)"}, "p(y | x)", "sees", 1,
             "Logits have no common zero: compare shapes, not levels.", False, _of_labels,
         ),
+        score="softmax",
         reader=lambda card: card.name,
     ),
     "encoder": Kind(
@@ -218,10 +223,13 @@ KINDS: dict[str, Kind] = {
         classifies=True,
         stands_for="classifier",
         attack="rivals",
+        score="logit",
+        detects=True,
         finish=_calibrate,
         view=View(
             {"joint": "E(x, y)", "marginal": "E(x)"}, "p(y | x)", "sees", 1,
-            "E(x, y) = −d_y − c_y: each class has its own net, 0 where it is as likely as an attacked other.", False, _of_labels,
+            "E(x, y) = −d_y − c_y: each class has its own net, and 0 is where data and attacked others are as likely.", False,
+            _of_labels,
         ),
         reader=lambda card: card.name,
     ),
@@ -243,6 +251,7 @@ KINDS: dict[str, Kind] = {
             {"joint": "E(x)", "marginal": "log(1 − D)"}, "D(x)", "sees", 2,
             "E = −f is 0 where D = ½, the level of data once the game is solved.", False, _of_data,
         ),
+        score="binary",
         reader=lambda card: next(iter(judges(card.data)), None),
     ),
 }  # fmt: skip

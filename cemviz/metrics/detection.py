@@ -1,4 +1,7 @@
-"""Measures of a score that tells one set of inputs from another."""
+"""Measures of a score that tells one set of inputs from another, and of detectors behind a classifier."""
+
+import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,14 +17,116 @@ def auc(inside: Tensor, outside: Tensor) -> float:
         share of the n m pairs, from 0 to 1; .5 where the score tells nothing.
     Raises:
         ValueError: an empty set, or scores that are not finite.
-    Source: Mann & Whitney 1947; thesis 3.2.3 for its use.
+    Source: Mann & Whitney 1947; thesis 3.2.2 for its use.
     """
+    a, b = _scores(inside, outside)
+    order = b.sort().values
+    below = torch.searchsorted(order, a)
+    ties = torch.searchsorted(order, a, right=True) - below
+    return (below + ties / 2).double().mean().item() / len(b)
+
+
+def auc_error(inside: Tensor, outside: Tensor) -> float:
+    """Standard error of `auc` over the inputs of both sets.
+
+    sqrt( var_i(P(inside_i > outside)) / n + var_j(P(inside > outside_j)) / m )
+
+    Source: DeLong et al. 1988.  Args and errors: as of `auc`.
+    """
+    a, b = _scores(inside, outside)
+
+    def places(one: Tensor, other: Tensor) -> Tensor:
+        order = other.sort().values
+        below = torch.searchsorted(order, one)
+        return (below + torch.searchsorted(order, one, right=True)).double() / 2 / len(other)
+
+    parts = [values.var(correction=min(1, len(values) - 1)).item() / len(values) for values in (places(a, b), places(b, a))]
+    return math.sqrt(sum(parts))
+
+
+def threshold_at(rate: float, inside: Tensor) -> float:
+    """The highest threshold that lets at least this share of the inside pass, score >= T.
+
+    Raises:
+        ValueError: a rate outside (0, 1], or no score.
+    """
+    if not 0 < rate <= 1 or not inside.numel():
+        raise ValueError(f"rate is {rate}, of {inside.numel()} scores; give a share above 0 and at most 1, of at least 1 score")
+    ordered = inside.flatten().sort(descending=True).values
+    return ordered[math.ceil(rate * len(ordered) - 1e-9) - 1].item()
+
+
+def passing(scores: Tensor, threshold: float) -> float:
+    """Share of inputs that pass, score >= T: TPR of the inside, FPR of the outside."""
+    return (scores >= threshold).double().mean().item()
+
+
+def fpr_at(rate: float, inside: Tensor, outside: Tensor) -> float:
+    """False positive rate where this share of the inside passes: lower is better.  Args: as of `threshold_at` and `auc`."""
+    return passing(outside, threshold_at(rate, inside))
+
+
+def average_precision(inside: Tensor, outside: Tensor) -> float:
+    """Area under the curve of precision over recall, by steps, the inside being what is looked for.
+
+    sum_T (recall_T - recall_{T-1}) precision_T   over falling thresholds T
+
+    Args and errors: as of `auc`; its value without any skill is n / (n + m).
+    """
+    a, b = _scores(inside, outside)
+    thresholds = a.unique().flip(0)
+    hits = (len(a) - torch.searchsorted(a.sort().values, thresholds)).double()
+    false = (len(b) - torch.searchsorted(b.sort().values, thresholds)).double()
+    recall = hits / len(a)
+    return (recall.diff(prepend=recall.new_zeros(1)) * hits / (hits + false)).sum().item()
+
+
+class Decided(NamedTuple):
+    """Answers of a classifier and the scores of the detectors of those answers.
+
+    Attributes:
+        answer: class that each image is taken for, (B,).
+        score: logit of that class's detector, (B,): the image passes where it reaches a threshold.
+    """
+
+    answer: Tensor
+    score: Tensor
+
+
+def integrated(f: Tensor, h: Tensor) -> Decided:
+    """Integrated detection: the classifier answers, the detector of its answer decides.
+
+    Args:
+        f, h: logits of the classifier and of the detectors, (B, C).
+    Source: thesis 3.2.1, (3.28).
+    """
+    answer = f.argmax(1)
+    return Decided(answer, h.gather(1, answer[:, None]).squeeze(1))
+
+
+def generative(h: Tensor) -> Decided:
+    """Generative detection: the detectors answer themselves, by the largest logit.
+
+    Args:
+        h: logits of the detectors, (B, C).
+    Source: thesis (3.27).
+    """
+    score, answer = h.max(1)
+    return Decided(answer, score)
+
+
+def deceiving(decided: Decided, y: Tensor) -> Tensor:
+    """Scores of attacked images as false positives count them: -inf where the answer is still right, (B,).
+
+    Source: thesis (3.29): only what causes misclassification counts.
+    """
+    return decided.score.masked_fill(decided.answer == y, -math.inf)
+
+
+def _scores(inside: Tensor, outside: Tensor) -> tuple[Tensor, Tensor]:
     a, b = inside.detach().flatten(), outside.detach().flatten()
     if not (len(a) and len(b)):
         raise ValueError(f"there are {len(a)} scores inside and {len(b)} outside; give at least one of each")
     if not (a.isfinite().all() and b.isfinite().all()):
         raise ValueError("a score is not finite; look at the net and at its inputs")
-    order = b.sort().values
-    below = torch.searchsorted(order, a)
-    ties = torch.searchsorted(order, a, right=True) - below
-    return (below + ties / 2).double().mean().item() / len(b)
+    return a, b

@@ -12,8 +12,8 @@ OURS = "our choice of net and schedule; "
 MNIST_DETECTORS = Recipe(
     "MNIST, a net a class (L∞ .3)", "mnist", "each-vs-rest", "one-vs-rest", {"trunk": "small-cnn", "width": 48, "hidden": 8},
     6000, 640, 4e-3,
-    OURS + "thesis (3.23), L∞ .3 as in its Table 3.1; ten sign steps of a quarter of the radius where it takes 100 of Adam, and "
-    "the radius grows over the first third of the run",
+    OURS + "thesis (3.23), L∞ .3 as in its Table 3.1; ten sign steps of a quarter of the radius where it takes 100 of Adam, "
+    "and the radius grows over the first third of the run",
     objective_args={"ease": 0.3}, kind="one-vs-rest", split="train-rest", norm="linf", radius=0.3, attack_steps=10,
     attack_step=0.075,
 )  # fmt: skip
@@ -41,8 +41,8 @@ TABLE_3_1 = replace(
     MNIST_DETECTORS, title="MNIST, a net a class: thesis Table 3.1, L∞ .3", net_args=MADRY, batch=320,
     steps=10 * 100 * (5_000 // 32), lr=1e-4, schedule="constant", clip=float("inf"), objective_args={}, attack="adam",
     attack_steps=100, attack_step=0.01,
-    source="thesis 3.2.3, Table 3.1: convolutions of 32 and 64 filters, 1024 hidden, 100 epochs, 32 + 32 images, 100 Adam steps "
-    "of .01; strides stand for its pooling, the optimiser of the weights is our choice",
+    source="thesis 3.2.3, Table 3.1: convolutions of 32 and 64 filters, 1024 hidden, 100 epochs, 32 + 32 images, 100 Adam "
+    "steps of .01; strides stand for its pooling, the optimiser of the weights is our choice",
 )  # fmt: skip
 
 CIFAR_DETECTORS = replace(

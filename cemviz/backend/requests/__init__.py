@@ -3,6 +3,7 @@
 from .attack import SOURCES, AttackedRequest, RobustnessRequest
 from .chains import FEATURES, MOST_VALUES, NUMBERS, ChainsRequest, SampleRequest, SweepRequest
 from .common import NORMS, PICTURE
+from .detect import DetectRequest, OutsideRequest
 from .look import DIRECTIONS, SELF, SHAPED, TASKS, DigitRequest, LandscapeRequest, RestoreRequest
 from .measure import EvaluateRequest, ReproduceRequest
 from .play import ALGORITHMS, NEGATIVES, OBJECTIVES, PlayRequest, RulesRequest
@@ -27,9 +28,11 @@ __all__ = [
     "TASKS",
     "AttackedRequest",
     "ChainsRequest",
+    "DetectRequest",
     "DigitRequest",
     "EvaluateRequest",
     "LandscapeRequest",
+    "OutsideRequest",
     "PlayRequest",
     "ReproduceRequest",
     "RestoreRequest",

@@ -5,6 +5,8 @@ from typing import Annotated
 from ..fields import Choice, Field, Number, request
 from .common import PICTURE, Model, Models, Norm, Radius, Seed
 
+MOST_STEPS = 10_000
+
 SOURCES = {"gallery": "drawn by a model (shipped)", "test": "test images", "picture": "one picture"}
 
 

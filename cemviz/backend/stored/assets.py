@@ -6,6 +6,7 @@
 | grids/NAME.safetensors   | energies around one test image a class: numbers, no pixels         | every classifier     |
 | gallery/NAME.safetensors | images that the model NAME-at drew from the class Gaussians        | seeds and that model |
 | robustness/NAME.json     | accuracy under attack, see `robustness`: numbers, no pixels        | every classifier     |
+| detection/NAME.json      | scores of clean, attacked and other images, see `detection`        | nets a class, others |
 | tour/*.json              | what the page begins with, see `tour`                              | five models of MNIST |
 | sweeps/*.json            | boards of settings, see `sample.boards`: numbers and own samples   | classifier, encoder  |
 | history/NAME.json        | curves and frames of a run: numbers and own samples                | the run that made it |

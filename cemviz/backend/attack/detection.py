@@ -1,0 +1,259 @@
+"""Detection over many images: the scores of detectors on clean and attacked images, and of models on other sets, which ship.
+
+detection/NAME.json holds scores, one a picture and no pixels, with the hashes of the models they are of: from them a page draws
+histograms and rates at any threshold without a net.  A threshold is learned on the validation split; rates are of the test
+split.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...attacks import climb, threat
+from ...data.images import Images
+from ...evasion import EVASIONS, both
+from ...metrics.detection import deceiving, generative, integrated, threshold_at
+from .. import kinds
+from ..checks import BadInput
+from ..requests import OutsideRequest
+from ..store import Card
+from ..stored import artefacts, assets
+from ..stored.artefacts import Artefact
+from ..studio import Studio
+from ..use_case import Step
+from .outside import UNIFORM, Outside, outside
+
+COUNT, STEPS, SEED, SIZE = 300, 100, 0, 50
+"""Images, steps of every attack, seed, and images at a time."""
+
+VALIDATED = 1000
+"""Validation images on which thresholds are learned."""
+
+WAYS = {"integrated": "integrated detection", "generative": "generative detection"}
+"""Ways to decide, see `detect`."""
+
+OUTSIDERS = {"mnist": (UNIFORM, "fashionmnist", "tinyimagenet32", "cifar10"), "cifar10": (UNIFORM, "tinyimagenet32")}
+"""Sets that a model's score is held against, by its data."""
+
+Scores = dict[str, tuple[float | None, ...]]
+"""Key of WAYS -> a score an image, None where the answer is still right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Scores of the detectors behind a classifier.
+
+    Attributes:
+        model, sha256: whose members they are; classifier, classifier_sha256: the net that they stand behind.
+        norm, radius, steps, count, seed: of the attacks.
+        validation: scores of clean images that no threshold is tested on; clean: of test images.
+        attacked: key of EVASIONS -> scores of the same test images, attacked.
+    """
+
+    model: str
+    sha256: str
+    classifier: str
+    classifier_sha256: str
+    norm: str
+    radius: float
+    steps: int
+    count: int
+    seed: int
+    validation: Scores
+    clean: Scores
+    attacked: dict[str, Scores]
+
+    def threshold(self, way: str, rate: float) -> float:
+        """The logit that lets this share of validation images pass."""
+        return threshold_at(rate, torch.tensor(self.validation[way]))
+
+
+@dataclass(frozen=True, slots=True)
+class Outsiders:
+    """Scores of a model on its own test images and on another set, as it is and attacked, see `outside.Outside`."""
+
+    model: str
+    sha256: str
+    score: str
+    against: str
+    part: str
+    seen: bool
+    norm: str
+    radius: float
+    steps: int
+    restarts: int
+    seed: int
+    inside: tuple[float, ...]
+    clean: tuple[float, ...]
+    worst: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """What ships of a data set."""
+
+    rates: tuple[Rates, ...]
+    outsiders: tuple[Outsiders, ...]
+
+
+def shipped(data: str) -> Shipped:
+    """The scores that ship, stale ones too; empty where none do.  Raises BrokenCheckpoint."""
+
+    def made(kept: Artefact) -> Shipped:
+        return Shipped(
+            tuple(Rates(**row) for row in kept.head["rates"]), tuple(Outsiders(**row) for row in kept.head["outsiders"])
+        )
+
+    return assets.kept("detection", data, made) or Shipped((), ())
+
+
+def rates_of(card: Card, classifier: str) -> Rates:
+    """The shipped scores of these detectors behind this classifier.
+
+    Raises:
+        BadInput: there are none, or of other weights.
+    """
+    again = f"make them with: {assets.command(card.data, 'detection')}"
+    for row in shipped(card.data).rates:
+        if row.model == card.name and row.classifier == classifier:
+            if row.sha256 != card.sha256:
+                raise BadInput("model", f"{card.name!r} was trained anew since its thresholds were learned; {again}")
+            return row
+    raise BadInput("model", f"no thresholds of {card.name!r} behind {classifier!r} ship; {again}")
+
+
+def thresholds(card: Card, classifier: str, rate: float) -> dict[str, float]:
+    """Thresholds that let this share of validation images pass, by key of WAYS.  Raises BadInput."""
+    row = rates_of(card, classifier)
+    return {way: row.threshold(way, rate) for way in WAYS}
+
+
+def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
+    """Measure every net a class behind the data set's classifiers, and every model's score of other sets.
+
+    Scores whose models are as they were are kept, and every row is written as it comes.
+
+    Yields:
+        steps while at work, {path} at the end, or {skipped} with the reason.
+    Raises:
+        BadInput: images are not on this machine; BrokenCheckpoint, Diverged.
+    """
+    cards = studio.cards()
+    hashes = {name: card.sha256 for name, card in cards.items()}
+    kept = shipped(data)
+    rates = [
+        row for row in kept.rates if (row.sha256, row.classifier_sha256) == (hashes.get(row.model), hashes.get(row.classifier))
+    ]
+    outsiders = [row for row in kept.outsiders if row.sha256 == hashes.get(row.model)]
+    behind = kinds.pair(cards, data, "classifier")
+    detectors = [card for card in cards.values() if card.data == data and card.kind in kinds.KINDS and kinds.of(card).detects]
+    if not detectors:
+        yield {"skipped": f"there is no net a class of {data} yet"}
+        return
+    for card in detectors:
+        for name in behind:
+            if any((row.model, row.classifier) == (card.name, name) for row in rates):
+                continue
+            for item in measure(studio, card, cards[name]):
+                if isinstance(item, Step):
+                    yield item
+                else:
+                    rates.append(item)
+                    _write(data, rates, outsiders)
+    for name in _scored(studio, data):
+        for against in OUTSIDERS.get(data, (UNIFORM,)):
+            if any((row.model, row.against) == (name, against) for row in outsiders):
+                continue
+            reach = next(card for card in detectors + list(cards.values()) if card.norm == "l2" and card.data == data)
+            for item in outside(studio, OutsideRequest(name, against, norm="l2", radius=reach.radius)):
+                if isinstance(item, Step):
+                    yield item
+                else:
+                    outsiders.append(_row(item))
+                    _write(data, rates, outsiders)
+    yield {"path": str(_write(data, rates, outsiders))}
+
+
+def _scored(studio: Studio, data: str) -> list[str]:
+    """Models whose scores are held against each other: the pair of classifiers, energy-based ones, and binary nets."""
+    cards = {name: card for name, card in studio.cards().items() if card.data == data and card.kind in kinds.KINDS}
+    chosen = [*kinds.pair(cards, data, "classifier"), f"{data}-jem", f"{data}-jeat"]
+    return [name for name in chosen if name in cards] + [
+        name for name, card in cards.items() if kinds.of(card).score in ("binary", "logit")
+    ]
+
+
+def measure(studio: Studio, card: Card, behind: Card, count: int = COUNT, steps: int = STEPS) -> Iterator[Step | Rates]:
+    """Score clean and attacked test images by the detectors of one model behind a classifier.
+
+    Args:
+        count: test images; steps: of every attack, each of 2.5 radii over their number.
+    Yields:
+        steps, then the scores.
+    Raises:
+        BadInput: images are not on this machine.
+    """
+    net, _ = studio.model(card.name)
+    other, _ = studio.model(behind.name)
+    test, held = (_images(studio, card, split) for split in ("test", "validation"))
+    images = test.first(count)
+    x, y = images.floats(), images.labels
+    held = held.first(VALIDATED)
+    dyn = threat("pgd", card.norm, card.radius, steps, 2.5 * card.radius / steps)
+    attacked, total = {}, len(EVASIONS) * -(-len(x) // SIZE)
+    for key, row in EVASIONS.items():
+        ends = []
+        for i, (some, labels) in enumerate(zip(x.split(SIZE), y.split(SIZE), strict=True)):
+            energy = both(row.lowers, other, net, labels)
+            draws = studio.device.generator(SEED + i)
+            for state in climb(lambda at, energy=energy: -energy(at), some, dyn, generator=draws):
+                last = state.x
+            ends.append(last)
+            yield Step(len(attacked) * -(-len(x) // SIZE) + i + 1, total, f"{card.name} behind {behind.name}, {row.title}")
+        attacked[key] = _scores(net, other, torch.cat(ends), y)
+    yield Rates(
+        card.name, card.sha256, behind.name, behind.sha256, card.norm, card.radius, steps, len(x), SEED,
+        _scores(net, other, held.floats()), _scores(net, other, x), attacked,
+    )  # fmt: skip
+
+
+def _images(studio: Studio, card: Card, split: str) -> Images:
+    images = studio.split(card.data, split, card.classes)
+    if images is None:
+        raise BadInput(
+            "model", f"the {split} images of {card.data} are not on this machine, and detectors are measured on them"
+        )
+    return images
+
+
+def _scores(net: nn.Module, other: nn.Module, x: Tensor, y: Tensor | None = None) -> Scores:
+    """Scores of both ways, to four digits; of attacked images, whose labels are given, None where the answer is still right."""
+    with torch.no_grad():
+        h = torch.cat([net(some) for some in x.split(500)])
+        f = torch.cat([other(some) for some in x.split(500)])
+    found = {"integrated": integrated(f, h), "generative": generative(h)}
+    lists = {way: decided.score if y is None else deceiving(decided, y) for way, decided in found.items()}
+    return {way: tuple(_short(value) for value in scores.tolist()) for way, scores in lists.items()}
+
+
+def _short(value: float) -> float | None:
+    return None if value == -torch.inf else float(f"{value:.4g}")
+
+
+def _row(item: Outside) -> Outsiders:
+    request = item.request
+    lists = (tuple(_short(v) for v in scores.tolist()) for scores in (item.inside, item.clean, item.worst))
+    return Outsiders(
+        item.card.name, item.card.sha256, item.score, request.against, item.part, item.seen, item.norm, item.radius,
+        request.steps, request.restarts, request.seed, *lists,
+    )  # fmt: skip
+
+
+def _write(data: str, rates: list[Rates], outsiders: list[Outsiders]) -> Path:
+    models = {row.model: row.sha256 for row in (*rates, *outsiders)}
+    head = {"data": data, "models": models, "rates": list(map(asdict, rates)), "outsiders": list(map(asdict, outsiders))}
+    return artefacts.write("detection", data, Artefact(head), indent=None)
