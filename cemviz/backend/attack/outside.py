@@ -20,7 +20,7 @@ from ...metrics.detection import auc, auc_error, average_precision, fpr_at
 from ...metrics.scores import SCORES
 from ...mixtures import parts, scaled, sets
 from .. import kinds
-from ..checks import BadInput, article, choice, threat_model
+from ..checks import BadInput, article, threat_model
 from ..requests import OutsideRequest
 from ..store import Card
 from ..studio import Studio
