@@ -173,7 +173,7 @@ def test_climb_raises_an_energy_of_several_nets_within_the_ball(run, norm):
     assert torch.equal(first.x, X)
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", [name for name, row in ATTACKS.items() if not row.rivals])
 def test_an_attack_is_a_climb_of_its_negated_energy(name):
     net, dyn, chosen = toy_classifier(), threat(name, "l2", 0.3, 4), ATTACKS[name]
     *_, a = attack(name, net, X, Y, dyn, generator=seeded(5))

@@ -18,7 +18,9 @@ SMALL = {
     "resnet50": {"width": 4, "outputs": 3},
     "wide-resnet": {"depth": 10, "widen": 1, "outputs": 3},
     "encoder": {"mean": [0.1307], "std": [0.3081], "width": 4, "projection": [8, 3], "unit": False},
+    "one-vs-rest": {"mean": [0.1307], "std": [0.3081], "trunk": "small-resnet", "width": 4, "outputs": 3},
 }
+GREY = (1, 12, 12)
 every = pytest.mark.parametrize("name", NETS)
 
 
@@ -28,14 +30,14 @@ def args(name):
 
 
 def takes(name, argument):
-    return argument in signature(NETS[name]).parameters or name == "encoder"
+    return argument in signature(NETS[name]).parameters or name in ("encoder", "one-vs-rest")  # which pass it on
 
 
 def inputs(name, n=4):
     own = signature(NETS[name]).parameters
     side = own["side"].default if "side" in own else 16
     channels = len(own["mean"].default) if "mean" in own else 3
-    shape = {"mlp": (2,), "small-resnet": (1, 12, 12), "encoder": (1, 12, 12)}.get(name, (channels, side, side))
+    shape = {"mlp": (2,), "small-resnet": GREY, "encoder": GREY, "one-vs-rest": GREY}.get(name, (channels, side, side))
     return rand(n, *shape, dtype=torch.float32)
 
 
@@ -85,7 +87,8 @@ def test_a_net_does_not_change_its_input_in_place(name):
 @pytest.mark.parametrize("name", [n for n in NETS if takes(n, "norm")])
 def test_normalisation_is_the_first_layer_and_norm_none_has_no_batchnorm(name):
     net = build(name, **args(name), norm="none", activation="silu")
-    first = (net.trunk if name == "encoder" else net)[0]
+    first = {"encoder": "trunk", "one-vs-rest": "members.0"}.get(name)
+    first = (net.get_submodule(first) if first else net)[0]
     assert isinstance(first, Normalize) and not any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules())
     assert any(isinstance(m, torch.nn.BatchNorm2d) for m in build(name, **args(name)).modules())
     f, x = net.eval()(inputs(name)), inputs(name)

@@ -19,7 +19,7 @@ from ..dynamics import Dynamics, descend
 from ..energies import Energy, binary, negated, on
 from ..nets.one_vs_rest import OneVsRest
 from ..starts import near
-from .loop import Batch, evaluating
+from .loop import Batch, check_weight, evaluating
 
 SMALLEST = 0.1
 """Share of the radius that an eased attack begins with."""
@@ -51,6 +51,7 @@ class Worst:
         """
         if not 0 <= ease < 1:
             raise ValueError(f"ease is {ease}; give a share of the run, from 0 to below 1")
+        check_weight("ε₁ (inside_radius)", inside_radius)
         self.out, self.run, self.ease, self.generator = out, run, ease, generator
         self.inside = replace(out, steps=inside_steps, step=inside_radius / 4, radius=inside_radius)
 
