@@ -189,5 +189,5 @@ def test_a_run_that_was_cut_between_two_members_goes_on_bit_equal():
 
 @pytest.mark.parametrize("args", [{"trunk": "mlp"}, {"outputs": 1}])
 def test_a_net_that_is_none_is_refused(args):
-    with pytest.raises((KeyError, ValueError), match="mlp|at least 2"):
+    with pytest.raises((KeyError, ValueError), match=r"mlp|at least 2"):
         build("one-vs-rest", **args)
