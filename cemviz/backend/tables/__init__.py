@@ -1,6 +1,6 @@
 """The papers' tables and figures: which models each rests on, how a cell is measured, what the paper says and claims."""
 
-from . import cem, jeat, restoration, sweeps, thesis
+from . import cem, detectors, generative, jeat, outside, restoration, sweeps, thesis
 from .table import Cell, Experiment, Order, Place
 from .verdicts import judge
 
@@ -35,4 +35,16 @@ EXPERIMENTS: dict[str, Experiment] = {
     "thesis-fig-2.15": thesis.FIG_2_15,
     "thesis-fig-2.16": restoration.THESIS_FIG_2_16,
     "thesis-stability": thesis.STABILITY,
+    "thesis-3.2": detectors.THESIS_3_2,
+    "thesis-3.3": detectors.THESIS_3_3,
+    "thesis-3.4": detectors.THESIS_3_4,
+    "thesis-3.5": detectors.THESIS_3_5,
+    "thesis-3.6": detectors.THESIS_3_6,
+    "thesis-fig-3.2": detectors.THESIS_FIG_3_2,
+    "detectors": detectors.EVERY,
+    "thesis-3.12": outside.THESIS_3_12,
+    "thesis-3.14": generative.THESIS_3_14,
+    "thesis-fig-3.7": generative.THESIS_FIG_3_7,
+    "thesis-3.16": generative.THESIS_3_16,
+    "thesis-3.17": generative.THESIS_3_17,
 }
