@@ -82,8 +82,8 @@ THESIS_FIG_3_7 = Experiment(
     },
     {},
     tuple(
-        Order(f"the generative classifier is ahead at ε {radius:g}", *((name, f"ε {radius:g}") for name in ("generative", "softmax")))
-        for radius in RADII[2:]
+        Order(f"the generative classifier is ahead at {column}", ("generative", column), ("softmax", column))
+        for column in (f"ε {radius:g}" for radius in RADII[2:])
     ),
     THESIS_3_14.about,
 )  # fmt: skip
