@@ -27,8 +27,8 @@ from ..studio import Studio
 from ..use_case import Step
 from .outside import UNIFORM, Outside, outside
 
-COUNT, STEPS, SEED, SIZE = 300, 100, 0, 50
-"""Images, steps of every attack, seed, and images at a time."""
+COUNT, STEPS, RESTARTS, SEED, SIZE = 300, 100, 5, 0, 50
+"""Images, steps of every attack, its starts where scores of other sets are raised, seed, and images at a time."""
 
 VALIDATED = 1000
 """Validation images on which thresholds are learned."""
@@ -151,9 +151,10 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     outsiders = [row for row in kept.outsiders if row.sha256 == hashes.get(row.model)]
     behind = kinds.pair(cards, data, "classifier")
     detectors = [card for card in cards.values() if card.data == data and card.kind in kinds.KINDS and kinds.of(card).detects]
-    if not detectors:
-        yield {"skipped": f"there is no net a class of {data} yet"}
+    if not detectors or not behind:
+        yield {"skipped": f"there is no net a class of {data} yet, or no classifier that it stands behind"}
         return
+    reach = cards[behind[-1]]  # one ball for all whose scores are compared: that of the adversarially trained classifier
     for card in detectors:
         for name in behind:
             if any((row.model, row.classifier) == (card.name, name) for row in rates):
@@ -168,8 +169,8 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
         for against in OUTSIDERS.get(data, (UNIFORM,)):
             if any((row.model, row.against) == (name, against) for row in outsiders):
                 continue
-            reach = next(card for card in detectors + list(cards.values()) if card.norm == "l2" and card.data == data)
-            for item in outside(studio, OutsideRequest(name, against, norm="l2", radius=reach.radius)):
+            asked = {"steps": STEPS, "restarts": RESTARTS, "count": COUNT, "seed": SEED}
+            for item in outside(studio, OutsideRequest(name, against, None, reach.norm, reach.radius, **asked)):
                 if isinstance(item, Step):
                     yield item
                 else:
@@ -187,11 +188,9 @@ def _scored(studio: Studio, data: str) -> list[str]:
     ]
 
 
-def measure(studio: Studio, card: Card, behind: Card, count: int = COUNT, steps: int = STEPS) -> Iterator[Step | Rates]:
+def measure(studio: Studio, card: Card, behind: Card) -> Iterator[Step | Rates]:
     """Score clean and attacked test images by the detectors of one model behind a classifier.
 
-    Args:
-        count: test images; steps: of every attack, each of 2.5 radii over their number.
     Yields:
         steps, then the scores.
     Raises:
@@ -200,10 +199,10 @@ def measure(studio: Studio, card: Card, behind: Card, count: int = COUNT, steps:
     net, _ = studio.model(card.name)
     other, _ = studio.model(behind.name)
     test, held = (_images(studio, card, split) for split in ("test", "validation"))
-    images = test.first(count)
+    images = test.first(COUNT)
     x, y = images.floats(), images.labels
     held = held.first(VALIDATED)
-    dyn = threat("pgd", card.norm, card.radius, steps, 2.5 * card.radius / steps)
+    dyn = threat("pgd", card.norm, card.radius, STEPS, 2.5 * card.radius / STEPS)
     attacked, total = {}, len(EVASIONS) * -(-len(x) // SIZE)
     for key, row in EVASIONS.items():
         ends = []
@@ -216,7 +215,7 @@ def measure(studio: Studio, card: Card, behind: Card, count: int = COUNT, steps:
             yield Step(len(attacked) * -(-len(x) // SIZE) + i + 1, total, f"{card.name} behind {behind.name}, {row.title}")
         attacked[key] = _scores(net, other, torch.cat(ends), y)
     yield Rates(
-        card.name, card.sha256, behind.name, behind.sha256, card.norm, card.radius, steps, len(x), SEED,
+        card.name, card.sha256, behind.name, behind.sha256, card.norm, card.radius, STEPS, len(x), SEED,
         _scores(net, other, held.floats()), _scores(net, other, x), attacked,
     )  # fmt: skip
 
