@@ -28,21 +28,29 @@ SMALL = {
 }
 
 
+def small(row):
+    """Arguments that make a row's net small; a net a class has three members, of its own trunk."""
+    return SMALL[row.net] if row.net != "one-vs-rest" else SMALL[row.net_args["trunk"]] | {"outputs": 3}
+
+
 @every
 def test_a_row_takes_a_step_with_its_data_net_objective_and_optimiser(name, scale):
     row = recipe(name, scale)
-    shape, args = DATASETS[row.data].shape, row.net_args | SMALL[row.net]
+    shape, args = DATASETS[row.data].shape, row.net_args | small(row)
     if row.optimizer == "lars":
         pytest.importorskip("timm", reason="timm, which has LARS, is not installed")
     if row.data == "cifar10" and row.net != "small-cnn":  # a map of 8x8 is slow here
         args = {k: v for k, v in args.items() if k != "flat"}
+    if args.get("trunk") == "small-cnn":
+        args["side"] = shape[1]
+    updates = 3 if row.net == "one-vs-rest" else 2  # one a member
     net = build(row.net, mean=DATASETS[row.data].mean, std=DATASETS[row.data].std, **args).train()
     old = [p.clone() for p in net.parameters()]
     brief = {"steps": 1, "buffer": 8} if "buffer" in row.objective_args else {}
     step = replace(row, attack_steps=min(row.attack_steps, 1), objective_args=row.objective_args | brief)
-    batches = iter([(rand(4, *shape, dtype=torch.float32), torch.arange(4) % 3)] * 2)
+    batches = iter([(rand(4, *shape, dtype=torch.float32), torch.arange(4) % 3)] * updates)
     goal = objective(step, Source(shape, p0=lambda count, g: torch.rand(count, *shape, generator=g)), seeded())
-    for p in fit(net, goal, batches, 2, step.optimizer_for(net), schedule=SCHEDULES[row.schedule]):
+    for p in fit(net, goal, batches, updates, step.optimizer_for(net), schedule=SCHEDULES[row.schedule]):
         assert math.isfinite(sum(p.terms.values()))
     assert all(not torch.equal(a, b) for a, b in zip(old, net.parameters(), strict=True) if a.dim() > 1)
 
@@ -52,7 +60,7 @@ def test_a_row_names_known_things_and_its_source(name, scale):
     row = recipe(name, scale)
     assert row.net in NETS and row.objective in OBJECTIVES and row.schedule in SCHEDULES and row.data in DATASETS
     assert row.source and (row.radius > 0 or row.p0)
-    assert row.kind == ("encoder" if row.net == "encoder" else "binary" if row.p0 else "classifier")
+    assert row.kind == (row.net if row.net in ("encoder", "one-vs-rest") else "binary" if row.p0 else "classifier")
     assert row.encoder is None or RECIPES[row.encoder][scale if scale != "paper" else "laptop"].kind == "encoder"
 
 
@@ -61,7 +69,7 @@ def test_standard_rows_are_not_attacked_others_can_reach_their_balls_edge(name, 
     row = recipe(name, scale)
     if row.objective == "maximin":
         assert row.attack_steps > 1 and row.attack_step > 0 and row.p0
-    elif row.objective not in ("adversarial", "trades", "consistent", "jeat", "a2a", "a2s"):
+    elif row.objective not in ("adversarial", "trades", "consistent", "jeat", "a2a", "a2s", "in-out", "each-vs-rest"):
         assert row.attack_steps == 0
     else:
         assert row.attack_steps * row.attack_step >= row.radius > 0
@@ -255,3 +263,21 @@ def test_an_argument_that_the_objective_does_not_have_is_refused(name):
 def test_numbers_of_the_loop_that_would_climb_or_stand_still_are_refused(field, value):
     with pytest.raises(ValueError, match=f"^{field} is .*; give a (finite )?number"):
         recipe("mnist-at", **{field: value})
+
+
+def test_the_rows_of_the_thesis_third_chapter_hold_its_numbers():
+    table = recipe("mnist-detectors", "paper")
+    assert (table.norm, table.radius, table.attack, table.attack_steps, table.attack_step) == ("linf", 0.3, "adam", 100, 0.01)
+    assert table.batch == 10 * 32 and table.net_args["hidden"] == 1024 and table.objective_args == {}
+    l2 = recipe("mnist-detectors-l2", "shipped")
+    assert (l2.norm, l2.radius, l2.split) == ("l2", 2.5, "train-rest")
+    fine = recipe("cifar10-detectors", "paper")
+    assert (fine.norm, fine.radius, fine.attack_steps, fine.attack_step, fine.batch) == ("linf", 8 / 255, 40, 0.5 / 255, 300)
+    own = recipe("cifar10-generative", "paper")
+    assert (own.net_args, own.norm, own.radius, own.lr, own.weight_decay) == (
+        {"trunk": "resnet18", "width": 32}, "l2", 0.3, 0.1, 1e-4,
+    )  # fmt: skip
+    assert [SCHEDULES[own.schedule](e / 2000) for e in (0, 1499, 1500, 1999)] == pytest.approx([1, 1, 0.1, 0.1])
+    out = recipe("cifar10-ood", "paper")
+    assert (out.radius, out.attack_steps, out.attack_step, out.objective_args) == (0.5, 10, 0.1, {"inside_radius": 0.25})
+    assert (out.batch, out.steps, out.lr, out.optimizer) == (128, 400 * (50_000 // 128), 0.1, "sgd")

@@ -96,7 +96,7 @@ THESIS_3_16 = Experiment(
         for column, split in {"training": "train-rest", "test": "test"}.items()
     },
     {("before", "training"): 0.9525, ("after", "training"): 0.9543, ("before", "test"): 0.8812, ("after", "test"): 0.8815},
-    (Order("calibration has not much effect (within 1 % of test images)", ("after", "test"), ("before", "test"), 0.01),),
+    (Order("calibration has little effect (within 1 % of test images)", ("after", "test"), ("before", "test"), 0.01),),
     "The thesis learns the constants on the training set and stops by the test set; here they are learned on the validation "
     "split, which no member saw. " + HERE,
 )  # fmt: skip
