@@ -14,9 +14,13 @@ from cemviz.backend.attack import detection
 from cemviz.backend.attack.detect import Detected, detect
 from cemviz.backend.attack.detection import Rates
 from cemviz.backend.attack.outside import Outside, outside
+from cemviz.backend.attack.rates import robustness
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
-from cemviz.backend.requests import DetectRequest, OutsideRequest
+from cemviz.backend.evaluate import evaluate
+from cemviz.backend.kinds import compared
+from cemviz.backend.requests import DetectRequest, EvaluateRequest, OutsideRequest, RobustnessRequest, SampleRequest
+from cemviz.backend.sample.chains import sample
 from cemviz.backend.stored import artefacts
 from cemviz.backend.studio import Studio
 from cemviz.data import images
@@ -249,3 +253,22 @@ def test_a_measurement_that_cannot_be_is_refused_by_field(studio, asked, field, 
 def test_rates_are_plain_data():
     row = Rates("a", "0", "b", "1", "l2", 1.0, 3, 2, 0, {"generative": (1.0, 2.0, 3.0, 4.0)}, {}, {})
     assert row.threshold("generative", 0.75) == 2.0
+
+
+def test_its_robust_accuracy_is_by_the_attack_that_is_strong_against_it(studio):
+    *_, own = evaluate(studio, EvaluateRequest("each", "robust", count=12, radius=4, steps=20))
+    *_, usual = evaluate(studio, EvaluateRequest("stripes-at", "robust", count=12, steps=5))
+    assert (own["attack"], usual["attack"]) == ("rivals", "apgd") and own["value"] < 1
+
+
+def test_rates_by_weaker_attacks_say_so(studio):
+    *_, row = robustness(studio, RobustnessRequest(("each",), ("none", "fgsm"), count=12, curve=False))
+    assert any("weak" in fault and "--metric robust" in fault for fault in row.faults)
+    *_, other = robustness(studio, RobustnessRequest(("stripes-at",), ("none", "fgsm"), count=12, curve=False))
+    assert not any("weak;" in fault for fault in other.faults)
+    assert "each" not in {card.name for card in compared("stripes")}
+
+
+def test_it_is_sampled_from_as_a_classifier_is(studio):
+    *_, chains = sample(studio, SampleRequest("each", "rcs", start="uniform", count=3, steps=4))
+    assert chains.pixels.shape == (5, 3, 8, 8, 3)

@@ -116,14 +116,15 @@ def _robust(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, 
     norm, radius = threat_model(on.card, request.norm, request.radius)
     if request.steps == 0:
         raise BadInput("steps", "K (steps) is 0; give a whole number from 1 to 10000")
-    dyn = threat(request.attack, norm, number("radius", radius, 0, 100, symbol="ε"), request.steps)
+    attack = request.attack or kinds.of(on.card).attack
+    dyn = threat(attack, norm, number("radius", radius, 0, 100, symbol="ε"), request.steps)
     warnings = [*subset.cautions(), *preflight(on.net, x[:100], y[:100])]
     ends = torch.zeros(0, dtype=torch.int8, device=x.device)
-    for part in outcomes_under(request.attack, on.net, x, y, dyn, generator=on.studio.device.generator(request.seed)):
+    for part in outcomes_under(attack, on.net, x, y, dyn, generator=on.studio.device.generator(request.seed)):
         ends = torch.cat([ends, part])
         yield Step(len(ends), len(subset), f"accuracy so far {_share(ends)['value']:.3f}")
     warnings += lost(ends)
-    numbers = {"attack": request.attack, "norm": norm, "radius": radius, "steps": dyn.steps, "warnings": warnings}
+    numbers = {"attack": attack, "norm": norm, "radius": radius, "steps": dyn.steps, "warnings": warnings}
     yield numbers | _share(ends)
 
 

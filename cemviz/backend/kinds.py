@@ -297,8 +297,11 @@ def pair(cards: Mapping[str, Card], data: str, kind: str) -> list[str]:
 
 
 def compared(data: str) -> list[Card]:
-    """The classifiers of a data set that tables and grids compare: all but its judges, which are trained apart."""
-    return [card for card in _classifiers(data) if card.role != "judge"]
+    """The classifiers of a data set that rates and grids compare: all but its judges, which are trained apart.
+
+    A kind that stands for classifiers is left out: attacks on the cross-entropy, which rates rest on, are weak against it.
+    """
+    return [card for card in _classifiers(data) if card.role != "judge" and not KINDS[card.kind].stands_for]
 
 
 def judges(data: str) -> list[str]:

@@ -85,7 +85,7 @@ PAPER_3_3 = replace(
 
 DETECTORS: dict[str, dict[str, Recipe]] = {
     "mnist-detectors": scales(MNIST_DETECTORS, evidence=2000, shipped=20_000, paper=TABLE_3_1),
-    "mnist-detectors-l2": scales(MNIST_L2, evidence=2000, shipped=20_000),
+    "mnist-detectors-l2": scales(MNIST_L2, evidence=2000, shipped=10_000),
     "mnist-in-out": scales(MNIST_IN_OUT, evidence=2000, shipped=20_000),
     "mnist-ood": scales(MNIST_OOD, evidence=1000, shipped=6000),
     "cifar10-detectors": scales(CIFAR_DETECTORS, evidence=2000, shipped=20_000, paper=PAPER_3_2),

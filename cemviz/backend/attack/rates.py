@@ -18,7 +18,7 @@ from ...metrics.answers import LOST, logits, lost, outcomes, share
 from ...metrics.preflight import preflight
 from ...metrics.robustness import curve, outcomes_under
 from .. import kinds
-from ..checks import BadInput, choice, threat_model
+from ..checks import BadInput, article, choice, threat_model
 from ..requests import NORMS, RobustnessRequest
 from ..store import Card
 from ..stored import artefacts, assets
@@ -130,7 +130,7 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
         net, _ = studio.model(card.name)
         norm, radius = threat_model(card, request.norm, request.radius)
         y = studio.test_images(card.data, card.classes).first(request.count).labels  # by this card's own order of the classes
-        faults = [*images.cautions(), *preflight(net, x[:100], y[:100])]
+        faults = [*images.cautions(), *preflight(net, x[:100], y[:100]), *_weak(card)]
         clean = outcomes(logits(net, x), y)
         faults += lost(clean)
         rates = {"none": share(clean)}
@@ -157,6 +157,17 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
             card.name, card.sha256, norm, radius, (card.norm, card.radius), len(card.classes), rates, tuple(points),
             tuple(faults), len(images), request.seed,
         )  # fmt: skip
+
+
+def _weak(card: Card) -> list[str]:
+    """Caution where the attacks of the page are weak against a kind of model.  Source: thesis 3.4.3; Tramèr et al. 2020."""
+    strong = kinds.of(card).attack
+    if strong in COLUMNS:
+        return []
+    return [
+        f"{card.name} is {article(kinds.of(card).title)}: attacks on its cross-entropy are weak; its robust accuracy is that "
+        f"of python -m cemviz evaluate {card.name} --metric robust, which goes {ATTACKS[strong].title.lower()}"
+    ]
 
 
 def absent(data: str) -> str:

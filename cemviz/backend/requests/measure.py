@@ -16,6 +16,7 @@ class EvaluateRequest:
     """Measure a stored model on test images, or its samples.
 
     Attributes:
+        attack: None takes Auto-PGD, or what is strong against a kind of model that it is weak against.
         radius, steps: of the attack (ε, K), or of the chains (β, K) where samples are measured.
         count: test images, from the start of the split, and samples; None takes what the metric says.
         sampler, start, step: of metrics of samples.
@@ -24,7 +25,10 @@ class EvaluateRequest:
 
     model: Model
     metric: Annotated[str, Choice("metric", "see `list`", table=lambda: _metrics())] = "accuracy"
-    attack: Annotated[str, Choice("attack", "an untargeted attack, see `list`", table=lambda: _untargeted())] = "apgd"
+    attack: Annotated[
+        str | None,
+        Choice("attack", "an untargeted one, see `list` (default: of the kind of model)", table=lambda: _untargeted()),
+    ] = None
     norm: Norm = None
     radius: Annotated[float | None, Number("radius", "or β of samples, pixel units (default: the card's)", "ε")] = None
     steps: Annotated[
