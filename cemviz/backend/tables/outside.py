@@ -11,13 +11,16 @@ from .detectors import CLASSIFIER, L2, STORED
 from .measures import Measure
 from .table import Cell, Experiment, Order
 
+STEPS, RESTARTS = 100, 5
+"""Of Auto-PGD in the worst case, as in thesis Table 3.13."""
+
 
 def told_apart(against: str, attacked: bool, score: str | None = None, radius: float = 2.0) -> Measure:
     """AUC of a model's score: its own test images against another set, as it is or in the worst case."""
 
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
-        request = OutsideRequest(model, against, score, "l2", radius, steps=100 if attacked else 1,
-                                 restarts=5 if attacked else 1, seed=seed)  # fmt: skip
+        strength = {"steps": STEPS, "restarts": RESTARTS} if attacked else {"steps": 1, "restarts": 1}
+        request = OutsideRequest(model, against, score, "l2", radius, seed=seed, **strength)
         for item in outside(Studio(device, data), request):
             if not isinstance(item, Step):
                 last = item
