@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cemviz import attacks, dynamics, energies, samplers
+from cemviz import attacks, dynamics, energies, evasion, samplers
 from cemviz.dynamics import Dynamics
 from cemviz.equations import EQUATIONS, EXACT, Check, excess, gap, run
+from cemviz.equations import detection as equations
+from cemviz.metrics import detection as measures
 from cemviz.metrics import fisher, game
+from cemviz.nets.one_vs_rest import OneVsRest
 from cemviz.training import contrastive, energy_based, supervised
 
 KEYS = list(EQUATIONS)
@@ -167,6 +170,12 @@ def second_moment(f, x):
     return replace(spread, trace=spread.trace + spread.square)
 
 
+def without_constants(self, x):
+    return torch.cat([member(x) for member in self.members], 1)
+
+
+AUC = measures.auc
+
 SPREAD = fisher._spread_of_slopes
 
 
@@ -191,8 +200,8 @@ MUTANTS = {
     "no ball": (replaced(dynamics, "ball", lambda x, *_: x), "cem-6 jeat-3"),
     "no box": (replaced(dynamics, "box", lambda x, *_: x), "cem-6 jeat-2 jeat-3"),
     "Langevin noise too small": (replaced(Dynamics, "langevin", narrow), "cem-9 jeat-10"),
-    "a unit step that is raw": (direction("unit", lambda g: g), "cem-6 thesis-2.7 thesis-2.8"),
-    "a signed step that is not": (direction("sign", lambda g: g), "jeat-2 jeat-3 jeat-18"),
+    "a unit step that is raw": (direction("unit", lambda g: g), "cem-6 thesis-2.7 thesis-2.8 thesis-3.8"),
+    "a signed step that is not": (direction("sign", lambda g: g), "jeat-2 jeat-3 jeat-18 thesis-3.2"),
     "adversarial training on clean images": (replaced(supervised, "adversarial", trained_on_clean), "cem-11 cem-12"),
     "standard training on the joint energy": (
         replaced(supervised, "conditional", energies.joint), "cem-11 cem-12 cem-16",
@@ -205,6 +214,10 @@ MUTANTS = {
     "the payoff's second term": (
         replaced(game, "utility", half_payoff), "thesis-2.15 thesis-2.18 thesis-2.18-data thesis-2.20",
     ),
+    "a net a class without its constants": (replaced(OneVsRest, "forward", without_constants), "thesis-3.42"),
+    "constants that are not learned": (replaced(equations, "calibrated", lambda d, y: 0 * d[0]), "thesis-3.43"),
+    "the AUC of the other side": (replaced(measures, "auc", lambda a, b: 1 - AUC(a, b)), "thesis-3.28"),
+    "the rival's sign": (flip(evasion, "rival"), "thesis-3.34 thesis-3.35"),
     "the payoff's sign": (flip(game, "utility"), "thesis-2.15 thesis-2.18 thesis-2.18-data thesis-2.20"),
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ paper misprints or leaves something open, the note says how we read it.
 Every draw comes from a generator of the check's own, so that a check is a function of its key and its seed.
 """
 
-from . import contrastive, jeat, likelihood, pairs, protocol, regularisers, supervised, thesis
+from . import contrastive, detection, jeat, likelihood, pairs, protocol, regularisers, supervised, thesis
 from .check import EXACT, ROUNDED, Check, Equation, excess, gap
 
 __all__ = ["EQUATIONS", "EXACT", "ROUNDED", "Check", "Equation", "excess", "gap", "run"]
@@ -25,6 +25,7 @@ EQUATIONS: dict[str, Equation] = {
     **jeat.ROWS,
     **likelihood.ROWS,
     **thesis.ROWS,
+    **detection.ROWS,
 }
 """Every row, in reading order: CEM with labels, without them, how it samples; JEAT; the thesis."""
 

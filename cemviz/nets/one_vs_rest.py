@@ -111,9 +111,10 @@ def calibrated(logits: Tensor, y: Tensor) -> Tensor:
         # singular along (1, ..., 1), which changes nothing
         step = torch.linalg.lstsq(curvature + 1e-9 * torch.eye(classes).to(c), slope).solution
         step, size, now = step - step.mean(), 1.0, loss(c)
-        while size > 1e-6 and loss(c - size * step) > now:  # far from the optimum a whole step may climb
+        far = step.abs().max() > 1e-4  # there a whole step may climb; near the optimum the loss no longer tells
+        while far and size > 1e-6 and loss(c - size * step) > now:
             size /= 2
         c = c - size * step
-        if step.abs().max() < 1e-8:
+        if step.abs().max() < 1e-13:
             break
     return (c - c.mean()).to(logits)
