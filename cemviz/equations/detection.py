@@ -108,7 +108,7 @@ def joined(seed: int) -> Check:
     for a, b, k in zip(f.tolist(), h.tolist(), y.tolist(), strict=True):
         detected = (1 - max(v for i, v in enumerate(b) if i != k)) * max(a)
         values.append(max([*a, detected]) - max(v for i, v in enumerate(a) if i != k))
-    return Check("joined(f, h, y)", "max g - max f by hand", gap(left, doubles(values)), EXACT, {"lowest": left.min().item()})
+    return Check("joined(f, h, y)", "max g - max f by hand", gap(left, doubles(values)), EXACT, {"highest": left.max().item()})
 
 
 def _answers(seed: int) -> tuple[Tensor, Tensor, Tensor]:
