@@ -104,7 +104,7 @@ class Recipe:
         return threat(self.attack, self.norm, radius, self.attack_steps, self.attack_step)
 
     def run(self) -> Run:
-        """What takes the steps of the training attack."""
+        """Generator that takes the steps of the training attack."""
         return ATTACKS[self.attack].run
 
     def ascent(self) -> Dynamics:

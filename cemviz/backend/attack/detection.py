@@ -94,7 +94,7 @@ class Outsiders:
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """What ships of a data set."""
+    """Rates and outsiders of a data set, as they ship."""
 
     rates: tuple[Rates, ...]
     outsiders: tuple[Outsiders, ...]
@@ -198,10 +198,10 @@ def measure(studio: Studio, card: Card, behind: Card) -> Iterator[Step | Rates]:
     """
     net, _ = studio.model(card.name)
     other, _ = studio.model(behind.name)
-    test, held = (_images(studio, card, split) for split in ("test", "validation"))
+    test, validation = (_images(studio, card, split) for split in ("test", "validation"))
     images = test.first(COUNT)
     x, y = images.floats(), images.labels
-    held = held.first(VALIDATED)
+    unseen = validation.first(VALIDATED)
     dyn = threat("pgd", card.norm, card.radius, STEPS, 2.5 * card.radius / STEPS)
     attacked, total = {}, len(EVASIONS) * -(-len(x) // SIZE)
     for key, row in EVASIONS.items():
@@ -216,7 +216,7 @@ def measure(studio: Studio, card: Card, behind: Card) -> Iterator[Step | Rates]:
         attacked[key] = _scores(net, other, torch.cat(ends), y)
     yield Rates(
         card.name, card.sha256, behind.name, behind.sha256, card.norm, card.radius, STEPS, len(x), SEED,
-        _scores(net, other, held.floats()), _scores(net, other, x), attacked,
+        _scores(net, other, unseen.floats()), _scores(net, other, x), attacked,
     )  # fmt: skip
 
 

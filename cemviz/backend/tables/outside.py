@@ -12,7 +12,7 @@ from .measures import Measure
 from .table import Cell, Experiment, Order
 
 STEPS, RESTARTS = 100, 5
-"""Of Auto-PGD in the worst case, as in thesis Table 3.13."""
+"""Steps and starts of Auto-PGD in the worst case, as in thesis Table 3.13."""
 
 
 def told_apart(against: str, attacked: bool, score: str | None = None, radius: float = 2.0) -> Measure:
