@@ -15,6 +15,7 @@ from ..backend.studio import Studio
 from . import selection
 from .address import Address
 from .controls import LIGHT, TAKING, Session, Tab
+from .detect import tab as detect_tab
 from .digit import tab as digit_tab
 from .equations import tab as tab_equations
 from .head import EarlyHead
@@ -41,6 +42,7 @@ TABS: dict[str, tuple[str, Any]] = {
     "training": ("Training", training_tab),
     "robustness": ("Robustness", robustness_tab),
     "restore": ("Restore", restore_tab),
+    "detect": ("Detect", detect_tab),
     "results": ("Results", tab_results),
     "equations": ("Equations", tab_equations),
 }
