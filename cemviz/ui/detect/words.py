@@ -111,7 +111,8 @@ def summary(found: Detected) -> str:
     alone = sum(v.generative.passes and v.generative.answer != found.label for v in attacked)
     fooled = f"the classifier is fooled by {_of(len(wrong), len(attacked))}"
     rest = f", of which integrated detection lets {_of(through, len(wrong))} pass" if wrong else ""
-    return f"{begun} Where 95 % of clean images pass, {fooled}{rest}; generative detection is deceived by {_of(alone, len(attacked))}."
+    own = f"generative detection is deceived by {_of(alone, len(attacked))}"
+    return f"{begun} Where 95 % of clean images pass, {fooled}{rest}; {own}."
 
 
 def _of(part: int, whole: int) -> str:
