@@ -122,8 +122,8 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         menus = shared.menus(studio)
         address = Address(studio, built, shared, menus, session, notice, restored, open_tab, tabs, redraw)
         loaded = page.load(address.restore, session, address.outputs, **LIGHT)
-        asked.select(address.go, address.inputs, address.outputs, **LIGHT)
-        _first_views(studio, built, leaves, address, loaded)
+        linked = asked.select(address.go, address.inputs, address.outputs, **LIGHT)
+        _first_views(studio, built, leaves, address, (loaded, linked))
         address.follow()
         running = [event for tab in built.values() for event in tab.running]
         # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
@@ -134,7 +134,9 @@ def build(studio: Studio | None = None) -> gr.Blocks:
     return page
 
 
-def _first_views(studio: Studio, built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Address, loaded: Any) -> None:
+def _first_views(
+    studio: Studio, built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Address, read: tuple[Any, ...]
+) -> None:
     """Draw each tab when it is first open, the one that is open when the address was read, and what another selection changes.
 
     Only a view that is to be made joins the queue. Gradio's client loses an event that joins while it is told that the one
@@ -154,8 +156,8 @@ def _first_views(studio: Studio, built: dict[str, Tab], leaves: dict[str, gr.Tab
         "js": f"(session, _, ...rest) => [session, {OPEN_TAB}, ...rest]",
         **LIGHT,
     }
-    # by now the browser has what the address asks for; a tab that was opened before was not drawn
-    loaded.then(address.begin, **of_open_tab)
+    for event in read:  # after it the browser has what the address asks for; a tab that was opened before was not drawn
+        event.then(address.begin, **of_open_tab)
     chosen = address.selection
     nets = [chosen.a, chosen.b, chosen.picture, chosen.label]
     for leader, net in (("a", chosen.a), ("b", chosen.b)):
