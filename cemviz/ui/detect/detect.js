@@ -37,7 +37,7 @@ function bars(version, { classes, label }, [low, high]) {
     const look = answers ? "cem-detect-bar cem-detect-answer" : "cem-detect-bar";
     chart.append(mark("rect", { x: Math.min(x(0), x(value)), width: Math.max(Math.abs(x(value) - x(0)), 0.5), y: y + 1.5, height: BARS.row - 3, class: look }));
     text(name, left - 4, y + BARS.row - 2, "end", name === label ? "cem-detect-own" : "");
-    text(plain(value, digits), BARS.width - 2, y + BARS.row - 2, "end", answers ? "cem-detect-own" : "");
+    text(plain(Number(value.toFixed(digits)) || 0, digits), BARS.width - 2, y + BARS.row - 2, "end", answers ? "cem-detect-own" : "");
   });
   chart.append(mark("line", { x1: x(0), x2: x(0), y1: 0, y2: height, class: "cem-zero" }));
   const limits = Object.keys(WAYS).map(() => chart.appendChild(mark("line", { y1: 0, y2: height, class: "cem-detect-limit" })));

@@ -20,7 +20,7 @@ const svgText = (words, place, look = "") => {
 };
 
 function menu(label, options, value, act) {
-  const made = node("select", {}, ...options.map(([key, words]) => node("option", { value: key, ...(key === value ? { selected: "" } : {}) }, words)));
+  const made = node("select", { "aria-label": label }, ...options.map(([key, words]) => node("option", { value: key, ...(key === value ? { selected: "" } : {}) }, words)));
   made.addEventListener("change", () => act(made.value));
   return node("label", {}, label, made);
 }
@@ -225,7 +225,7 @@ export function mount(element, props, watch) {
   });
   new ResizeObserver(layout).observe(plot);
   shared.addEventListener("change", () => {
-    if (data && sets.front !== shared.front) choose(choice);
+    if (data && sets.front !== shared.front) choose(choice, asked().T); // one threshold serves every classifier
   });
   // Back, and links of the page, which another script turns into addresses
   const again = () => data && choose(asked().plot.split(","), asked().T);

@@ -153,7 +153,8 @@ def _other(row: Outsiders) -> dict[str, Any]:
     part = f"{row.part} split, " if row.part else ""
     seen = "; training saw other images of this set" if row.seen else ""
     note = (
-        f"{row.model}; worst case within {NORMS[row.norm]} ε = {row.radius:g}, {row.steps} steps, {row.restarts} restarts; "
+        f"{row.model}; worst case within {NORMS[row.norm]} ε = {row.radius:g}, {row.steps} steps, the best of "
+        f"{row.restarts} starts; "
         f"{part}{len(row.clean)} images of either set, seed {row.seed}{seen}."
     )
     title = SCORES[row.score].title
