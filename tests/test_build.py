@@ -108,9 +108,11 @@ def test_a_tab_is_drawn_when_it_is_open_and_looks_at_something_else(restored):
     assert asked(opened, True, y="3") == {"landscape"}
     assert asked(opened, True, x="grid:5") == {"landscape"} and asked(opened, True, a="mnist-jeat", x="grid:5") == {"landscape"}
     link = SimpleNamespace(query={"tab": "landscape", "a": "mnist-at"})
-    changes = address.go(link, held, "mnist-jeat", "none", "grid:5", "none", 0, *numbers)
-    assert changes[address.redraw["landscape"]] == 5, "a link draws again, whatever is shown"
-    assert held.drawn["landscape"][0] == "mnist-at", "what it is of is what the link names"
+    changes = address.go(link, held, "mnist-at", "none", "grid:5", "none", 0, *numbers)
+    assert not changes.keys() & set(address.redraw.values()), "the browser has not yet what the link asks for"
+    assert not asked(opened, True, x="grid:4"), "nor where its tab tells first that it is open"
+    assert asked(address.begin, "playground", x="grid:5") == {"landscape"}, "a link draws again, whatever is shown and open"
+    assert held.drawn["landscape"][:2] == ("mnist-at", "none") and not asked(address.begin, "landscape", x="grid:5")
 
 
 def test_another_selection_is_drawn_at_once_unless_the_view_is_dear(restored):

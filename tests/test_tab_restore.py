@@ -127,23 +127,6 @@ def test_what_cannot_be_restored_is_said_and_stays(studio):
     assert "Nothing was restored" in said[-1]["status"]
 
 
-def test_where_a_test_image_is_not_here_the_gallery_s_takes_its_place(studio, monkeypatch):
-    asked_for = []
-
-    def lacking(studio, request):
-        asked_for.append(request.image)
-        if request.image.startswith("grid"):
-            raise BadInput("image", "no pixels")
-        yield "climbed"
-
-    monkeypatch.setattr(do, "restore", lacking)
-    assert list(do._falling_back(studio, RestoreRequest("tells", image="grid:4"))) == ["climbed"]
-    assert asked_for == ["grid:4", "gallery:4"]
-    monkeypatch.setattr(do, "restore", restore)  # what else is no picture is told
-    with pytest.raises(BadInput, match="from 0 to 29"):
-        list(do._falling_back(studio, RestoreRequest("tells", image="test:99")))
-
-
 def series(*ssim: float) -> dict[str, np.ndarray]:
     rows = np.array(ssim)[:, None]
     return {"ssim": rows, "D": np.linspace(0.2, 0.9, len(ssim))[:, None], "distance": np.arange(len(ssim))[:, None] * 1.0}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from conftest import equip
-from detectors import stored
+from fitted import stored
 
 from cemviz.attacks import perturb, threat
 from cemviz.backend import store

@@ -5,9 +5,10 @@ import pytest
 from gradio.helpers import special_args
 
 from cemviz.backend.checks import BadInput
+from cemviz.backend.requests import RestoreRequest
 from cemviz.ui.controls import LIGHT, Session
 from cemviz.ui.views import live_plot
-from cemviz.ui.wiring import Wiring
+from cemviz.ui.wiring import Wiring, pictured
 
 
 @pytest.fixture
@@ -35,6 +36,21 @@ def wired():
 
 def test_a_click_hands_its_place_to_the_handler_under_the_handler_s_names(wired):
     assert wired("there:", x=2, y=-1.5) == {"said": "studio there: 2 -1.5"}
+
+
+def test_where_a_test_image_is_not_here_the_gallery_s_takes_its_place():
+    asked_for = []
+
+    def lacking(studio, request):
+        asked_for.append(request.image)
+        if not request.image.startswith("gallery"):
+            raise BadInput("image", "no pixels")
+        yield "climbed"
+
+    assert list(pictured(lacking, "studio", RestoreRequest("tells", image="grid:4"))) == ["climbed"]
+    assert asked_for == ["grid:4", "gallery:4"]
+    with pytest.raises(BadInput, match="no pixels"):  # what else is no picture is told
+        list(pictured(lacking, "studio", RestoreRequest("tells", image="test:99")))
 
 
 def test_what_a_visitor_can_mend_reaches_them_after_a_click_too(wired):

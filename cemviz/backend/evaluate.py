@@ -17,9 +17,10 @@ from ..metrics.answers import entered, logits, lost, outcomes, share
 from ..metrics.preflight import preflight
 from ..metrics.robustness import outcomes_under
 from . import kinds
+from .attack.outside import outside
 from .checks import BadInput, choice, number, threat_model
 from .fields import changes
-from .requests import EvaluateRequest, SampleRequest
+from .requests import EvaluateRequest, OutsideRequest, SampleRequest
 from .sample.chains import prepared
 from .store import Card
 from .studio import Studio
@@ -54,14 +55,14 @@ class Metric:
     Attributes:
         unit: of the value; empty where it has none.
         better: which values are good.
-        drawn: it looks at samples, which every kind of model draws; the others want a classifier.
+        any_kind: it reads models of every kind, or says itself which; the others want a classifier.
         takes: fields of a request that mean something to it, beside model, metric, count and seed.
     """
 
     title: str
     unit: str
     better: Literal["higher", "lower"]
-    drawn: bool
+    any_kind: bool
     measure: Measure
     takes: tuple[str, ...] = ()
 
@@ -82,7 +83,7 @@ def evaluate(studio: Studio, request: EvaluateRequest) -> Iterator[Step | dict[s
         if name not in ("model", "metric", "count", "seed", *metric.takes):
             others = " or ".join(key for key, row in METRICS.items() if name in row.takes)
             raise BadInput(name, f"metric {request.metric!r} takes no {name}; leave it out, or ask for the metric {others}")
-    if not metric.drawn:
+    if not metric.any_kind:
         kinds.classifier(card, request.metric)
     test = images.load(card.data, "test", classes=card.classes, data=studio.data, device=studio.device.torch)
     if tuple(test.pixels.shape[1:]) != card.shape:
@@ -241,8 +242,28 @@ def _fisher(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, 
     }
 
 
+def _outside(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
+    """How well the model's score tells test images from others, with and without an attack on these."""
+    given = {name: value for name in (*OUTSIDE, "count", "seed") if (value := getattr(request, name)) is not None}
+    for item in outside(on.studio, OutsideRequest(on.card.name, **given)):
+        if isinstance(item, Step):
+            yield item
+            continue
+        standard, worst = ({k: round(v, 4) for k, v in item.rates(attacked).items()} for attacked in (False, True))
+        yield {
+            "value": worst["auc"], "spread": worst["spread"],
+            "standard": standard["auc"], "standard_spread": standard["spread"],
+            "fpr95": worst["fpr95"], "aupr": worst["aupr"], "count": len(item.worst), "inside": len(item.inside),
+            "against": item.request.against, "part": item.part, "seen": item.seen, "score": item.score,
+            "norm": item.norm, "radius": item.radius, "steps": item.request.steps, "restarts": item.request.restarts,
+        }  # fmt: skip
+
+
 DRAWN = ("sampler", "start", "radius", "steps", "step", "extractor")
 """Fields of a request that samples rest on."""
+
+OUTSIDE = ("against", "score", "norm", "radius", "steps", "restarts")
+"""Fields of a request that out-of-distribution detection takes."""
 
 METRICS: dict[str, Metric] = {
     "accuracy": Metric("Accuracy on clean test images", "share", "higher", False, _accuracy),
@@ -251,6 +272,7 @@ METRICS: dict[str, Metric] = {
     "fid": Metric("Frechet distance of samples to test images", "", "lower", True, _quality, DRAWN),
     "jfs": Metric("Joint Fisher score, of E(x, y)", "", "lower", False, _fisher),
     "mfs": Metric("Marginal Fisher score, of E(x)", "", "lower", False, _fisher),
+    "ood": Metric("AUC of test images against others, attacked", "share", "higher", True, _outside, OUTSIDE),
 }
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from .fields import as_python, changes
 from .requests import (
     AttackedRequest,
+    AttributionRequest,
+    DetectRequest,
     EvaluateRequest,
     LandscapeRequest,
     PlayRequest,
@@ -24,6 +26,8 @@ USES: dict[type, tuple[str, str]] = {
     RobustnessRequest: ("attack.rates", "robustness"),
     AttackedRequest: ("attack.examples", "attacked"),
     RestoreRequest: ("look.restore", "restore"),
+    DetectRequest: ("attack.detect", "detect"),
+    AttributionRequest: ("look.attribution", "attribution"),
     PlayRequest: ("play", "play"),
 }
 """Request -> module and function of its use-case."""
@@ -33,6 +37,7 @@ COMMANDS = {
     SweepRequest: "sweep",
     EvaluateRequest: "evaluate",
     RestoreRequest: "restore",
+    DetectRequest: "detect",
     PlayRequest: "play",
 }
 """Request -> its command, for those that are commands; the first field is written without a name."""

@@ -17,6 +17,7 @@ import typer
 
 from ..attacks import ATTACKS
 from ..backend import assets, docs, store
+from ..backend.attack.detect import Detected, detect
 from ..backend.bench import BENCHES, bench
 from ..backend.checks import BadInput, choice
 from ..backend.device import choose
@@ -26,6 +27,7 @@ from ..backend.look.restore import Restored, restore, save_png
 from ..backend.play import play
 from ..backend.presets import LANDSCAPE, PLAY, SAMPLE
 from ..backend.requests import (
+    DetectRequest,
     EvaluateRequest,
     PlayRequest,
     ReproduceRequest,
@@ -256,6 +258,14 @@ def restore_command(
         **{f"ssim_{name}": value for name, value in found.items()},
     }
     answer(result, as_json)
+
+
+@app.command("detect")
+@asks(DetectRequest, "model")
+def detect_command(request: DetectRequest, *, data: Data = None, device: DeviceName = None, as_json: Json = False) -> None:
+    """Ask the detectors of a net a class whether a picture is of the class it is taken for, as it is and attacked."""
+    detected: Detected = last(detect(Studio(choose(device), data), request))
+    answer(detected.facts, as_json, detected.lines())
 
 
 @app.command("play")

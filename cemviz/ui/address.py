@@ -136,7 +136,7 @@ class Address:
         return self._set(current(dict(request.query_params)), session, begun)
 
     def go(self, event: gr.EventData, session: Session, *values: Any) -> Changes:
-        """Set what a link of the page names, or an address that Back returns to, and draw its tab again.
+        """Set what a link of the page names, or an address that Back returns to; `begin` then has its tab drawn again.
 
         What it does not name begins anew: a picture is its address. The selection stays.
 
@@ -149,8 +149,8 @@ class Address:
         key = asked.setdefault("tab", next(iter(self.tabs)))
         if key not in self.tabs:
             return self._set(asked, session, values)
-        changes = self._set(self._defaults(key) | asked, session, values)
-        return changes | self._anew(key, session, values, changes)
+        session.asked = key  # drawn once the browser has it all: a menu whose choices change too is late to show its value
+        return self._set(self._defaults(key) | asked, session, values)
 
     def opening(self, key: str) -> Callable[..., Any]:
         """The handler of a tab that is opened: has it drawn if it was not yet, or looked at something else.
@@ -159,14 +159,16 @@ class Address:
         """
 
         def opened(session: Session, restored: bool, *values: Any) -> Changes:
-            wanted = restored and session.drawn.get(key) != self._looked(key, values)
+            wanted = restored and session.asked != key and session.drawn.get(key) != self._looked(key, values)
             return self._anew(key, session, values) if wanted else {self.open: key}  # gradio takes no empty answer
 
         return opened
 
     def begin(self, session: Session, key: str | None, *values: Any) -> Changes:
-        """Have the open tab drawn, now that the browser has what the address asks for."""
-        wanted = key in self.tabs and session.drawn.get(key) != self._looked(key, values)
+        """Have the tab that was asked for drawn, or the open one, now that the browser has what the address asks for."""
+        asked, session.asked = session.asked, ""
+        key = asked or key
+        wanted = bool(asked) or (key in self.tabs and session.drawn.get(key) != self._looked(key, values))
         return self._anew(key, session, values) if wanted else {self.open: key}
 
     def selected(self, session: Session, key: str | None, *values: Any) -> Changes:
@@ -176,15 +178,14 @@ class Address:
             return {self.open: key}  # None: a field just emptied, to type the next seed, is no seed yet
         return self.begin(session, key, *values)
 
-    def _looked(self, key: str, values: tuple[Any, ...], changes: Changes | None = None) -> tuple[Any, ...]:
-        """The part of the selection that a tab looks at: values of `inputs`, and what is being changed of them."""
+    def _looked(self, key: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The part of the selection that a tab looks at, from values of `inputs`."""
         now = dict(zip(self.selection.parts.values(), values, strict=False))
-        looks = self.tabs[key].looks.values()
-        return tuple((changes or {}).get(part, {}).get("value", now[part]) for part in looks)
+        return tuple(now[part] for part in self.tabs[key].looks.values())
 
-    def _anew(self, key: str, session: Session, values: tuple[Any, ...], changes: Changes | None = None) -> Changes:
+    def _anew(self, key: str, session: Session, values: tuple[Any, ...]) -> Changes:
         """A change that has a tab drawn, or drawn again."""
-        session.drawn[key] = self._looked(key, values, changes)
+        session.drawn[key] = self._looked(key, values)
         return {self.redraw[key]: values[len(self.selection.parts) + list(self.redraw).index(key)] + 1}
 
     def _defaults(self, key: str) -> dict[str, str]:

@@ -50,6 +50,7 @@ class Session:
         playground: the visitor's game.
         held: last results by tab, for downloads and clicks.
         drawn: tab -> the part of the selection that its picture is of, or is being made of.
+        asked: tab that a link of the page opens, until it is drawn.
     """
 
     def __init__(self) -> None:
@@ -57,6 +58,7 @@ class Session:
         self.playground = Playground()
         self.held: dict[str, Any] = {}
         self.drawn: dict[str, tuple[Any, ...]] = {}
+        self.asked = ""
 
     def leave(self) -> None:
         """End whatever still runs: the visitor is gone."""

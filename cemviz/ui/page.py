@@ -15,6 +15,7 @@ from ..backend.studio import Studio
 from . import selection
 from .address import Address
 from .controls import LIGHT, TAKING, Session, Tab
+from .detect import tab as detect_tab
 from .digit import tab as digit_tab
 from .equations import tab as tab_equations
 from .head import EarlyHead
@@ -41,6 +42,7 @@ TABS: dict[str, tuple[str, Any]] = {
     "training": ("Training", training_tab),
     "robustness": ("Robustness", robustness_tab),
     "restore": ("Restore", restore_tab),
+    "detect": ("Detect", detect_tab),
     "results": ("Results", tab_results),
     "equations": ("Equations", tab_equations),
 }
@@ -120,8 +122,8 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         menus = shared.menus(studio)
         address = Address(studio, built, shared, menus, session, notice, restored, open_tab, tabs, redraw)
         loaded = page.load(address.restore, session, address.outputs, **LIGHT)
-        asked.select(address.go, address.inputs, address.outputs, **LIGHT)
-        _first_views(studio, built, leaves, address, loaded)
+        linked = asked.select(address.go, address.inputs, address.outputs, **LIGHT)
+        _first_views(studio, built, leaves, address, (loaded, linked))
         address.follow()
         running = [event for tab in built.values() for event in tab.running]
         # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
@@ -132,7 +134,9 @@ def build(studio: Studio | None = None) -> gr.Blocks:
     return page
 
 
-def _first_views(studio: Studio, built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Address, loaded: Any) -> None:
+def _first_views(
+    studio: Studio, built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Address, read: tuple[Any, ...]
+) -> None:
     """Draw each tab when it is first open, the one that is open when the address was read, and what another selection changes.
 
     Only a view that is to be made joins the queue. Gradio's client loses an event that joins while it is told that the one
@@ -152,8 +156,8 @@ def _first_views(studio: Studio, built: dict[str, Tab], leaves: dict[str, gr.Tab
         "js": f"(session, _, ...rest) => [session, {OPEN_TAB}, ...rest]",
         **LIGHT,
     }
-    # by now the browser has what the address asks for; a tab that was opened before was not drawn
-    loaded.then(address.begin, **of_open_tab)
+    for event in read:  # after it the browser has what the address asks for; a tab that was opened before was not drawn
+        event.then(address.begin, **of_open_tab)
     chosen = address.selection
     nets = [chosen.a, chosen.b, chosen.picture, chosen.label]
     for leader, net in (("a", chosen.a), ("b", chosen.b)):

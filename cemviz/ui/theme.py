@@ -88,6 +88,7 @@ STYLES: Final = (
     "lab/lab.css",
     "training/training.css",
     "restore/restore.css",
+    "detect/detect.css",
 )
 SCRIPTS: Final = ("js/page.js", "js/skip.js", "js/glossary.js", "js/classroom.js")
 

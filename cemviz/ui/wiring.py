@@ -11,10 +11,12 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
+from ..backend.checks import BadInput
 from ..backend.jobs import Waiting
 from ..backend.studio import Studio
 from ..backend.use_case import Step
@@ -99,6 +101,21 @@ def run(studio: Studio, session: Session, tab: str, work: Iterator[Any], *, titl
             yield STOPPED
     finally:
         stop.set()  # nothing is at work
+
+
+def pictured(use_case: Callable[[Studio, Any], Iterator[Any]], studio: Studio, request: Any) -> Iterator[Any]:
+    """A use-case of a picture; where the pixels of a test image are not on this machine, of one that a model drew.
+
+    Args:
+        request: with an `image`.
+    """
+    try:
+        yield from use_case(studio, request)
+    except BadInput as error:
+        origin, _, place = request.image.partition(":")
+        if error.field != "image" or origin != "grid":
+            raise
+        yield from use_case(studio, replace(request, image=f"gallery:{place}"))
 
 
 def stop(session: Session, tab: str) -> bool:

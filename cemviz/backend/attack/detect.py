@@ -6,7 +6,7 @@ the validation split and ships, see `detection`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from ..sample.chains import to_pixels
 from ..store import Card
 from ..studio import Studio
 from ..use_case import Step
-from .detection import thresholds
+from .detection import WAYS, thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ class Detected:
         label: its class, which attacks leave.
         classifier: name of the model that answers.
         norm, radius: of the attacks.
-        threshold: of integrated and of generative detection.
+        threshold: of integrated and of generative detection, by key of WAYS.
+        versions: the picture itself first.
     """
 
     request: DetectRequest
@@ -93,14 +94,27 @@ class Detected:
             "norm": self.norm, "radius": self.radius, "attacked": attacked,
         }  # fmt: skip
 
+    def lines(self) -> list[str]:
+        """The same to read: a line a version."""
+        limits = ", ".join(f"{WAYS[way]} {limit:.3g}" for way, limit in self.threshold.items())
+        first = f"{self.title}; {self.card.name} behind {self.classifier}; thresholds: {limits}"
+        titles = {"": "as it is"} | {key: row.title for key, row in EVASIONS.items()}
+
+        def said(verdict: Verdict) -> str:
+            return f"{verdict.answer} {'passes' if verdict.passes else 'rejected'} ({verdict.score:.3g})"
+
+        return [first] + [
+            f"{titles[v.key]}: integrated {said(v.integrated)}, generative {said(v.generative)}" for v in self.versions
+        ]
+
 
 def detectors(studio: Studio) -> list[str]:
     """The stored models that are a net a class."""
     return [name for name, card in studio.cards().items() if card.kind in kinds.KINDS and kinds.of(card).detects]
 
 
-def of_model(studio: Studio, model: str, classifier: str) -> tuple[nn.Module, Card, nn.Module, str]:
-    """Detectors and the classifier whose answers they look at: (net, card, net, name).
+def of_model(studio: Studio, model: str, classifier: str) -> tuple[nn.Module, Card, nn.Module, Card]:
+    """Detectors and the classifier whose answers they look at: net and card of each.
 
     Raises:
         BadInput: models that are not of these kinds, or of two data sets.
@@ -115,33 +129,38 @@ def of_model(studio: Studio, model: str, classifier: str) -> tuple[nn.Module, Ca
     kinds.classifier(its, "detection", "classifier")
     if (its.data, its.classes) != (card.data, card.classes):
         raise BadInput("classifier", f"{name!r} is of {its.data}, {model!r} of {card.data}; give one of the same classes")
-    return net, card, other, name
+    return net, card, other, its
 
 
 def detect(studio: Studio, request: DetectRequest) -> Iterator[Step | Detected]:
     """Show the picture to both nets, attack it in every way of EVASIONS, and show them the result.
 
     Yields:
-        a step an attack, then all versions.
+        the picture as it is, at once; where it is attacked, steps and then all versions.
     Raises:
         BadInput, KeyError, BrokenCheckpoint, Diverged.
     """
-    net, card, other, name = of_model(studio, request.model, request.classifier)
+    net, card, other, its = of_model(studio, request.model, request.classifier)
     norm, radius = threat_model(card, request.norm, request.radius)
-    limits = thresholds(card, name, request.rate)
+    limits = thresholds(card, its, request.rate)
     shot = shaped(studio, card, request.image)
     x = shot.x[None]
     label = choice("label", request.label or shot.name or _answer(net, card, x), card.classes)
     y = torch.tensor([card.classes.index(label)], device=x.device)
-    versions = [("", x)]
-    if request.attacked:
-        dyn = threat("pgd", norm, radius, request.steps, 2.5 * radius / request.steps)
-        copies, draws = x.expand(len(EVASIONS), -1, -1, -1), studio.device.generator(request.seed)
-        for state in climb(lambda at: -_lowered(other(at), net(at), y), copies, dyn, generator=draws):
-            yield Step(state.k, dyn.steps, "attacks")
-        versions += zip(EVASIONS, state.x.split(1), strict=True)
-    seen = tuple(_version(key, at, x, norm, net, other, card, limits) for key, at in versions)
-    yield Detected(request, card, shot.title, label, name, norm, radius, limits, seen)
+
+    def version(key: str, at: Tensor) -> Version:
+        return _version(key, at, x, norm, net, other, card, limits)
+
+    seen = Detected(request, card, shot.title, label, its.name, norm, radius, limits, (version("", x),))
+    yield seen
+    if not request.attacked:
+        return
+    dyn = threat("pgd", norm, radius, request.steps, 2.5 * radius / request.steps)
+    copies, draws = x.expand(len(EVASIONS), -1, -1, -1), studio.device.generator(request.seed)
+    for state in climb(lambda at: -_lowered(other(at), net(at), y), copies, dyn, generator=draws):
+        yield Step(state.k, dyn.steps, "attacks")
+    ends = zip(EVASIONS, state.x.split(1), strict=True)
+    yield replace(seen, versions=(*seen.versions, *(version(key, at) for key, at in ends)))
 
 
 def _lowered(f: Tensor, h: Tensor, y: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ histograms and rates at any threshold without a net.  A threshold is learned on 
 split.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -111,7 +111,20 @@ def shipped(data: str) -> Shipped:
     return assets.kept("detection", data, made) or Shipped((), ())
 
 
-def rates_of(card: Card, classifier: str) -> Rates:
+def fresh(data: str, cards: Mapping[str, Card]) -> Shipped:
+    """The scores that ship, without those of models that were trained anew since; of one that is not stored they stay."""
+
+    def same(name: str, sha256: str) -> bool:
+        return name not in cards or cards[name].sha256 == sha256
+
+    whole = shipped(data)
+    return Shipped(
+        tuple(r for r in whole.rates if same(r.model, r.sha256) and same(r.classifier, r.classifier_sha256)),
+        tuple(row for row in whole.outsiders if same(row.model, row.sha256)),
+    )
+
+
+def rates_of(card: Card, classifier: Card) -> Rates:
     """The shipped scores of these detectors behind this classifier.
 
     Raises:
@@ -119,14 +132,18 @@ def rates_of(card: Card, classifier: str) -> Rates:
     """
     again = f"make them with: {assets.command(card.data, 'detection')}"
     for row in shipped(card.data).rates:
-        if row.model == card.name and row.classifier == classifier:
-            if row.sha256 != card.sha256:
-                raise BadInput("model", f"{card.name!r} was trained anew since its thresholds were learned; {again}")
+        if (row.model, row.classifier) == (card.name, classifier.name):
+            for each, sha256 in ((card, row.sha256), (classifier, row.classifier_sha256)):
+                if each.sha256 != sha256:
+                    raise BadInput("model", f"{each.name!r} was trained anew since the thresholds were learned; {again}")
             return row
-    raise BadInput("model", f"no thresholds of {card.name!r} behind {classifier!r} ship; {again}")
+    behind = ", ".join(row.classifier for row in shipped(card.data).rates if row.model == card.name) or "none"
+    raise BadInput(
+        "classifier", f"no thresholds of {card.name!r} behind {classifier.name!r} ship, but behind: {behind}; {again}"
+    )
 
 
-def thresholds(card: Card, classifier: str, rate: float) -> dict[str, float]:
+def thresholds(card: Card, classifier: Card, rate: float) -> dict[str, float]:
     """Thresholds that let this share of validation images pass, by key of WAYS.  Raises BadInput."""
     row = rates_of(card, classifier)
     return {way: row.threshold(way, rate) for way in WAYS}

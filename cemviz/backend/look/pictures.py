@@ -14,6 +14,7 @@ what the model's chains begin with.
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -127,6 +128,18 @@ def offered(data: str) -> list[tuple[str, str]]:
         for i in range(len(set(gallery.classes))):
             named.append((f"{words(gallery.classes[i])}, drawn by {gallery.model}", f"gallery:{i}"))
     return [*named, ("a test image, by its number", "test")]
+
+
+def portable(card: Card, pixels: np.ndarray) -> str | None:
+    """The name by which an address holds a picture itself: a digit as a drawing, one in colour as an upload, another not.
+
+    Args:
+        pixels: uint8, (H, W, C).
+    """
+    x = torch.from_numpy(pixels).permute(2, 0, 1)
+    if card.data == DRAWN:
+        return packed(x / 255)
+    return uploads.named(x) if card.shape[0] == 3 else None
 
 
 def words(name: str) -> str:

@@ -4,7 +4,7 @@ from .attack import SOURCES, AttackedRequest, RobustnessRequest
 from .chains import FEATURES, MOST_VALUES, NUMBERS, ChainsRequest, SampleRequest, SweepRequest
 from .common import NORMS, PICTURE
 from .detect import DetectRequest, OutsideRequest
-from .look import DIRECTIONS, SELF, SHAPED, TASKS, DigitRequest, LandscapeRequest, RestoreRequest
+from .look import DIRECTIONS, SELF, SHAPED, TASKS, AttributionRequest, DigitRequest, LandscapeRequest, RestoreRequest
 from .measure import EvaluateRequest, ReproduceRequest
 from .play import ALGORITHMS, NEGATIVES, OBJECTIVES, PlayRequest, RulesRequest
 from .train import MAX_UPDATES, MODES, SCALES, RunRequest, TrainRequest
@@ -27,6 +27,7 @@ __all__ = [
     "SOURCES",
     "TASKS",
     "AttackedRequest",
+    "AttributionRequest",
     "ChainsRequest",
     "DetectRequest",
     "DigitRequest",

@@ -77,6 +77,23 @@ class DigitRequest:
 
 
 @request
+class AttributionRequest:
+    """See which pixels of a picture speak for a class, to each of several nets.
+
+    Attributes:
+        models: stored classifiers of one data set.
+        image: one of PICTURE.
+        label: the class, by name; empty takes the picture's own.
+        steps: points of the path from black.
+    """
+
+    models: Models
+    image: Annotated[str, Field("image", PICTURE)] = "gallery:0"
+    label: Annotated[str, Field("class", "whose logit is explained (default: the picture's own)", "y")] = ""
+    steps: Annotated[int, Number("steps", "of the path from black", low=2, high=200, whole=True)] = 32
+
+
+@request
 class RestoreRequest:
     """Climb a binary net from a picture that was damaged, or is of another kind.
 

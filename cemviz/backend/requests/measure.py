@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from ...attacks import ATTACKS
+from ...metrics.scores import SCORES
 from ...samplers import SAMPLERS
 from ...starts import STARTS
 from ..fields import Choice, Field, Number, request
@@ -21,6 +22,7 @@ class EvaluateRequest:
         count: test images, from the start of the split, and samples; None takes what the metric says.
         sampler, start, step: of metrics of samples.
         extractor: inception or judge-NAME; None takes Inception where its weights are here, else the data set's judge.
+        against, score, restarts: of out-of-distribution detection, see `OutsideRequest`.
     """
 
     model: Model
@@ -42,6 +44,9 @@ class EvaluateRequest:
     start: Annotated[str, Choice("start", "of samples", table=STARTS)] = "class-gaussian"
     step: Alpha = None
     extractor: Annotated[str | None, Field("extractor", "of samples: inception or judge-NAME")] = None
+    against: Annotated[str, Field("against", "other images, of ood: uniform, or a data set")] = "uniform"
+    score: Annotated[str | None, Choice("score", "of ood (default: of the kind of model)", table=SCORES)] = None
+    restarts: Annotated[int, Number("restarts", "of the attack of ood", low=1, high=100, whole=True)] = 5
 
 
 @request

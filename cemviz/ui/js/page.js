@@ -10,7 +10,7 @@ document.addEventListener("visibilitychange", () => {
 });
 
 // Lines that say how a run stands are announced, politely; the playground's changes many times a second and stays silent.
-const STATUS = ["samp-status", "land-status", "train-status", "rob-status", "rob-reading", "lab-status", "notice"];
+const STATUS = ["samp-status", "land-status", "train-status", "rob-status", "rob-reading", "lab-status", "detect-status", "notice"];
 new MutationObserver(() => {
   for (const id of STATUS) {
     const line = document.getElementById(id);

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from ...backend import kinds, script
 from ...backend.checks import BadInput
 from ...backend.kinds import KINDS
-from ...backend.look import uploads
-from ...backend.look.drawings import packed
 from ...backend.look.landscape import MOST_MODELS, Missing, Panel, landscape, plane_of, point, precomputed, viewed
-from ...backend.look.pictures import DRAWN
+from ...backend.look.pictures import portable
 from ...backend.look.roll import Roll, roll, rolling
 from ...backend.presets import LANDSCAPE, lacking, playable
 from ...backend.requests import LandscapeRequest
@@ -304,12 +302,8 @@ def chains_of(studio: Studio, picture: Picture, energy: str) -> str | None:
     first, card = next(iter(picture.rolls.values())), studio.cards()[picture.panels[0].model]
     if not KINDS[card.kind].classifies:
         return None
-    pixels = torch.from_numpy(first.pixels[0]).permute(2, 0, 1)
-    if card.data == DRAWN:
-        x = packed(pixels / 255)
-    elif card.shape[0] == 3:
-        x = uploads.named(pixels)
-    else:
+    x = portable(card, first.pixels[0])
+    if x is None:
         return None
     sampler, dyn = FALLS[energy], rolling(card.shape)
     a, b, *_ = *picture.rolls, NONE

@@ -16,7 +16,7 @@ from ...data import images
 from ...data.datasets import DATASETS
 from ..controls import EXPECTED, STOPPED, Session, words_of
 from ..fields import filled
-from ..wiring import Changes, run
+from ..wiring import Changes, pictured, run
 from . import words
 
 LIMIT = 30.0
@@ -67,7 +67,7 @@ def go(studio: Studio, held: Session, *, a: str | None, x: str, seed: float | No
 
 def _climb(studio: Studio, held: Session, request: RestoreRequest) -> Iterator[Changes]:
     request, at = lengthened(request, studio.cards()[request.model].shape)
-    for item in run(studio, held, "restore", _falling_back(studio, request), title="Restoring", limit=LIMIT):
+    for item in run(studio, held, "restore", pictured(restore, studio, request), title="Restoring", limit=LIMIT):
         if isinstance(item, Restored):
             yield {
                 "view": words.payload(item, at),
@@ -77,17 +77,6 @@ def _climb(studio: Studio, held: Session, request: RestoreRequest) -> Iterator[C
             }
         elif item == STOPPED:
             return
-
-
-def _falling_back(studio: Studio, request: RestoreRequest) -> Iterator[Any]:
-    """The climb, from the gallery where the pixels of a test image are not on this machine."""
-    try:
-        yield from restore(studio, request)
-    except BadInput as error:
-        origin, _, place = request.image.partition(":")
-        if error.field != "image" or origin != "grid":
-            raise
-        yield from restore(studio, replace(request, image=f"gallery:{place}"))
 
 
 def lengthened(request: RestoreRequest, shape: tuple[int, ...]) -> tuple[RestoreRequest, int]:

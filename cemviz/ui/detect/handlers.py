@@ -1,0 +1,148 @@
+"""Handlers of the detect tab: plain functions of the controls' values, by name."""
+
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import gradio as gr
+
+from ...backend import kinds, script
+from ...backend.attack.detect import Detected, detect, detectors
+from ...backend.attack.detection import fresh
+from ...backend.checks import BadInput
+from ...backend.look.attribution import Attribution, attribution
+from ...backend.look.pictures import portable
+from ...backend.requests import AttributionRequest, DetectRequest
+from ...backend.store import Card
+from ...backend.studio import Studio
+from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..fields import filled
+from ..wiring import Changes, pictured, run
+from . import words
+
+LIMIT = 60.0
+"""Seconds that a picture may take."""
+
+STEPS = 20
+"""Steps of an attack on the page: a second on two quiet cores; the numbers that ship are of more."""
+
+EXPLAINED = ("masks", "reading", "script")
+"""Elements that an explanation changes."""
+
+RUN = ("a", "x", "seed", "front", "times", "label", "index", "why")
+"""Controls that a picture depends on."""
+
+SHOWN = ("view", "scores", "link", "masks", "reading", "status", "script", "front", "label", "index")
+"""Elements that it changes."""
+
+
+def model_of(studio: Studio, a: str | None) -> str | None:
+    """The net a class that is looked at: net A, else the first one of its data set, else the first there is."""
+    known, cards = detectors(studio), studio.cards()
+    if a in known or not known:
+        return a if a in known else None
+    return next((name for name in known if a in cards and cards[name].data == cards[a].data), known[0])
+
+
+def fronts(studio: Studio, model: str) -> list[str]:
+    """The classifiers whose answers the detectors can look at: those behind which their thresholds ship."""
+    cards = studio.cards()
+    return [row.classifier for row in fresh(cards[model].data, cards).rates if row.model == model and row.classifier in cards]
+
+
+def go(studio: Studio, held: Session, *, a: str | None, x: str, seed: float | None, **values: Any) -> Iterator[Changes]:
+    """Show the picture to the detectors, and then its attacked versions."""
+    held.drawn["detect"] = (a, x, seed)
+    model = model_of(studio, a)
+    if model is None:
+        yield {"view": None, "scores": None, "link": None, "masks": "", "reading": "", "status": words.NO_MODEL, "script": ""}
+        return
+    card = studio.cards()[model]
+    known = fronts(studio, model)
+    values["front"] = values["front"] if values["front"] in known or not known else known[0]
+    values["label"] = values["label"] if values["label"] in card.classes else words.OWN
+    yield fitted(card, known, values, x) | histogram(studio, held, card) | {"masks": "", "reading": "", "status": words.LOOKING}
+    try:
+        done = yield from _detect(studio, held, read(card, x=x, seed=seed, **values), x)
+        if done:
+            yield from explain(studio, held, why=values["why"])
+    except EXPECTED as error:
+        yield {"status": f"**Nothing more was found:** {words_of(error)}."}
+        raise
+
+
+def fitted(card: Card, known: list[str], values: dict[str, Any], x: str) -> Changes:
+    """Menus of the detectors that are looked at."""
+    return {
+        "front": gr.update(choices=known, value=values["front"]),
+        "label": gr.update(choices=labels(card.classes), value=values["label"]),
+        "index": gr.update(visible=x == "test"),
+    }
+
+
+def labels(classes: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Classes that a picture may be of, and its own."""
+    return [("its own", words.OWN), *((name, name) for name in classes)]
+
+
+def histogram(studio: Studio, held: Session, card: Card) -> Changes:
+    """The scores that ship, once: they are many."""
+    of = (card.name, card.sha256)
+    if held.held.get("scores") == of:
+        return {}
+    held.held["scores"] = of
+    cards = studio.cards()
+    return {"scores": words.scores(card.data, card.name, fresh(card.data, cards))}
+
+
+def read(
+    card: Card, *, x: str, seed: float | None, front: str | None, times: float, label: str, index: float | None, why: bool
+) -> DetectRequest:
+    """The controls as a request.
+
+    Raises:
+        BadInput: a number that is missing or does not fit.
+    """
+    given: dict[str, Any] = filled(DetectRequest, seed=seed)
+    if x == "test" and index is None:
+        raise BadInput("index", "the number of the test image is empty; give one from 0")
+    radius = None if times == 1 else round(times * card.radius, 6)  # the card's own is the default of command and script
+    image = f"test:{int(index or 0)}" if x == "test" else x
+    return DetectRequest(card.name, image, front or "", label, radius=radius, steps=STEPS, **given)
+
+
+def _detect(studio: Studio, held: Session, request: DetectRequest, x: str) -> Generator[Changes, None, bool]:
+    """The picture's versions; whether all are there, and no newer run took the place."""
+    cards = studio.cards()
+    beside = kinds.pair(cards, cards[request.model].data, "classifier")[1:]
+    work = pictured(detect, studio, request)
+    for item in run(studio, held, "detect", work, title="Detection", limit=LIMIT):
+        if isinstance(item, Detected):
+            held.held["detected"] = item
+            name = item.request.image if x != "test" else portable(item.card, item.versions[0].pixels)
+            yield {
+                "view": words.payload(item),
+                "link": None if name is None else words.counterfactual(item, name, next(iter(beside), None)),
+                "status": words.summary(item),
+                "script": script.shown(item.request),
+            }
+        elif item == STOPPED:
+            return False
+    return True
+
+
+def explain(studio: Studio, held: Session, *, why: bool) -> Iterator[Changes]:
+    """Integrated gradients of the usual two classifiers and the net a class, on the picture that is shown."""
+    found: Detected | None = held.held.get("detected")
+    if not why or found is None:
+        yield {"masks": "", "reading": ""}
+        return
+    models = dict.fromkeys((*kinds.pair(studio.cards(), found.card.data, "classifier"), found.card.name))
+    request = AttributionRequest(tuple(models), found.request.image, found.label)
+    yield {"reading": words.LOOKING}
+    for item in run(studio, held, "attribution", attribution(studio, request), title="Integrated gradients", limit=LIMIT):
+        if isinstance(item, Attribution):
+            yield {
+                "masks": words.masks(item),
+                "reading": words.WHY.format(label=item.label),
+                "script": script.shown(found.request) + "\n\n" + script.shown(request),
+            }
