@@ -97,7 +97,7 @@ def test_the_command_lines_answer_is_that_of_generative_detection(studio):
 
 
 def test_thresholds_let_the_asked_share_of_validation_images_pass(studio):
-    row = detection.rates_of(studio.cards()["each"], "stripes-standard")
+    row = detection.rates_of(*(studio.cards()[name] for name in ("each", "stripes-standard")))
     for way in detection.WAYS:
         scores = torch.tensor(row.validation[way])
         for rate in (0.5, 0.8, 1.0):
@@ -106,7 +106,7 @@ def test_thresholds_let_the_asked_share_of_validation_images_pass(studio):
 
 
 def test_only_attacked_images_that_are_taken_for_another_class_have_a_score(studio):
-    row = detection.rates_of(studio.cards()["each"], "stripes-standard")
+    row = detection.rates_of(*(studio.cards()[name] for name in ("each", "stripes-standard")))
     for scores in row.attacked.values():
         for way in detection.WAYS:
             assert len(scores[way]) == row.count == 12
