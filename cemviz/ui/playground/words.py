@@ -59,6 +59,9 @@ log 2 = .693. Where neither of the two is, D means nothing.
 (2.18), which keep U finite: an attack that cannot reach p_data lets it diverge (thesis 2.5.6). With Langevin dynamics (2.3),
 which sample exp f, it is maximum likelihood and learns the density; binary adversarial training learns the support alone.
 
+* **By hand.** *Paint p_data*: the more strokes lie over a place, the likelier it is (three count). *Drag p₀* by its middle, or
+wider and narrower by its edge; it stays in the box. Both begin a new game, and both are in the link.
+
 Points move along ∇f: the thesis writes ∇D, which has the same direction but underflows where D is near 0 or 1. **All numbers
 are our choice** (net, K, λ, updates, learning rate, points, scales): the thesis gives none for its figures 2.1 and 2.2. The
 support is the level set that holds 99 % of p_data; U is measured on the points in play, the energy distance against fresh
