@@ -14,9 +14,9 @@ from cemviz.data.toys import BOX, P0S
 from cemviz.training.game import Game, Rules
 
 
-@pytest.mark.parametrize("row", P0S)
-def test_a_row_knows_its_middle_and_how_far_it_reaches(row):
-    toy = P0S[row]
+@pytest.mark.parametrize("name", [*P0S, "corner@1,-1,2", "uniform@1,0.5,0.4"])
+def test_a_p0_knows_its_middle_and_how_far_it_reaches(name):
+    toy = p0(name)
     x = toy.sample(20_000, seeded())
     assert x.mean(0).tolist() == pytest.approx(list(toy.centre), abs=0.1)
     outside = ((x - torch.tensor(toy.centre)).abs() > toy.reach + 1e-6).any(1).double().mean().item()

@@ -137,3 +137,13 @@ def test_the_command_line_gets_the_contract_s_fields():
     assert list(play(None, PlayRequest("maximin", seconds=0)))[-1]["steps"] == 1
     with pytest.raises(BadInput):
         next(play(None, PlayRequest("maximin", steps=0)))
+
+
+@pytest.mark.parametrize("named", [{"data": "rings"}, {"p0": "corner@1,1"}, {"data": "painted:" + "_" * 342, "p0": "ring"}])
+def test_the_command_line_plays_with_the_densities_it_names(named):
+    *_, result = play(None, PlayRequest("too-weak", steps=2, **named))
+    ground = Playground(rules("too-weak", **named))
+    ground.both(2)
+    stands = ground.game.standing()
+    assert (result["U"], result["variation"]) == pytest.approx((stands.U, stands.variation))
+    assert (ground.rules.data, ground.rules.p0) == (named.get("data", "gaussian"), named.get("p0", "uniform"))
