@@ -157,6 +157,21 @@ def test_a_drawing_may_be_the_picture_of_an_address(restored):
     assert restored(x="drawn:<script>")["notice"]["visible"] is True
 
 
+def test_a_painting_and_a_dragged_p0_may_be_those_of_an_address(restored):
+    told = restored(**{"p.preset": "minimax", "p.data": (painting := "painted:" + "_" * 342), "p.p0": "ring@0.1,0,0.5"})
+    assert told["play-data"]["value"] == painting and told["play-data"]["choices"][-1] == ("Painted", painting)
+    assert told["play-p0"]["value"] == "ring@0.1,0,0.5" and len(told["play-p0"]["choices"]) == 5
+    assert told["play-rule"]["value"] == "minimax" and told["notice"]["visible"] is False
+    for name, lost in (
+        ("p.data", "painted:" + "A" * 342),
+        ("p.data", "painted:<b>"),
+        ("p.p0", "ring@9,9"),
+        ("p.p0", "<b>@1,1"),
+    ):
+        told = restored(**{name: lost})
+        assert f"`{name}=...`" in told["notice"]["value"] and "value" not in told.get("play-data", {})
+
+
 WORKSHEET = Path(__file__).parents[1] / "docs" / "teaching.md"
 LINKS = [
     *re.findall(r"http://127\.0\.0\.1:7860/\?([^)]*)\)", WORKSHEET.read_text(encoding="utf-8")),

@@ -210,7 +210,7 @@ STAGES = {"playground": "#play-plane", "landscape": "#land-plot-0", "sampling": 
           "digit": "#cem-pad canvas", "start": "#cem-start .cem-start-stage"}  # fmt: skip
 """Tab -> its picture."""
 
-PARTLY = {"robustness": 240, "lab": 400, "playground": 240}
+PARTLY = {"robustness": 240, "lab": 400}
 """Tab whose picture is a table or a board -> how much of it is on the first screen, at least."""
 
 BUTTONS = {"playground": "#play-run", "landscape": "#land-run", "sampling": "#samp-run", "training": "#train-start",

@@ -14,8 +14,8 @@ from stripes import card
 from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.look import uploads
-from cemviz.backend.look.letters import parsed
 from cemviz.backend.look.pictures import subject, taken
+from cemviz.data.letters import parsed
 from cemviz.nets import build
 from cemviz.ui.selection import own_choice, pictured, take_upload
 from cemviz.ui.uploads import MOST_BYTES, content

@@ -243,7 +243,7 @@ def play(studio: Studio | None, request: PlayRequest) -> Iterator[Step | dict[st
     """
     timed = request.seconds is not None
     turns = request.steps or (1_000_000 if timed else PLAY[request.preset].turns)
-    ground = Playground(rules(request.preset), request.seed)
+    ground = Playground(rules(request.preset, data=request.data, p0=request.p0), request.seed)
     while True:
         with one_core():
             ground.both()

@@ -9,16 +9,12 @@ offer.  All live in the box [-3, 3]^2; scales are our choice, since the thesis g
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 BOX = 3.0
 """Half the side of the square that the page shows and the uniform p0 fills."""
-
-SUPPORT = 0.99
-"""Mass of the level set that counts as a density's support."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +24,20 @@ class Toy:
     Attributes:
         sample: (n, generator) -> (n, 2).
         log_prob: (n, 2) -> (n,), in nats; -inf outside the support of a bounded density.
+        centre: of its parts, (x, y).
+        reach: half the side of the square about `centre` that holds it, Gaussians as far as two standard deviations.
     """
 
     title: str
     sample: Callable[[int, torch.Generator | None], Tensor]
     log_prob: Callable[[Tensor], Tensor]
+    centre: tuple[float, float] = (0.0, 0.0)
+    reach: float = BOX
 
 
 def mixture(title: str, centres: Tensor, std: float) -> Toy:
     """An equal mixture of isotropic Gaussians at `centres`, (m, 2)."""
-    m = len(centres)
+    m, (middle, reach) = len(centres), _extent(centres)
 
     def sample(n: int, generator: torch.Generator | None = None) -> Tensor:
         chosen = torch.randint(m, (n,), generator=generator)
@@ -47,12 +47,12 @@ def mixture(title: str, centres: Tensor, std: float) -> Toy:
         squares = torch.cdist(x, centres.to(x)) ** 2
         return (-squares / (2 * std**2)).logsumexp(1) - math.log(m * 2 * math.pi * std**2)
 
-    return Toy(title, sample, log_prob)
+    return Toy(title, sample, log_prob, middle, reach + 2 * std)
 
 
 def rectangles(title: str, corners: Tensor, side: float) -> Toy:
     """Uniform on equal squares with these lower left corners, (m, 2)."""
-    m = len(corners)
+    m, (middle, reach) = len(corners), _extent(corners + side / 2)
 
     def sample(n: int, generator: torch.Generator | None = None) -> Tensor:
         chosen = torch.randint(m, (n,), generator=generator)
@@ -63,7 +63,7 @@ def rectangles(title: str, corners: Tensor, side: float) -> Toy:
         inside = ((offset >= 0) & (offset <= side)).all(2).any(1)
         return torch.where(inside, -math.log(m * side**2), -math.inf)
 
-    return Toy(title, sample, log_prob)
+    return Toy(title, sample, log_prob, middle, reach + side / 2)
 
 
 def pinwheel(arms: int = 5, radial: float = 0.45, tangential: float = 0.08, swirl: float = 0.8) -> Toy:
@@ -91,6 +91,13 @@ def pinwheel(arms: int = 5, radial: float = 0.45, tangential: float = 0.08, swir
         return torch.stack(parts).logsumexp(0) - math.log(arms * 2 * math.pi * radial * tangential)
 
     return Toy("Pinwheel", sample, log_prob)
+
+
+def _extent(parts: Tensor) -> tuple[tuple[float, float], float]:
+    """Middle of some points, (m, 2), and how far the farthest lies from it along an axis."""
+    x, y = parts.double().mean(0).tolist()
+    centre = (round(x, 6) + 0.0, round(y, 6) + 0.0)  # no -0
+    return centre, (parts - torch.tensor(centre)).abs().max().item()
 
 
 def _turn(x: Tensor, angle: Tensor) -> Tensor:
@@ -126,7 +133,7 @@ TOYS: dict[str, Toy] = {
     "checkerboard": rectangles("Checkerboard", _checkers(), 1.0),
     "spiral": mixture("Spiral", _spiral(), 0.12),
 }
-"""Choices of p_data."""
+"""Choices of p_data; `named` knows painted ones too."""
 
 P0S: dict[str, Toy] = {
     "uniform": rectangles("Uniform in the box", torch.tensor([[-BOX, -BOX]]), 2 * BOX),
@@ -134,17 +141,4 @@ P0S: dict[str, Toy] = {
     "ring": mixture("Ring around the data", _circle(80, 2.5), 0.12),
     "mixture": mixture("Four corners", torch.tensor([[-2.2, -2.2], [2.2, -2.2], [-2.2, 2.2], [2.2, 2.2]]), 0.3),
 }
-"""Choices of p0, where perturbed points start."""
-
-
-@lru_cache(maxsize=32)
-def support_level(name: str) -> float:
-    """The log-density whose superlevel set holds 99 % of the mass of p_data `name`: the edge of its support."""
-    toy = TOYS[name]
-    draws = toy.sample(100_000, torch.Generator().manual_seed(0))
-    return toy.log_prob(draws).quantile(1 - SUPPORT).item()
-
-
-def on_support(name: str, x: Tensor) -> Tensor:
-    """Whether points lie on the support of p_data `name`: (n, 2) -> (n,) bool."""
-    return TOYS[name].log_prob(x) >= support_level(name) - 1e-6  # equal densities (checkerboard) count as inside
+"""Choices of p0, where perturbed points start; `named` knows the same at other places too."""

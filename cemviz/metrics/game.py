@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..data.toys import BOX, TOYS, on_support
+from ..data.named import on_support, p_data
+from ..data.toys import BOX
 
 LOG4 = math.log(4)
 SPURIOUS = 0.51
@@ -55,7 +56,7 @@ class Standing:
     Attributes:
         U: payoff on the points in play, nats.
         D_support: mean of D over the grid points on the support of p_data.
-        spurious: share of the box's area outside the support where D > .51.
+        spurious: share of the box's area outside the support where D > .51; 0 where there is no outside.
         distance: energy distance between the perturbed points and fresh draws of p_data.
         gap: mean f on p_data less mean f on the perturbed points, the objective of (2.2).
         variation: total variation between exp(f) / Z and p_data on the grid, from 0 to 1: whether f is a density's log.
@@ -77,7 +78,7 @@ def standing(net: nn.Module, data: str, shown: Tensor, moved: Tensor, fresh: Ten
 
     Args:
         net: (n, 2) -> (n, 1) logits.
-        data: key of TOYS.
+        data: name of p_data, see `data.named`.
         shown: the points of p_data in play, (m, 2).
         moved: perturbed points, (m, 2).
         fresh: draws of p_data for the distance, (n, 2).
@@ -91,10 +92,10 @@ def standing(net: nn.Module, data: str, shown: Tensor, moved: Tensor, fresh: Ten
     return Standing(
         U=utility(f_data, f_moved).item(),
         D_support=d[inside].mean().item(),
-        spurious=(d[~inside] > SPURIOUS).float().mean().item(),
+        spurious=((d > SPURIOUS) & ~inside).sum().item() / max((~inside).sum().item(), 1),
         distance=energy_distance(moved, fresh),
         gap=(f_data.mean() - f_moved.mean()).item(),
-        variation=(f.softmax(0) - TOYS[data].log_prob(points).softmax(0)).abs().sum().item() / 2,
+        variation=(f.softmax(0) - p_data(data).log_prob(points).softmax(0)).abs().sum().item() / 2,
         scale_data=(-f_data).sigmoid().mean().item(),
         scale_moved=f_moved.sigmoid().mean().item(),
     )

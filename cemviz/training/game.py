@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from ..data.toys import BOX, P0S, TOYS
+from ..data.named import p0, p_data
+from ..data.toys import BOX
 from ..dynamics import Diverged, Dynamics, descend
 from ..energies import binary
 from ..metrics.game import Standing, standing, utility
@@ -43,7 +44,7 @@ class Rules:
             E f on p_data - E f on p_T, whose terms are not scaled (2.2).
         negatives: how p0's points are moved: by the `attack` (2.8), or by `langevin` dynamics (2.3), of the raw gradient and
             noise, in which `step` is the thesis' lambda.
-        data, p0: keys of TOYS and P0S.
+        data, p0: names of densities, see `data.named`.
         steps: K, moves of a point per attack; an attack of Algorithm 2 is a single step, whatever K.
         step: lambda, length of a move, in units of the plane.
         shrink: lambda's factor per attack of Algorithm 2, so that kept points settle instead of hopping about p_data.
@@ -117,8 +118,8 @@ class Game:
         self.energy = Plane(self.net)
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=rules.lr, fused=True)
         self.turn = self.updates = 0
-        self.x_data = TOYS[rules.data].sample(rules.count, self.generator)
-        self.path = P0S[rules.p0].sample(rules.count, self.generator).clamp(-BOX, BOX)[None]
+        self.x_data = p_data(rules.data).sample(rules.count, self.generator)
+        self.path = p0(rules.p0).sample(rules.count, self.generator).clamp(-BOX, BOX)[None]
 
     @property
     def moved(self) -> Tensor:
@@ -134,7 +135,7 @@ class Game:
         """
         rules = self.rules
         fresh = rules.rule == "maximin"
-        x0 = P0S[rules.p0].sample(rules.count, self.generator).clamp(-BOX, BOX) if fresh else self.moved
+        x0 = p0(rules.p0).sample(rules.count, self.generator).clamp(-BOX, BOX) if fresh else self.moved
         states = descend(self.energy, x0, rules.dynamics(self.turn), generator=self.generator)
         self.path = torch.stack([state.x for state in states])
         self.turn += 1
@@ -154,7 +155,7 @@ class Game:
         rules = self.rules
         for _ in range(rules.inner):
             if rules.rule == "maximin":
-                self.x_data = TOYS[rules.data].sample(rules.count, self.generator)
+                self.x_data = p_data(rules.data).sample(rules.count, self.generator)
             f = self.net(torch.cat([self.x_data, self.moved]))
             f_data, f_moved = f.split([len(self.x_data), len(self.moved)])
             if not (peak := f.detach().abs().max().item()) <= GUARD:  # `not <=` also finds NaN
@@ -195,5 +196,5 @@ class Game:
     def standing(self) -> Standing:
         """How the game stands: U on the points in play, the distance against draws of p_data that no move has seen."""
         unseen = torch.Generator().manual_seed(self.updates + 1)
-        fresh = TOYS[self.rules.data].sample(1000, unseen)
+        fresh = p_data(self.rules.data).sample(1000, unseen)
         return standing(self.net, self.rules.data, self.x_data, self.moved, fresh)

@@ -70,8 +70,8 @@ def read(component: gr.components.Component, text: str, choices: list[Any] | Non
 
 def unread(text: str, value: Any) -> list[str]:
     """The parts of a text in the address that `read` made no use of."""
-    if isinstance(value, dict):  # a skip
-        return [text] if text else []
+    if isinstance(value, dict):  # a skip, or what a visitor made
+        return [text] if text and "value" not in value else []
     return [part for part in text.split(",") if part not in map(str, value)] if isinstance(value, list) and text else []
 
 
@@ -113,6 +113,12 @@ class Address:
         """Controls whose choices depend on what is stored -> what lists them."""
         own = {component: choices for tab in self.tabs.values() for component, choices in tab.menus.items()}
         return {**self.listed, **own}
+
+    @property
+    def own(self) -> dict[gr.components.Component, Callable[[str], tuple[str, str] | None]]:
+        """Menus that take more than their choices -> how what a visitor made is read as one, see `Tab`."""
+        tabs = {menu: reads for tab in self.tabs.values() for menu, reads in tab.own.items()}
+        return {self.selection.picture: lambda text: own_choice(text) if OWN.fullmatch(text) else None, **tabs}
 
     @property
     def inputs(self) -> list[Any]:
@@ -236,10 +242,9 @@ class Address:
         if choices is not None and component not in self.menus:  # of the story: the address may ask for another model's
             choices = [*choices, *(choice for choice in component.choices if choice not in choices)]
             _put(changes, component, gr.update(choices=choices))
-        if component is self.selection.picture and OWN.fullmatch(text):  # of no menu: a visitor made it
-            _put(changes, component, gr.update(choices=[*component.choices, own_choice(text)], value=text))
-            return []
         value = read(component, text, choices)
+        if isinstance(value, dict) and (reads := self.own.get(component)) and (made := reads(text)):
+            value = gr.update(choices=[*component.choices, made], value=text)
         _put(changes, component, value)
         return [f"`{name}={part if PLAIN.fullmatch(part) else '...'}`" for part in unread(text, value)]
 

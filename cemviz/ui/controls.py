@@ -101,6 +101,7 @@ class Tab:
             meanwhile appears.
         stories: an address that names one sets all that it sets; what else the address names comes on top.
         looks: name -> control, the part of the selection that the tab looks at; when it changes, the first view is made anew.
+        own: menu -> reads a text of the address that is none of its choices: a visitor's own as one, (title, value), or None.
         follow: (function, inputs, outputs) in place of that, where the view is dear: fits the tab's controls to the selection,
             and its picture is stale until a button is pressed.
     """
@@ -111,6 +112,7 @@ class Tab:
     menus: dict[gr.components.Component, Callable[[], list[Any]]] = field(default_factory=dict)
     stories: Stories | None = None
     looks: Mapping[str, gr.components.Component] = field(default_factory=dict)
+    own: Mapping[gr.components.Component, Callable[[str], tuple[str, str] | None]] = field(default_factory=dict)
     follow: tuple[Callable[..., Any], list[Any], list[Any]] | None = None
 
 

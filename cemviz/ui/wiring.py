@@ -66,17 +66,23 @@ class Wiring:
     def click(
         self, view: gr.HTML, handler: Handler, inputs: Sequence[str], outputs: Sequence[str], at: Mapping[str, str], **how: Any
     ) -> Any:
-        """Let a click into a figure call a handler that is no generator.
+        """Let a click into a figure call a handler, see `sent`."""
+        return self.sent(view.select, handler, inputs, outputs, at, **how)
+
+    def sent(
+        self, event: Any, handler: Handler, inputs: Sequence[str], outputs: Sequence[str], at: Mapping[str, str], **how: Any
+    ) -> Any:
+        """Let an event of a view call a handler that is no generator, with what the view sends.
 
         Args:
-            at: name of a handler's value -> which of the clicked point's it is, e.g. {"a": "x"}, see `views.live_plot`.
+            at: name of a handler's value -> which of the sent ones it is, e.g. {"a": "x"}, see `views.live_plot`.
         """
         called = self.bound(handler, [*inputs, *at])
 
-        def clicked(event: gr.EventData, *values: Any) -> dict[Any, Any]:  # gradio finds the event by its annotation
-            return called(*values, *(getattr(event, name) for name in at.values()))
+        def send(data: gr.EventData, *values: Any) -> dict[Any, Any]:  # gradio finds the data by its annotation
+            return called(*values, *(getattr(data, name) for name in at.values()))
 
-        return view.select(clicked, [self.session, *self[inputs]], self[outputs], **how)
+        return event(send, [self.session, *self[inputs]], self[outputs], **how)
 
     def first(self, handler: Handler, inputs: Sequence[str], outputs: Sequence[str]) -> tuple[Any, list[Any], list[Any]]:
         """A handler as a tab's first view, see `controls.Tab`."""

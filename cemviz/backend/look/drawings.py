@@ -6,8 +6,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...data.decoding import BadImage, decode
+from ...data.letters import letters, parsed
 from ..checks import BadInput
-from .letters import letters, parsed
 
 SIDE, BOX, LEVELS = 28, 20, 15
 """Pixels along an edge of MNIST's images and of the box that their digits fill; the largest grey of a drawing."""

@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...data.decoding import BadImage, decode
+from ...data.letters import letters, parsed
 from ..checks import BadInput
-from .letters import letters, parsed
 
 ORIGIN = "upload:"
 

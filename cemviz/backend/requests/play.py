@@ -1,9 +1,13 @@
 """Requests of the playground: a game without a page, and its rules."""
 
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from ...data.toys import P0S, TOYS
+from ...data.named import p0, p_data
+from ...data.toys import P0S, TOYS, Toy
 from ...training.game import Rules
+from ..checks import BadInput
 from ..fields import Choice, Number, request
 from .common import Seed
 
@@ -13,16 +17,43 @@ NEGATIVES = {"attack": "attack (2.8)", "langevin": "Langevin dynamics (2.3)"}
 OURS = Rules()
 
 
+@dataclass(frozen=True, slots=True)
+class Density(Choice):
+    """A density by name: a row of a table, or one of a visitor's own.
+
+    Attributes:
+        named: name -> density, or a ValueError that says what there is.
+    """
+
+    named: Callable[[str], Toy] = p_data
+
+    def check(self, name: str, value: Any) -> str:
+        """See `Field.check`."""
+        try:
+            self.named(str(value))
+        except ValueError as fault:
+            raise BadInput(name, str(fault)) from None
+        return str(value)
+
+
+PRESETS = "(default: the preset's)"
+DATA = Density("p_data", f"{', '.join(TOYS)}, or painted: and letters, see the page's address {PRESETS}", table=TOYS)
+P0 = Density("p₀", f"{', '.join(P0S)}; elsewhere as NAME@x,y or NAME@x,y,size {PRESETS}", table=P0S, named=p0)
+
+
 @request
 class PlayRequest:
     """Play a game without a page; None takes the preset's.
 
     Attributes:
+        data, p0: names of densities, see `data.named`.
         seconds: stop after so many seconds of moves.
         steps: stop after so many turns.
     """
 
     preset: Annotated[str, Choice("preset", "see `list`", table=lambda: _presets())] = "maximin"
+    data: Annotated[str | None, DATA] = None
+    p0: Annotated[str | None, P0] = None
     seconds: Annotated[float | None, Number("seconds", "stop after so many seconds of moves", high=86_400)] = None
     steps: Annotated[
         int | None, Number("steps", "stop after so many turns (default: the preset's)", low=1, high=1_000_000, whole=True)
@@ -35,8 +66,8 @@ class RulesRequest:
     """Set the rules of a game: the values are those of `training.game.Rules`, which tells what each of them does."""
 
     rule: Annotated[str, Choice("who moves first", table=ALGORITHMS)] = OURS.rule
-    data: Annotated[str, Choice("p_data", table=TOYS)] = OURS.data
-    p0: Annotated[str, Choice("p₀", table=P0S)] = OURS.p0
+    data: Annotated[str, DATA] = OURS.data
+    p0: Annotated[str, P0] = OURS.p0
     steps: Annotated[int, Number("steps of an attack", "Algorithm 2 takes one", "K", 1, 60, whole=True)] = OURS.steps
     step: Annotated[float, Number("length of a step", "the box is 6 wide", "λ", high=0.6)] = OURS.step
     shrink: Annotated[float, Number("shrink", "λ's factor per attack of Algorithm 2", low=0.5, high=1)] = OURS.shrink

@@ -111,12 +111,13 @@ def begin(session: Session, preset: str, seed: float, beside: str = NONE, **rule
     return prose(session, preset) | {"steps": steps, "second": gr.update(visible=other is not None)}
 
 
-def restart(studio: Studio, session: Session, *, preset: str, **values: Any) -> Changes:
+def restart(studio: Studio, session: Session, *, preset: str, status: str = words.FRESH, **values: Any) -> Changes:
     """Begin anew, and show the fresh net."""
     begun = begin(session, preset, **values)
-    frame = draw(session, words.FRESH)
+    frame = draw(session, status)
     first, *others = (ground.picture() for ground in grounds(session))
-    return opened(begun, frame | planes(plots.plane(first, story=_frames(session), at=0), *map(plots.plane, others)))
+    plane = plots.plane(first, story=_frames(session), at=0, laid=_laid(session))
+    return opened(begun, frame | planes(plane, *map(plots.plane, others)))
 
 
 def opened(begun: Changes, frame: Changes) -> Changes:
@@ -149,7 +150,7 @@ def first(studio: Studio, session: Session, *, layers: list[str], field: str, pr
         frame = draw(session, words.OPENED.format(turns))
     except Diverged as fault:
         frame = ended(session, fault)
-    drawn = [plots.plane(game.picture(), shown=look, story=None) for game in grounds(session)]
+    drawn = [plots.plane(game.picture(), shown=look, story=None, laid=_laid(session)) for game in grounds(session)]
     return opened(begun, frame | planes(*drawn))
 
 
@@ -157,7 +158,7 @@ def settled(session: Session, **more: Any) -> Changes:
     """The story of the game in progress, played beforehand, at its last snapshot: nothing is computed."""
     story = snapshots.stored(session.held["play.story"])
     last = len(story.head["shots"]) - 1
-    plane = {"plane": plots.plane(story=_frames(session), at=last, **more)}
+    plane = {"plane": plots.plane(story=_frames(session), at=last, laid=_laid(session), **more)}
     history = {"history": plots.history([np.array(story.head["history"])], session.playground.rules.objective)}
     return plane | history | _seated(session, story, last) | {"status": words.SETTLED.format(story.head["shots"][last]["turn"])}
 
@@ -179,6 +180,10 @@ def _seated(session: Session, story: Artefact, k: int) -> Changes:
     ground, shot = session.playground, story.head["shots"][k]
     ground.reset(ground.rules, ground.seed, snapshots.seat(story, k))
     return {"numbers": words.figures((shot["turn"], shot["updates"], Standing(**shot["standing"]), ground.rules))}
+
+
+def _laid(session: Session) -> dict[str, Any]:
+    return plots.laid(session.playground.rules)
 
 
 def _frames(session: Session) -> str | None:

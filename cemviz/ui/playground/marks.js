@@ -1,5 +1,6 @@
 // Marks on the plane: each is drawn with a pen at places of the box, which the plane turns into pixels.
 import { BOX } from "./frame.js";
+import { BRUSH, CELL, CELLS, DEEPEST } from "./painting.js";
 
 /** The perturbed points: where their ways have grown to, or all of them once they are there. */
 export function heads({ path, ways, moved }, times) {
@@ -83,6 +84,30 @@ function filled(pen, colour, edge, width) {
   pen.lineWidth = width;
   pen.stroke(); // the edges lie below, so that many marks in one place keep their colour
   pen.fill();
+}
+
+/** What is painted, the deeper the denser, on a plane that steps back. */
+export function cells(pen, plane, depths, colour, paper) {
+  pen.globalAlpha = 0.6;
+  pen.fillStyle = paper;
+  pen.fillRect(plane.left, plane.top, plane.inner, plane.inner);
+  const side = (CELL / (2 * BOX)) * plane.inner;
+  pen.fillStyle = colour;
+  depths.forEach((depth, k) => {
+    if (!depth) return;
+    pen.globalAlpha = (0.75 * depth) / DEEPEST;
+    pen.fillRect(plane.left + (k % CELLS) * side, plane.top + plane.inner - (Math.floor(k / CELLS) + 1) * side, side, side);
+  });
+  pen.globalAlpha = 1;
+}
+
+/** The brush's edge. */
+export function ring(pen, plane, { x, y }, colour) {
+  pen.beginPath();
+  pen.arc(plane.x(x), plane.y(y), (BRUSH / (2 * BOX)) * plane.inner, 0, 2 * Math.PI);
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1.5;
+  pen.stroke();
 }
 
 /** A number where something happens, and what it is beside it, on the side where there is room. */

@@ -2,10 +2,10 @@
 import { isolines, ticks } from "../js/contour.js";
 import { clamp, plain, ramp } from "../js/draw.js";
 import { BOX, range, sigmoid } from "./frame.js";
-import { arrows, callOut, crosses, diamonds, dots, heads, paths } from "./marks.js";
+import { arrows, callOut, cells, crosses, diamonds, dots, heads, paths, ring } from "./marks.js";
 
 const LEVELS = [0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9]; // of D, beside 1/2
-const MARGIN = { left: 34, right: 10, top: 8, axis: 24, bar: 46 };
+const MARGIN = { left: 34, right: 10, top: 8, axis: 24, bar: 44 };
 const COLOURS = 256;
 
 // D: purple to green, the paper at 1/2, safe with any colour-vision deficiency. E: what is likely lies deep.
@@ -53,18 +53,25 @@ export class Plane {
   x = (value) => MARGIN.left + ((value + BOX) / (2 * BOX)) * this.inner;
   y = (value) => MARGIN.top + ((BOX - value) / (2 * BOX)) * this.inner;
 
-  /** Where in the box a place of the canvas lies, in page pixels; null outside. */
-  inside(left, top) {
-    const x = ((left - MARGIN.left) / this.inner) * 2 * BOX - BOX;
-    const y = BOX - ((top - MARGIN.top) / this.inner) * 2 * BOX;
+  /** Where the pointer is, in units of the box; it may lie outside. */
+  place({ clientX, clientY }) {
+    const { left, top } = this.canvas.getBoundingClientRect();
+    const x = ((clientX - left - MARGIN.left) / this.inner) * 2 * BOX - BOX;
+    return { x, y: BOX - ((clientY - top - MARGIN.top) / this.inner) * 2 * BOX };
+  }
+
+  /** The same; null outside. */
+  inside(event) {
+    const { x, y } = this.place(event);
     return Math.max(Math.abs(x), Math.abs(y)) <= BOX ? { x, y } : null;
   }
 
   /**
    * @param picture from `unpack`; layers: names; field: D or E; dark: of the page
    * @param scene from `scenes`: how far the ways have grown, and a call-out; nothing draws all
+   * @param brush where p_data is being painted: its painting, and where it is
    */
-  draw(picture, layers, field, dark, { grown = Infinity, note = null } = {}) {
+  draw(picture, layers, field, dark, { grown = Infinity, note = null } = {}, brush = null) {
     const look = LOOKS[dark ? "dark" : "light"];
     const pen = this.#fit();
     if (this.inner <= 0) return; // in a tab that is not open
@@ -80,12 +87,14 @@ export class Plane {
       this.#paint(pen, picture, look[field], field, ends);
       this.#levels(pen, picture, look, field, ends);
     }
+    if (brush) cells(pen, this, brush.painting.depths, look.data[field], look.paper);
     if (shown.has("arrows")) arrows(pen, this, picture, look);
     const times = Math.min(grown, picture.path.length / (2 * picture.ways));
     if (shown.has("paths")) paths(pen, this, picture, look, times);
     if (shown.has("p0")) crosses(pen, this, picture.start, look.p0);
     if (shown.has("data")) dots(pen, this, picture.data, look.data[field], look.ink);
     if (shown.has("moved") && times > 1) diamonds(pen, this, heads(picture, times), look.p0, look.paper);
+    if (brush?.at) ring(pen, this, brush.at, look.ink);
     pen.restore();
     if (note) callOut(pen, this, note, look);
     this.#axes(pen, look);

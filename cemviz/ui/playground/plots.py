@@ -10,7 +10,11 @@ import numpy as np
 from ...backend.frame import Picture, frame
 from ...backend.packed import short
 from ...backend.play import RECORD
+from ...data.painted import PREFIX
+from ...data.placed import place_of, smallest
+from ...data.toys import P0S
 from ...metrics.game import LOG4, SPURIOUS
+from ...training.game import Rules
 
 LAYERS: dict[str, str] = {
     "contour": "D or E", "arrows": "arrows ∇f", "data": "p_data", "p0": "p₀", "paths": "paths", "moved": "p_T",
@@ -48,6 +52,18 @@ def plane(*pictures: Picture, moves: Sequence[str] = (), live: bool = False, **m
     frames = [frame(picture) for picture in pictures]
     shown = [one | {"move": move} for one, move in zip(frames, moves, strict=True)] if moves else frames
     return packed_json({"frames": shown, "live": live} | more)
+
+
+def laid(rules: Rules) -> dict[str, Any]:
+    """How the densities lie on the plane, to be painted and dragged.
+
+    Returns:
+        painting: letters of `data.painted`, None of a p_data that is not painted.
+        p0: its centre `x`, `y` and `size`, the `reach` at size 1, and the `least` size.
+    """
+    painting = rules.data.removeprefix(PREFIX) if rules.data.startswith(PREFIX) else None
+    row, x, y, size = place_of(rules.p0)
+    return {"painting": painting, "p0": {"x": x, "y": y, "size": size, "reach": P0S[row].reach, "least": smallest(row)[0]}}
 
 
 def history(records: Sequence[np.ndarray], objective: str, pushes: Mapping[str, float] = MappingProxyType({})) -> str:

@@ -1,6 +1,7 @@
 // The stage of the playground: frames of a game, drawn one after the other at an even pace, and what is under the pointer.
 import { node, plain } from "../js/draw.js";
 import { Transport } from "../js/transport.js";
+import { byHand } from "./by_hand.js";
 import { sigmoid, unpack, valueAt } from "./frame.js";
 import { scenes } from "./moves.js";
 import { Plane } from "./plane.js";
@@ -13,10 +14,11 @@ const LEGEND = [["data", "p_data"], ["p0", "p₀"], ["moved", "p_T"], ["paths", 
 const mark = (turn) => document.dispatchEvent(new CustomEvent("cemviz-turn", { detail: turn })); // the curves show where it is
 
 /**
- * `props.value` is JSON: {frames, live, shown?, story?, at?}.
+ * `props.value` is JSON: {frames, live, shown?, story?, at?, laid?}.
  * frames: of `backend/frame.py`, played in turn; if not `live`, the last one is where the game stands, shown at once.
  * shown: what the controls say when the page opens, {layers: names, field: D or E}; later they write it to the view's dataset.
  * story: where the snapshots of a story are served, of which the one numbered `at` is shown; null of a game without any.
+ * laid: how p_data and p0 lie there, see `plots.laid`; of a game that begins.
  */
 export function mount(element, props, watch, trigger) {
   const canvas = node("canvas", { role: "img", "aria-label": props.label });
@@ -34,9 +36,11 @@ export function mount(element, props, watch, trigger) {
   const transport = node("div", { class: "cem-start-bar", role: "group", "aria-label": "how it came" }, ui.play, ui.scrub, ui.count);
   const bar = node("div", { ...(host.id === "play-plane" && { id: "cem-story" }), hidden: "" }, transport); // a story plays alone
   canvas.setAttribute("aria-describedby", spoken.id);
-  root.replaceChildren(legend, canvas, line, bar, spoken);
-
   const plane = new Plane(canvas);
+  const face = node("div", { class: "cem-plane-face" }, canvas, line);
+  const hand = byHand({ root, face, plane, redraw, say, trigger });
+  root.replaceChildren(node("div", { class: "cem-plane-head" }, legend, ...hand.tools), face, bar, spoken);
+
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   const waiting = []; // frames to come
   const acts = []; // scenes of the move on screen that are still to come
@@ -52,7 +56,7 @@ export function mount(element, props, watch, trigger) {
     if (!picture) return;
     const layers = setting("layers").split(",");
     root.dataset.field = setting("field"); // the legend follows
-    plane.draw(picture, layers, root.dataset.field, dark(), scene);
+    hand.draw(picture, layers, root.dataset.field, dark(), scene);
     for (const key of legend.children) key.hidden = !layers.includes(key.className.replace("cem-key-", ""));
   }
 
@@ -78,6 +82,11 @@ export function mount(element, props, watch, trigger) {
     return scene.for ?? PACE;
   }
 
+  /** A line for who works by hand. */
+  function say(text) {
+    line.textContent = spoken.textContent = text;
+  }
+
   /** What stands there, in words, once it stands still. */
   function rest() {
     const share = picture.f.reduce((sum, f) => sum + (f > 0), 0) / picture.f.length;
@@ -94,7 +103,8 @@ export function mount(element, props, watch, trigger) {
 
   function take() {
     if (!props.value) return;
-    const { frames, live, shown, story, at } = JSON.parse(props.value);
+    const { frames, live, shown, story, at, laid } = JSON.parse(props.value);
+    if (laid) hand.take(laid);
     Object.assign(host.dataset, shown);
     if (story !== undefined) tell(story, at);
     if (!frames.length) return;
@@ -135,8 +145,7 @@ export function mount(element, props, watch, trigger) {
   }
 
   canvas.addEventListener("pointermove", (event) => {
-    const box = canvas.getBoundingClientRect();
-    const at = picture && plane.inside(event.clientX - box.left, event.clientY - box.top);
+    const at = picture && plane.inside(event);
     if (!at) return leave();
     const f = valueAt(picture, at.x, at.y);
     line.textContent = `at (${plain(at.x, 2)}, ${plain(at.y, 2)}): f = ${plain(f, 2)}, D = ${sigmoid(f).toFixed(3)}, E = ${plain(-f, 2)}`;

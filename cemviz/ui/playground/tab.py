@@ -13,13 +13,14 @@ from ...backend.fields import fields_of
 from ...backend.presets import PLAY
 from ...backend.requests import PlayRequest, RulesRequest
 from ...backend.studio import Studio
+from ...data.named import p0, p_data
 from ..controls import LIGHT, Stories, Tab
 from ..fields import control, radio, slider
 from ..modules import module_view, served, shipped
 from ..selection import Selection
 from ..wiring import Wiring
 from . import handlers as do
-from . import playing
+from . import own, playing
 from .plots import FIELDS, LAYERS
 from .words import FIGURES_CSS, HOW
 
@@ -89,6 +90,10 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     for name in do.NUMBERS:
         wire(parts[name].input, do.change, ["preset", *do.NUMBERS], ["story", "script", "status"], **last, **LIGHT)
     wire.click(parts["plane"], do.look, [], ["numbers", "status"], {"k": "k"}, **last, **LIGHT, cancels=[running])
+    painted, dragged = {"painting": "painting"}, {name: name for name in ("x", "y", "size")}
+    others = [name for name in do.GAME if name != "data"]
+    wire.sent(parts["plane"].apply, own.paint, others, ["data", *do.BEGUN], painted, **last, **still)
+    wire.sent(parts["plane"].release, own.place, do.GAME, ["p0", *do.BEGUN], dragged, **last, **still)
     wire(parts["plane"].play, playing.taken, [], [], trigger_mode="multiple", **LIGHT)
     wire(parts["speed"].input, playing.set_speed, ["speed"], [], **LIGHT)
     shown = wire[["layers", "field"]]
@@ -102,6 +107,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         wire.first(do.first, ["layers", "field", *do.GAME], do.BEGUN),
         [running],
         stories=Stories(parts["preset"], tell, wire[do.PRESET]),
+        own={parts["data"]: partial(own.choice, p_data), parts["p0"]: partial(own.choice, p0)},
     )
 
 

@@ -1,19 +1,21 @@
 """Words of the playground: explanations, what moved, the numbers beside the plane, and the Python of a game."""
 
-from typing import Any
+from collections.abc import Callable, Collection
 
 from ...backend import script
 from ...backend.beside import DIFFERENCES, NONE, beside
 from ...backend.frame import View
 from ...backend.presets import PLAY
 from ...backend.requests import ALGORITHMS, PlayRequest
-from ...data.toys import P0S, TOYS
+from ...data.named import p0, p_data
 from ...dynamics import Diverged
 from ...metrics.game import LOG4, Standing
 from ...training.game import Rules
 from ..numbers import minus
 
 FRESH = "**A fresh net:** no move yet. Play, or make the first attack."
+PAINTED = "**p_data is what you painted:** a fresh net, no move yet. Play, or paint on."
+PLACED = "**p₀ starts elsewhere:** a fresh net, no move yet. Play, or drag on."
 SETTLED = "**Settled:** {} turns were played beforehand. Scrub back to see how; Play goes on from what is shown."
 LOOKED = "**Turn {} of {}.** Play goes on from here."
 OPENED = "**{} turns were played to start with.** Play goes on from here; Reset shows the fresh net."
@@ -25,7 +27,13 @@ CHANGED = {
 }  # fmt: skip
 """Rules that have a control -> how a change of one is told."""
 
-TITLES: dict[str, Any] = {"data": TOYS, "p0": P0S, "rule": ALGORITHMS}
+TITLES: dict[str, Callable[[str], str]] = {
+    "data": lambda name: p_data(name).title, "p0": lambda name: p0(name).title, "rule": ALGORITHMS.__getitem__,
+}  # fmt: skip
+"""Rules whose values have names -> the title of one."""
+
+IN_SCRIPT = ("data", "p0")
+"""Rules that the Python of a game says."""
 
 FIGURES_CSS = """
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(132px, 1fr)); gap: 8px; margin: 0 }
@@ -51,26 +59,28 @@ log 2 = .693. Where neither of the two is, D means nothing.
 (2.18), which keep U finite: an attack that cannot reach p_data lets it diverge (thesis 2.5.6). With Langevin dynamics (2.3),
 which sample exp f, it is maximum likelihood and learns the density; binary adversarial training learns the support alone.
 
+* **By hand.** *Paint p_data*: the more strokes lie over a place, the likelier it is (three count). *Drag p₀* by its middle, or
+wider and narrower by its edge; it stays in the box. Both begin a new game, and both are in the link.
+
 Points move along ∇f: the thesis writes ∇D, which has the same direction but underflows where D is near 0 or 1. **All numbers
 are our choice** (net, K, λ, updates, learning rate, points, scales): the thesis gives none for its figures 2.1 and 2.2. The
 support is the level set that holds 99 % of p_data; U is measured on the points in play, the energy distance against fresh
 draws. At most 300 points of a kind and 64 paths are drawn."""
 
 
-def changes(preset: str, rules: Rules) -> str:
-    """Changes by the visitor since the preset was chosen; empty where there are none."""
+def changes(preset: str, rules: Rules, but: Collection[str] = ()) -> str:
+    """Changes by the visitor since the preset was chosen, those of some rules left out; empty where there are none."""
     own = PLAY[preset].rules
     return ", ".join(
-        f"{name} {_plain(key, rules)}" for key, name in CHANGED.items() if getattr(rules, key) != getattr(own, key)
+        f"{name} {_plain(key, rules)}"
+        for key, name in CHANGED.items()
+        if key not in but and getattr(rules, key) != getattr(own, key)
     )
 
 
 def _plain(key: str, rules: Rules) -> str:
     value = getattr(rules, key)
-    if key not in TITLES:
-        return f"{value:g}"
-    row = TITLES[key][value]
-    return row if isinstance(row, str) else row.title
+    return TITLES[key](value) if key in TITLES else f"{value:g}"
 
 
 def story(preset: str, rules: Rules) -> str:
@@ -81,8 +91,9 @@ def story(preset: str, rules: Rules) -> str:
 
 def listing(preset: str, rules: Rules, seed: int) -> str:
     """The Python and the command line that play the preset, and what the page has changed of it."""
-    changed = changes(preset, rules)
-    return script.shown(PlayRequest(preset, seed=seed)) + (
+    changed, own = changes(preset, rules, IN_SCRIPT), PLAY[preset].rules
+    given = {name: getattr(rules, name) for name in IN_SCRIPT if getattr(rules, name) != getattr(own, name)}
+    return script.shown(PlayRequest(preset, seed=seed, **given)) + (
         f"\n\n# not in it, changed on the page: {changed}" if changed else ""
     )
 
