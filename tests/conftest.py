@@ -108,9 +108,9 @@ def shipped(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def url(tmp_path_factory):
+def url():
     """The page with the models that ship: one server for all tests that need no other."""
-    yield from pages.served(tmp_path_factory.mktemp("page"))
+    yield from pages.served()
 
 
 @pytest.fixture(scope="session")
@@ -123,39 +123,50 @@ def browser():
         chromium.close()
 
 
-def visits(browser, url):
+@pytest.fixture(scope="session")
+def profile(browser):
+    """One visitor's browser for all tests, whose cache has the scripts after the first page; nothing else is stored there."""
+    context = browser.new_context()
+    yield context
+    context.close()
+
+
+def visits(profile, url):
     """Open the page; at the end no request may have left the origin and nothing may stand in the console."""
     opened, strays, errors = [], [], []
 
-    def go(query: str = "", width: int = 1280, height: int = 1000, tabs: bool = True, prepare=None, **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        opened.append(context)
-        page = context.new_page()
+    def go(query="", width=1280, height=1000, tabs="visible", prepare=None, reduced_motion="no-preference"):
+        """Open an address; `tabs` is their state to wait for, None to go on at the document's first bytes."""
+        page = profile.new_page()
+        opened.append(page)
         page.set_default_timeout(pages.SLOW)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(reduced_motion=reduced_motion)
         pages.TRAFFIC[page] = pages.Traffic(page)
         page.on("request", lambda r: None if r.url.startswith((url, "data:", "blob:")) else strays.append(r.url))
         page.on("pageerror", lambda e: errors.append(str(e)))
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         if prepare is not None:
             prepare(page)
-        page.goto(url + query)
-        page.get_by_role("tab", name="Playground", include_hidden=not tabs).wait_for(state="visible" if tabs else "attached")
+        page.goto(url + query, wait_until="load" if tabs else "commit")
+        if tabs:
+            page.get_by_role("tab", name="Playground", include_hidden=True).wait_for(state=tabs)
         return page
 
     yield go
-    for context in opened:
-        context.close()
+    for page in opened:
+        page.close()
     assert not strays, f"requests left the machine: {strays}"
     assert not errors, errors
 
 
 @pytest.fixture
-def visit(browser, url):
+def visit(profile, url):
     """Open the page for one test."""
-    yield from visits(browser, url)
+    yield from visits(profile, url)
 
 
 @pytest.fixture(scope="module")
-def visit_once(browser, url):
-    """Open the page for several tests of a file that go on from one another's: to load it costs seconds."""
-    yield from visits(browser, url)
+def visit_once(profile, url):
+    """Open the page for several tests of a file: to load it costs seconds. Each begins by making what it looks at."""
+    yield from visits(profile, url)

@@ -1,6 +1,9 @@
 """Helpers for the tests of training: a tiny recipe on the set `stripes`, and a run of it."""
 
+import itertools
 import multiprocessing
+import os
+import signal
 
 from cemviz.backend.device import choose
 from cemviz.backend.requests import TrainRequest
@@ -25,17 +28,37 @@ def run(asked):
     return updates
 
 
-def tell(asked, sender):
+def die(owner, name, call, after=False):
+    """Have this process killed in a function's n-th call, before what it does or after."""
+    real, calls = getattr(owner, name), itertools.count(1)
+
+    def fatal(*args, **how):
+        last = next(calls) == call
+        result = None if last and not after else real(*args, **how)
+        if last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, fatal)
+
+
+def tell(asked, sender, death):
+    if death is not None:
+        die(*death)
     for item in train(Studio(choose("cpu")), asked):
         if isinstance(item, Trained):
             sender.send(item.done)
 
 
-def child(asked):
-    """A process that trains, saves after every step and says each one; forked, since a fresh one loads torch for seconds."""
+def child(asked, death=None):
+    """A process that trains, saves after every step and says each one; forked, since a fresh one loads torch for seconds.
+
+    Args:
+        death: where it is killed, see `die`.
+    """
     context = multiprocessing.get_context("fork")
     said, sender = context.Pipe(duplex=False)
-    process = context.Process(target=tell, args=(asked, sender))
+    process = context.Process(target=tell, args=(asked, sender, death))
     process.start()
     sender.close()
     return process, said

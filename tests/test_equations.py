@@ -61,12 +61,14 @@ def test_the_tab_shows_every_equation_at_any_seed_and_marks_failures(monkeypatch
 
     with gr.Blocks(analytics_enabled=False):
         draw, inputs, outputs = tab_equations.build(gr.State(), None, None).draw
-    total, *rest = draw(5)
-    results, codes = rest[: len(KEYS)], rest[len(KEYS) :]
-    assert len(inputs) == 1 and len(results) == len(codes) == len(KEYS) and len(outputs) == 2 * len(KEYS) + 1
-    assert f"**{len(KEYS)} of {len(KEYS)} equations hold** at seed 5" in total and all("✓ **holds**" in t for t in results)
-    for key, code in zip(tab_equations.ORDER, codes, strict=True):
-        assert EQUATIONS[key].name in code and f"def {EQUATIONS[key].check.__name__}(" in code
+    total, *cards = draw(5)
+    assert len(inputs) == 1 and len(cards) == len(KEYS) and len(outputs) == len(KEYS) + 1
+    assert f"**{len(KEYS)} of {len(KEYS)} equations hold** at seed 5" in total and all("✓ **holds**" in t for t in cards)
+    for key, card in zip(tab_equations.ORDER, cards, strict=True):
+        row, (formula, result, code) = EQUATIONS[key], card.split("</div>")
+        assert f"$${row.latex}$$" in formula and row.number in formula and "~~~" not in tab_equations.source(key)
+        assert "holds" in result and row.name in code and f"def {row.check.__name__}(" in code
+        assert code not in tab_equations.card(key), "the page's document carries no code"
     broken = tab_equations.shown(5, lambda seed: {key: replace(run(key, seed), difference=math.nan) for key in KEYS[:2]})
     assert "0 of 2" in broken[0] and EQUATIONS[KEYS[1]].number in broken[0] and "✗ **does not hold**" in broken[1]
     for seed in (None, -1, 1.5, 2**31):

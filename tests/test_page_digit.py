@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pages import MARKS, SLOW, calm, violations
+from pages import MARKS, SLOW, calm, faults_in_light_and_dark, width_on_a_phone
 from PIL import Image
 
 pytestmark = MARKS
@@ -122,17 +122,10 @@ def test_a_hostile_address_shows_a_line_or_the_first_drawing(visit, query):
 
 
 def test_axe_finds_no_violation_of_wcag_aa(pad):
-    page = pad
-    for dark in ("false", "true"):
-        page.evaluate(f"() => document.body.classList.toggle('dark', {dark})")
-        calm(page)
-        assert not (faults := violations(page)), (dark, faults)
+    assert not (faults := faults_in_light_and_dark(pad)), faults
 
 
 def test_the_pad_is_on_a_phone_s_first_screen_and_nothing_is_wider(pad):
-    page = pad
-    page.set_viewport_size({"width": 400, "height": 800})
-    page.evaluate("() => scrollTo(0, 0)")
-    calm(page)
-    box = page.locator("#cem-pad canvas").first.bounding_box()
-    assert box["y"] + box["height"] <= 800 and page.evaluate("() => document.documentElement.scrollWidth") <= 400
+    assert width_on_a_phone(pad) <= 400
+    box = pad.locator("#cem-pad canvas").first.bounding_box()
+    assert box["y"] + box["height"] <= 800

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from conftest import draw_weights, seeded
-from pages import MARKS, ROOT, SLOW, calm, drawn, served, violations
+from pages import MARKS, ROOT, SLOW, calm, drawn, faults_in_light_and_dark, served, width_on_a_phone
 
 from cemviz.backend import store
 from cemviz.nets import build
@@ -30,7 +30,7 @@ def url(tmp_path_factory):
         store.save_gaussians("mnist", fit(images, torch.arange(60) % 10, 10, rank=4))
     (root / "models" / "gallery").symlink_to(ROOT / "checkpoints" / "gallery")
     (root / "data").mkdir()
-    yield from served(root, {"CEMVIZ_DATA": str(root / "data"), "CEMVIZ_CHECKPOINTS": str(root / "models")})
+    yield from served({"CEMVIZ_DATA": str(root / "data"), "CEMVIZ_CHECKPOINTS": str(root / "models")})
 
 
 QUERY = "?tab=sampling&s.a=mnist-tiny&s.as=maxent&s.b=none&s.start=gaussian&s.count=40&s.K=6&s.alpha=2"
@@ -46,11 +46,18 @@ def dots(page) -> list[tuple[str, str]]:
     )
 
 
-def test_the_map_plays_without_a_request_and_a_clicked_dot_picks_its_chain(visit):
-    page = visit(QUERY)
+@pytest.fixture(scope="module")
+def chains(visit_once):
+    """Chains of the encoder and the map of their features."""
+    page = visit_once(f"{QUERY}&__theme=light")
     sampled(page)
-    calm(page, 4)
-    player = page.locator("#samp-player")
+    calm(page)
+    return page
+
+
+def test_the_map_plays_without_a_request_and_a_clicked_dot_picks_its_chain(chains):
+    page, player = chains, chains.locator("#samp-player")
+    player.locator(".cem-counter", has_text="6 / 6").wait_for()  # it has played by itself
     assert len(dots(page)) == 40 == player.locator(".cem-tile").count()
     assert player.locator(".cem-landmark").count() == 10
     requests = []
@@ -73,13 +80,17 @@ def test_the_map_plays_without_a_request_and_a_clicked_dot_picks_its_chain(visit
     assert player.locator(".cem-trail").get_attribute("d").count("L") == 6
 
 
-def test_axe_finds_no_violation_of_wcag_aa_beside_the_map(visit):
-    page = visit(f"{QUERY}&__theme=light")
-    sampled(page)
-    for dark in ("false", "true"):
-        page.evaluate(f"() => document.body.classList.toggle('dark', {dark})")
-        calm(page)
-        assert not (found := violations(page)), (dark, found)
+def test_axe_finds_no_violation_of_wcag_aa_beside_the_map(chains):
+    assert not (faults := faults_in_light_and_dark(chains)), faults
+
+
+def test_a_phone_shows_the_map_below_the_tiles(chains):
+    page = chains
+    assert width_on_a_phone(page) <= 400
+    grid, sphere = (page.locator(f"#samp-player {name}").bounding_box() for name in (".cem-grid", ".cem-map-plot"))
+    assert sphere["y"] >= grid["y"] + grid["height"] and sphere["width"] >= 200
+    tile = page.locator("#samp-player .cem-picture").first.bounding_box()
+    assert tile["width"] >= 28
 
 
 def test_a_sampler_that_does_not_fit_gives_way_and_is_not_in_the_menu(visit):
@@ -93,17 +104,6 @@ def test_a_sampler_that_does_not_fit_gives_way_and_is_not_in_the_menu(visit):
 def test_data_that_is_not_here_is_said_and_stays_on_the_page(visit):
     page = visit(QUERY.replace("maxent", "langevin-pairs"))
     page.locator("#samp-status").get_by_text("images of mnist, which are not on this machine").wait_for(timeout=SLOW)
-
-
-def test_a_phone_shows_the_map_below_the_tiles(visit):
-    page = visit(QUERY, width=400, height=800)
-    sampled(page)
-    calm(page)
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
-    grid, sphere = (page.locator(f"#samp-player {name}").bounding_box() for name in (".cem-grid", ".cem-map-plot"))
-    assert sphere["y"] >= grid["y"] + grid["height"] and sphere["width"] >= 200
-    tile = page.locator("#samp-player .cem-picture").first.bounding_box()
-    assert tile["width"] >= 28
 
 
 def test_the_landscape_of_a_pair_is_drawn_around_an_image_of_the_gallery(visit):

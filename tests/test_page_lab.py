@@ -1,12 +1,12 @@
 """The lab in a real browser: a board without a press, moved over without a request, predicted, played, and swept anew."""
 
 import pytest
-from pages import MARKS, SLOW, calm, violations
+from pages import MARKS, SLOW, calm, faults_in_light_and_dark, width_on_a_phone
 from PIL import Image
 
 pytestmark = MARKS
 
-BOARD = "?tab=lab&a=mnist-at&k.sampler=rcs"
+BOARD = "?__theme=light&tab=lab&a=mnist-at&k.sampler=rcs"
 
 
 def opened(visit, query: str = BOARD, **how):
@@ -80,6 +80,13 @@ def test_the_board_is_a_png_to_take_away(board):
     assert picture.width >= 7 * 56 and picture.height >= 7 * 56 and len(picture.convert("RGB").getcolors(1 << 20)) > 50
 
 
+def test_everyone_can_use_the_lab_and_nothing_is_wider_than_a_phone(board):
+    page = board
+    assert not (faults := faults_in_light_and_dark(page)), faults
+    assert width_on_a_phone(page) <= 400
+    assert page.locator(".cem-lab-grid").bounding_box()["y"] < 400, "the board comes before its controls"
+
+
 def test_keys_choose_a_cell_and_its_link_plays_it(visit):
     page = opened(visit)
     page.locator(".cem-lab-tile[aria-pressed=true]").focus()
@@ -103,15 +110,3 @@ def test_a_sweep_that_does_not_ship_is_stale_until_it_is_run(visit):
     page.wait_for_function("() => document.querySelectorAll('.cem-lab-tile').length === 3", timeout=SLOW)
     assert "k.second=0%2C+1%2C+3" in page.url and not page.locator("#lab-stage.cem-stale").count()
     page.locator("#lab-tried").get_by_text("Swept on this visit").wait_for()
-
-
-def test_everyone_can_use_the_lab_and_nothing_is_wider_than_a_phone(visit):
-    page = opened(visit, f"{BOARD}&__theme=light")
-    for dark in ("false", "true"):
-        page.evaluate(f"() => document.body.classList.toggle('dark', {dark})")
-        calm(page)
-        assert not (faults := violations(page)), (dark, faults)
-    page.set_viewport_size({"width": 400, "height": 800})
-    calm(page)
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= 400
-    assert page.locator(".cem-lab-grid").bounding_box()["y"] < 400, "the board comes before its controls"

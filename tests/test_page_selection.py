@@ -1,7 +1,6 @@
 """The selection in a real browser: chosen in one tab, looked at in the others, and in the address under one name."""
 
 import numpy as np
-import pytest
 from pages import MARKS, SLOW, calm, drawn, open_tab
 from PIL import Image
 from test_page_digit import answered, draw, shown
@@ -104,16 +103,3 @@ def test_a_picture_of_ones_own_is_sampled_from_and_its_link_shows_the_same(visit
     calm(again)
     assert again.locator("#samp-player .cem-panel canvas").first.evaluate(shot) == own != before
     assert again.locator("#sel-x input").input_value() == "your picture"
-
-
-@pytest.mark.parametrize("width", [1280, 400])
-def test_the_row_stands_under_the_tabs_and_does_not_move_them(visit, width):
-    page = visit("", width=width, height=800)
-    page.locator("#start-place #cem-start[data-ready='0']").wait_for()
-    strip = page.get_by_role("tablist")
-    before = strip.bounding_box()
-    open_tab(page, "Landscape")
-    page.locator("#sel-a").wait_for(state="visible")
-    after, row = strip.bounding_box(), page.locator("#selection").bounding_box()
-    assert (after["y"], after["height"]) == (before["y"], before["height"]) and row["y"] >= after["y"] + after["height"]
-    assert row["x"] + row["width"] <= width

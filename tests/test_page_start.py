@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from pages import MARKS, SLOW, calm, drawn, open_tab, plane_drawn, violations
+from pages import MARKS, SLOW, calm, drawn, faults_in_light_and_dark, open_tab, plane_drawn
 
 from cemviz.backend.presets import SAMPLE
 
@@ -25,11 +25,17 @@ def opened_tab(page) -> str:
     return page.locator("button[role=tab][aria-selected=true]").inner_text()
 
 
-def test_the_opening_plays_by_itself_and_asks_the_server_for_nothing(visit):
-    page = visit()
+@pytest.fixture(scope="module")
+def opening(visit_once):
+    """The page as a visitor first sees it."""
+    page = visit_once()
     ready(page, 0)
     calm(page)
-    asked = []
+    return page
+
+
+def test_the_opening_plays_by_itself_and_asks_the_server_for_nothing(opening):
+    page, asked = opening, []
     page.on("request", lambda r: None if "heartbeat" in r.url or r.url.startswith("data:") else asked.append(r.url))
     page.locator(".cem-start-count", has_text="step 40 of 40").wait_for()
     assert "reads 10 of 10" in page.locator("#cem-start").inner_text()
@@ -38,20 +44,41 @@ def test_the_opening_plays_by_itself_and_asks_the_server_for_nothing(visit):
     assert not asked
 
 
-def test_it_is_painted_before_the_page_around_it_is_there(browser, url):
-    page = browser.new_page()
-    page.add_init_script("""new MutationObserver(() => {
+def test_plotly_is_fetched_when_a_figure_is_first_looked_at(opening):
+    page = opening
+    assert not page.evaluate("() => performance.getEntriesByType('resource').some((r) => r.name.includes('plotly'))")
+    open_tab(page, "Playground")
+    plane_drawn(page)
+    assert not page.evaluate("() => performance.getEntriesByType('resource').some((r) => r.name.includes('plotly'))")
+    open_tab(page, "Landscape")
+    drawn(page, "#land-plot-0")
+    assert page.evaluate("() => performance.getEntriesByType('resource').filter((r) => r.name.includes('plotly')).length") == 1
+
+
+def test_it_is_painted_before_the_page_around_it_is_there(visit):
+    page = visit(
+        tabs=None,
+        prepare=lambda page: page.add_init_script("""new MutationObserver(() => {
       if (document.getElementById('cem-start')?.dataset.ready) window.painted ??= document.getElementById('tabs') === null;
-    }).observe(document, {childList: true, subtree: true, attributes: true})""")
-    page.goto(url)
+    }).observe(document, {childList: true, subtree: true, attributes: true})"""),
+    )
     page.wait_for_function("() => window.painted !== undefined", timeout=SLOW)
     assert page.evaluate("() => window.painted")
-    page.close()
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (400, 800)])
-def test_every_station_is_reached_by_keyboard_at_once_and_fits_the_screen(visit, width, height):
-    page = visit(width=width, height=height)
+def fits(page, width: int, height: int) -> None:
+    """Check that a station's pictures stand side by side and, with the bar below them, on the first screen."""
+    page.set_viewport_size({"width": width, "height": height})
+    panels = [panel.bounding_box() for panel in page.locator("#cem-start .cem-view").all()]
+    assert len(panels) == 2 and panels[0]["y"] == panels[1]["y"] and panels[0]["x"] < panels[1]["x"]
+    assert max(panel["y"] + panel["height"] for panel in panels) <= height
+    bar = page.locator("#cem-start .cem-start-bar").bounding_box()
+    assert bar["y"] + bar["height"] <= height
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+
+
+def test_every_station_is_reached_by_keyboard_at_once_and_fits_the_screen(visit):
+    page = visit(width=1280, height=900)
     ready(page, 0)
     calm(page)
     page.keyboard.press("Tab")  # the skip link
@@ -69,12 +96,8 @@ def test_every_station_is_reached_by_keyboard_at_once_and_fits_the_screen(visit,
         ready(page, station)
         assert page.evaluate("() => window.took") < 3000  # .1 s where nothing else runs
         titles.add(heading(page))
-        panels = [panel.bounding_box() for panel in page.locator("#cem-start .cem-view").all()]
-        assert len(panels) == 2 and panels[0]["y"] == panels[1]["y"] and panels[0]["x"] < panels[1]["x"]
-        assert max(panel["y"] + panel["height"] for panel in panels) <= height
-        bar = page.locator("#cem-start .cem-start-bar").bounding_box()
-        assert bar["y"] + bar["height"] <= height
-        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+        fits(page, 400, 800)
+        fits(page, 1280, 900)
     assert len(titles) == LAST + 1 and f"tour={LAST}" in page.url
     page.keyboard.press("ArrowLeft")
     ready(page, LAST - 1)
@@ -84,21 +107,46 @@ def test_every_station_is_reached_by_keyboard_at_once_and_fits_the_screen(visit,
     page.locator("#cem-pad canvas").first.wait_for()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_no_violation_of_wcag_aa_at_any_station(visit, theme):
-    page = visit(f"?__theme={theme}", reduced_motion="reduce")
+@pytest.fixture(scope="module")
+def unmoved(visit_once):
+    """The page of a visitor who wants no motion."""
+    page = visit_once("?__theme=light", reduced_motion="reduce")
+    ready(page, 0)
+    return page
+
+
+def test_who_wants_no_motion_sees_where_it_leads(unmoved):
+    assert unmoved.locator(".cem-start-count").inner_text() == "step 40 of 40"
+
+
+def test_axe_finds_no_violation_of_wcag_aa_at_any_station(unmoved):
+    page = unmoved
     for station in range(LAST + 1):
         ready(page, station)
         if station:
             page.locator(".cem-start-answers button").first.click()
-        assert not (found := violations(page)), (station, found)
+        assert not (faults := faults_in_light_and_dark(page)), (station, faults)
         if station < LAST:
             page.keyboard.press("ArrowRight") if station else page.locator(".cem-start-next").click()
 
 
-def test_answers_are_judged_and_stay_in_the_address(visit):
-    page = visit("?tour=1")
+@pytest.fixture(scope="module")
+def attack(visit_once):
+    """The first station of the tour."""
+    page = visit_once("?tour=1")
     ready(page, 1)
+    return page
+
+
+def test_a_symbol_tells_its_meaning_on_focus_and_escape_hides_it(attack):
+    attack.locator(".cem-symbol", has_text="ε").first.focus()
+    attack.locator("#cem-meaning", has_text="how far an attack may move").wait_for()
+    attack.keyboard.press("Escape")
+    attack.locator("#cem-meaning").wait_for(state="hidden")
+
+
+def test_answers_are_judged_and_stay_in_the_address(attack, visit):
+    page = attack
     assert "changes its mind at" not in page.locator(".cem-start-told").inner_text()
     page.get_by_role("button", name="at about 0.02").click()
     page.get_by_text("Not quite").wait_for()
@@ -117,24 +165,9 @@ def test_answers_are_judged_and_stay_in_the_address(visit):
 
 @pytest.mark.parametrize("query", ["?tour=99&said=9-9-9", "?tour=-3&said=<b>", "?tour=x&said=1-1-1-1-1-1-1-1-1-1-1"])
 def test_a_hostile_address_opens_a_station_that_there_is(visit, query):
-    page = visit(query)
-    page.locator("#start-place #cem-start[data-ready]").wait_for()
+    page = visit(query, tabs=None)
+    page.locator("#cem-start[data-ready]").wait_for()
     assert heading(page)
-
-
-def test_who_wants_no_motion_sees_where_it_leads(visit):
-    page = visit(reduced_motion="reduce")
-    ready(page, 0)
-    assert page.locator(".cem-start-count").inner_text() == "step 40 of 40"
-
-
-def test_a_symbol_tells_its_meaning_on_focus_and_escape_hides_it(visit):
-    page = visit("?tour=1")
-    ready(page, 1)
-    page.locator(".cem-symbol", has_text="ε").first.focus()
-    page.locator("#cem-meaning", has_text="how far an attack may move").wait_for()
-    page.keyboard.press("Escape")
-    page.locator("#cem-meaning").wait_for(state="hidden")
 
 
 def test_links_act_in_place_and_back_and_forward_return(visit):
@@ -167,19 +200,6 @@ def test_links_act_in_place_and_back_and_forward_return(visit):
     assert len(sessions) <= 1
 
 
-def test_plotly_is_fetched_when_a_figure_is_first_looked_at(visit):
-    page = visit()
-    ready(page, 0)
-    calm(page)
-    assert not page.evaluate("() => performance.getEntriesByType('resource').some((r) => r.name.includes('plotly'))")
-    open_tab(page, "Playground")
-    plane_drawn(page)
-    assert not page.evaluate("() => performance.getEntriesByType('resource').some((r) => r.name.includes('plotly'))")
-    open_tab(page, "Landscape")
-    drawn(page, "#land-plot-0")
-    assert page.evaluate("() => performance.getEntriesByType('resource').filter((r) => r.name.includes('plotly')).length") == 1
-
-
 ARITHMETIC = [
     ("due(2, 450, 100, 9)", {"frame": 6, "ended": False}),
     ("due(2, 4500, 100, 9)", {"frame": 8, "ended": True}),
@@ -196,12 +216,11 @@ ARITHMETIC = [
 ]
 
 
-def test_the_arithmetic_of_its_modules(visit):
-    page = visit()
+def test_the_arithmetic_of_its_modules(opening):
     names = "{due, band, valueOf, softmax, marginal, largest, bytes, ramp, plain, clamp}"
     for expression, expected in ARITHMETIC:
         address = f"gradio_api/file={JS / 'draw.js'}"
-        told = page.evaluate(
+        told = opening.evaluate(
             f"async () => {{ const {names} = await import('./{address}'); return JSON.stringify({expression}) }}"
         )
         assert json.loads(told) == expected, expression

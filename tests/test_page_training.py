@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from conftest import write_images
-from pages import MARKS, ROOT, SLOW, calm, drawn, open_tab, served, violations
+from pages import MARKS, ROOT, SLOW, drawn, faults_in_light_and_dark, open_tab, served, width_on_a_phone
 
 pytestmark = MARKS
 WAIT = 3 * SLOW
@@ -17,7 +17,7 @@ def url(tmp_path_factory):
     for split, count in (("train", 15), ("test", 2)):
         write_images(root / "data" / "mnist" / split, count, count, tuple("0123456789"), side=28, grey=True)
     shutil.copytree(ROOT / "checkpoints", root / "models", ignore=shutil.ignore_patterns("history", "runs"))
-    yield from served(root, {"CEMVIZ_DATA": str(root / "data"), "CEMVIZ_CHECKPOINTS": str(root / "models")})
+    yield from served({"CEMVIZ_DATA": str(root / "data"), "CEMVIZ_CHECKPOINTS": str(root / "models")})
 
 
 def says(page, words: str) -> None:
@@ -49,13 +49,8 @@ def test_a_run_is_started_paused_resumed_finished_and_in_the_other_menus(visit):
     page.get_by_role("option", name="my-first").wait_for()
     page.keyboard.press("Escape")
 
-    again = visit("?tab=training&t.a=my-first&t.at=1")  # the address knows a model that is newer than the page
+    again = visit("?__theme=light&tab=training&t.a=my-first&t.at=1")  # the address knows a model that is newer than the page
     drawn(again, "#train-energies")
     assert again.locator("#train-look input[type=number]").input_value() == "1"
-    assert not violations(again)
-    again.evaluate("() => document.body.classList.add('dark')")
-    calm(again)
-    assert not violations(again)
-    again.set_viewport_size({"width": 400, "height": 800})
-    calm(again)
-    assert again.evaluate("() => document.documentElement.scrollWidth") <= 400
+    assert not (faults := faults_in_light_and_dark(again)), faults
+    assert width_on_a_phone(again) <= 400

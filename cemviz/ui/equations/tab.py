@@ -10,7 +10,7 @@ import gradio as gr
 
 from ...backend.checks import MAX_SEED, number
 from ...backend.studio import Studio
-from ...equations import EQUATIONS, Check, Equation, run
+from ...equations import EQUATIONS, Check, run
 from ..controls import HEAVY, Tab, guarded
 from ..selection import Selection
 
@@ -53,6 +53,29 @@ def verdict(check: Check) -> str:
     )
 
 
+@lru_cache
+def source(key: str) -> str:
+    """The function of an equation, and below it the check."""
+    row = EQUATIONS[key]
+    function, check = (dedent(inspect.getsource(part)).rstrip() for part in (row.function, row.check))
+    return f"# {row.name}\n{function}\n\n\n# how it is checked\n{check}"
+
+
+def card(key: str, check: Check | None = None) -> str:
+    """One equation as Markdown; its result and its code, which many visitors never look at, come with the check."""
+    row = EQUATIONS[key]
+    result = verdict(check) if check else "Computed when the tab is opened."
+    note = f"\n\n**Note.** {plain(row.note)}" if row.note else ""
+    code = (
+        f"<details>\n<summary>Code: {row.name} and its check</summary>\n\n~~~\n{source(key)}\n~~~\n\n</details>"
+        if check
+        else ""
+    )
+    return (
+        f"<div>\n\n### {row.title}\n\n{row.number}\n\n$${row.latex}$$\n\n</div>\n\n<div>\n\n{result}{note}\n\n</div>\n\n{code}"
+    )
+
+
 def summary(checks: dict[str, Check], seed: int) -> str:
     """All results in one sentence, the failures by number."""
     failed = [EQUATIONS[key].number for key, check in checks.items() if not check.holds]
@@ -62,7 +85,7 @@ def summary(checks: dict[str, Check], seed: int) -> str:
 
 
 def shown(seed: float | None, results: Callable[[int], dict[str, Check]] = checks_at) -> list[str]:
-    """The summary and every card's result, in the order of the cards.
+    """The summary and every card, in the order of the cards.
 
     Args:
         seed: what the visitor typed.
@@ -70,35 +93,7 @@ def shown(seed: float | None, results: Callable[[int], dict[str, Check]] = check
     """
     whole = number("seed", seed, 0, MAX_SEED, whole=True)
     checks = results(whole)
-    return [summary(checks, whole), *(verdict(check) for check in checks.values())]
-
-
-@lru_cache
-def source(key: str) -> str:
-    """The function of an equation, and below it the check."""
-    row = EQUATIONS[key]
-    function, check = (dedent(inspect.getsource(part)).rstrip() for part in (row.function, row.check))
-    return f"# {row.name}\n{function}\n\n\n# how it is checked\n{check}"
-
-
-def opened(seed: float | None) -> list[str]:
-    """The first view: every result and every code, which the page's document would carry for visitors who never look."""
-    return [*shown(seed), *map(source, ORDER)]
-
-
-def card(row: Equation) -> tuple[gr.Markdown, gr.Code]:
-    """One equation; returns the components that hold its result and its code."""
-    with gr.Column(variant="panel", elem_classes="cem-equation"):
-        with gr.Row():
-            with gr.Column(min_width=280):
-                gr.Markdown(f"### {row.title}\n\n{row.number}\n\n$${row.latex}$$", latex_delimiters=LATEX)
-            with gr.Column(min_width=280):
-                result = gr.Markdown("Computed when the tab is opened.")
-                if row.note:
-                    gr.Markdown(f"**Note.** {plain(row.note)}")
-        with gr.Accordion(f"Code: {row.name} and its check", open=False):
-            code = gr.Code(language="python", interactive=False, show_label=False, max_lines=40, buttons=["copy"])
-    return result, code
+    return [summary(checks, whole), *(card(key, check) for key, check in checks.items())]
 
 
 def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
@@ -108,12 +103,12 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, interactive=True, scale=0, min_width=160)
         again = gr.Button("Run all checks live", variant="primary", scale=0, min_width=200, elem_id="equations-run")
     total = gr.Markdown("", elem_id="equations-summary")
-    cards = []
+    cards = []  # a component each and no more: the browser looks through all components of the page for every event of it
     for paper, reference in PAPERS.items():
         gr.Markdown(f"## {paper[0].upper()}{paper[1:]}\n\n{reference}")
-        cards += [card(row) for row in EQUATIONS.values() if row.paper == paper]
-    results, codes = zip(*cards, strict=True)
-    outputs: list[Any] = [total, *results]
+        of_paper = [key for key in ORDER if EQUATIONS[key].paper == paper]
+        cards += [gr.Markdown(card(key), latex_delimiters=LATEX, elem_classes="cem-equation") for key in of_paper]
+    outputs: list[Any] = [total, *cards]
     live = guarded(lambda value: shown(value, checks_at.__wrapped__))
     gr.on([again.click, seed.submit], live, seed, outputs, trigger_mode="once", **HEAVY)
-    return Tab(params={"e.seed": seed}, draw=(guarded(opened), [seed], [*outputs, *codes]))
+    return Tab(params={"e.seed": seed}, draw=(guarded(shown), [seed], outputs))
