@@ -27,7 +27,7 @@ from ..studio import Studio
 from ..use_case import Step
 from .outside import UNIFORM, Outside, outside
 
-COUNT, STEPS, RESTARTS, SEED, SIZE = 300, 100, 5, 0, 50
+COUNT, STEPS, RESTARTS, SEED, SIZE = 200, 100, 2, 0, 50
 """Images, steps of every attack, its starts where scores of other sets are raised, seed, and images at a time."""
 
 VALIDATED = 1000
