@@ -29,7 +29,7 @@ MNIST_IN_OUT = replace(
     objective_args={"ease": 0.3, "inside_radius": 1.0}, source=OURS + "thesis (3.45); L2 2 and 1 on MNIST are our choice",
 )  # fmt: skip
 MNIST_OOD = Recipe(
-    "MNIST, against other images (L2 2)", "mnist", "in-out", "small-cnn", {"width": 48, "hidden": 64, "outputs": 1}, 3000, 64,
+    "MNIST, against other images (L2 2)", "mnist", "in-out", "small-cnn", {"width": 48, "hidden": 64, "outputs": 1}, 1500, 64,
     2e-3,
     OURS + "thesis (3.36), (3.45): in- and out-distribution training; p0 and L2 1 and 2 on MNIST are our choice",
     objective_args={"ease": 0.3, "inside_radius": 1.0}, kind="binary", p0="fashionmnist+tinyimagenet32", radius=2.0,
@@ -87,7 +87,7 @@ DETECTORS: dict[str, dict[str, Recipe]] = {
     "mnist-detectors": scales(MNIST_DETECTORS, evidence=2000, shipped=20_000, paper=TABLE_3_1),
     "mnist-detectors-l2": scales(MNIST_L2, evidence=2000, shipped=10_000),
     "mnist-in-out": scales(MNIST_IN_OUT, evidence=2000, shipped=20_000),
-    "mnist-ood": scales(MNIST_OOD, evidence=1000, shipped=6000),
+    "mnist-ood": scales(MNIST_OOD, evidence=600, shipped=3000),
     "cifar10-detectors": scales(CIFAR_DETECTORS, evidence=2000, shipped=20_000, paper=PAPER_3_2),
     "cifar10-generative": scales(CIFAR_GENERATIVE, evidence=2000, shipped=20_000, paper=PAPER_3_4),
     "cifar10-ood": scales(CIFAR_OOD, evidence=600, shipped=6000, paper=PAPER_3_3),
