@@ -27,7 +27,7 @@ from ..studio import Studio
 from ..use_case import Step
 from .outside import UNIFORM, Outside, outside
 
-COUNT, STEPS, RESTARTS, SEED, SIZE = 200, 100, 2, 0, 50
+COUNT, STEPS, RESTARTS, SEED, SIZE = 200, 50, 2, 0, 50
 """Images, steps of every attack, its starts where scores of other sets are raised, seed, and images at a time."""
 
 VALIDATED = 1000
@@ -199,7 +199,7 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
 def _scored(studio: Studio, data: str) -> list[str]:
     """Models whose scores are held against each other: the pair of classifiers, energy-based ones, and binary nets."""
     cards = {name: card for name, card in studio.cards().items() if card.data == data and card.kind in kinds.KINDS}
-    chosen = [*kinds.pair(cards, data, "classifier"), f"{data}-jem", f"{data}-jeat"]
+    chosen = [*kinds.pair(cards, data, "classifier"), f"{data}-jem"]
     return [name for name in chosen if name in cards] + [
         name for name, card in cards.items() if kinds.of(card).score in ("binary", "logit")
     ]
