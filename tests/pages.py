@@ -110,7 +110,8 @@ def calm(page) -> None:
 
 def still(page) -> None:
     """Wait until the page's transitions have ended."""
-    page.wait_for_function("() => document.getAnimations().every(a => !(a instanceof CSSTransition))")
+    ended = "a => !(a instanceof CSSTransition) || a.playState === 'finished'"
+    page.wait_for_function(f"() => document.getAnimations().every({ended})")
 
 
 def stays(page, value: str, frames: int = 30) -> None:
