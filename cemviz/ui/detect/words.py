@@ -95,7 +95,7 @@ def counterfactual(detected: Detected, picture: str, beside: str | None) -> str:
         "s.start": "picture", "s.as": "cs", "s.bs": "cs", "s.count": 1, "s.alpha": 0.5, "s.eta": 0, "s.beta": 6, "s.K": 20,
     }  # fmt: skip
     return json.dumps(
-        {"href": "?" + urlencode(link), "first": first, "classes": list(detected.card.classes)}, ensure_ascii=False
+        {"href": "?" + urlencode(address), "first": first, "classes": list(detected.card.classes)}, ensure_ascii=False
     )
 
 
