@@ -40,7 +40,7 @@ def test_the_picture_is_answered_before_it_is_attacked(studio):
     assert [len(one.versions) for one in ask(studio, attacked=False)] == [1]
 
 
-def test_attacks_stay_in_their_ball_lower_their_function_and_leave_the_class(studio):
+def test_attacks_stay_in_their_ball_and_lower_their_function(studio):
     _, found = ask(studio, radius=0.2)
     clean = found.versions[0]
     rivals = {v.key: max(s for name, s in v.scores.items() if name != found.label) for v in found.versions}

@@ -47,7 +47,7 @@ def rates(threshold: float) -> list[float]:
     ]
 
 
-def test_the_threshold_is_dragged_by_pointer_and_keys_without_a_request(visit):
+def test_the_threshold_is_dragged_without_a_request(visit):
     page = opened(visit, height=900, reduced_motion="reduce")
     for part in ("#cem-detect canvas", "#cem-scores select"):
         assert page.locator(part).first.bounding_box()["y"] < 900, f"{part} is on the first screen"
@@ -121,7 +121,7 @@ def test_its_arithmetic_is_that_of_the_metrics(visit):
     assert [key for key, look in looks.items() if look == "plain"] == [(False, True, True)]
 
 
-def test_it_has_no_violation_of_wcag_aa_fits_a_phone_and_is_in_its_address(visit):
+def test_it_has_no_violation_of_wcag_aa_and_is_in_its_address(visit):
     shown = "&de.plot=generative,detectors&de.T=0.2&de.why=true&__theme=light"
     page = opened(visit, shown, width=400, height=900)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 400

@@ -49,9 +49,9 @@ def fronts(studio: Studio, model: str) -> list[str]:
     return [row.classifier for row in fresh(cards[model].data, cards).rates if row.model == model and row.classifier in cards]
 
 
-def go(studio: Studio, held: Session, *, a: str | None, x: str, seed: float | None, **values: Any) -> Iterator[Changes]:
+def go(studio: Studio, session: Session, *, a: str | None, x: str, seed: float | None, **values: Any) -> Iterator[Changes]:
     """Show the picture to the detectors, and then its attacked versions."""
-    held.drawn["detect"] = (a, x, seed)
+    session.drawn["detect"] = (a, x, seed)
     model = model_of(studio, a)
     if model is None:
         yield {"view": None, "scores": None, "link": None, "masks": "", "reading": "", "status": words.NO_MODEL, "script": ""}
@@ -60,11 +60,15 @@ def go(studio: Studio, held: Session, *, a: str | None, x: str, seed: float | No
     known = fronts(studio, model)
     values["front"] = values["front"] if values["front"] in known or not known else known[0]
     values["label"] = values["label"] if values["label"] in card.classes else words.OWN
-    yield fitted(card, known, values, x) | histogram(studio, held, card) | {"masks": "", "reading": "", "status": words.LOOKING}
+    yield (
+        fitted(card, known, values, x)
+        | histogram(studio, session, card)
+        | {"masks": "", "reading": "", "status": words.LOOKING}
+    )
     try:
-        done = yield from _detect(studio, held, read(card, x=x, seed=seed, **values), x)
+        done = yield from _detect(studio, session, read(card, x=x, seed=seed, **values), x)
         if done:
-            yield from explain(studio, held, why=values["why"])
+            yield from explain(studio, session, why=values["why"])
     except EXPECTED as error:
         yield {"status": f"**Nothing more was found:** {words_of(error)}."}
         raise
@@ -84,12 +88,12 @@ def labels(classes: tuple[str, ...]) -> list[tuple[str, str]]:
     return [("its own", words.OWN), *((name, name) for name in classes)]
 
 
-def histogram(studio: Studio, held: Session, card: Card) -> Changes:
+def histogram(studio: Studio, session: Session, card: Card) -> Changes:
     """The scores that ship, once: they are many."""
     of = (card.name, card.sha256)
-    if held.held.get("scores") == of:
+    if session.held.get("scores") == of:
         return {}
-    held.held["scores"] = of
+    session.held["scores"] = of
     cards = studio.cards()
     return {"scores": words.scores(card.data, card.name, fresh(card.data, cards))}
 
@@ -110,14 +114,14 @@ def read(
     return DetectRequest(card.name, image, front or "", label, radius=radius, steps=STEPS, **given)
 
 
-def _detect(studio: Studio, held: Session, request: DetectRequest, x: str) -> Generator[Changes, None, bool]:
+def _detect(studio: Studio, session: Session, request: DetectRequest, x: str) -> Generator[Changes, None, bool]:
     """The picture's versions; whether all are there, and no newer run took the place."""
     cards = studio.cards()
     beside = kinds.pair(cards, cards[request.model].data, "classifier")[1:]
     work = pictured(detect, studio, request)
-    for item in run(studio, held, "detect", work, title="Detection", limit=LIMIT):
+    for item in run(studio, session, "detect", work, title="Detection", limit=LIMIT):
         if isinstance(item, Detected):
-            held.held["detected"] = item
+            session.held["detected"] = item
             name = item.request.image if x != "test" else portable(item.card, item.versions[0].pixels)
             yield {
                 "view": words.payload(item),
@@ -130,19 +134,19 @@ def _detect(studio: Studio, held: Session, request: DetectRequest, x: str) -> Ge
     return True
 
 
-def explain(studio: Studio, held: Session, *, why: bool) -> Iterator[Changes]:
+def explain(studio: Studio, session: Session, *, why: bool) -> Iterator[Changes]:
     """Integrated gradients of the usual two classifiers and the net a class, on the picture that is shown."""
-    found: Detected | None = held.held.get("detected")
-    if not why or found is None:
+    detected: Detected | None = session.held.get("detected")
+    if not why or detected is None:
         yield {"masks": "", "reading": ""}
         return
-    models = dict.fromkeys((*kinds.pair(studio.cards(), found.card.data, "classifier"), found.card.name))
-    request = AttributionRequest(tuple(models), found.request.image, found.label)
+    models = dict.fromkeys((*kinds.pair(studio.cards(), detected.card.data, "classifier"), detected.card.name))
+    request = AttributionRequest(tuple(models), detected.request.image, detected.label)
     yield {"reading": words.LOOKING}
-    for item in run(studio, held, "attribution", attribution(studio, request), title="Integrated gradients", limit=LIMIT):
+    for item in run(studio, session, "attribution", attribution(studio, request), title="Integrated gradients", limit=LIMIT):
         if isinstance(item, Attribution):
             yield {
                 "masks": words.masks(item),
                 "reading": words.WHY.format(label=item.label),
-                "script": script.shown(found.request) + "\n\n" + script.shown(request),
+                "script": script.shown(detected.request) + "\n\n" + script.shown(request),
             }

@@ -38,7 +38,7 @@ logit of that answer's detector reaches T; *generative* detection needs no f: th
 Dashed lines are T of both, bars the logits d_k + c_k of all detectors, with the constants of (3.43); one T serves all of
 them, as in the thesis' evaluation. An attack wins only where a *wrong* answer passes. Each starts at a random point of the ball
 and takes signed steps (L∞) or unit steps (L2): on f alone (3.30), on the detectors alone (3.32), on both in one function
-(3.33), (3.34), or first on f and then on the detectors (3.35), which the thesis found the more effective of the last two.
+(3.33), (3.34), or first on f and then on the detectors (3.35), which the thesis detected the more effective of the last two.
 
 T begins where 95 % of the validation images pass. **Drag it**: a lower T lets more clean images pass (TPR, (3.28)) and more
 attacked ones that fooled f (FPR, (3.29)). AUC is the chance that a clean image scores above an attacked one; one that is still
@@ -52,17 +52,17 @@ it, orange against it; each picture has its own scale, and its pixels sum to the
 object for the adversarial and the generative net and scattered for the standard one: look whether it is so here."""
 
 
-def payload(found: Detected) -> str:
+def payload(detected: Detected) -> str:
     """A picture's versions as `detect.js` takes them, JSON."""
-    waiting = list(EVASIONS) if found.request.attacked and len(found.versions) == 1 else []
+    waiting = list(EVASIONS) if detected.request.attacked and len(detected.versions) == 1 else []
     return json.dumps({
-        "title": found.title,
-        "label": found.label,
-        "classes": list(found.card.classes),
-        "front": found.classifier,
-        "threshold": found.threshold,
-        "shape": list(found.versions[0].pixels.shape),
-        "versions": [_version(version, found.card) for version in found.versions],
+        "title": detected.title,
+        "label": detected.label,
+        "classes": list(detected.card.classes),
+        "front": detected.classifier,
+        "threshold": detected.threshold,
+        "shape": list(detected.versions[0].pixels.shape),
+        "versions": [_version(version, detected.card) for version in detected.versions],
         "waiting": [EVASIONS[key].title for key in waiting],
     }, ensure_ascii=False, separators=(",", ":"))  # fmt: skip
 
@@ -81,34 +81,36 @@ def _version(version: Version, card: Card) -> dict[str, Any]:
     }
 
 
-def counterfactual(found: Detected, picture: str, beside: str | None) -> str:
+def counterfactual(detected: Detected, picture: str, beside: str | None) -> str:
     """The address of Sampling but for its class y, and the class to begin with, the likeliest that the picture is not, JSON.
 
     Args:
         picture: its name where an address holds it.
         beside: the adversarial classifier, or None.
     """
-    scores = found.versions[0].scores
-    first = max((name for name in scores if name != found.label), key=scores.__getitem__)
-    link = {
-        "tab": "sampling", "a": found.card.name, "b": beside or "none", "x": picture, "seed": found.request.seed,
+    scores = detected.versions[0].scores
+    first = max((name for name in scores if name != detected.label), key=scores.__getitem__)
+    address = {
+        "tab": "sampling", "a": detected.card.name, "b": beside or "none", "x": picture, "seed": detected.request.seed,
         "s.start": "picture", "s.as": "cs", "s.bs": "cs", "s.count": 1, "s.alpha": 0.5, "s.eta": 0, "s.beta": 6, "s.K": 20,
     }  # fmt: skip
-    return json.dumps({"href": "?" + urlencode(link), "first": first, "classes": list(found.card.classes)}, ensure_ascii=False)
+    return json.dumps(
+        {"href": "?" + urlencode(address), "first": first, "classes": list(detected.card.classes)}, ensure_ascii=False
+    )
 
 
-def summary(found: Detected) -> str:
+def summary(detected: Detected) -> str:
     """What the attacks on a picture came to, in a sentence or two."""
-    attacked = found.versions[1:]
+    attacked = detected.versions[1:]
     begun = (
-        f"**{found.title}**: {found.card.name} behind {found.classifier}, attacks within {NORMS[found.norm]} "
-        f"ε = {found.radius:.2g}, {found.request.steps} steps."
+        f"**{detected.title}**: {detected.card.name} behind {detected.classifier}, attacks within {NORMS[detected.norm]} "
+        f"ε = {detected.radius:.2g}, {detected.request.steps} steps."
     )
     if not attacked:
-        return f"{begun} Attacking ..." if found.request.attacked else begun
-    wrong = [version for version in attacked if version.integrated.answer != found.label]
+        return f"{begun} Attacking ..." if detected.request.attacked else begun
+    wrong = [version for version in attacked if version.integrated.answer != detected.label]
     through = sum(version.integrated.passes for version in wrong)
-    alone = sum(v.generative.passes and v.generative.answer != found.label for v in attacked)
+    alone = sum(v.generative.passes and v.generative.answer != detected.label for v in attacked)
     fooled = f"the classifier is fooled by {_of(len(wrong), len(attacked))}"
     rest = f", of which integrated detection lets {_of(through, len(wrong))} pass" if wrong else ""
     own = f"generative detection is deceived by {_of(alone, len(attacked))}"
@@ -141,7 +143,7 @@ def _front(row: Rates) -> dict[str, Any]:
     each = {
         way: {
             "clean": row.clean[way],
-            "attacked": {key: found[way] for key, found in row.attacked.items()},
+            "attacked": {key: by_way[way] for key, by_way in row.attacked.items()},
             "threshold": row.threshold(way, SHARE),
         }
         for way in WAYS
@@ -173,9 +175,9 @@ def _title(data: str) -> str:
     return "uniform noise" if data == UNIFORM else DATASETS[data].title if data in DATASETS else data
 
 
-def masks(found: Attribution) -> str:
+def masks(attribution: Attribution) -> str:
     """A picture a net, side by side: HTML."""
-    figures = "".join(_mask(mask, found.label) for mask in found.masks)
+    figures = "".join(_mask(mask, attribution.label) for mask in attribution.masks)
     return f'<div class="cem-why">{figures}</div>'
 
 
