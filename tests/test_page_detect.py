@@ -12,7 +12,7 @@ from cemviz.backend import store
 from cemviz.backend.attack.detection import fresh
 from cemviz.metrics import detection
 
-MODEL = "mnist-detectors"
+MODEL = "mnist-detectors-l2"
 pytestmark = [*MARKS, pytest.mark.skipif(MODEL not in store.cards(), reason=f"{MODEL} is not stored here")]
 UI = Path(__file__).parents[1] / "cemviz" / "ui"
 OWN = f"?tab=detect&a={MODEL}&x=gallery:4"  # whose pixels ship

@@ -100,7 +100,7 @@ def test_every_event_calls_its_handler(studio):
         for handler, events in {
             "go": [*asked, "other.submit"], "tell": ["preset.input"], "looked": looked,
             "figures": ["energy.input", "levels.input", "seen.input", "chains.input"],
-            "clicked": [f"plot-{k}.select" for k in range(4)],
+            "send": [f"plot-{k}.select" for k in range(4)],
             "halt": ["stop.click"],
         }.items()
         for event in events
@@ -204,7 +204,7 @@ def test_each_panel_hears_its_own_clicks(studio):
     blocks, tab = page(tab_landscape, studio)
     held = Session()
     first_view(tab, held, **{"l.dirs": "adversarial"})
-    clicks = [fn.fn for fn in blocks.fns.values() if fn.name == "clicked"]
+    clicks = [fn.fn for fn in blocks.fns.values() if fn.name == "send"]
     event = type("Event", (), {"x": 0.5, "y": -1.0})()
     for k, model in enumerate(("stripes-at", "stripes-standard")):  # as the page begins
         changes = clicks[k](event, held, "joint", "raw", "map", False)

@@ -228,9 +228,9 @@ def test_every_event_calls_its_handler(studio):
     assert wired(tab_training, studio) == {
         **{f"train-{name}.click": handler for name, handler in buttons.items()},
         **{f"train-{name}.input": handler for name, handler in controls.items()},
-        **{f"train-{key}.select": "clicked" for key in FIGURES if key != "energies"},
+        **{f"train-{key}.select": "send" for key in FIGURES if key != "energies"},
         "train-steps.change": "explain",
-        "train-frames.select": "clicked",
+        "train-frames.select": "send",
     }
 
 
@@ -270,7 +270,7 @@ def test_a_look_at_another_update_stays_there_while_the_run_goes_on(studio, held
 def test_a_click_on_a_curve_looks_at_its_update(studio, held):
     list(begin(studio, held))
     blocks, _ = page(tab_training, studio)
-    clicks = [fn.fn for fn in blocks.fns.values() if fn.name == "clicked"]
+    clicks = [fn.fn for fn in blocks.fns.values() if fn.name == "send"]
     assert len(clicks) == len(FIGURES)  # histograms have no updates, and the view of the frames has
     for click, at in ((clicks[0], {"step": 1}), (clicks[-1], {"x": 1})):
         do.view(studio, held, a="my-run", b="none", at=4)

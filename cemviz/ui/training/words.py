@@ -73,6 +73,8 @@ OBJECTIVES = {
     "a2a": "InfoNCE of two attacked views, no label (UAT, A2A)",
     "a2s": "InfoNCE of an attacked view among clean ones, no label (UAT, A2S)",
     "maximin": "data against p₀ that an attack has moved (binary adversarial training)",
+    "in-out": "data against p₀, both attacked within balls (in- and out-distribution training)",
+    "each-vs-rest": "each class against attacked images of the others, a net a class in turn",
 }
 
 TABLE_CSS = """
