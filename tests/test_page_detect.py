@@ -15,7 +15,7 @@ from cemviz.metrics import detection
 MODEL = "mnist-detectors-l2"
 pytestmark = [*MARKS, pytest.mark.skipif(MODEL not in store.cards(), reason=f"{MODEL} is not stored here")]
 UI = Path(__file__).parents[1] / "cemviz" / "ui"
-OWN = f"?tab=detect&a={MODEL}&x=gallery:4"  # whose pixels ship
+OWN = f"?tab=detect&a={MODEL}&x=gallery:2"  # whose pixels ship
 
 
 def opened(visit, query: str = "", **how):
@@ -54,7 +54,7 @@ def test_the_threshold_is_dragged_without_a_request(visit):
     sent = []
     page.on("request", lambda request: sent.append(request.url) if "heartbeat" not in request.url else None)
     slider, first = page.get_by_role("slider", name="threshold T"), verdicts(page)
-    assert len(first) == 10 and first[0].startswith("passes as 4")
+    assert len(first) == 10 and first[0].startswith("passes as 2")
     plot = page.locator(".cem-scores-plot")
     plot.scroll_into_view_if_needed()
     box = plot.bounding_box()
@@ -80,7 +80,7 @@ def test_the_threshold_is_dragged_without_a_request(visit):
     page.get_by_role("link", name="Counterfactuals in Sampling").click()
     page.wait_for_function("() => location.search.includes('tab=sampling')")
     page.get_by_text(f"{MODEL}, CS").first.wait_for(timeout=SLOW)
-    assert page.locator("#sel-x input").input_value().startswith("digit 4")
+    assert page.locator("#sel-x input").input_value().startswith("digit 2")
 
 
 def test_its_arithmetic_is_that_of_the_metrics(visit):

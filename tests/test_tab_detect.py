@@ -85,6 +85,13 @@ def test_versions_reach_the_page_with_pixels_answers_and_every_logit(studio):
     assert [told["source"] for told in sent["versions"]] == ["no attack", "(3.30)", "(3.32)", "(3.33), (3.34)", "(3.35)"]
 
 
+def test_only_a_test_image_that_is_rejected_is_a_false_alarm(studio):
+    whole = found(studio)
+    drawn = replace(whole, request=replace(whole.request, image="gallery:1"))
+    assert json.loads(words.payload(whole))["clean"] and not json.loads(words.payload(drawn))["clean"]
+    assert "may well reject" in words.summary(drawn) and "may well reject" not in words.summary(whole)
+
+
 def test_scores_ship_to_the_page_once_and_without_those_of_other_weights(studio):
     held = Session()
     begun = shown(studio, held)[0]

@@ -57,7 +57,8 @@ function bars(version, { classes, label }, [low, high]) {
 
 /** One version: {made, judge(thresholds)}. */
 function card(version, data, ends) {
-  const { classes, label, shape } = data;
+  const { classes, label, shape, clean } = data;
+  const asIs = clean && version.key === "";
   const canvas = node("canvas", { class: "cem-pixels", role: "img", "aria-label": `${data.title}: ${version.title}` });
   show(canvas, bytes(version.pixels), shape);
   const answer = classes[version.answer];
@@ -76,7 +77,7 @@ function card(version, data, ends) {
     made,
     judge(thresholds) {
       for (const one of verdicts) {
-        const { text, look } = verdict(decided(version, classes, one.way, thresholds[one.way]), label, version.key !== "");
+        const { text, look } = verdict(decided(version, classes, one.way, thresholds[one.way]), label, !asIs);
         one.said.textContent = text;
         one.made.dataset.look = look;
       }

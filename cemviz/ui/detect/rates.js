@@ -50,7 +50,7 @@ export function decided(version, classes, way, T) {
   return { answer: classes[answer], score: version.scores[answer], passes: version.scores[answer] >= T };
 }
 
-/** A verdict in words, and whether it is what one wants: {text, look: "good", "bad" or "plain"}. */
+/** A verdict in words, and whether it is what one wants: {text, look: "good", "bad" or "plain"}; `attacked`, or never clean. */
 export function verdict({ answer, passes }, label, attacked) {
   if (passes) return answer === label ? { text: `passes as ${answer}`, look: "good" } : { text: `passes as ${answer}: deceived`, look: "bad" };
   if (answer === label) return attacked ? { text: "rejected", look: "plain" } : { text: "rejected: false alarm", look: "bad" };

@@ -58,6 +58,7 @@ def payload(detected: Detected) -> str:
     return json.dumps({
         "title": detected.title,
         "label": detected.label,
+        "clean": _real(detected),
         "classes": list(detected.card.classes),
         "front": detected.classifier,
         "threshold": detected.threshold,
@@ -65,6 +66,11 @@ def payload(detected: Detected) -> str:
         "versions": [_version(version, detected.card) for version in detected.versions],
         "waiting": [EVASIONS[key].title for key in waiting],
     }, ensure_ascii=False, separators=(",", ":"))  # fmt: skip
+
+
+def _real(detected: Detected) -> bool:
+    """Whether the picture is a test image: only of one is a rejection a false alarm."""
+    return detected.request.image.partition(":")[0] in ("grid", "test")
 
 
 def _version(version: Version, card: Card) -> dict[str, Any]:
@@ -106,6 +112,8 @@ def summary(detected: Detected) -> str:
         f"**{detected.title}**: {detected.card.name} behind {detected.classifier}, attacks within {NORMS[detected.norm]} "
         f"ε = {detected.radius:.2g}, {detected.request.steps} steps."
     )
+    if not _real(detected):
+        begun += " It is no image of the data set, and a detector may well reject it as it is."
     if not attacked:
         return f"{begun} Attacking ..." if detected.request.attacked else begun
     wrong = [version for version in attacked if version.integrated.answer != detected.label]
