@@ -12,8 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .draws import Generator
+from .dynamics import Dynamics, settle
 from .energies import Energy
 from .inputs import Scores
+from .starts import near
 
 Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(logits of f, of the detectors, label) -> (B,)."""
@@ -114,3 +117,25 @@ def both(objective: Objective, classifier: Scores, detectors: Scores, y: Tensor)
         y: label, (B,) int64.
     """
     return lambda x: objective(classifier(x), detectors(x), y)
+
+
+def evade(
+    row: Evasion,
+    classifier: Scores,
+    detectors: Scores,
+    x: Tensor,
+    y: Tensor,
+    dyn: Dynamics,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Images at the end of an attack on both nets, from a uniform point of the ball around each: (B, *D) -> (B, *D).
+
+    Args:
+        row: of EVASIONS.
+        x, y: clean images in [0, 1], and their labels, (B,) int64.
+        dyn: from `attacks.threat`.
+        generator: source of the random starts.
+    """
+    start = near(x, dyn, generator=generator)
+    return settle(both(row.lowers, classifier, detectors, y), x, dyn, start=start, generator=generator)

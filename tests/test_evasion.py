@@ -6,7 +6,7 @@ from climbs import X, Y
 from conftest import randn, seeded, toy_classifier
 
 from cemviz.attacks import climb, threat
-from cemviz.evasion import EVASIONS, both, joined, margin, rival, staged
+from cemviz.evasion import EVASIONS, both, evade, joined, margin, rival, staged
 
 F_, H = 3 * randn(40, 4, seed=1), 3 * randn(40, 4, seed=2)
 LABELS = torch.arange(40) % 4
@@ -48,3 +48,11 @@ def test_every_row_is_an_energy_that_a_climb_of_its_negation_lowers(name):
     *_, last = climb(lambda x: -energy(x), X, threat("pgd", "l2", 0.5, 20, 0.05), start=X, generator=seeded())
     above = energy(X) > 0 if name == "joined" else torch.ones_like(Y, dtype=torch.bool)  # which has arrived at 0
     assert above.sum() > 5 and (energy(last.x) < energy(X))[above].double().mean() > 0.7
+
+
+@pytest.mark.parametrize("name", EVASIONS)
+def test_an_attack_on_both_ends_where_the_climb_of_its_negation_does(name):
+    f, h, dyn = toy_classifier(), toy_classifier(seed=1), threat("pgd", "linf", 0.2, 6)
+    energy = both(EVASIONS[name].lowers, f, h, Y)
+    *_, last = climb(lambda x: -energy(x), X, dyn, generator=seeded(2))
+    assert torch.equal(evade(EVASIONS[name], f, h, X, Y, dyn, generator=seeded(2)), last.x)

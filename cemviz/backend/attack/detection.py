@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...attacks import climb, threat
+from ...attacks import threat
 from ...data.images import Images
-from ...evasion import EVASIONS, both
+from ...evasion import EVASIONS, evade
 from ...metrics.detection import deceiving, generative, integrated, threshold_at
 from .. import kinds
 from ..checks import BadInput
@@ -224,11 +224,7 @@ def measure(studio: Studio, card: Card, behind: Card) -> Iterator[Step | Rates]:
     for key, row in EVASIONS.items():
         ends = []
         for i, (some, labels) in enumerate(zip(x.split(SIZE), y.split(SIZE), strict=True)):
-            energy = both(row.lowers, other, net, labels)
-            draws = studio.device.generator(SEED + i)
-            for state in climb(lambda at, energy=energy: -energy(at), some, dyn, generator=draws):
-                last = state.x
-            ends.append(last)
+            ends.append(evade(row, other, net, some, labels, dyn, generator=studio.device.generator(SEED + i)))
             yield Step(len(attacked) * -(-len(x) // SIZE) + i + 1, total, f"{card.name} behind {behind.name}, {row.title}")
         attacked[key] = _scores(net, other, torch.cat(ends), y)
     yield Rates(

@@ -13,7 +13,7 @@ from ...adaptive import adam_pgd, auto_pgd
 from ...attacks import Run, climb, threat, worst_of
 from ...dynamics import descend
 from ...energies import binary, negated, on
-from ...evasion import EVASIONS, both, rival
+from ...evasion import EVASIONS, evade, rival
 from ...metrics.detection import auc, auc_error, deceiving, fpr_at, generative, integrated, threshold_at
 from ...nets.one_vs_rest import only
 from ..device import Device
@@ -78,16 +78,12 @@ def passed(way: str, evasion: str, count: int = COUNT // 2, steps: int = 100) ->
         studio = Studio(device, data)
         x, y, net = images(studio, model, count)
         card, (other, _) = studio.cards()[model], studio.model(CLASSIFIER)
-        ends = []
-        for i, (some, labels) in enumerate(zip(x.split(50), y.split(50), strict=True)):
-            lowered = both(EVASIONS[evasion].lowers, other, net, labels)
-            dyn = threat("pgd", card.norm, card.radius, steps, 2.5 * card.radius / steps)
-            for state in climb(
-                lambda at, lowered=lowered: -lowered(at), some, dyn, generator=device.generator(1000 * seed + i)
-            ):
-                end = state.x
-            ends.append(end)
-        at = torch.cat(ends)
+        dyn = threat("pgd", card.norm, card.radius, steps, 2.5 * card.radius / steps)
+        parts = enumerate(zip(x.split(50), y.split(50), strict=True))
+        at = torch.cat([
+            evade(EVASIONS[evasion], other, net, some, labels, dyn, generator=device.generator(1000 * seed + i))
+            for i, (some, labels) in parts
+        ])  # fmt: skip
         with torch.no_grad():
             clean = integrated(other(x), net(x)) if way == "integrated" else generative(net(x))
             moved = integrated(other(at), net(at)) if way == "integrated" else generative(net(at))

@@ -106,7 +106,7 @@ def counterfactual(detected: Detected, picture: str, beside: str | None) -> str:
 
 
 def summary(detected: Detected) -> str:
-    """What the attacks on a picture came to, in a sentence or two."""
+    """Outcome of the attacks on a picture, in a sentence or two."""
     attacked = detected.versions[1:]
     begun = (
         f"**{detected.title}**: {detected.card.name} behind {detected.classifier}, attacks within {NORMS[detected.norm]} "
