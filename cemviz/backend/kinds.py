@@ -269,7 +269,7 @@ def of(card: Card) -> Kind:
     return KINDS[card.kind]
 
 
-def role(card: Card) -> str:
+def stands_for(card: Card) -> str:
     """The kind that a model stands for where samplers and pictures ask for one: its own, unless its row names another."""
     return (KINDS[card.kind].stands_for if card.kind in KINDS else "") or card.kind
 
@@ -340,7 +340,7 @@ def alike(cards: Iterable[Card]) -> list[Card]:
                 "models",
                 f"models are of one data set; {first.name!r} is of {first.data}, {card.name!r} of {card.data}: drop one",
             )
-        if role(card) != role(first):
+        if stands_for(card) != stands_for(first):
             raise BadInput(
                 "models",
                 f"models are of one kind: energies of labels and of pairs share no scale; {first.name!r} is "

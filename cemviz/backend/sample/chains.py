@@ -125,7 +125,7 @@ def labels(classes: tuple[str | int, ...], count: int, card: Card) -> list[int]:
 
 def offered(card: Card) -> list[str]:
     """The samplers that run on this kind of model."""
-    return [key for key, row in SAMPLERS.items() if row.needs == kinds.role(card)]
+    return [key for key, row in SAMPLERS.items() if row.needs == kinds.stands_for(card)]
 
 
 def fitting(sampler: str, card: Card) -> Sampler:
@@ -136,7 +136,7 @@ def fitting(sampler: str, card: Card) -> Sampler:
     """
     title = article(kinds.of(card).title)
     row = SAMPLERS[sampler]
-    if row.needs != kinds.role(card):
+    if row.needs != kinds.stands_for(card):
         wanted, others = article(kinds.KINDS[row.needs].title), ", ".join(offered(card)) or "none yet"
         raise BadInput("sampler", f"sampler {sampler!r} needs {wanted}; {card.name!r} is {title}: it has {others}")
     return row
