@@ -154,12 +154,12 @@ def test_accelerate_launches_two_processes_of_which_one_writes_and_speaks(places
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["model"] == "two" and done.stderr.count(f"step {TINY['steps']}/{TINY['steps']}") == 1
-    card, history = store.read_card("two"), json.loads(curves.path("two").read_text())
+    card, history = store.read_card("two"), store.read_json(curves.path("two"))
     assert card.metrics["accuracy"]["value"] == json.loads(done.stdout)["accuracy"]
     weights = store.weights_path(card)
     assert {p.name for p in (places / "models").rglob("*") if p.is_file()} == {"two.json", weights.name}
     list(train(Studio(choose("cpu")), TrainRequest("mnist-at-linf", out="one", changes=TINY)))
-    one = json.loads(curves.path("one").read_text())
+    one = store.read_json(curves.path("one"))
     for name, curve in one["terms"].items():
         assert curve == pytest.approx(history["terms"][name], rel=2e-4)  # five digits are kept
 

@@ -8,6 +8,7 @@ from cemviz.backend import tables as experiments
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.tables import EXPERIMENTS, measures
+from cemviz.backend.train import curves
 from cemviz.data import images
 
 
@@ -81,7 +82,7 @@ def test_equal_measures_share_a_key_and_different_ones_do_not():
 
 def test_curves_of_training_are_read_from_the_run(places):
     probes = [{"step": k, "delta_theta": {"marginal": [v, 0.1]}} for k, v in ((1, -0.5), (2, 0.25), (3, 0.5))]
-    store.write_json(store.folder() / "history" / "m.json", {"probes": probes})
+    store.write_json(curves.path("m"), {"probes": probes})
     numbers = {
         what: measures.over_training("delta_theta", "marginal", what).run("m", None, None, 0)["value"]
         for what in ("lowest", "highest", "mean", "positive")

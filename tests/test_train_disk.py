@@ -1,7 +1,6 @@
 """Runs on a disk that is full or may not be written: what was saved stands, and what to do is said."""
 
 import errno
-import json
 import os
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def test_a_model_that_cannot_be_stored_is_kept_as_a_state_until_resumed(places, 
     told = run(request(resume=True))
     assert [t.done for t in told] == [12] and told[0].terms
     assert store.read_card("toy").sha256 == store.read_card("whole").sha256 and not states.path("toy").exists()
-    kept = [json.loads(curves.path(name).read_text())["terms"] for name in ("toy", "whole")]
+    kept = [store.read_json(curves.path(name))["terms"] for name in ("toy", "whole")]
     assert kept[0] == kept[1]
 
 

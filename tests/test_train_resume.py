@@ -1,6 +1,5 @@
 """Runs that stop and go on: closed, killed, diverged, each to the weights of an unbroken one."""
 
-import json
 import os
 import random
 import shutil
@@ -85,7 +84,7 @@ def test_kills_at_any_moment_lose_only_the_steps_since_the_last_save(places, mon
     # a step is saved before it is told, so that no later process does it again, and at most the one being done is lost
     assert steps == sorted(set(steps)) and steps[-1] - len(steps) <= 12
     assert store.read_card("parts").sha256 == store.read_card("whole").sha256
-    kept = [json.loads(curves.path(name).read_text()) for name in ("parts", "whole")]
+    kept = [store.read_json(curves.path(name)) for name in ("parts", "whole")]
     for key in ("steps", "lr", "terms", "probes"):
         assert kept[0][key] == kept[1][key]
     left = [path for path in places.rglob("*") if path.suffix == ".part" or path == states.path("parts")]

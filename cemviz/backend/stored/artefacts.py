@@ -13,6 +13,9 @@ from . import files
 from .cards import Card, checked, folder
 from .files import BrokenCheckpoint
 
+SUFFIXES = {"history": ".json.gz"}
+"""Endings of the JSON, of kinds whose numbers take a quarter of the room when they are compressed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
@@ -44,8 +47,8 @@ class Artefact:
 
 
 def path(kind: str, name: str) -> Path:
-    """Where the JSON of an artefact lies: KIND/NAME.json among the models."""
-    return folder() / kind / f"{checked(name)}.json"
+    """Where the JSON of an artefact lies: KIND/NAME.json, or .json.gz, among the models."""
+    return folder() / kind / f"{checked(name)}{SUFFIXES.get(kind, '.json')}"
 
 
 def write(kind: str, name: str, artefact: Artefact, indent: int | None = 2) -> Path:

@@ -9,7 +9,7 @@
 | detection/NAME.json      | scores of clean, attacked and other images, see `detection`        | nets a class, others |
 | tour/*.json              | what the page begins with, see `tour`                              | five models of MNIST |
 | sweeps/*.json            | boards of settings, see `sample.boards`: numbers and own samples   | classifier, encoder  |
-| history/NAME.json        | curves and frames of a run: numbers and own samples                | the run that made it |
+| history/NAME.json.gz     | curves and frames of a run: numbers and own samples                | the run that made it |
 | play/STORY.*             | snapshots of the playground's stories, see `snapshots`             | nothing              |
 
 Grids and gallery have a description NAME.json beside them; it names the hash of every model, so that the numbers of a model

@@ -5,10 +5,12 @@ JSON holds, so that the step that replaces the JSON replaces both: before it the
 Files get the permissions that the umask gives.  Nothing is ever pickled.
 """
 
+import gzip
 import hashlib
 import json
 import os
 import re
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
@@ -77,8 +79,9 @@ def check_place(path: Path) -> None:
 
 
 def write_json(path: Path, value: dict[str, Any], indent: int | None = None) -> None:
-    """Write a JSON file in one piece.  Raises Unwritable."""
-    write(path, (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode())
+    """Write a JSON file in one piece, compressed where its name ends in .gz.  Raises Unwritable."""
+    text = (json.dumps(value, indent=indent, ensure_ascii=False) + "\n").encode()
+    write(path, gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)  # without a time: equal values, equal bytes
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -99,7 +102,7 @@ def read_json(path: Path, largest: int = LARGEST) -> dict[str, Any]:
         BrokenCheckpoint: it cannot be read; the message is the fault alone, such as "permission denied".
     """
     try:
-        with path.open("rb") as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             text = file.read(largest + 1)
         if len(text) > largest:
             raise BrokenCheckpoint(f"it is larger than {largest:,} bytes")
@@ -109,6 +112,8 @@ def read_json(path: Path, largest: int = LARGEST) -> dict[str, Any]:
         if path.is_symlink():
             raise BrokenCheckpoint(f"it is a link to {os.readlink(path)}, which is not there") from error
         raise
+    except (EOFError, zlib.error) as error:  # of a compressed file
+        raise BrokenCheckpoint(str(error)) from error
     except OSError as error:
         raise BrokenCheckpoint(reason(error)) from error
     except RecursionError as error:

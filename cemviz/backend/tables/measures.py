@@ -1,6 +1,5 @@
 """How a cell of a table is measured on one stored model: a metric of `evaluate`, windows of energy, curves of training."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import mean
@@ -156,7 +155,7 @@ def over_training(delta: str, energy: str, what: str) -> Measure:
     }
 
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
-        history = json.loads(curves.path(model).read_text(encoding="utf-8"))
+        history = store.read_json(curves.path(model))
         values = [probe[delta][energy][0] for probe in history["probes"]]
         return {"value": float(pick[what](values)), "count": len(values), "split": "train", "extractor": None}
 

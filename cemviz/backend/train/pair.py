@@ -1,6 +1,6 @@
 """The pair of runs that the Training tab opens with: one net and seed, trained on attacked images and on images as they are.
 
-    checkpoints/history/RECIPE-evidence.json    curves and frames of the run, see `curves` and `frames`
+    checkpoints/history/RECIPE-evidence.json.gz curves and frames of the run, see `curves` and `frames`
 
 Of the weights that a run ends in only the hash is kept: recipe, scale and seed make the same run again, in minutes.
 """
