@@ -135,6 +135,28 @@ def test_a_stored_model_is_one_training_that_draws_with_every_seed(toy):
     assert not store.read_card("a").metrics, "the card of a stored model tells nothing of tables"
 
 
+def test_a_stored_model_that_is_trained_again_draws_with_every_seed_each_time(toy, monkeypatch):
+    assert [item for item in train(Studio(choose("cpu")), TrainRequest("a", "evidence", "a", 0))]
+    monkeypatch.setitem(RECIPES, "a", RECIPES["a"] | {"shipped": RECIPES["a"]["evidence"]})
+    cell = EXPERIMENTS["toy"].cells["A", "natural"]
+    value = {"a": 0.5, "evidence/a-shipped-1": 0.6}
+
+    def counted(model, device, data, seed):
+        toy.append((model, seed))
+        return {"value": value[model] + seed / 100, "count": 7, "split": "test", "extractor": None}
+
+    cells = {("A", "natural"): replace(cell, measure=Measure("counted", counted), scale="shipped", again=True)}
+    monkeypatch.setitem(EXPERIMENTS, "toy", replace(EXPERIMENTS["toy"], cells=cells, orders=()))
+    _, table = run(seeds=2)
+    (row,) = table["rows"]
+    assert toy == [("a", 0), ("a", 1), ("evidence/a-shipped-1", 0), ("evidence/a-shipped-1", 1)]
+    assert row["values"] == [0.505, 0.605] and (row["seeds"], row["draws"]) == (2, 2) and row["ours"] == 0.555
+    assert row["deviation"] == pytest.approx(0.0707, abs=1e-4) and "each training drew with 2 seeds" in row["note"]
+    assert revised("toy", table) == table
+    toy.clear()
+    assert run(seeds=2, shipped=True)[1]["rows"][0]["values"] == [0.505] and toy == [("a", 0), ("a", 1)]
+
+
 def test_what_no_seed_changes_is_measured_once_on_a_stored_model(toy, monkeypatch):
     assert [item for item in train(Studio(choose("cpu")), TrainRequest("a", "evidence", "a", 0))]
     once = replace(EXPERIMENTS["toy"].cells[("A", "natural")].measure, seeded=False)

@@ -72,6 +72,19 @@ def test_a_claim_is_told_in_words_with_its_margin(holds, by, spread, words):
     assert sum(f"</span> {text}</b>" in told for text in verdict.values()) == 1
 
 
+@pytest.mark.parametrize(
+    ("holds", "by", "second", "words"),
+    [
+        (True, 4.0, 2.0, "by 4; to the second judge by 2"),
+        (None, 4.0, -2.0, "by 4, beyond twice 0.5; to the second judge 2 the other way, beyond twice 0.5"),
+        (None, 4.0, 0.5, "by 4, beyond twice 0.5; to the second judge by 0.5, within twice 0.5"),
+    ],
+)
+def test_a_claim_before_two_judges_tells_what_each_says(holds, by, second, words):
+    asked = order(holds, by, 0.5) | {"second": {"by": second, "spread": 0.5}}
+    assert f"({words})" in say.table_html(table([row(ours=0.5)], asked))
+
+
 def test_decided_claims_come_first_and_failures_stand_among_them():
     told = say.table_html(table([row()], order(None, 0.5) | {"claim": "open"}, order(False, -1.0) | {"claim": "failed"}))
     assert told.index("failed") < told.index("open")

@@ -18,7 +18,7 @@ def verdicts(experiment, column, quality):
     sign = 1 if column.startswith("IS") else -1  # a good distance is a low one
     rows = [
         {"name": row(axis, value), "column": column, "ours": sign * quality(axis, value), "spread": SPREAD, "seeds": 1,
-         "extractor": "judge-x"}
+         "extractor": None}  # one judge alone decides nothing
         for axis in sweeps.FIGURES
         for value in RCS.axes[axis]
     ]  # fmt: skip

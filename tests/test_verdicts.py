@@ -60,7 +60,12 @@ def test_one_training_with_a_resampling_spread_is_judged_two_with_none_not():
 def test_numbers_of_different_extractors_are_not_compared():
     verdict = decision(row(90.0, 0.1, "judge-x"), row(10.0, 0.1, "inception"))
     assert verdict["holds"] is None and verdict["by"] is None
-    assert decision(row(90.0, 0.1, "judge-x"), row(10.0, 0.1, "judge-x"))["holds"] is True
+
+
+def test_one_judge_alone_decides_nothing():
+    verdict = decision(row(90.0, 0.1, "judge-x"), row(10.0, 0.1, "judge-x"))
+    assert verdict["holds"] is None and verdict["by"] == 80.0 and verdict["alone"] is True
+    assert decision(row(90.0, 0.1), row(10.0, 0.1))["holds"] is True
 
 
 def test_a_claim_of_likeness_holds_within_its_margin_and_fails_beyond():
@@ -105,3 +110,16 @@ def test_a_share_of_none_or_all_scatters_too(rate):
     few, many = binomial(rate, 10), binomial(rate, 1000)
     assert 0 < many < 0.0011 < few < 0.12
     assert hypot(few, many) > 0
+
+
+def test_a_second_judge_has_to_decide_alike():
+    order = Order("claim", A, B, second=(("A", "d"), ("B", "d")))
+
+    def seen(second, spread=0.1):
+        rows = {A: row(1.0, 0.1), B: row(0.0, 0.1), ("A", "d"): row(second, spread, seeds=1), ("B", "d"): row(0.0, spread)}
+        return verdict(order, rows)
+
+    assert seen(1.0)["holds"] is True and seen(1.0)["second"]["over"] == ["A", "d"] and seen(1.0)["seeds"] == 1
+    assert seen(-1.0)["holds"] is None and seen(-1.0)["second"]["by"] == -1.0 and seen(-1.0)["by"] == 1.0
+    assert seen(0.1)["holds"] is None and seen(1.0, None)["holds"] is None and seen(None)["second"]["by"] is None
+    assert "second" not in verdict(Order("claim", A, B), {A: row(1.0, 0.1), B: row(0.0, 0.1)})

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import mean
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ...data import images
 from ...data.datasets import dataset
@@ -16,7 +18,8 @@ from .. import store
 from ..checks import BadInput
 from ..device import Device
 from ..evaluate import SPLITS, evaluate, stored_judge
-from ..requests import EvaluateRequest
+from ..requests import EvaluateRequest, SampleRequest
+from ..sample.chains import prepared
 from ..studio import Studio
 from ..train import curves
 
@@ -80,6 +83,41 @@ def evaluated(metric: str, *, equal_norm: bool = False, **settings: Any) -> Meas
     return Measure(key, measure, rate, seeded=metric != "accuracy")
 
 
+def ends(metric: str, extractor: str, *, count: int = 500, **chains: Any) -> Measure:
+    """FID or KID of chains that several columns look at: they are drawn once.
+
+    Args:
+        metric: "fid" or "kid".
+        extractor: "judge-NAME".
+        chains: fields of a `SampleRequest`.
+    """
+
+    def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
+        card, studio = store.read_card(model), Studio(device, data)
+        eye = stored_judge(studio, card.data, extractor.removeprefix("judge-"))[0]
+        real = eye(studio.test_images(card.data, card.classes).first(count).floats())
+        drawn = eye(_last_images(card.sha256, device, data, SampleRequest(model, seed=seed, **chains), count))
+        kept = {"count": count, "split": "test", "extractor": eye.name, "seed": seed, "note": ""}
+        return kept | distance(metric, real, drawn)
+
+    named = " ".join(f"{k}={v}" for k, v in sorted((chains | {"extractor": extractor, "count": count}).items()))
+    return Measure(f"{metric} {named}", measure)
+
+
+@lru_cache(maxsize=1)
+def _last_images(sha256: str, device: Device, data: str | None, request: SampleRequest, count: int) -> Tensor:
+    """Last images of the chains of a model whose weights have this hash, (count, C, H, W)."""
+    return torch.cat(list(prepared(Studio(device, data), request, count).last()))
+
+
+def distance(metric: str, real: Tensor, drawn: Tensor) -> dict[str, Any]:
+    """FID with its jackknife error, or KID, whose error nobody knows, of features."""
+    if metric == "kid":
+        return {"value": quality.kernel_distance(real, drawn), "error": None, "resampled": None}
+    error = quality.frechet_error(real, drawn)
+    return {"value": quality.frechet(real, drawn), "error": error, "resampled": RESAMPLED["fid"]}
+
+
 def absent(reason: str) -> Measure:
     """A number of the paper's that cannot be made here."""
 
@@ -90,7 +128,7 @@ def absent(reason: str) -> Measure:
 
 
 def real_images(metric: str, count: int, extractor: str | None = None, split: str = "test") -> Measure:
-    """IS or FID of other real images of the model's data set: the ceiling of IS and the floor of FID at that count.
+    """IS, FID or KID of other real images of the model's data set: the ceiling of IS, the floor of the others at that count.
 
     The seed picks them among the test images that samples are not compared with; of another split it picks both.
     """
@@ -106,15 +144,13 @@ def real_images(metric: str, count: int, extractor: str | None = None, split: st
         picks = torch.randperm(len(test) - fixed, generator=device.generator(seed), device=device.torch) + fixed
         order = torch.cat([torch.arange(fixed, device=device.torch), picks])
         compared, others = order[:count], order[count : 2 * count]
-        seen = eye(test.floats(others))
+        drawn = eye(test.floats(others))
         number = {"count": len(others), "split": split, "extractor": eye.name, "seed": seed, "note": ""}
         if metric == "is":
-            splits = len(seen.chunk(SPLITS))
-            value, deviation = quality.inception_score(eye, seen, splits, seed)
+            splits = len(drawn.chunk(SPLITS))
+            value, deviation = quality.inception_score(eye, drawn, splits, seed)
             return number | {"value": value, "error": deviation / splits**0.5 or None, "resampled": RESAMPLED["is"]}
-        real = eye(test.floats(compared))
-        error = quality.frechet_error(real, seen)
-        return number | {"value": quality.frechet(real, seen), "error": error, "resampled": RESAMPLED["fid"]}
+        return number | distance(metric, eye(test.floats(compared)), drawn)
 
     named = f"{f' extractor={extractor}' if extractor else ''}{f' split={split}' if split != 'test' else ''}"
     return Measure(f"{metric} of real images count={count}{named}", measure)

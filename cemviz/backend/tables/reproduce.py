@@ -48,7 +48,9 @@ def reproduce(studio: Studio, request: ReproduceRequest) -> Iterator[Step | dict
         yield (at := Step(done, len(work), f"{place[0]}, {place[1]}, seed {seed}"))
         try:
             model = yield from _model(studio, cell, request, seed, at)
-            measures[place].append(_measured(model, cell, studio.device, request.data or studio.data, seed))
+            for draw in seeds if cell.again and cell.measure.seeded else [seed]:
+                number = _measured(model, cell, studio.device, request.data or studio.data, draw)
+                measures[place].append(number | ({"training": seed} if cell.again else {}))
         except (BadInput, Absent) as error:  # a judge that is not here yet, or what cannot be made: the row says so
             if isinstance(error, BadInput) and error.field != "extractor":
                 raise
@@ -62,8 +64,10 @@ def reproduce(studio: Studio, request: ReproduceRequest) -> Iterator[Step | dict
 
 def _wanted(cell: Cell, request: ReproduceRequest, seed: int) -> bool:
     """Whether a cell is measured at a seed."""
-    if _scale(cell, request) == "shipped":
+    if _scale(cell, request) == "shipped" and (seed == 0 or not cell.again):
         return seed == 0 or cell.measure.seeded
+    if request.shipped:
+        return False
     return not request.keep and (seed == 0 or not request.present or _there(_name(cell, request, seed)))
 
 
@@ -90,9 +94,14 @@ def as_text(table: dict[str, Any]) -> Iterator[str]:
         rest = "; ".join(part for part in (rests_on(row), row["extractor"] or "", row["note"]) if part)
         yield f"  {row['name'] + ', ' + row['column']:<{width}}  paper {paper:>7}  ours {ours}{spread}  ({rest})"
     for order in sorted(table["orders"], key=lambda order: order["holds"] is None):
-        by = "not measured" if order["by"] is None else f"by {order['by']:g}"
-        scatter = "no spread" if order["spread"] is None else f"± {order['spread']:.2g}"
-        yield f"  {STANDING[order['holds']]}: {order['claim']} ({by}, {scatter})"
+        judges = [order, order["second"]] if "second" in order else [order]
+        yield f"  {STANDING[order['holds']]}: {order['claim']} ({'; second judge: '.join(map(_by, judges))})"
+
+
+def _by(side: dict[str, Any]) -> str:
+    by = "not measured" if side["by"] is None else f"by {side['by']:g}"
+    scatter = "no spread" if side["spread"] is None else f"± {side['spread']:.2g}"
+    return f"{by}, {scatter}"
 
 
 STANDING = {True: "holds", False: "DOES NOT HOLD", None: "undecided"}
@@ -107,7 +116,7 @@ def rests_on(row: dict[str, Any]) -> str:
 
 def _model(studio: Studio, cell: Cell, request: ReproduceRequest, seed: int, at: Step) -> Generator[Step, None, str]:
     """The name of the model of a cell, trained first where it is missing."""
-    if _scale(cell, request) == "shipped":
+    if _scale(cell, request) == "shipped" and (seed == 0 or not cell.again):
         return cell.recipe
     name, changes = _name(cell, request, seed), dict(cell.changes)
     if not _there(name):

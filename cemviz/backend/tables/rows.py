@@ -17,22 +17,27 @@ def measured(place: Place, experiment: Experiment, values: list[dict[str, Any]],
     """Row of a place from its numbers, one a seed.
 
     Args:
-        values: as a `Measure` gives them, at least one.
-        scale: of the models; "shipped": all of them are of one model.
+        values: as a `Measure` gives them, at least one; of a cell that is trained `again` with the seed of each "training",
+            whose draws count as their mean.
+        scale: of the models; "shipped": all of them are of one model, unless it is trained again.
     """
-    cell, first, numbers = experiment.cells[place], values[0], [value["value"] for value in values]
-    if not all(map(isfinite, numbers)):
+    cell, first = experiment.cells[place], values[0]
+    if not all(isfinite(value["value"]) for value in values):
         return kept(place, experiment, None, "a seed gave no finite number")
+    trainings = dict.fromkeys(value.get("training", k) for k, value in enumerate(values))
+    draws = len(values) // len(trainings)
+    numbers = [mean(v["value"] for k, v in enumerate(values) if v.get("training", k) == seed) for seed in trainings]
     errors = [error for value in values if (error := value.get("error"))]
+    each = f"each training drew with {draws} seeds" if cell.again and draws > 1 else ""
     rest = {
         "values": [digits(number) for number in numbers],
-        "seeds": 1 if scale == "shipped" else len(numbers),
-        "draws": len(numbers) if cell.measure.seeded else 1,
+        "seeds": 1 if scale == "shipped" and not cell.again else len(numbers),
+        "draws": draws if cell.again else len(numbers) if cell.measure.seeded else 1,
         "split": first.get("split"),
         "extractor": first.get("extractor"),
         "scale": scale,
         "measure": cell.key,
-        "note": first.get("note") or "",
+        "note": "; ".join(part for part in (first.get("note"), each) if part),
     }
     number = _number(
         cell,

@@ -21,6 +21,8 @@ class Cell:
         changes: of the recipe's fields, as `--set` writes them.
         encoder: changes of the encoder's recipe, where the model is a linear probe.
         note: what a reader of this number has to know.
+        again: the stored model is the first of several trainings, each of which draws with every seed of the table; the others
+            are trained by its own recipe, in the folder of evidence.
     """
 
     recipe: str
@@ -29,6 +31,7 @@ class Cell:
     changes: tuple[tuple[str, str], ...] = ()
     encoder: tuple[tuple[str, str], ...] = ()
     note: str = ""
+    again: bool = False
 
     @property
     def key(self) -> str:
@@ -44,12 +47,14 @@ class Order:
     Attributes:
         over, under: places, one of which may be a number that is known exactly.
         margin: the claim is that the two numbers are alike, and differ by less than this; None: that `over` is above.
+        second: (over, under) as another judge sees the same samples, who has to agree.
     """
 
     claim: str
     over: Place | float
     under: Place | float
     margin: float | None = None
+    second: tuple[Place, Place] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ from ..studio import Studio
 from ..train import states
 from ..train.run import train
 from ..use_case import Step
-from .cem import draws_better
-from .measures import Measure, absent, evaluated
+from .cem import judges
+from .measures import Measure, ends, evaluated
 from .table import Cell, Experiment, Order, Place, real
 
 BINARY, JUDGE, READER = "mnist-binary", "mnist-judge-clean", "mnist-judge"
@@ -77,9 +77,8 @@ def bounds() -> dict[Place, Cell]:
 
 
 def better(claim: str, over: str, under: str) -> tuple[Order, ...]:
-    """A claim on two nets by all columns."""
-    scores = (draws_better(claim, column, over, under) for column in ("FID", "IS"))
-    return (*scores, Order(f"{claim} ({SHARP})", (over, SHARP), (under, SHARP)))
+    """A claim on two nets: by FID, and by the judge that reads digits."""
+    return (Order(claim, (under, "FID"), (over, "FID"), second=((over, SHARP), (under, SHARP))),)
 
 
 ON_MNIST = (
@@ -178,16 +177,40 @@ FIG_2_6 = Experiment(
     + ON_MNIST,
 )
 
-NO_CIFAR = "no binary net of CIFAR-10 ships: its training was begun on two cores and not finished"
+PICTURES, PHOTOGRAPHS = "cifar10-binary", "cifar10, from Tiny ImageNet"
+
+
+def pictures(name: str, start: str, **chains: Any) -> dict[Place, Cell]:
+    """FID of chains of the CIFAR-10 net by both judges."""
+    asked = {"sampler": "ascent", "start": start} | chains
+    return {
+        (name, f"FID{eye}"): Cell(PICTURES, ends("fid", judge, count=COUNT, **asked), "shipped")
+        for eye, judge in judges("cifar10").items()
+    }
+
+
+def nearer(claim: str, name: str) -> Order:
+    """A claim that chains end nearer to the data than they start, by both judges."""
+    still = f"{name}, no step"
+    return Order(claim, (still, "FID"), (name, "FID"), second=tuple((row, "FID, clean judge") for row in (still, name)))
+
+
 T_2_5 = Experiment(
     "Samples of the binary net",
     "thesis Table 2.5",
     row("mnist", scale="shipped") | bounds()
-    | {("cifar10", column): Cell(BINARY, absent(NO_CIFAR), "shipped") for column in ("FID", "IS")},
-    {("cifar10", "IS"): 9.10, ("cifar10", "FID"): 13.21},
-    better("the net draws better than its starts", "mnist", "start, no step"),
-    "The paper's numbers are of 50,000 samples of a ResNet-50 by Inception. That chains improve their starts is the claim that "
-    "every generator makes. " + ON_MNIST,
+    | pictures("cifar10", "gaussian") | pictures("cifar10, no step", "gaussian", steps=0)
+    | {("cifar10", "IS"): Cell(PICTURES, evaluated("is", sampler="ascent", start="gaussian", count=COUNT), "shipped")}
+    | pictures(PHOTOGRAPHS, "p0") | pictures(f"{PHOTOGRAPHS}, no step", "p0", steps=0),
+    {("cifar10", "FID"): 13.21, ("cifar10", "IS"): 9.10},
+    (
+        *better("ours: the net draws better than its starts", "mnist", "start, no step"),
+        nearer("ours: the CIFAR-10 net draws better than its Gaussian starts", "cifar10"),
+        nearer("ours: it takes other photographs nearer to CIFAR-10", PHOTOGRAPHS),
+    ),
+    "The paper's numbers are of 50,000 samples of a ResNet-50 by Inception, after 172,000 updates; our CIFAR-10 net has "
+    "299,000 weights and took 3,906. It hardly tells photographs of Tiny ImageNet from those of CIFAR-10 (AUC .58), and it "
+    "draws accordingly. That chains improve their starts is the claim that every generator makes. " + ON_MNIST,
 )  # fmt: skip
 
 TRAVELS = {"64x0.1": (20, 0.5, 13.07), "32x0.2": (10, 1.0, 13.21), "16x0.4": (5, 2.0, 13.49)}

@@ -50,29 +50,50 @@ def binomial(rate: float, count: int) -> float:
 
 
 def verdict(order: Order, rows: dict[Place, Row]) -> dict[str, Any]:
-    """How a claim stands: {claim, holds, by, spread, seeds, draws, over, under}.
+    """How a claim stands: {claim, holds, by, spread, seeds, draws, over, under}, and {second: {over, under, by, spread}}.
 
     `by` is how far the numbers lie on the claim's side, and `spread` the standard deviation of `by`: null where a number is
-    missing or, for the spread, one of the two has none.  Numbers seen by different extractors are never compared.
+    missing or, for the spread, one of the two has none.  Numbers seen by different extractors are never compared.  What an
+    extractor sees is decided by two, who have to agree: {alone: true} says that there is no second.  See docs/EVIDENCE.md.
     """
-    kept = [row for side in (order.over, order.under) if not isinstance(side, float) and (row := rows.get(side))]
-    values = [side if isinstance(side, float) else rows.get(side, {}).get("ours") for side in (order.over, order.under)]
-    by = spread = None
-    if None not in values and len({row["extractor"] for row in kept}) <= 1:
-        by = values[0] - values[1]
-        by = by if order.margin is None else order.margin - abs(by)
-        by = by if isfinite(by) else None
-        spreads = [row["spread"] for row in kept]
-        spread = None if None in spreads else hypot(*spreads)
+    sides = (order.over, order.under)
+    by, spread = _gap(*sides, order.margin, rows)
+    holds, also = decided(by, spread), {}
+    if order.second is None and any(rows[side]["extractor"] for side in sides if side in rows):
+        holds, also = None, {"alone": True}
+    elif order.second is not None:
+        other = _gap(*order.second, order.margin, rows)
+        also = {"second": _sides(*order.second) | dict(zip(("by", "spread"), map(digits, other), strict=True))}
+        sides += order.second
+        holds = holds if holds == decided(*other) else None
+    kept = [row for side in sides if not isinstance(side, float) and (row := rows.get(side))]
     return {
         "claim": order.claim,
-        "holds": decided(by, spread),
+        "holds": holds,
         "by": digits(by),
         "spread": digits(spread),
         "seeds": min((row["seeds"] for row in kept), default=0),
         "draws": min((row.get("draws", 1) for row in kept), default=0),
-        **{k: v if isinstance(v, float) else list(v) for k, v in (("over", order.over), ("under", order.under))},
+        **_sides(order.over, order.under),
+        **also,
     }
+
+
+def _gap(
+    over: Place | float, under: Place | float, margin: float | None, rows: dict[Place, Row]
+) -> tuple[float | None, float | None]:
+    """By how much a claim on two numbers holds, and its standard deviation."""
+    kept = [row for side in (over, under) if not isinstance(side, float) and (row := rows.get(side))]
+    values = [side if isinstance(side, float) else rows.get(side, {}).get("ours") for side in (over, under)]
+    if None in values or len({row["extractor"] for row in kept}) > 1:
+        return None, None
+    by = values[0] - values[1] if margin is None else margin - abs(values[0] - values[1])
+    spreads = [row["spread"] for row in kept]
+    return (by, None if None in spreads else hypot(*spreads)) if isfinite(by) else (None, None)
+
+
+def _sides(over: Place | float, under: Place | float) -> dict[str, Any]:
+    return {name: side if isinstance(side, float) else list(side) for name, side in (("over", over), ("under", under))}
 
 
 def digits(value: float | None) -> float | None:

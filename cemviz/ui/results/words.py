@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from ...backend.tables import EXPERIMENTS
 from ...backend.tables.reproduce import results
+from ...backend.tables.verdicts import DEVIATIONS
 from ..numbers import minus
 
 Row = dict[str, Any]
@@ -12,7 +13,8 @@ Row = dict[str, Any]
 
 INTRO: Final = """The papers' numbers beside ours. **Compare orders, not numbers**: data, nets and budgets differ, and each
 table says how. ± is a standard deviation: over seeds, joined with what other images would change. A claim is decided where
-the gap exceeds two standard deviations of the difference, and undecided otherwise, whichever way it leans. All are shown."""
+the gap exceeds two standard deviations of the difference, for samples before two judges that agree, and undecided otherwise,
+whichever way it leans. All are shown."""
 
 MEANS: Final = {
     "range": "highest minus lowest energy in the window; lower is flatter",
@@ -88,16 +90,26 @@ def claims(table: dict[str, Any], rows: list[Row]) -> str:
 
 def margin(order: dict[str, Any], points: bool) -> str:
     """By how much a claim holds or fails, and what keeps an undecided one from either."""
-    if order["by"] is None:
+    decided = order["holds"] is not None
+    words = gap(order, points, decided)
+    if order.get("alone"):
+        return f"{words}; only one judge saw it"
+    return f"{words}; to the second judge {gap(order['second'], points, decided)}" if "second" in order else words
+
+
+def gap(side: dict[str, Any], points: bool, decided: bool) -> str:
+    """By how much a claim holds to one judge, and how far that scatters where it is not decided."""
+    if side["by"] is None:
         return "not measured"
-    size = f"{100 * abs(order['by']):.1f} points" if points else f"{abs(order['by']):.3g}"
-    leans = "no difference" if order["by"] == 0 else f"by {size}" if order["by"] > 0 else f"{size} the other way"
-    if order["holds"] is not None:
+    size = f"{100 * abs(side['by']):.1f} points" if points else f"{abs(side['by']):.3g}"
+    leans = "no difference" if side["by"] == 0 else f"by {size}" if side["by"] > 0 else f"{size} the other way"
+    if decided:
         return leans
-    spread = order.get("spread")
+    spread = side.get("spread")
     if spread is None:
         return f"{leans}, and no spread is known"
-    return f"{leans}, within twice {f'{100 * spread:.1f}' if points else f'{spread:.2g}'}"
+    inside = "within" if abs(side["by"]) <= DEVIATIONS * spread else "beyond"
+    return f"{leans}, {inside} twice {f'{100 * spread:.1f}' if points else f'{spread:.2g}'}"
 
 
 def cards(rows: list[Row]) -> list[tuple[str, list[str], list[Row]]]:
