@@ -7,6 +7,9 @@ from cemviz.backend import store
 from cemviz.backend import tables as experiments
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
+from cemviz.backend.evaluate import evaluate
+from cemviz.backend.requests import EvaluateRequest
+from cemviz.backend.studio import Studio
 from cemviz.backend.tables import EXPERIMENTS, measures
 from cemviz.backend.train import curves
 from cemviz.data import images
@@ -93,3 +96,23 @@ def test_curves_of_training_are_read_from_the_run(places):
         "mean": pytest.approx(0.0833, abs=1e-3),
         "positive": pytest.approx(2 / 3),
     }
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not images.available("mnist"), reason="MNIST is not on this machine (see README, Data)")
+def test_chains_that_two_judges_look_at_are_drawn_once(monkeypatch):
+    drawn = []
+    prepared = measures.prepared
+    monkeypatch.setattr(measures, "prepared", lambda *given: drawn.append(given) or prepared(*given))
+    measures._last_images.cache_clear()
+    chains = {"sampler": "rcs", "start": "class-gaussian", "radius": 1.0, "steps": 2}
+    usual, clean = (
+        measures.ends("fid", f"judge-{name}", count=20, **chains).run("mnist-standard", choose("cpu"), None, 3)
+        for name in ("mnist-judge", "mnist-judge-clean")
+    )
+    assert len(drawn) == 1 and usual["value"] != clean["value"] and usual["extractor"] == "judge-mnist-judge"
+    asked = EvaluateRequest("mnist-standard", "fid", count=20, seed=3, extractor="judge-mnist-judge", **chains)
+    *_, told = evaluate(Studio(choose("cpu")), asked)
+    assert usual["value"] == pytest.approx(told["value"], rel=1e-3) and usual["count"] == 20
+    measures.ends("kid", "judge-mnist-judge", count=20, **chains).run("mnist-standard", choose("cpu"), None, 4)
+    assert len(drawn) == 2, "another seed"
