@@ -233,8 +233,9 @@ DRAWS = Experiment(
     {},
     tuple(order for where in PAIRS for order in message(where)),
     "The same net trained with attacks (L2 radius 2 on MNIST, .5 on CIFAR-10) and without, three times each (with the flat "
-    "head once); RCS from class Gaussians with its own α, η and K and the β that drew best on validation images: 1 on MNIST, "
-    "1.5 on CIFAR-10 (CEM: 6). The flat head sees where things are; the other takes a mean over the picture. A claim is decided where both judges decide "
-    "alike: the usual one was trained on noisy images too and overlooks speckle, the clean one sees it. Class Gaussians share "
-    "the data's first two moments in pixels: what is no better than its starts has drawn nothing by that measure.",
+    "head once); RCS from class Gaussians with its own α, η and K and the β that drew best on validation images: 1 on "
+    "MNIST, 1.5 on CIFAR-10 (CEM: 6). The flat head sees where things are; the other takes a mean over the picture. A claim "
+    "is decided where both judges decide alike: the usual one was trained on noisy images too and overlooks speckle, the "
+    "clean one sees it. Class Gaussians share the data's first two moments in pixels: what is no better than its starts has "
+    "drawn nothing by that measure.",
 )
