@@ -12,7 +12,7 @@ from cemviz.dynamics import Dynamics
 from cemviz.energies import infonce, nt_xent, repelled
 from cemviz.nets.layers import DoubleNorm, through
 from cemviz.starts import near
-from cemviz.training.contrastive import adversarial_to_standard, all_adversarial, contrastive
+from cemviz.training.contrastive import _growing, adversarial_to_standard, all_adversarial, contrastive
 
 X, Y = rand(5, 1, 8, 8), torch.zeros(5, dtype=torch.int64)
 L2, LINF = Dynamics(3, 0.3, radius=0.6), Dynamics(3, 0.1, radius=0.2, norm="linf", gradient="sign")
@@ -178,6 +178,12 @@ def test_an_eased_attack_grows_from_nothing_to_its_own_radius():
     torch.testing.assert_close(
         terms(0.0, ease=0.5), contrastive(views.affine, generator=seeded(7))(net(), (X, Y), 0.0)["InfoNCE"]
     )
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 0.0), (0.1, 0.25), (0.4, 1.0), (0.9, 1.0)])
+def test_an_eased_attack_s_steps_grow_with_its_radius(progress, share):
+    grown = _growing(L2, 0.4)(progress)
+    assert (grown.radius, grown.step) == pytest.approx((share * L2.radius, share * L2.step))
 
 
 def test_two_batchnorms_never_mix_statistics():

@@ -67,6 +67,12 @@ def test_the_frechet_distance_is_that_of_torchmetrics(n, m, features):
     assert frechet(real, drawn) == pytest.approx(theirs.item(), rel=1e-4, abs=1e-4)
 
 
+def test_features_of_single_precision_far_from_zero_lose_nothing():
+    x, y = (1000 + 0.01 * randn(60, 4, seed=seed) for seed in (1, 2))
+    assert frechet(x.float(), y.float()) == pytest.approx(frechet(x.float().double(), y.float().double()), rel=1e-9)
+    assert frechet(x, y) == pytest.approx(frechet(x - 1000, y - 1000), rel=1e-6)
+
+
 def test_the_error_is_the_jackknife_by_hand():
     real, drawn = randn(43, 4, seed=3), 2 * randn(61, 4, seed=4)
     parts = [[torch.tensor([j for j in range(len(x)) if j * 10 // len(x) != i]) for i in range(10)] for x in (real, drawn)]
@@ -214,6 +220,22 @@ def test_inception_is_not_fetched_unasked(tmp_path, monkeypatch):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / quality.INCEPTION_WEIGHTS).touch()
     assert quality.inception_here()
+
+
+def test_inception_with_random_weights_sees_images_and_reads_them_without_a_bias(monkeypatch):
+    fidelity = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
+    monkeypatch.setattr(fidelity, "load_state_dict_from_url", lambda *given, **more: {})
+    monkeypatch.setattr(fidelity.FeatureExtractorInceptionV3, "load_state_dict", lambda self, weights: None)
+    monkeypatch.setattr(quality, "inception_here", lambda: True)
+    with torch.random.fork_rng(devices=[]):
+        eye = quality.inception()
+    x = rand(2, 3, 32, 32).float()
+    features, net = eye(x), eye.features.net
+    assert eye.name == "inception" and features.shape == (2, 2048) and not torch.equal(features[0], features[1])
+    net.features_list = ["logits_unbiased"]
+    expected = net((x * 255).round().byte())
+    torch.testing.assert_close(eye.logits(features.float()), expected)
+    assert net.fc.bias.abs().max() > 0 and eye.logits.weight.shape == (1008, 2048)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

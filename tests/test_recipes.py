@@ -165,6 +165,17 @@ def test_the_paper_rows_of_uat_hold_the_published_numbers():
     assert nets == [("a2a", "resnet18", "batch"), ("a2s", "resnet50", "double"), ("a2a", "resnet18", "batch")]
 
 
+@pytest.mark.parametrize("name", [name for name, rows in RECIPES.items() if rows["laptop"].encoder])
+def test_a_linear_probe_learns_so_slowly_that_its_logits_stay_within_reach_of_attacks(name):
+    for row in RECIPES[name].values():
+        assert (row.lr, row.weight_decay, row.objective, row.attack_steps) == (2e-3, 0.0, "standard", 0)
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name.endswith(("-ucr", "-at-cr"))])
+def test_what_is_named_after_consistency_has_a_weight_for_it_at_every_scale(name):
+    assert all(row.objective_args["weight"] > 0 for row in RECIPES[name].values())
+
+
 def test_the_encoders_share_net_and_budget_but_for_the_norms_of_a2s():
     for data in ("mnist", "cifar10"):
         names = [n for n in RECIPES if RECIPES[n]["laptop"].net == "encoder" and RECIPES[n]["laptop"].data == data]

@@ -70,6 +70,7 @@ def test_the_rows_hold_the_papers_numbers():
     assert Dynamics(20, 1.0, 0.01, 6.0, "l2", "unit", (0.0, 1.0)) == CEM_TABLE_5
     assert Dynamics(60, 0.5, 0.0, 30.0, "l2", "unit", (0.0, 1.0)) == SANTURKAR
     assert Dynamics(20, 1.0, 0.01, math.inf, "l2", "raw", (0.0, 1.0)) == JEAT_LANGEVIN
+    assert Dynamics(10, 7.0, 0.0, math.inf, "l2", "unit", (0.0, 1.0)) == SAMPLERS["maxent"].defaults == SAMPLERS["pgd"].defaults
     assert all(SAMPLERS[name].defaults == CEM_TABLE_5 for name in ("rcs", "cs", "ta", "langevin"))
     assert all(SAMPLERS[name].defaults == JEAT_LANGEVIN for name in ("jeat16", "jeat17"))
 
