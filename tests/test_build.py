@@ -215,6 +215,11 @@ def test_what_an_address_asks_for_in_vain_is_named(restored):
     assert {"`b=mine`", "`s.story=nope`", "`s.eta=...`"} == set(re.findall("`[^`]*`", told["notice"]["value"]))
 
 
+def test_a_server_at_rest_looks_for_work_a_hundred_times_a_second(places):
+    usual = gr.Blocks().queue()._queue
+    assert vars(usual)["sleep_when_free"] < 0.01 == vars(build(Studio(choose("cpu")))._queue)["sleep_when_free"]
+
+
 def test_a_session_and_its_files_go_an_hour_after_its_visitor(places, monkeypatch):
     """By gradio's own bookkeeping, which counts only what was the output of a handler."""
     page = build(Studio(choose("cpu")))
