@@ -7,6 +7,7 @@ split.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -172,27 +173,23 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
         yield {"skipped": f"there is no net a class of {data} yet, or no classifier that it stands behind"}
         return
     reach = cards[behind[-1]]  # one ball for all whose scores are compared: that of the adversarially trained classifier
-    for card in detectors:
-        for name in behind:
-            if any((row.model, row.classifier) == (card.name, name) for row in rates):
+
+    def work() -> Iterator[tuple[list[Any], Iterator[Any]]]:
+        for card, name in product(detectors, behind):
+            if not any((row.model, row.classifier) == (card.name, name) for row in rates):
+                yield rates, measure(studio, card, cards[name])
+        asked = {"steps": STEPS, "restarts": RESTARTS, "count": COUNT, "seed": SEED}
+        for name, against in product(_scored(studio, data), OUTSIDERS.get(data, (UNIFORM,))):
+            if not any((row.model, row.against) == (name, against) for row in outsiders):
+                yield outsiders, outside(studio, OutsideRequest(name, against, None, reach.norm, reach.radius, **asked))
+
+    for rows, items in work():
+        for item in items:
+            if isinstance(item, Step):
+                yield item
                 continue
-            for item in measure(studio, card, cards[name]):
-                if isinstance(item, Step):
-                    yield item
-                else:
-                    rates.append(item)
-                    _write(data, rates, outsiders)
-    for name in _scored(studio, data):
-        for against in OUTSIDERS.get(data, (UNIFORM,)):
-            if any((row.model, row.against) == (name, against) for row in outsiders):
-                continue
-            asked = {"steps": STEPS, "restarts": RESTARTS, "count": COUNT, "seed": SEED}
-            for item in outside(studio, OutsideRequest(name, against, None, reach.norm, reach.radius, **asked)):
-                if isinstance(item, Step):
-                    yield item
-                else:
-                    outsiders.append(_row(item))
-                    _write(data, rates, outsiders)
+            rows.append(_row(item) if isinstance(item, Outside) else item)
+            _write(data, rates, outsiders)
     yield {"path": str(_write(data, rates, outsiders))}
 
 
