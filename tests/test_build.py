@@ -15,6 +15,7 @@ from cemviz.backend.studio import Studio
 from cemviz.ui.address import read
 from cemviz.ui.controls import Session
 from cemviz.ui.page import TABS, build
+from cemviz.ui.results.words import SEE
 from cemviz.ui.start.words import OPENING, STATIONS
 
 NUMBER = gr.Number(0.5, minimum=0, maximum=10, render=False)
@@ -176,9 +177,10 @@ WORKSHEET = Path(__file__).parents[1] / "docs" / "teaching.md"
 LINKS = [
     *re.findall(r"http://127\.0\.0\.1:7860/\?([^)]*)\)", WORKSHEET.read_text(encoding="utf-8")),
     *(station.opens.removeprefix("?") for station in (OPENING, *STATIONS)),
+    *(link.removeprefix("?") for link in SEE.values()),
     *(link for preset in SAMPLE.values() for link in re.findall(r"\]\(\?([^)]*)\)", preset.story)),
 ]
-"""Addresses in the worksheet, the tour and the stories."""
+"""Addresses in the worksheet, the tour, the results and the stories."""
 
 
 @pytest.mark.parametrize("link", LINKS)

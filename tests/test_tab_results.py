@@ -115,10 +115,10 @@ def test_a_number_says_what_it_rests_on_and_what_its_spread_joins():
 @pytest.mark.parametrize(
     ("verdicts", "words"),
     [
-        ([True, False, None, None], "1 of 2 decided claims hold; 2 undecided"),
-        ([True, True], "2 of 2 decided claims hold"),
-        ([None] * 3, "no claim is decided; 3 undecided"),
-        ([False], "0 of 1 decided claims hold"),
+        ([True, False, None, None], "1 holds, 1 does not, 2 undecided"),
+        ([True, True], "2 hold"),
+        ([None] * 3, "3 undecided"),
+        ([False], "1 does not"),
     ],
 )
 def test_only_decided_claims_are_counted(verdicts, words):
@@ -131,6 +131,59 @@ def test_what_is_not_made_yet_is_listed_with_its_command(places):
     command = f"<span>reproduce</span> <span>{target}</span>"
     assert command in say.overview() and command in say.shown(target)
     store.write_json(reproduce.results_path(target), table([row()], order(True, 1.0), order(False, -1.0), order(None, 1.0)))
-    assert "**1 of 2 decided claims hold; 1 undecided**" in say.total()
-    assert "1 of 2 decided claims hold; 1 undecided" in say.overview()
+    assert "**1 holds, 1 does not, 1 undecided**" in say.total()
+    assert "1 holds, 1 does not, 1 undecided" in say.overview()
     assert say.overview().count("not made yet") == len(EXPERIMENTS) - 1 and "not made" not in say.shown(target)
+
+
+def test_the_overview_is_ordered_by_what_holds_or_fails(places):
+    first, second, third = list(EXPERIMENTS)[:3]
+    for target, verdicts in ((second, [False, False]), (third, [True])):
+        made = table([row()], *(order(holds, 1.0 if holds else -1.0) for holds in verdicts))
+        store.write_json(reproduce.results_path(target), made)
+
+    def places_of(by):
+        told = say.overview(by)
+        return [told.index(f'r.table={target}"') for target in (first, second, third)]
+
+    a, b, c = places_of("papers")
+    assert a < b < c and places_of("nonsense") == [a, b, c]
+    a, b, c = places_of("hold")
+    assert c < a < b
+    a, b, c = places_of("fail")
+    assert b < a < c
+
+
+def test_a_number_is_drawn_on_the_scale_of_its_card():
+    rows = [row("AT", ours=10.0, spread=2.0), row("JEM", ours=28.0), row("none", ours=None)]
+    told = say.table_html(table(rows))
+    assert told.count("<circle") == 2 and 'aria-hidden="true"' in told
+    assert 'cx="12.4"' in told and 'cx="97.0"' in told  # 8 to 28 over 3 to 97: 10 lies a tenth along
+    assert 'x1="3.0" x2="21.8"' in told, "8 to 12"
+    assert "<circle" not in say.table_html(table(rows[:1])), "one number has no scale"
+
+
+@pytest.mark.parametrize(
+    ("measure", "words"),
+    [
+        (
+            "mnist-at (shipped) fid count=500 radius=1.0 sampler=rcs start=class-gaussian",
+            "mnist-at, rcs, from class-gaussian, β 1.0",
+        ),
+        (
+            "mnist-at-cr objective_args=weight:0.1 robust attack=pgd radius=0.2 steps=20",
+            "mnist-at-cr objective_args=weight:0.1",
+        ),
+        ("mnist-standard accuracy", "mnist-standard"),
+    ],
+)
+def test_a_row_tells_its_net_and_how_it_was_sampled(measure, words):
+    told = say.table_html(table([row(measure=measure), row("JEM", measure="other fid")]))
+    assert f"<small>{words}</small></th>" in told and "<small>other</small>" in told
+    alike = say.table_html(table([row(measure=measure), row("JEM", measure=measure)]))
+    assert f"<small>{words}</small>" not in alike and f"<p>{words}; " in alike
+
+
+def test_a_table_links_the_picture_that_shows_it():
+    assert '<a href="?tab=sampling&amp;s.story=rcs-ta">See it' in say.table_html(table([row()]) | {"table": "cem-2"})
+    assert "See it" not in say.table_html(table([row()])) and set(say.SEE) <= set(EXPERIMENTS)

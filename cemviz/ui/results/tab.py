@@ -22,7 +22,13 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     target = gr.Dropdown(choices(), value=first, label="table", interactive=True, elem_id="results-target")
     view = gr.HTML(words.shown(first), padding=False, elem_id="results-table")
     gr.Markdown(words.INTRO, elem_id="results-intro")
+    by = gr.Radio(
+        [(text, key) for key, text in words.ORDERS.items()], value=next(iter(words.ORDERS)), label="order of the tables",
+        interactive=True, elem_id="results-by",
+    )  # fmt: skip
     every = gr.HTML(words.overview(), padding=False, elem_id="results-overview")
-    show = guarded(lambda key: (words.total(), words.shown(key), words.overview()))
-    target.change(show, target, [total, view, every], **LIGHT)
-    return Tab(params={"r.table": target}, draw=(show, [target], [total, view, every]), menus={target: choices})
+    show = guarded(lambda key, by: (words.total(), words.shown(key), words.overview(by)))
+    for control in (target, by):
+        control.change(show, [target, by], [total, view, every], **LIGHT)
+    params = {"r.table": target, "r.by": by}
+    return Tab(params=params, draw=(show, [target, by], [total, view, every]), menus={target: choices})

@@ -61,10 +61,32 @@ def table_html(table: dict[str, Any]) -> str:
     one = "" if any(row["spread"] is not None for row in rows) else "<p>No spread is known, so nothing is decided.</p>"
     return (
         f'<div class="cem-results"><h3>{escape(table["source"])}: {escape(table["title"])}</h3>'
-        f"<p>{escape(table['about'])}</p><h4>The paper's claims</h4>{claims(table, rows)}{one}"
+        f"<p>{escape(table['about'])}</p>{seen(table['table'])}<h4>The paper's claims</h4>{claims(table, rows)}{one}"
         f'<div class="cem-cards">{"".join(card(*each) for each in cards(rows))}</div>'
         f"<p>Made on {table['date']} by {command(table['command'])}</p></div>"
     )
+
+
+SEE: Final = {
+    "draws": "?tab=sampling&s.story=robust-standard", "cem-2": "?tab=sampling&s.story=rcs-ta",
+    "cem-3": "?tab=robustness&a=mnist-at-linf", "cem-4": "?tab=sampling&s.story=simclr-uat",
+    "cem-5": "?tab=lab&a=mnist-at&k.sampler=rcs", "cem-fig-2": "?tab=lab&a=mnist-at&k.sampler=rcs&k.over=noise,steps",
+    "cem-fig-3": "?tab=lab&a=mnist-uat&k.sampler=maxent&k.over=noise,steps", "cem-25": "?tab=robustness&a=mnist-at-cr",
+    "jeat-1": "?tab=robustness&a=mnist-standard", "jeat-2": "?tab=sampling&s.story=jeat-hero",
+    "jeat-3": "?tab=robustness&a=mnist-jeat", "jeat-fig-2": "?tab=landscape&l.story=jeat-fig-2",
+    "jeat-fig-3": "?tab=training", "jeat-fig-5": "?tab=sampling&s.story=jeat-fig-5",
+    "thesis-2.5": "?tab=sampling&s.story=binary", "thesis-2.7": "?tab=restore&re.task=denoise",
+    "thesis-2.8": "?tab=restore&re.task=inpaint", "thesis-fig-2.9": "?tab=restore&re.task=translate",
+    "thesis-2.11": "?tab=lab&a=mnist-binary&k.sampler=ascent", "thesis-stability": "?tab=playground&p.preset=ebm",
+    "detectors": "?tab=detect&a=mnist-detectors", "thesis-fig-3.2": "?tab=detect&a=mnist-detectors",
+    "thesis-3.12": "?tab=detect&a=mnist-detectors-l2", "thesis-3.14": "?tab=detect&a=mnist-detectors-l2",
+}  # fmt: skip
+"""Tables -> address of a picture in which one sees what they count."""
+
+
+def seen(target: str) -> str:
+    """A link to the picture that shows a table's claims; "" where there is none."""
+    return f'<p><a href="{escape(SEE[target])}">See it ›</a></p>' if target in SEE else ""
 
 
 VERDICTS: Final = {True: ("holds", "✓", "holds"), False: ("fails", "✗", "does not hold"), None: ("open", "?", "undecided")}
@@ -127,25 +149,67 @@ def cards(rows: list[Row]) -> list[tuple[str, list[str], list[Row]]]:
 
 
 def card(title: str, names: list[str], rows: list[Row]) -> str:
-    """Both numbers of some rows; below them what all rest on, and by mark what some do."""
+    """Both numbers of some rows, written and drawn; below them what all rest on, and by mark what some do."""
     shared = [fact for fact in facts(rows[0]) if all(fact in facts(row) for row in rows)]
     marks = {fact: k for k, fact in enumerate(dict.fromkeys(f for row in rows for f in facts(row) if f not in shared), 1)}
+    nets, span = [source(row) for row in rows], extent(rows)
+    alike = len(set(nets)) == 1
     body = ""
-    for name, row in zip(names, rows, strict=True):
+    for name, net, row in zip(names, nets, rows, strict=True):
         own = ", ".join(str(marks[fact]) for fact in facts(row) if fact in marks)
         spread = "" if row["spread"] is None else f" <small>± {figure(row['spread'], row['column'], 2)}</small>"
         ours = "not run" if row["ours"] is None else f"<b>{figure(row['ours'], row['column'])}</b>{spread}"
+        made = "" if alike or not net else f"<small>{escape(net)}</small>"
         body += (
-            f'<tr><th scope="row">{escape(name)}{f"<sup>{own}</sup>" if own else ""}</th>'
-            f"<td>{figure(row['paper'], row['column'])}</td><td>{ours}</td><td>{seeds(row)}</td></tr>"
+            f'<tr><th scope="row">{escape(name)}{f"<sup>{own}</sup>" if own else ""}{made}</th>'
+            f"<td>{figure(row['paper'], row['column'])}</td><td>{ours}{strip(row, span)}</td><td>{seeds(row)}</td></tr>"
         )
     head = "".join(f'<th scope="col">{text}</th>' for text in ("paper", "ours", "seeds"))
     means = next((words for start, words in MEANS.items() if title.startswith(start)), "")
     notes = "".join(f"<li>{escape(fact)}</li>" for fact in marks)
+    rest = "; ".join([*([nets[0]] if alike and nets[0] else []), *shared])
     return (
         f'<section class="cem-card"><div><h4>{escape(title)}</h4>{f"<p>{means}</p>" if means else ""}</div>'
         f'<table class="cem-numbers"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>'
-        f'<div class="cem-note"><p>{escape("; ".join(shared))}</p>{f"<ol>{notes}</ol>" if notes else ""}</div></section>'
+        f'<div class="cem-note"><p>{escape(rest)}</p>{f"<ol>{notes}</ol>" if notes else ""}</div></section>'
+    )
+
+
+CHAIN: Final = {"sampler": "", "start": "from ", "step": "α ", "radius": "β ", "noise": "η ", "steps": "K "}
+"""Settings of a measure that tell how samples were drawn -> words before their values."""
+
+
+def source(row: Row) -> str:
+    """The net that a number is of, what differs from its recipe, and how it was sampled; "" where nothing was made."""
+    net, *rest = row.get("measure", "").split() or [""]
+    if row["ours"] is None or not net:
+        return ""
+    given = dict(word.split("=", 1) for word in rest if "=" in word)
+    changed = [word for word in rest if "=" in word and ":" in word]
+    drawn = [f"{words}{given[name]}" for name, words in CHAIN.items() if name in given and "sampler" in given]
+    return ", ".join([" ".join([net, *changed]), *drawn])
+
+
+def extent(rows: list[Row]) -> tuple[float, float]:
+    """Lowest and highest of several numbers of ours, with their spread; twice 0 where there is nothing to compare."""
+    ends = [row["ours"] + sign * (row["spread"] or 0) for row in rows if row["ours"] is not None for sign in (-1, 1)]
+    return (min(ends), max(ends)) if len(ends) > 2 else (0.0, 0.0)
+
+
+def strip(row: Row, span: tuple[float, float]) -> str:
+    """A number of ours with its spread as a dot on the scale of its card; it is written beside it, and not read out twice."""
+    low, high = span
+    if row["ours"] is None or not high > low:
+        return ""
+
+    def at(value: float) -> str:
+        return f"{3 + 94 * (value - low) / (high - low):.1f}"
+
+    around = row["spread"] or 0
+    bar = f'<line class="cem-bar" x1="{at(row["ours"] - around)}" x2="{at(row["ours"] + around)}" y1="5" y2="5"/>'
+    return (
+        '<svg class="cem-strip" viewBox="0 0 100 10" aria-hidden="true"><line x1="0" x2="100" y1="5" y2="5"/>'
+        f'{bar}<circle cx="{at(row["ours"])}" cy="5" r="2.6"/></svg>'
     )
 
 
@@ -215,30 +279,45 @@ def title(target: str) -> str:
 
 
 def total() -> str:
-    """How many of the papers' decided claims hold here, and how many are undecided."""
+    """How many of the papers' claims hold here, how many do not, and how many are undecided."""
     tables = results()
     if not tables:
         return "No table is made yet."
     verdicts = [order["holds"] for table in tables.values() for order in table["orders"]]
     made = f"in the {len(tables)} of {len(EXPERIMENTS)} tables that are made so far"
-    return f"**{counted(verdicts)}**, {made}. All are listed below."
+    return f"Of the papers' claims **{counted(verdicts)}**, {made}. All are listed below."
 
 
 def counted(verdicts: list[bool | None]) -> str:
-    """How claims stand; only decided ones hold or fail."""
-    decided = [verdict for verdict in verdicts if verdict is not None]
-    undecided = len(verdicts) - len(decided)
-    rest = f"; {undecided} undecided" if undecided else ""
-    return f"{sum(decided)} of {len(decided)} decided claims hold{rest}" if decided else f"no claim is decided{rest}"
+    """How claims stand, each way apart; what is undecided neither holds nor fails."""
+    each = (
+        (True, "holds" if verdicts.count(True) == 1 else "hold"),
+        (False, "does not" if verdicts.count(False) == 1 else "do not"),
+        (None, "undecided"),
+    )
+    return ", ".join(f"{count} {words}" for verdict, words in each if (count := verdicts.count(verdict))) or "no claim"
 
 
-def overview() -> str:
-    """Every table: how its claims stand, or the command that makes it."""
+ORDERS: Final = {"papers": "as in the papers", "hold": "most that hold first", "fail": "most that fail first"}
+"""Orders of the overview -> words."""
+
+
+def overview(by: str = "papers") -> str:
+    """Every table: how its claims stand, or the command that makes it.
+
+    Args:
+        by: key of ORDERS; any other is the first one.
+    """
     tables = results()
+    verdicts = {target: [order["holds"] for order in table["orders"]] for target, table in tables.items()}
+    wanted = {"hold": True, "fail": False}.get(by)
+    targets = list(EXPERIMENTS)
+    if wanted is not None:
+        targets.sort(key=lambda target: -verdicts.get(target, []).count(wanted))
     lines = "".join(
-        f"<li><span><b>{escape(row.source)}</b>: {escape(row.title)}</span>"
-        f"<span>{standing(target, tables.get(target))}</span></li>"
-        for target, row in EXPERIMENTS.items()
+        f'<li><a href="?tab=results&amp;r.table={target}"><b>{escape(EXPERIMENTS[target].source)}</b>: '
+        f"{escape(EXPERIMENTS[target].title)}</a><span>{standing(target, tables.get(target))}</span></li>"
+        for target in targets
     )
     return f'<h3>All tables</h3><ul class="cem-tables">{lines}</ul>'
 
