@@ -157,10 +157,10 @@ def test_the_overview_is_ordered_by_what_holds_or_fails(places):
 def test_a_number_is_drawn_on_the_scale_of_its_card():
     rows = [row("AT", ours=10.0, spread=2.0), row("JEM", ours=28.0), row("none", ours=None)]
     told = say.table_html(table(rows))
-    assert told.count("<circle") == 2 and 'aria-hidden="true"' in told
-    assert 'cx="12.4"' in told and 'cx="97.0"' in told  # 8 to 28 over 3 to 97: 10 lies a tenth along
+    assert told.count("<rect") == 2 and 'aria-hidden="true"' in told
+    assert 'x="12.4"' in told and 'x="97.0"' in told  # 8 to 28 over 3 to 97: 10 lies a tenth along
     assert 'x1="3.0" x2="21.8"' in told, "8 to 12"
-    assert "<circle" not in say.table_html(table(rows[:1])), "one number has no scale"
+    assert "<rect" not in say.table_html(table(rows[:1])), "one number has no scale"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_number_is_drawn_on_the_scale_of_its_card():
 )
 def test_a_row_tells_its_net_and_how_it_was_sampled(measure, words):
     told = say.table_html(table([row(measure=measure), row("JEM", measure="other fid")]))
-    assert f"<small>{words}</small></th>" in told and "<small>other</small>" in told
+    assert f"<small>{words}</small></td>" in told and "<small>other</small>" in told
     alike = say.table_html(table([row(measure=measure), row("JEM", measure=measure)]))
     assert f"<small>{words}</small>" not in alike and f"<p>{words}; " in alike
 

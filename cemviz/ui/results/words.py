@@ -159,11 +159,11 @@ def card(title: str, names: list[str], rows: list[Row]) -> str:
         own = ", ".join(str(marks[fact]) for fact in facts(row) if fact in marks)
         spread = "" if row["spread"] is None else f" <small>± {figure(row['spread'], row['column'], 2)}</small>"
         ours = "not run" if row["ours"] is None else f"<b>{figure(row['ours'], row['column'])}</b>{spread}"
-        made = "" if alike or not net else f"<small>{escape(net)}</small>"
+        made = strip(row, span) + ("" if alike or not net else f"<small>{escape(net)}</small>")
         body += (
-            f'<tr><th scope="row">{escape(name)}{f"<sup>{own}</sup>" if own else ""}{made}</th>'
-            f"<td>{figure(row['paper'], row['column'])}</td><td>{ours}{strip(row, span)}</td><td>{seeds(row)}</td></tr>"
-        )
+            f'<tr><th scope="row">{escape(name)}{f"<sup>{own}</sup>" if own else ""}</th>'
+            f"<td>{figure(row['paper'], row['column'])}</td><td>{ours}</td><td>{seeds(row)}</td></tr>"
+        ) + (f'<tr class="cem-made"><td colspan="4">{made}</td></tr>' if made else "")
     head = "".join(f'<th scope="col">{text}</th>' for text in ("paper", "ours", "seeds"))
     means = next((words for start, words in MEANS.items() if title.startswith(start)), "")
     notes = "".join(f"<li>{escape(fact)}</li>" for fact in marks)
@@ -197,7 +197,7 @@ def extent(rows: list[Row]) -> tuple[float, float]:
 
 
 def strip(row: Row, span: tuple[float, float]) -> str:
-    """A number of ours with its spread as a dot on the scale of its card; it is written beside it, and not read out twice."""
+    """A number of ours with its spread as a mark on the scale of its card; it is written beside it, and not read out twice."""
     low, high = span
     if row["ours"] is None or not high > low:
         return ""
@@ -206,10 +206,10 @@ def strip(row: Row, span: tuple[float, float]) -> str:
         return f"{3 + 94 * (value - low) / (high - low):.1f}"
 
     around = row["spread"] or 0
-    bar = f'<line class="cem-bar" x1="{at(row["ours"] - around)}" x2="{at(row["ours"] + around)}" y1="5" y2="5"/>'
+    bar = f'<line class="cem-bar" x1="{at(row["ours"] - around)}" x2="{at(row["ours"] + around)}" y1="2" y2="2"/>'
     return (
-        '<svg class="cem-strip" viewBox="0 0 100 10" aria-hidden="true"><line x1="0" x2="100" y1="5" y2="5"/>'
-        f'{bar}<circle cx="{at(row["ours"])}" cy="5" r="2.6"/></svg>'
+        '<svg class="cem-strip" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">'
+        f'<line x1="0" x2="100" y1="2" y2="2"/>{bar}<rect x="{at(row["ours"])}" width="1" y="0" height="4"/></svg>'
     )
 
 
@@ -241,7 +241,8 @@ def scatter(row: Row) -> str:
 
 def facts(row: Row) -> list[str]:
     """Facts about a number: what it rests on, and what there is to say about it."""
-    counted = "probes of a run" if "Δ" in row["column"] else f"images of the {row['split']} split"
+    split = f"images of the {row['split']} split" if row["split"] else "images"
+    counted = "probes of a run" if "Δ" in row["column"] else split
     parts = [
         f"{row['count']:,} {counted}" if row["count"] else "",
         f"extractor {row['extractor']}" if row["extractor"] else "",
