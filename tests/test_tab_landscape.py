@@ -279,6 +279,7 @@ def test_a_storys_words_stand_above_its_own_models_only(studio):
     assert do.prose(studio, "pairs", list(told.request.models)).startswith(told.story)
     others = do.prose(studio, "pairs", ["stripes-at"])
     assert told.story not in others and others == do.prose(studio, None, [])
+    assert do.matches("pairs", list(told.request.models)) and not do.matches("pairs", ["stripes-at"])
     assert "waits for mnist-at, mnist-standard" in others
 
 

@@ -279,6 +279,12 @@ def test_a_storys_words_stand_above_its_own_runs_only(key):
     assert prose(None, runs) == (OWN if len(runs) > 1 else "") and prose(key, [runs[0]] * 3) == OWN
 
 
+def test_the_menu_names_no_story_beside_a_run_that_is_none(tab):
+    built, _ = tab
+    steps = map(named, built.draw[0](Session(), "rcs-ta", "mnist-uat", *CONTROLS[1:], "suited"))
+    assert next(told["samp-preset"] for told in steps if "samp-preset" in told) is None
+
+
 @pytest.mark.parametrize("name", SAMPLE)
 def test_stories_name_what_there_is_and_share_all_but_model_and_sampler(name):
     first, *others = SAMPLE[name].runs

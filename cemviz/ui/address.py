@@ -18,7 +18,8 @@ LOST = "**This link asks for what is not on this machine:** {}. In its place sta
 
 # page.js writes the address: at once, or, where a picture has to be made first, when it is
 WRITE = """(value) => {{
-  window.cemvizAddress('{name}', Array.isArray(value) ? value.join(',') : String(value), {default}, {older});
+  const text = value === null ? null : Array.isArray(value) ? value.join(',') : String(value);
+  window.cemvizAddress('{name}', text, {default}, {older});
   return [];
 }}"""
 

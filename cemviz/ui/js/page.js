@@ -64,7 +64,8 @@ new MutationObserver(() => {
   window.cemvizAddress = (name, text, standard, older) => {
     if (name in LOOKED_AT) document.body.dataset[LOOKED_AT[name]] = text;
     const stage = stageOf(name, text);
-    if (!stage) {
+    if (!stage || text === null) { // a menu that the server emptied asks for nothing
+      delete waiting[stage]?.[name];
       write([[name, { text, standard, older }]]);
       return;
     }

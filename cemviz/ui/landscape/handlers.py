@@ -45,7 +45,7 @@ SLOTS = tuple(f"{part}{k}" for k in range(MOST_MODELS) for part in ("column", "t
 """Parts of the panels."""
 
 SHOWN = (
-    "intro", "waiting", "more", "image", "index", "anchor", "other", "radius", "energy", "a", "b", "plane",
+    "story", "intro", "waiting", "more", "image", "index", "anchor", "other", "radius", "energy", "a", "b", "plane",
     "scale", "status", "picture", "table", "script", "roll", *SLOTS,
 )  # fmt: skip
 """Elements that a picture changes."""
@@ -140,6 +140,7 @@ def fitted(studio: Studio, request: LandscapeRequest, story: str | None, plane: 
     card = viewed(studio, request)[0]
     view = kinds.of(card).view
     return {
+        "story": gr.skip() if matches(story, list(request.models)) else None,
         "intro": words.STORY.get(card.kind, ""),
         "waiting": prose(studio, story, list(request.models)),
         "image": pictured(card, "test" if request.image.startswith("test:") else request.image),
@@ -316,8 +317,13 @@ def chains_of(studio: Studio, picture: Picture, energy: str) -> str | None:
 
 def prose(studio: Studio, story: str | None, models: list[str]) -> str:
     """A story's words, as long as its models are chosen, and what other stories still wait for."""
-    own = [LANDSCAPE[story].story] if story in LANDSCAPE and set(LANDSCAPE[story].request.models) == set(models) else []
+    own = [LANDSCAPE[story].story] if matches(story, models) else []
     return "  \n".join([*own, *lacking(LANDSCAPE, studio.cards())])
+
+
+def matches(story: str | None, models: list[str]) -> bool:
+    """Whether the models that are shown are a story's."""
+    return story in LANDSCAPE and set(LANDSCAPE[story].request.models) == set(models)
 
 
 def suited(radius: float, data: str) -> float:

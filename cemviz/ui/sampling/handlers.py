@@ -41,7 +41,7 @@ RUN = (
 )  # fmt: skip
 """Controls that a run depends on."""
 
-SHOWN = ("prose", "player", "status", "script", "png", "gif", "npz", "by_a", "by_b", "features")
+SHOWN = ("story", "prose", "player", "status", "script", "png", "gif", "npz", "by_a", "by_b", "features")
 """Elements that a run changes."""
 
 LENGTHS = ("alpha", "eta", "beta", "steps")
@@ -84,7 +84,11 @@ def go(studio: Studio, session: Session, *, story: str | None, **values: Any) ->
     line = ""
     try:
         asked = read(**values)
-        yield {"prose": prose(story, asked)}
+        own = matches(story, asked)
+        yield {
+            "story": gr.skip() if own else None,
+            "prose": SAMPLE[story].story if own else words.OWN if len(asked) > 1 else "",
+        }
         work = (item for request in asked for item in sample(studio, request))
         for item in run(studio, session, "sampling", work, title=f"Sampling from {values['a']}", limit=LIMIT * len(asked)):
             if isinstance(item, Chains):
@@ -166,7 +170,12 @@ def halt(studio: Studio, session: Session) -> Changes:
 
 
 def prose(key: str | None, asked: list[SampleRequest]) -> str:
-    """The words of a story, as long as what runs is what it sets: models, samplers, start, and its own numbers."""
+    """The words of a story that runs, or those of a comparison of one's own."""
+    return SAMPLE[key].story if matches(key, asked) else words.OWN if len(asked) > 1 else ""
+
+
+def matches(key: str | None, asked: list[SampleRequest]) -> bool:
+    """Whether what runs is what a story sets: models, samplers, start, and its own numbers."""
     runs = SAMPLE[key].runs if key in SAMPLE else ()
 
     def same(request: SampleRequest, own: SampleRequest) -> bool:
@@ -175,9 +184,7 @@ def prose(key: str | None, asked: list[SampleRequest]) -> str:
             getattr(own, name) in (None, getattr(request, name)) for name in lengths
         )
 
-    if len(runs) == len(asked) and all(map(same, asked, runs)):
-        return SAMPLE[key].story
-    return words.OWN if len(asked) > 1 else ""
+    return bool(runs) and len(runs) == len(asked) and all(map(same, asked, runs))
 
 
 def read(
