@@ -9,6 +9,7 @@ import gradio as gr
 import pytest
 from gradio.state_holder import StateHolder
 
+from cemviz.backend import store
 from cemviz.backend.device import choose
 from cemviz.backend.presets import LANDSCAPE, PLAY, SAMPLE
 from cemviz.backend.studio import Studio
@@ -149,6 +150,15 @@ def test_the_class_and_the_picture_are_those_of_net_a_s_data_set(restored):
     assert restored(**{"s.classes": "3"})["sel-y"]["value"] == "3", "an older address"
     several = restored(**{"s.classes": "3,7"})
     assert (several["sel-y"]["value"], several["samp-classes"]["value"]) == ("none", "3,7")
+
+
+@pytest.mark.parametrize(("a", "b"), [("cifar10-binary", "mnist-at"), ("cifar10-at", None), ("cifar10-uat", "mnist-uat")])
+def test_a_net_b_of_another_data_set_gives_way_to_the_address_s_net_a(restored, a, b):
+    told = restored(a=a, **({"b": b} if b else {}))
+    cards = store.cards()
+    now = told["sel-b"]["value"]
+    assert told["sel-a"]["value"] == a and (now == "none" or cards[now].data == cards[a].data)
+    assert restored(a="cifar10-at", b="cifar10-uat")["sel-b"]["value"] == "cifar10-uat", "one that fits stays"
 
 
 def test_a_drawing_may_be_the_picture_of_an_address(restored):

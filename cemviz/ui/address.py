@@ -12,7 +12,7 @@ import gradio as gr
 
 from ..backend.studio import Studio
 from .controls import Changes, Session, Tab
-from .selection import Selection, current, numbered, of_card, older, own_choice
+from .selection import Selection, current, fitted, numbered, older, own_choice
 
 LOST = "**This link asks for what is not on this machine:** {}. In its place stands what the page begins with."
 
@@ -217,15 +217,18 @@ class Address:
         return changes | ({self.chooser: gr.Tabs(selected=asked["tab"])} if known else {})
 
     def _fit(self, changes: Changes, values: Sequence[Any]) -> None:
-        """Menus of the selection that are net A's: a picture and a class of another data set give way."""
+        """The selection as it fits net A: a net, a picture and a class of another data set give way."""
         now = {
             name: changes.get(part, {}).get("value", value)
             for (name, part), value in zip(self.selection.parts.items(), values, strict=False)
         }
         card = self.studio.cards().get(now["a"])
         if card is not None:
-            for name, change in of_card(card, now["x"], numbered(card, now["y"])).items():
-                _put(changes, self.selection.parts[name], change)
+            now["y"] = numbered(card, now["y"])
+            fits = fitted(self.studio, **{name: now[name] for name in "abxy"}, leader="a")
+            for name, change in fits.items():
+                if change != now[name]:
+                    _put(changes, self.selection.parts[name], change)
 
     def _stories(self, asked: dict[str, str], changes: Changes) -> None:
         names = {component: name for name, component in self.params.items()}
