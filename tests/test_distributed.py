@@ -157,7 +157,7 @@ def test_accelerate_launches_two_processes_of_which_one_writes_and_speaks(places
     card, history = store.read_card("two"), store.read_json(curves.path("two"))
     assert card.metrics["accuracy"]["value"] == json.loads(done.stdout)["accuracy"]
     weights = store.weights_path(card)
-    assert {p.name for p in (places / "models").rglob("*") if p.is_file()} == {"two.json", weights.name}
+    assert {p.name for p in (places / "models").rglob("*") if p.is_file()} == {"two.json", "two.json.gz", weights.name}
     list(train(Studio(choose("cpu")), TrainRequest("mnist-at-linf", out="one", changes=TINY)))
     one = store.read_json(curves.path("one"))
     for name, curve in one["terms"].items():

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..dynamics import Diverged
@@ -165,13 +166,14 @@ def fit(
         flat |= {f"tensor.{k}": v.clone() for k, v in kept.items()}
         return flat | {"step": torch.tensor(done)}
 
+    moving = [b for module in net.modules() if isinstance(module, _BatchNorm) for b in module.buffers(recurse=False)]
     began = time.perf_counter()
     while done < steps:
         share = done / steps
         rate = schedule(share)
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * rate
-        statistics = [b.clone() for b in net.buffers()]  # BatchNorm moves them before the loss is known
+        statistics = [b.clone() for b in moving]  # BatchNorm moves them before the loss is known
         batch = next(batches)
         probed = probe is not None and (done % probe_every == 0 or done + 1 == steps)
         finish = probe(net, batch) if probed else None
@@ -181,10 +183,11 @@ def fit(
         terms = {name: term.detach() for name, term in terms.items()}
         if reduce is not None:
             reduce([*terms.values(), *(p.grad for p in parameters if p.grad is not None)])
-        values = {name: term.item() for name, term in terms.items()}
-        length = nn.utils.clip_grad_norm_(parameters, clip).item()
+        norm = nn.utils.clip_grad_norm_(parameters, clip)
+        *numbers, length = torch.stack([*terms.values(), norm]).tolist()  # one wait for the device, not one a number
+        values = dict(zip(terms, numbers, strict=True))
         if not (all(abs(t) < LIMIT for t in values.values()) and math.isfinite(length)):  # also false for NaN
-            for buffer, good in zip(net.buffers(), statistics, strict=True):
+            for buffer, good in zip(moving, statistics, strict=True):
                 buffer.copy_(good)
             worst = ", ".join(f"{k} {v:.3g}" for k, v in values.items())
             if done == 0 and not all(map(math.isfinite, values.values())):  # no rate had a say yet
