@@ -50,6 +50,7 @@ from ..backend.train.run import Model, train
 from ..backend.use_case import Step, follow
 from ..data.images import DATASETS, DataMissing, root
 from ..dynamics import Diverged
+from ..metrics.robustness import PROTOCOLS
 from ..samplers import SAMPLERS
 from ..training.recipes import RECIPES
 from .options import asks
@@ -89,7 +90,7 @@ def list_command(as_json: Json = False) -> None:
     names = {
         "models": titled(store.cards()),
         "samplers": titled(SAMPLERS),
-        "attacks": titled(ATTACKS),
+        "attacks": titled(ATTACKS | PROTOCOLS),
         "recipes": recipes,
         "datasets": titled(DATASETS),
         "presets": titled(PLAY | SAMPLE | LANDSCAPE),
