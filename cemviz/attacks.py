@@ -44,6 +44,7 @@ class Attack:
         rivals: a chain towards every other class, of which the one whose logit ends highest counts; `energy` is of that class.
         targets: a chain towards each of so many other classes, the likeliest, of which the one that ends lowest counts;
             `energy` takes the class after the label.
+        goal: of logits and the label: what has to fall below 0, where a run looks at that beside its energy (`fab`).
         run: the generator that takes the steps.
         shown: whether the page measures it, which it does for untargeted attacks alone.
         column: its heading there; empty takes the title.
@@ -59,6 +60,7 @@ class Attack:
     targeted: bool = False
     rivals: bool = False
     targets: int = 0
+    goal: Scored | None = None
     run: Run = descend
     shown: bool = True
     column: str = ""
@@ -93,7 +95,7 @@ ATTACKS: dict[str, Attack] = {
     ),
     "fab-t": Attack(
         "Targeted FAB", lead, 100, 1.0, "Croce & Hein 2020a, Alg. 1; 2020b: 9 targets", "f(x)[k] − f(x)[y]",
-        random_start=False, targets=9, run=fab, shown=False,
+        random_start=False, targets=9, goal=margin, run=fab, shown=False,
     ),
     "square": Attack(
         "Square", margin, 5000, 1.0, "Andriushchenko et al. 2020; Croce & Hein 2020b: 5,000 queries", "max f(x)[k] − f(x)[y]",
@@ -271,7 +273,8 @@ def towards(
     targets = f.topk(min(chosen.targets, f.shape[1] - 1), dim=1).indices.unbind(1)
     energies = [on(net, chosen.energy, y, target) for target in targets]
     starts = [start, *(near(x, dyn, generator=generator) if chosen.random_start else x for _ in targets[1:])]
-    return lowest([chosen.run(e, x, dyn, start=s, generator=generator) for e, s in zip(energies, starts, strict=True)])
+    how = {"generator": generator} | ({"goal": on(net, chosen.goal, y)} if chosen.goal else {})
+    return lowest([chosen.run(e, x, dyn, start=s, **how) for e, s in zip(energies, starts, strict=True)])
 
 
 def rivals(

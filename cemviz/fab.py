@@ -58,18 +58,26 @@ def onto_plane(x: Tensor, slope: Tensor, excess: Tensor, norm: Norm, bounds: tup
 
 
 def fab(
-    energy: Energy, x0: Tensor, dyn: Dynamics, *, start: Tensor | None = None, generator: Generator | None = None
+    energy: Energy,
+    x0: Tensor,
+    dyn: Dynamics,
+    *,
+    start: Tensor | None = None,
+    generator: Generator | None = None,
+    goal: Energy | None = None,
 ) -> Iterator[State]:
     """Look for the point nearest to x0 at which an energy is below 0, such as the label's lead over another class.
 
     Args:
+        energy: its tangent leads the way.
         x0: images, (B, *D).
         dyn: K, norm, radius and box; its `step`, `noise` and `gradient` are not used.
         start: where the first step begins.
         generator: not used; nothing is drawn.
+        goal: what has to be below 0, such as the label's lead over all classes together; None takes the energy.
     Yields:
-        K + 1 states: the nearest such point so far where it lies within the radius, else x0; their gradients are 0, since none
-        is taken there.
+        K + 1 states: the nearest such point so far where it lies within the radius, else x0; their energy is the goal's, their
+        gradients are 0, since none is taken there.
     Raises:
         Diverged: energy or gradient is not finite.
     Source: Croce & Hein 2020a, "Minimally distorted adversarial examples with a fast adaptive boundary attack", Algorithm 1,
@@ -77,14 +85,15 @@ def fab(
     """
     x, none = x0 if start is None else start, torch.zeros_like(x0)
     e, grad = checked_slope(energy, x, 0, dyn)
+    goal = energy if goal is None else goal
     with torch.no_grad():
-        e0 = e if start is None else energy(x0)
-    nearest, e_nearest = x0, e0
-    away = torch.where(e0 < 0, 0.0, torch.inf)
+        lead0 = goal(x0)
+    nearest, lead = x0, lead0
+    away = torch.where(lead0 < 0, 0.0, torch.inf)
 
     def state(k: int) -> State:
         inside = away <= dyn.radius
-        return State(k, torch.where(per_sample(inside, x0), nearest, x0), torch.where(inside, e_nearest, e0), none)
+        return State(k, torch.where(per_sample(inside, x0), nearest, x0), torch.where(inside, lead, lead0), none)
 
     yield state(0)
     for k in range(1, dyn.steps + 1):
@@ -95,31 +104,31 @@ def fab(
         alpha = per_sample((d / (d + d0).clamp(min=torch.finfo(d.dtype).tiny)).clamp(max=BIAS), x)
         x = box((1 - alpha) * (x + BEYOND * step) + alpha * (x0 + BEYOND * step0), dyn.bounds)
         with torch.no_grad():
-            e = energy(x)
-        distance = length(x - x0, dyn.norm)
-        finite = per_sample(e.isfinite(), x)
-        closer = (e < 0) & e.isfinite() & (distance < away)
+            now = goal(x)
+        lost, distance = (now < 0) & now.isfinite(), length(x - x0, dyn.norm)
+        closer = lost & (distance < away)
         nearest = torch.where(per_sample(closer, x), x, nearest)
-        e_nearest, away = torch.where(closer, e, e_nearest), torch.where(closer, distance, away)
+        lead, away = torch.where(closer, now, lead), torch.where(closer, distance, away)
         if k < dyn.steps:
-            x = torch.where(per_sample(e < 0, x), x0 + BACK * (x - x0), x)
-            x = torch.where(finite, x, x0)  # the walk goes beyond the radius: what overflows there is no fault of the image's
+            x = torch.where(per_sample(lost, x), x0 + BACK * (x - x0), x)
+            # the walk goes beyond the radius: what overflows there is no fault of the image's
+            x = torch.where(per_sample(now.isfinite(), x), x, x0)
             e, grad = checked_slope(energy, x, k, dyn, " of FAB")
         else:
-            nearest, e_nearest = _searched(energy, x0, e0, nearest, e_nearest)
+            nearest, lead = _searched(goal, x0, lead0, nearest, lead)
             away = torch.where(away.isfinite(), length(nearest - x0, dyn.norm), away)
         yield state(k)
 
 
-def _searched(energy: Energy, x0: Tensor, e0: Tensor, nearest: Tensor, e_nearest: Tensor) -> tuple[Tensor, Tensor]:
-    """Draw points below 0 back along the line to their images, by the false position, with their energies."""
-    outer, e_outer = x0, e0
+def _searched(goal: Energy, x0: Tensor, lead0: Tensor, nearest: Tensor, lead: Tensor) -> tuple[Tensor, Tensor]:
+    """Draw points below 0 back along the line to their images, by the false position, with their goals."""
+    outer, e_outer, e_nearest = x0, lead0, lead
     for _ in range(SEARCH):
         share = e_outer / (e_outer - e_nearest)
         share = torch.where((e_nearest < 0) & (e_outer > 0), share, 1.0)  # elsewhere the point stays
         x = outer + per_sample(share, x0) * (nearest - outer)
         with torch.no_grad():
-            e = energy(x)
+            e = goal(x)
         below = e < 0
         nearest, outer = (torch.where(per_sample(below == side, x), x, a) for side, a in ((True, nearest), (False, outer)))
         e_nearest, e_outer = torch.where(below, e, e_nearest), torch.where(below, e_outer, e)

@@ -130,7 +130,7 @@ def pyramids(size: int) -> Tensor:
 
 
 def _turned(size: int, like: Tensor, *places: int, generator: Generator | None) -> Tensor:
-    """Pyramids side by side or one above the other, with equal chances, one at each of some places: (B, *places, size, size)."""
+    """Pyramids, one above the other or side by side with equal chances, at each of some places: (B, *places, size, size)."""
     upright = pyramids(size).to(like)
     lying = rand((len(like), *places), generator=generator, device=like.device, dtype=like.dtype) < 0.5
     return torch.where(lying[..., None, None], upright.T, upright)

@@ -9,7 +9,8 @@ from cemviz.attacks import ATTACKS, perturb, threat
 from cemviz.backend.checks import BadInput
 from cemviz.backend.requests import EvaluateRequest
 from cemviz.metrics.answers import RIGHT
-from cemviz.metrics.robustness import PROTOCOLS, outcomes_by
+from cemviz.metrics.robustness import PROTOCOLS, outcomes_by, outcomes_under
+from cemviz.metrics.watched import Watched
 
 X = rand(40, 1, 8, 8, seed=1, dtype=torch.float32)
 PARTS = ("apgd", "apgd-t", "fab-t", "square")
@@ -61,6 +62,32 @@ def test_a_part_that_leaves_nothing_is_the_last(monkeypatch):
     bright, x = lambda x: torch.stack([m := x.mean((1, 2, 3)), 1 - m], 1), X[:6] / 2 + 0.5
     (end,) = outcomes_by("autoattack", bright, x, torch.zeros(6, dtype=torch.int64), "l2", 1.0)
     assert seen == ["apgd"] and not (end == RIGHT).any()
+
+
+def test_a_point_on_the_way_counts_where_it_lies_in_the_ball_and_the_whole_batch_is_asked():
+    net, x, y = lambda x: torch.stack([m := x.mean((1, 2, 3)), 1 - m], 1), torch.full((3, 1, 2, 2), 0.55), torch.tensor([0] * 3)
+    watched = Watched(net, x, y, threat("pgd", "linf", 0.2))
+    low = x - torch.tensor([0.1, 0.3, 0.02])[:, None, None, None]
+    assert torch.equal(watched(low), net(low)) and watched.fooled.tolist() == [True, False, False]
+    watched(low[2:] - 0.1), watched(x - 0.15), watched(x)
+    assert watched.fooled.all()
+    ends = torch.full_like(x, 0.6)
+    torch.testing.assert_close(watched.worst(ends), torch.cat([low[:1], x[1:] - 0.15]))
+    torch.testing.assert_close(Watched(net, x, y, threat("pgd", "linf", 0.2)).worst(ends), ends)
+
+
+def test_the_protocol_counts_what_fooled_the_net_on_the_way(monkeypatch):
+    def passing(name, net, x, y, dyn, *, generator=None):
+        net(x - 0.1)
+        return x
+
+    monkeypatch.setattr("cemviz.metrics.robustness.perturb", passing)
+    dim, x = lambda x: torch.stack([m := x.mean((1, 2, 3)), 1 - m], 1), torch.full((3, 1, 2, 2), 0.55)
+    y = torch.zeros(3, dtype=torch.int64)
+    (end,) = outcomes_by("autoattack", dim, x, y, "linf", 0.2)
+    assert not (end == RIGHT).any()
+    (end,) = outcomes_under("apgd", dim, x, y, threat("apgd", "linf", 0.2))
+    assert (end == RIGHT).all()
 
 
 def test_an_unknown_protocol_and_a_net_of_three_classes_are_refused_in_a_line():

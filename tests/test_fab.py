@@ -129,6 +129,7 @@ def test_the_first_steps_are_those_of_algorithm_1_by_hand(norm):
     y = net(x0).argmax(1)
     energy, seen = on(net, lead, y, (y + 1) % 4), []
     list(fab(lambda x: seen.append(x.detach()) or energy(x), x0, Dynamics(3, 1.0, radius=10.0, norm=norm)))
+    assert torch.equal(seen.pop(1), x0)  # the goal at the image
     x, asked = x0, 0
     for _ in range(2):
         e, grad = slope(energy, x)
@@ -161,7 +162,7 @@ def test_passes_through_the_net_are_two_a_step_and_three_at_the_end():
     y = net(X).argmax(1)
     energy = on(net, lead, y, (y + 1) % 4)
     list(fab(lambda x: calls.append(x.requires_grad) or energy(x), X, threat("fab-t", "l2", 1.0, 10)))
-    assert len(calls) == 1 + 10 + 9 + 3 and sum(calls) == 10  # gradients: one a step
+    assert len(calls) == 2 + 10 + 9 + 3 and sum(calls) == 10  # gradients: one a step
 
 
 def test_an_image_whose_label_has_lost_already_is_its_own_answer():
@@ -169,3 +170,16 @@ def test_an_image_whose_label_has_lost_already_is_its_own_answer():
     y = (net(X).argmax(1) + 1) % 4
     *_, last = fab(on(net, margin, y), X, threat("fab-t", "l2", 1.0, 10), generator=seeded())
     assert torch.equal(last.x, X)
+
+
+def test_a_point_that_any_other_class_wins_is_an_answer():
+    net = toy_classifier()
+    y = net(X).argmax(1)
+    least = net(X).argmin(1)
+    aim, goal = on(net, lead, y, least), on(net, margin, y)
+    dyn = Dynamics(20, 1.0, radius=10.0)
+    *_, alone = fab(aim, X, dyn)
+    *_, any_class = fab(aim, X, dyn, goal=goal)
+    torch.testing.assert_close(any_class.energy, goal(any_class.x).detach(), rtol=0, atol=1e-12)
+    assert (any_class.energy < 0).all() and (aim(any_class.x) > 0).any()
+    assert length(any_class.x - X).sum() < length(alone.x - X).sum()

@@ -14,6 +14,7 @@ from ..draws import Generator, among
 from ..dynamics import Dynamics, Norm
 from ..inputs import Scores, row
 from .answers import RIGHT, entered, logits, outcomes, share
+from .watched import Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def outcomes_by(
     size: int = 50,
     generator: Generator | None = None,
 ) -> Iterator[Tensor]:
-    """Outcome of each image under all attacks of a protocol.
+    """Outcome of each image under all attacks of a protocol, at any point on the way.
 
     Args:
         protocol: key of PROTOCOLS.
@@ -107,13 +108,20 @@ def outcomes_by(
         KeyError, ValueError: no such protocol; otherwise as in `outcomes_under`.
     """
     attacks = row(protocol, PROTOCOLS, Protocol).attacks
-    yield from _outcomes([(name, threat(name, norm, radius)) for name in attacks], net, x, y, size, generator)
+    yield from _outcomes([(name, threat(name, norm, radius)) for name in attacks], net, x, y, size, generator, watch=True)
 
 
 def _outcomes(
-    attacks: Sequence[tuple[str | Attack, Dynamics]], net: Scores, x: Tensor, y: Tensor, size: int, generator: Generator | None
+    attacks: Sequence[tuple[str | Attack, Dynamics]],
+    net: Scores,
+    x: Tensor,
+    y: Tensor,
+    size: int,
+    generator: Generator | None,
+    *,
+    watch: bool = False,
 ) -> Iterator[Tensor]:
-    """Outcome of each image under attacks in turn."""
+    """Outcome of each image under attacks in turn; with `watch` a point on the way counts as well as the end."""
     net = entered(net, x, y, attacks[0][1].bounds)
     for first in range(0, len(x), size):
         part, labels = x[first : first + size], y[first : first + size]
@@ -123,7 +131,9 @@ def _outcomes(
             if not len(left):
                 break
             draws = among(generator, first + left)
-            attacked = perturb(name, net, part[left], labels[left], dyn, generator=draws)
+            asked = Watched(net, part[left], labels[left], dyn) if watch else net
+            attacked = perturb(name, asked, part[left], labels[left], dyn, generator=draws)
+            attacked = asked.worst(attacked) if watch else attacked
             outcome[left] = outcomes(logits(net, attacked), labels[left])
         yield outcome
 
