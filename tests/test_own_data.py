@@ -65,7 +65,7 @@ def test_a_grey_set_has_one_channel_and_a_size_scales_it(folder):
     write_images(folder / "train", 8, seed=1, side=30, grey=True)
     write_images(folder / "test", 3, seed=2, side=24, grey=True)
     with pytest.raises(BadData, match=r"differ in size \(train 30 x 30, test 24 x 24 pixels\); give --size"):
-        own.check("leaves", folder)
+        own.check("leaves", folder, folder.parent / "data")
     added = add(folder, size=12)
     assert added["shape"] == (1, 12, 12) and images.load("leaves", "test").pixels.shape == (9, 1, 12, 12)
     assert recipe("leaves-at").radius == MNIST_AT.radius
@@ -195,7 +195,7 @@ def test_from_a_folder_to_a_robust_net_by_two_commands(folder, monkeypatch, caps
     assert {"name": "leaves", "title": "My leaves"} in listed["datasets"]
     assert {"leaves-standard", "leaves-at"} <= {row["name"] for row in listed["recipes"]}
     status, _, err = call(monkeypatch, capsys, "data", "add", "leaves", folder)
-    assert status == 2 and err.count("\n") == 1 and "which is a known data set; take another" in err
+    assert status == 2 and err.count("\n") == 1 and "data/leaves is there already; remove it, or take another name" in err
 
 
 def test_the_page_lists_it(folder):

@@ -32,11 +32,11 @@ def add(studio: Studio, request: AddRequest) -> Iterator[Step | dict[str, Any]]:
         BadData, DataMissing: what is amiss with the folder, by name.
     """
     yield Step(0, 3, "checking the images")
-    found = own.check(request.name, Path(request.folder).expanduser(), request.size, request.title)
+    root = images.root() or images.CACHE / "data"
+    found = own.check(request.name, Path(request.folder).expanduser(), root, request.size, request.title)
     recipes = recipes_of(request.name, found.own)
     if taken := [recipe for recipe in recipes if recipe in RECIPES]:
         raise BadData(f"name is {request.name!r}, and a recipe {taken[0]!r} is there already; take another name")
-    root = images.root() or images.CACHE / "data"
     yield Step(1, 3, "copying")
     path = own.add(request.name, found, root)
     yield Step(2, 3, "fitting the seeds")

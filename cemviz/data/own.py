@@ -97,11 +97,12 @@ def sets(root: Path | None) -> Iterator[tuple[str, Own]]:
             yield path.parent.name, own
 
 
-def check(name: str, folder: Path, size: int | None = None, title: str = "") -> Checked:
+def check(name: str, folder: Path, root: Path, size: int | None = None, title: str = "") -> Checked:
     """Look through a folder: FOLDER/train/CLASS/* and FOLDER/test/CLASS/*, or FOLDER/CLASS/*, of which every fifth image tests.
 
     Args:
         name: of the set.
+        root: where it will stand.
         size: side to which all images are scaled; None takes them as they are, which then must be of one size.
         title: empty takes the name.
     Raises:
@@ -109,6 +110,8 @@ def check(name: str, folder: Path, size: int | None = None, title: str = "") -> 
     """
     if not NAME.fullmatch(name):
         raise BadData(f"name is {name!r}; give small letters, digits, - and _, at most 32, such as leaves")
+    if (root / name).exists():
+        raise BadData(f"name is {name!r}, and {root / name} is there already; remove it, or take another name")
     if name in DATASETS:
         raise BadData(f"name is {name!r}, which is a known data set; take another")
     if not folder.is_dir():
@@ -137,14 +140,8 @@ def check(name: str, folder: Path, size: int | None = None, title: str = "") -> 
 
 
 def add(name: str, found: Checked, root: Path) -> Path:
-    """Copy what was checked to ROOT/NAME, with the file that describes it; all of it, or nothing.
-
-    Raises:
-        BadData: a set of this name is there.
-    """
+    """Copy what was checked to ROOT/NAME, with the file that describes it; all of it, or nothing."""
     target, staged = root / name, root / f".{name}.adding"
-    if target.exists():
-        raise BadData(f"name is {name!r}, and {target} is there already; remove it, or take another name")
     shutil.rmtree(staged, ignore_errors=True)
     try:
         for split, classes in found.files.items():
