@@ -41,7 +41,7 @@ def onto_plane(x: Tensor, slope: Tensor, excess: Tensor, norm: Norm, bounds: tup
     room = torch.where(w > 0, flat - low, high - flat).clamp(min=0)
     weight = w.abs()
     speed = torch.ones_like(w) if norm == "linf" else weight
-    full = torch.where(weight > 0, room / speed.clamp(min=torch.finfo(wide).tiny), 0.0)
+    full = room / speed.clamp(min=torch.finfo(wide).tiny)
 
     full, order = full.sort(dim=1)
     rate, capacity = ((weight * part).gather(1, order) for part in (speed, room))

@@ -8,7 +8,7 @@ from conftest import rand, randn, seeded, toy_classifier
 from cemviz.attacks import threat
 from cemviz.dynamics import Dynamics, length, slope
 from cemviz.energies import on
-from cemviz.fab import fab, onto_plane
+from cemviz.fab import _searched, fab, onto_plane
 from cemviz.margins import lead, margin
 
 W, C = randn(20, 6, seed=2), randn(20, seed=3)
@@ -183,3 +183,17 @@ def test_a_point_that_any_other_class_wins_is_an_answer():
     torch.testing.assert_close(any_class.energy, goal(any_class.x).detach(), rtol=0, atol=1e-12)
     assert (any_class.energy < 0).all() and (aim(any_class.x) > 0).any()
     assert length(any_class.x - X).sum() < length(alone.x - X).sum()
+
+
+def test_the_last_search_goes_by_the_false_position():
+    """Along a line from 0, where the goal is 1, to 1: the chord's zero, and again with the point found in its end's place."""
+    asked = []
+    goal = lambda x: asked.append(x.item()) or 1 - 3 * x.flatten() ** 2  # noqa: E731
+    x0, nearest = torch.zeros(1, 1).double(), torch.ones(1, 1).double()
+    end, lead = _searched(goal, x0, torch.ones(1).double(), nearest, goal(nearest))
+    low, high = 0.0, 1.0
+    for at in asked[1:]:
+        f_low, f_high = 1 - 3 * low**2, 1 - 3 * high**2
+        assert at == pytest.approx(low + (high - low) * f_low / (f_low - f_high), abs=1e-12)
+        low, high = (low, at) if 1 - 3 * at**2 < 0 else (at, high)
+    assert len(asked) == 4 and end.item() == high and lead.item() == pytest.approx(1 - 3 * high**2)

@@ -20,21 +20,12 @@ HARD = lambda x: 5 + x.flatten(1).sum(1) * 0 + (x.flatten(1) - 0.5).square().mea
 
 
 def test_the_squares_have_the_papers_sides():
-    shares = {
-        0: 0.8,
-        10: 0.8,
-        11: 0.4,
-        51: 0.2,
-        201: 0.1,
-        501: 0.05,
-        1001: 0.025,
-        2001: 0.0125,
-        4001: 0.8 / 128,
-        9999: 0.8 / 512,
-    }
-    assert {k: side(k, 10_000, 50, 50) for k in shares} == {k: max(round(50 * s**0.5), 1) for k, s in shares.items()}
+    marks = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+    for i, mark in enumerate(marks):
+        assert side(mark, 10_000, 500, 500) == round(500 * (0.8 / 2**i) ** 0.5)
+        assert side(mark + 1, 10_000, 500, 500) == round(500 * (0.8 / 2 ** (i + 1)) ** 0.5)
     assert [side(k, 100, 50, 50) for k in (0, 1, 10)] == [side(100 * k, 10_000, 50, 50) for k in (0, 1, 10)]
-    assert side(0, 10, 3, 40) == 3
+    assert side(0, 10, 3, 40) == 3 and side(9999, 10_000, 4, 4) == 1
 
 
 def test_a_pyramid_of_side_5_is_the_papers_sum_by_hand():
@@ -81,6 +72,19 @@ def test_a_pyramid_spends_what_two_squares_and_the_rest_of_the_budget_have():
     assert emptied.any() and (changed & ~emptied).flatten(2).sum(2).max() == 25
 
 
+def test_a_pyramid_joins_what_its_square_holds_already():
+    """Where both squares are the whole image the result is known but for turn and sign."""
+    x0 = rand(4, 2, 5, 5, seed=2)
+    delta = 0.2 * torch.randn(x0.shape, generator=seeded(3), dtype=x0.dtype)
+    moved = _pyramid(x0 + delta, x0, 3.0, 5, seeded()) - x0
+    norms = delta.flatten(2).norm(dim=2)
+    budget = (norms.square() + (9 - norms.square().sum(1, keepdim=True)) / 2).sqrt()
+    for i in range(4):
+        for c in range(2):
+            ways = [sign * tip + delta[i, c] / norms[i, c] for sign in (1, -1) for tip in (pyramids(5), pyramids(5).T)]
+            assert min((moved[i, c] - budget[i, c] * way / way.norm()).abs().max() for way in ways) < 1e-9
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_images_as_small_as_a_few_pixels_are_moved_too(size):
     x = rand(3, 1, size, size + 1, seed=2)
@@ -109,22 +113,26 @@ def test_queries_are_k_plus_1_for_what_holds_and_none_once_the_label_has_lost(no
     list(square(energy, X, threat("square", norm, 0.3, 25), generator=seeded()))
     assert asked == [6] * 26
 
-    counts = []
+    counts, turns = [], torch.arange(6, dtype=X.dtype).view(6, 1, 1, 1)
 
     def net(x):
+        """The label of the image whose turn is t loses at the third query after t more."""
         counts.append(len(x))
-        flat = x.flatten(1).sum(1)
-        return torch.stack([flat * 0 + 0.5, (flat - X[0].sum()).abs() * 100 * (len(counts) > 3)], 1)
+        turn = (x.mean((1, 2, 3)) * 10).round()
+        return torch.stack([turn * 0 + 0.5, (len(counts) - 3 > turn).to(x)], 1)
 
     y = torch.zeros(6, dtype=torch.int64)
-    list(square(on(net, margin, y), X, threat("square", norm, 0.3, 25), generator=seeded()))
-    assert counts[:4] == [6] * 4 and len(counts) < 26 and counts == sorted(counts, reverse=True)
+    *_, last = square(on(net, margin, y), 0 * X + turns / 10, threat("square", norm, 0.01, 25), generator=seeded())
+    assert counts == [6, 6, 6, 6, 5, 4, 3, 2, 1] and (last.energy < 0).all()
 
 
 def test_a_chain_draws_the_same_in_any_batch():
-    dyn = threat("square", "l2", 0.5, 12)
-    *_, whole = square(HARD, X, dyn, generator=Each(0, range(6)))
+    """Also where another image is done: its energy is below 0 from the start."""
+    lost = (X - X[:1]).flatten(1).norm(dim=1) == 0
+    energy, dyn = lambda x: HARD(x) - 9 * lost[: len(x)] * (len(x) == 6), threat("square", "l2", 0.5, 12)
+    *_, whole = square(energy, X, dyn, generator=Each(0, range(6)))
     *_, part = square(HARD, X[2:4], dyn, generator=Each(0, [2, 3]))
+    assert torch.equal(whole.x[0], X[0])
     torch.testing.assert_close(part.x, whole.x[2:4], rtol=0, atol=1e-12)
 
 
