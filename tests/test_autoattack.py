@@ -64,7 +64,7 @@ def test_a_part_that_leaves_nothing_is_the_last(monkeypatch):
     assert seen == ["apgd"] and not (end == RIGHT).any()
 
 
-def test_a_point_on_the_way_counts_where_it_lies_in_the_ball_and_the_whole_batch_is_asked():
+def test_a_point_on_the_way_counts_where_it_lies_in_the_ball():
     net, x, y = lambda x: torch.stack([m := x.mean((1, 2, 3)), 1 - m], 1), torch.full((3, 1, 2, 2), 0.55), torch.tensor([0] * 3)
     watched = Watched(net, x, y, threat("pgd", "linf", 0.2))
     low = x - torch.tensor([0.1, 0.3, 0.02])[:, None, None, None]
@@ -90,7 +90,7 @@ def test_the_protocol_counts_what_fooled_the_net_on_the_way(monkeypatch):
     assert (end == RIGHT).all()
 
 
-def test_an_unknown_protocol_and_a_net_of_three_classes_are_refused_in_a_line():
+def test_an_unknown_protocol_and_a_net_of_three_classes_are_refused():
     with pytest.raises(KeyError, match="no protocol 'auto'; choose one of autoattack"):
         next(outcomes_by("auto", net_of(0), X, torch.zeros(40, dtype=torch.int64), "l2", 1.0))
     net = toy_classifier((1, 8, 8), classes=3).float()

@@ -107,7 +107,7 @@ def test_energies_are_those_of_the_points_and_fall_after_the_first_query(norm):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_queries_are_k_plus_1_for_what_holds_and_none_once_the_label_has_lost(norm):
+def test_queries_are_k_plus_1_and_none_once_the_label_has_lost(norm):
     asked = []
     energy = lambda x: asked.append(len(x)) or HARD(x)  # noqa: E731
     list(square(energy, X, threat("square", norm, 0.3, 25), generator=seeded()))
