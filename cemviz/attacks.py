@@ -19,34 +19,15 @@ from .adaptive import adam_pgd, auto_pgd
 from .draws import Generator
 from .dynamics import Dynamics, Norm, State, descend, per_sample, settle
 from .energies import Energy, Scored, binary, conditional, joint, negated, on
+from .fab import fab
 from .inputs import Scores, check_images, check_labels, check_mode, checked, row
+from .margins import lead, lead_ratio, margin, margin_ratio
 from .nets.one_vs_rest import only
+from .square import square
 from .starts import near
 
 Run = Callable[..., Iterator[State]]
-"""(energy, x0, dyn, *, start, generator) -> states: `descend`, `auto_pgd`, `adam_pgd`."""
-
-
-def margin_ratio(f: Tensor, y: Tensor) -> Tensor:
-    """Difference-of-logits ratio: descending it makes the label lose, whatever the scale of the logits.
-
-    (f[y] - max_{k != y} f[k]) / (f_(1) - f_(3)),  f_(j) the j-th largest logit
-
-    Args:
-        f: logits, (B, C), C >= 3.
-        y: label, (B,) int64.
-    Returns:
-        objective, (B,); positive where the label wins.
-    Raises:
-        ValueError: fewer than three classes, where the ratio is undefined.
-    Source: Croce & Hein 2020, "Reliable evaluation of adversarial robustness ...", (6).
-    """
-    if f.shape[1] < 3:
-        raise ValueError(f"the margin ratio needs at least 3 classes, the net has {f.shape[1]}; use apgd instead")
-    top = f.topk(3, dim=1).values
-    label = f.gather(1, y[:, None]).squeeze(1)
-    rival = f.scatter(1, y[:, None], -math.inf).amax(1)
-    return (label - rival) / (top[:, 0] - top[:, 2] + 1e-12)
+"""(energy, x0, dyn, *, start, generator) -> states: `descend`, `auto_pgd`, `adam_pgd`, `fab`, `square`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +42,9 @@ class Attack:
         random_start: begin uniformly inside the ball (and the box) instead of at the image.
         targeted: the label given is the one to reach.
         rivals: a chain towards every other class, of which the one whose logit ends highest counts; `energy` is of that class.
+        targets: a chain towards each of so many other classes, the likeliest, of which the one that ends lowest counts;
+            `energy` takes the class after the label.
+        goal: of logits and the label: what has to fall below 0, where a run looks at that beside its energy (`fab`).
         run: the generator that takes the steps.
         shown: whether the page measures it, which it does for untargeted attacks alone.
         column: its heading there; empty takes the title.
@@ -75,6 +59,8 @@ class Attack:
     random_start: bool = True
     targeted: bool = False
     rivals: bool = False
+    targets: int = 0
+    goal: Scored | None = None
     run: Run = descend
     shown: bool = True
     column: str = ""
@@ -86,13 +72,13 @@ ATTACKS: dict[str, Attack] = {
     "fgsm": Attack("FGSM", negated(conditional), 1, 1.0, "JEAT (2), (14)", LOSS, random_start=False),
     "pgd": Attack("PGD", negated(conditional), 20, 0.25, "CEM (8), A.1: 20 steps of ε/4", LOSS, column="PGD-20"),
     "apgd": Attack(
-        "Auto-PGD (cross-entropy)", negated(conditional), 100, 2.0, "Croce & Hein 2020, Alg. 1", LOSS,
+        "Auto-PGD (cross-entropy)", negated(conditional), 100, 2.0, "Croce & Hein 2020b, Alg. 1", LOSS,
         run=auto_pgd, column="Auto-PGD",
     ),
     "energy": Attack("Energy attack", negated(joint), 20, 0.25, "JEAT (18)", "E(x, y)"),
     "targeted": Attack("Targeted PGD", conditional, 20, 0.25, "CEM (13)", "−[E(x, y) − E(x)]", targeted=True),
     "apgd-dlr": Attack(
-        "Auto-PGD (margin ratio)", margin_ratio, 100, 2.0, "Croce & Hein 2020, (6)", "the margin ratio",
+        "Auto-PGD (margin ratio)", margin_ratio, 100, 2.0, "Croce & Hein 2020b, (6)", "the margin ratio",
         run=auto_pgd, shown=False,
     ),
     "rivals": Attack(
@@ -102,6 +88,18 @@ ATTACKS: dict[str, Attack] = {
     "adam": Attack(
         "PGD with Adam", negated(conditional), 200, 1 / 30, "thesis 3.2.3, Table 3.1: 200 steps of .01 within L∞ .3", LOSS,
         run=adam_pgd, shown=False,
+    ),
+    "apgd-t": Attack(
+        "Targeted Auto-PGD (margin ratio)", lead_ratio, 100, 2.0, "Croce & Hein 2020b, (7): 9 targets",
+        "the targeted margin ratio", targets=9, run=auto_pgd, shown=False,
+    ),
+    "fab-t": Attack(
+        "Targeted FAB", lead, 100, 1.0, "Croce & Hein 2020a, Alg. 1; 2020b: 9 targets", "f(x)[k] − f(x)[y]",
+        random_start=False, targets=9, goal=margin, run=fab, shown=False,
+    ),
+    "square": Attack(
+        "Square", margin, 5000, 1.0, "Andriushchenko et al. 2020; Croce & Hein 2020b: 5,000 queries", "max f(x)[k] − f(x)[y]",
+        random_start=False, run=square, shown=False,
     ),
 }  # fmt: skip
 
@@ -218,7 +216,7 @@ def perturb(
     """
     chosen = row(name, ATTACKS, Attack)
     net, start = _begin(chosen, net, x, y, dyn, generator, check)
-    if chosen.rivals:
+    if chosen.rivals or chosen.targets:
         *_, last = _run(chosen, net, x, y, dyn, start, generator)
         return last.x
     return end(chosen.run, on(net, chosen.energy, y), x, dyn, start=start, generator=generator)
@@ -252,11 +250,31 @@ def _run(
     chosen: Attack, net: Scores, x: Tensor, y: Tensor, dyn: Dynamics, start: Tensor, generator: Generator | None
 ) -> Iterator[State]:
     """States of an attack."""
+    if chosen.targets:
+        return towards(chosen, net, x, y, dyn, start, generator)
     if not chosen.rivals:
         return chosen.run(on(net, chosen.energy, y), x, dyn, start=start, generator=generator)
     with torch.no_grad():
         classes = net(x[:1]).shape[1]
     return rivals([on(only(net, k), binary) for k in range(classes)], x, y, dyn, run=chosen.run, start=start)
+
+
+def towards(
+    chosen: Attack, net: Scores, x: Tensor, y: Tensor, dyn: Dynamics, start: Tensor, generator: Generator | None
+) -> Iterator[State]:
+    """Aim at each of the likeliest other classes of the clean image, from a random start of its own where the row has one.
+
+    Yields:
+        K + 1 states; over the steps an image may go from one class's chain to another's.
+    Source: Croce & Hein 2020b, section 5.2 (targeted Auto-PGD, targeted FAB).
+    """
+    with torch.no_grad():
+        f = net(x).scatter(1, y[:, None], -math.inf)
+    targets = f.topk(min(chosen.targets, f.shape[1] - 1), dim=1).indices.unbind(1)
+    energies = [on(net, chosen.energy, y, target) for target in targets]
+    starts = [start, *(near(x, dyn, generator=generator) if chosen.random_start else x for _ in targets[1:])]
+    how = {"generator": generator} | ({"goal": on(net, chosen.goal, y)} if chosen.goal else {})
+    return lowest([chosen.run(e, x, dyn, start=s, **how) for e, s in zip(energies, starts, strict=True)])
 
 
 def rivals(
@@ -277,10 +295,21 @@ def rivals(
     if start is None:
         start = near(x, dyn, generator=generator)
     chains = [run(energy, x, dyn, start=start, generator=generator) for energy in energies]
-    images = torch.arange(len(x), device=x.device)
+    return lowest(chains, but=y)
+
+
+def lowest(chains: Sequence[Iterator[State]], but: Tensor | None = None) -> Iterator[State]:
+    """Of several chains on the same images, the one that is lowest at each step, image by image.
+
+    Args:
+        chains: of one length.
+        but: index of the chain that is no choice for each image, (B,) int64; None takes any.
+    """
     for states in zip(*chains, strict=True):
         energy = torch.stack([state.energy for state in states])
-        energy[y, images] = math.inf
+        images = torch.arange(energy.shape[1], device=energy.device)
+        if but is not None:
+            energy[but, images] = math.inf
         best = energy.argmin(0)
         points, slopes = (torch.stack(parts)[best, images] for parts in zip(*((s.x, s.grad) for s in states), strict=True))
         yield State(states[0].k, points, energy[best, images], slopes)

@@ -246,6 +246,11 @@ def on(net: nn.Module | Callable[[Tensor], Tensor], energy: Scored, *given: Tens
         energy: one of this module's functions.
         given: its remaining arguments, each with batch size B where the energy asks for it.
     Returns:
-        x -> energy(net(x), *given), (B, *D) -> (B,).
+        x -> energy(net(x), *given), (B, *D) -> (B,); its method `rows` gives the energy of some rows of the batch alone.
     """
-    return lambda x: energy(net(x), *given)
+
+    def bound(x: Tensor) -> Tensor:
+        return energy(net(x), *given)
+
+    bound.rows = lambda index: on(net, energy, *(part[index] for part in given))
+    return bound

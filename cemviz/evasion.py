@@ -16,25 +16,11 @@ from .draws import Generator
 from .dynamics import Dynamics, settle
 from .energies import Energy
 from .inputs import Scores
+from .margins import margin
 from .starts import near
 
 Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(logits of f, of the detectors, label) -> (B,)."""
-
-
-def margin(f: Tensor, y: Tensor) -> Tensor:
-    """Lead of the label over its strongest rival: below 0 the classifier is wrong.
-
-    f[y] - max_{i != y} f[i]
-
-    Args:
-        f: logits, (B, C), C at least 2.
-        y: label, (B,) int64.
-    Returns:
-        objective, (B,).
-    Source: thesis (3.30), after Carlini & Wagner 2017.
-    """
-    return f.gather(1, y[:, None]).squeeze(1) + rival(f, y)
 
 
 def rival(h: Tensor, y: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ from climbs import X, Y
 from conftest import randn, seeded, toy_classifier
 
 from cemviz.attacks import climb, threat
-from cemviz.evasion import EVASIONS, both, evade, joined, margin, rival, staged
+from cemviz.evasion import EVASIONS, both, evade, joined, rival, staged
+from cemviz.margins import margin
 
 F_, H = 3 * randn(40, 4, seed=1), 3 * randn(40, 4, seed=2)
 LABELS = torch.arange(40) % 4

@@ -13,7 +13,15 @@ from cemviz.backend.requests import EvaluateRequest, LandscapeRequest, SampleReq
 from cemviz.samplers import SAMPLERS
 
 REQUESTS = [row for name, row in vars(requests).items() if inspect.isclass(row) and name.endswith("Request")]
-NEEDED = {"model": "m", "models": ("m",), "recipe": "mnist-at", "target": "cem-3", "picture": "drawn:"}
+NEEDED = {
+    "model": "m",
+    "models": ("m",),
+    "recipe": "mnist-at",
+    "target": "cem-3",
+    "picture": "drawn:",
+    "name": "leaves",
+    "folder": ".",
+}
 
 
 def made(kind, **values):

@@ -15,7 +15,7 @@ from ..data.images import Images
 from ..metrics import fisher, quality
 from ..metrics.answers import entered, logits, lost, outcomes, share
 from ..metrics.preflight import preflight
-from ..metrics.robustness import outcomes_under
+from ..metrics.robustness import PROTOCOLS, outcomes_by, outcomes_under
 from . import kinds
 from .attack.outside import outside
 from .checks import BadInput, choice, number, threat_model
@@ -118,14 +118,23 @@ def _robust(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, 
     if request.steps == 0:
         raise BadInput("steps", "K (steps) is 0; give a whole number from 1 to 10000")
     attack = request.attack or kinds.of(on.card).attack
-    dyn = threat(attack, norm, number("radius", radius, 0, 100, symbol="ε"), request.steps)
+    number("radius", radius, 0, 100, symbol="ε")
+    draws = on.studio.device.generator(request.seed)
+    if attack in PROTOCOLS:
+        if request.steps is not None:
+            raise BadInput("steps", f"attack {attack!r} has steps of its own; leave K (steps) out, or choose a single attack")
+        steps = {name: threat(name, norm, radius).steps for name in PROTOCOLS[attack].attacks}
+        parts = outcomes_by(attack, on.net, x, y, norm, radius, generator=draws)
+    else:
+        dyn = threat(attack, norm, radius, request.steps)
+        steps, parts = dyn.steps, outcomes_under(attack, on.net, x, y, dyn, generator=draws)
     warnings = [*subset.cautions(), *preflight(on.net, x[:100], y[:100])]
     ends = torch.zeros(0, dtype=torch.int8, device=x.device)
-    for part in outcomes_under(attack, on.net, x, y, dyn, generator=on.studio.device.generator(request.seed)):
+    for part in parts:
         ends = torch.cat([ends, part])
         yield Step(len(ends), len(subset), f"accuracy so far {_share(ends)['value']:.3f}")
     warnings += lost(ends)
-    numbers = {"attack": attack, "norm": norm, "radius": radius, "steps": dyn.steps, "warnings": warnings}
+    numbers = {"attack": attack, "norm": norm, "radius": radius, "steps": steps, "warnings": warnings}
     yield numbers | _share(ends)
 
 

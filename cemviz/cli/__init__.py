@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from ..attacks import ATTACKS
-from ..backend import assets, docs, store
+from ..backend import assets, docs, own, store
 from ..backend.attack.detect import Detected, detect
 from ..backend.bench import BENCHES, bench
 from ..backend.checks import BadInput, choice
@@ -27,6 +28,7 @@ from ..backend.look.restore import Restored, restore, save_png
 from ..backend.play import play
 from ..backend.presets import LANDSCAPE, PLAY, SAMPLE
 from ..backend.requests import (
+    AddRequest,
     DetectRequest,
     EvaluateRequest,
     PlayRequest,
@@ -50,11 +52,15 @@ from ..backend.train.run import Model, train
 from ..backend.use_case import Step, follow
 from ..data.images import DATASETS, DataMissing, root
 from ..dynamics import Diverged
+from ..metrics.robustness import PROTOCOLS
 from ..samplers import SAMPLERS
 from ..training.recipes import RECIPES
 from .options import asks
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__.splitlines()[0])
+
+data_app = typer.Typer(no_args_is_help=True, help="Data sets of one's own.")
+app.add_typer(data_app, name="data")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Data = Annotated[str | None, typer.Option(help="Root of local image folders (default: CEMVIZ_DATA).")]
@@ -89,7 +95,7 @@ def list_command(as_json: Json = False) -> None:
     names = {
         "models": titled(store.cards()),
         "samplers": titled(SAMPLERS),
-        "attacks": titled(ATTACKS),
+        "attacks": titled(ATTACKS | PROTOCOLS),
         "recipes": recipes,
         "datasets": titled(DATASETS),
         "presets": titled(PLAY | SAMPLE | LANDSCAPE),
@@ -327,6 +333,22 @@ def bench_command(
     answer(result, as_json, lines)
 
 
+@data_app.command("add")
+@asks(AddRequest, "name", "folder")
+def add_command(request: AddRequest, *, device: DeviceName = None, as_json: Json = False) -> None:
+    """Check a folder of images, copy it below CEMVIZ_DATA, fit its seeds, and make its recipes known."""
+    added = last(own.add(Studio(choose(device)), request))
+    for line in added["warnings"]:
+        progress(f"cemviz: {line}")
+    counts = ", ".join(f"{count} {split}" for split, count in added["counts"].items())
+    lines = [
+        f"{added['title']}: {len(added['classes'])} classes, {counts} images of {' x '.join(map(str, added['shape']))}, in "
+        f"{added['path']}",
+        *(f"train it: python -m cemviz train {recipe} --scale evidence" for recipe in added["recipes"]),
+    ]
+    answer(added, as_json, lines)
+
+
 def last(work: Iterator[Any]) -> Any:
     """The last result of a use-case, with its steps on standard error."""
     return follow(work, lambda step: progress(str(step), again=True))[-1]
@@ -337,6 +359,8 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # where output is no UTF-8 (Windows, redirected), what it lacks is a ?
     try:
+        with suppress(DataMissing):  # a mistyped folder is refused by the command that reads it
+            own.enter(root())
         status = app(standalone_mode=False)  # some versions of typer return the code of an Exit, 130 for an interrupt
     except typer.Exit as stop:
         status = stop.exit_code

@@ -55,10 +55,16 @@ def read(
     pixels = cache.read(caches, key, len(places))
     if pixels is None:
         pixels = _decoded(folder, [f"{name}/{file}" for name, of_class in files.items() for file in of_class], row)
-        if not cache.write(caches, key, pixels):
+        if not cache.write(caches, key, pixels) and caches:
             warnings.warn(f"could not cache the decoded images of {folder}: the next start decodes them again", stacklevel=4)
     order = sorted(range(len(places)), key=places.__getitem__)
     return pixels[order], torch.tensor([places[k][2] for k in order]), classes, tuple(said)
+
+
+def files(folder: Path) -> dict[str, list[Path]]:
+    """Paths of the images of every class that has some, by the names of the class folders.  Raises BadData."""
+    found = {name: [folder / name / file for file in _images(folder / name, [])] for name in _classes(folder)[0]}
+    return {name: paths for name, paths in found.items() if paths}
 
 
 def labels(row: Dataset, names: Sequence[str], classes: Sequence[str], where: str) -> list[int]:

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from . import folders, originals, views
-from .datasets import DATASETS, BadData, DataMissing, Part, dataset
+from .datasets import DATASETS, BadData, DataMissing, Part
+from .own import described
 
 __all__ = ["DATASETS", "BadData", "DataMissing", "Images", "available", "batches", "load", "root"]
 
@@ -79,9 +80,10 @@ def root(given: str | Path | None = None) -> Path | None:
 
 def available(name: str, split: str = "test", *, data: str | Path | None = None) -> bool:
     """Whether a split can be had without a download."""
-    folder, row = root(data), dataset(name)
+    folder = root(data)
     if folder is None or not _plain(name, split):
         return False
+    row = described(name, folder)
     stored = row.parts[split].split if split in row.parts else split
     if _has(folder, name, split) or _has(folder, name, stored):
         return True
@@ -113,11 +115,12 @@ def load(
         DataMissing: not here, and not to be downloaded.
         BadData: images that cannot be read, or differ in size; folders that are none of the classes.
     """
-    folder, part = root(data), dataset(name).parts.get(split)
     if not _plain(name, split):
         raise DataMissing(
             f"no data set {name!r} with a split {split!r}: both are names of folders, ROOT/NAME/SPLIT/CLASS/*.png"
         )
+    folder = root(data)
+    part = described(name, folder).parts.get(split)
     if part is None or (part.split != split and _has(folder, name, split)):
         chosen = _stored(name, split, classes, folder, download)
     elif part.apart and _has(folder, name, part.apart):  # that is no part, but a folder of its own
@@ -155,7 +158,7 @@ def _places(part: Part, labels: Tensor) -> Tensor:
 
 
 def _stored(name: str, split: str, classes: Sequence[str] | None, folder: Path | None, download: bool) -> Images:
-    row, caches = dataset(name), [CACHE / "decoded" / f"{name}-{split}.safetensors"]
+    row, caches = described(name, folder), [CACHE / "decoded" / f"{name}-{split}.safetensors"]
     if _has(folder, name, split):
         beside = folder / name / f".{split}.safetensors"
         pixels, labels, known, said = folders.read(folder / name / split, row, classes, [beside, *caches])

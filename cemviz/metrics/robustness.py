@@ -4,6 +4,7 @@ What is not finite is never right: see `answers`.  Whether an attack's failure i
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -13,6 +14,26 @@ from ..draws import Generator, among
 from ..dynamics import Dynamics, Norm
 from ..inputs import Scores, row
 from .answers import RIGHT, entered, logits, outcomes, share
+from .watched import Watched
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A row of `PROTOCOLS`.
+
+    Attributes:
+        attacks: keys of ATTACKS, in turn, each with its own steps; each meets only the images that are still right.
+    """
+
+    title: str
+    attacks: tuple[str, ...]
+    source: str
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "autoattack": Protocol("AutoAttack, standard", ("apgd", "apgd-t", "fab-t", "square"), "Croce & Hein 2020b, section 6"),
+}
+"""Attacks that are run one after the other, by a name that stands beside those of ATTACKS where accuracy is measured."""
 
 
 def accuracy(net: Scores, x: Tensor, y: Tensor) -> float:
@@ -62,16 +83,57 @@ def outcomes_under(
         raise ValueError(f"attack {title!r} is targeted: robust accuracy wants an untargeted one")
     if restarts < 1:
         raise ValueError(f"restarts is {restarts}; give at least 1")
-    net = entered(net, x, y, dyn.bounds)
+    yield from _outcomes([(name, dyn)] * restarts, net, x, y, size, generator)
+
+
+def outcomes_by(
+    protocol: str,
+    net: Scores,
+    x: Tensor,
+    y: Tensor,
+    norm: Norm,
+    radius: float,
+    *,
+    size: int = 50,
+    generator: Generator | None = None,
+) -> Iterator[Tensor]:
+    """Outcome of each image under all attacks of a protocol, at any point on the way.
+
+    Args:
+        protocol: key of PROTOCOLS.
+        norm, radius: the threat model; the rest as in `outcomes_under`.
+    Yields:
+        (n,) int8 for each chunk in turn, see `outcomes`.
+    Raises:
+        KeyError, ValueError: no such protocol; otherwise as in `outcomes_under`.
+    """
+    attacks = row(protocol, PROTOCOLS, Protocol).attacks
+    yield from _outcomes([(name, threat(name, norm, radius)) for name in attacks], net, x, y, size, generator, watch=True)
+
+
+def _outcomes(
+    attacks: Sequence[tuple[str | Attack, Dynamics]],
+    net: Scores,
+    x: Tensor,
+    y: Tensor,
+    size: int,
+    generator: Generator | None,
+    *,
+    watch: bool = False,
+) -> Iterator[Tensor]:
+    """Outcome of each image under attacks in turn; with `watch` a point on the way counts as well as the end."""
+    net = entered(net, x, y, attacks[0][1].bounds)
     for first in range(0, len(x), size):
         part, labels = x[first : first + size], y[first : first + size]
         outcome = outcomes(logits(net, part), labels)
-        for _ in range(restarts):
+        for name, dyn in attacks:
             left = (outcome == RIGHT).nonzero().squeeze(1)
             if not len(left):
                 break
             draws = among(generator, first + left)
-            attacked = perturb(name, net, part[left], labels[left], dyn, generator=draws)
+            asked = Watched(net, part[left], labels[left], dyn) if watch else net
+            attacked = perturb(name, asked, part[left], labels[left], dyn, generator=draws)
+            attacked = asked.worst(attacked) if watch else attacked
             outcome[left] = outcomes(logits(net, attacked), labels[left])
         yield outcome
 

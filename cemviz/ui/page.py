@@ -10,8 +10,9 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from ..backend import store
+from ..backend import own, store
 from ..backend.studio import Studio
+from ..data import images
 from . import selection
 from .address import Address
 from .controls import LIGHT, TAKING, Session, Tab
@@ -100,6 +101,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         studio: device, models and images; None takes the best device.
     """
     studio = studio or Studio()
+    own.enter(images.root(studio.data))
     with gr.Blocks(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
         session = gr.State(Session(), delete_callback=Session.leave)  # an hour after its visitor has gone
         gr.Markdown(INTRO, elem_id="intro")

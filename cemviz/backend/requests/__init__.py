@@ -3,6 +3,7 @@
 from .attack import SOURCES, AttackedRequest, RobustnessRequest
 from .chains import FEATURES, MOST_VALUES, NUMBERS, ChainsRequest, SampleRequest, SweepRequest
 from .common import NORMS, PICTURE
+from .data import AddRequest
 from .detect import DetectRequest, OutsideRequest
 from .look import DIRECTIONS, SELF, SHAPED, TASKS, AttributionRequest, DigitRequest, LandscapeRequest, RestoreRequest
 from .measure import EvaluateRequest, ReproduceRequest
@@ -26,6 +27,7 @@ __all__ = [
     "SHAPED",
     "SOURCES",
     "TASKS",
+    "AddRequest",
     "AttackedRequest",
     "AttributionRequest",
     "ChainsRequest",

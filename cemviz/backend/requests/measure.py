@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from ...attacks import ATTACKS
+from ...metrics.robustness import PROTOCOLS
 from ...metrics.scores import SCORES
 from ...samplers import SAMPLERS
 from ...starts import STARTS
@@ -79,7 +80,7 @@ def _metrics() -> list[str]:
 
 
 def _untargeted() -> list[str]:
-    return [name for name, row in ATTACKS.items() if not row.targeted]
+    return [*(name for name, row in ATTACKS.items() if not row.targeted), *PROTOCOLS]
 
 
 def _experiments() -> list[str]:
