@@ -10,6 +10,7 @@ from torch import nn
 
 from .cnn import small_cnn
 from .encoder import encoder
+from .graph import graph
 from .mlp import mlp
 from .one_vs_rest import one_vs_rest
 from .resnet import resnet, resnet18, resnet50, small_resnet
@@ -25,6 +26,7 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     "wide-resnet": wide_resnet,
     "encoder": encoder,
     "one-vs-rest": one_vs_rest,
+    "graph": graph,
 }
 
 

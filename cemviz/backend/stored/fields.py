@@ -4,7 +4,7 @@ import inspect
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -80,7 +80,7 @@ def _measured(net: str, given: str) -> tuple[int | None, int | None]:
     try:
         with torch.device("meta"):  # shapes without storage
             built = NETS[net](**args)
-            weights = sum(p.numel() for p in built.parameters())
+            weights = sum(tensor.numel() for tensor in (*built.parameters(), *built.buffers()))
     except Exception as error:  # whatever a builder, or torch, makes of odd numbers
         fault = " ".join(str(error).split())[:200] or type(error).__name__
         raise BrokenCheckpoint(f"net_args is {_short(args)}; {net} cannot be built from it: {fault}") from error
@@ -115,6 +115,8 @@ def _like(value: Any, usual: Any, most: int) -> bool:
     """Whether a value has the type of the usual one, and its numbers are not too large."""
     if isinstance(usual, str | bool):
         return type(value) is type(usual)
+    if isinstance(usual, Mapping):
+        return isinstance(value, dict)  # which the net itself looks through
     if isinstance(usual, list | tuple):
         return isinstance(value, list | tuple) and len(value) <= 64 and all(_number(n, -most, most) for n in value)
     if isinstance(usual, float):
