@@ -117,7 +117,7 @@ def test_a_program_of_huge_tensors_is_refused_before_it_is_built(stored, weight)
         "result": "%a",
         "tensors": {"w": [[10**6] * 2, "float32", weight]},
     }
-    rewritten(stored, lambda values: values.update(net="graph", net_args=WIDE | {"program": huge}))
+    rewritten(stored, lambda values: values.update(net="graph", net_args=WIDE | {"program": json.dumps(huge)}))
     with pytest.raises(BrokenCheckpoint, match=r"graph would have 1,000,000,000,00\d weights"):
         store.read_card("toy")
 

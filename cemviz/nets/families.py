@@ -44,11 +44,13 @@ class Family:
     Attributes:
         by: names that it is recognised by, in words.
         read: tensors -> our net, or None where the names are not the family's.
+        scale: the normalisation that its project trains with where the file has none: none, set, imagenet or symmetric.
     """
 
     title: str
     by: str
     read: Callable[[State], Match | None]
+    scale: str = "set"
 
 
 def _stages(state: State, block: str, part: str = "conv1", first: int = 1) -> list[int]:
@@ -186,13 +188,13 @@ FAMILIES: dict[str, Family] = {
     "robustness": Family(
         "a ResNet of 32 × 32 images (robustness, RobustBench)", "layer1.0, shortcut and linear", _residual("linear", "shortcut")
     ),
-    "torchvision": Family("a ResNet of torchvision", "layer1.0, downsample and fc", _residual("fc", "downsample")),
+    "torchvision": Family("a ResNet of torchvision", "layer1.0, downsample and fc", _residual("fc", "downsample"), "imagenet"),
     "preact-resnet": Family(
         "a pre-activated ResNet (RobustBench)", "layer1.0.bn1 and linear, without a first norm", _pre_activated
     ),
-    "trades": Family("a WideResNet (TRADES, RobustBench)", "block1.layer.0 and fc", _trades),
+    "trades": Family("a WideResNet (TRADES, RobustBench)", "block1.layer.0 and fc", _trades, "none"),
     "gowal": Family("a WideResNet of Gowal et al. (RobustBench)", "init_conv, layer.0.block.0 and logits", _gowal),
-    "jem": Family("a WideResNet of JEM", "f.layer1.0 and class_output, without norms", _jem),
+    "jem": Family("a WideResNet of JEM", "f.layer1.0 and class_output, without norms", _jem, "symmetric"),
     "cemviz": Family("a net of this project", "numbered layers", _own),
 }
 """Every family of nets that is recognised, in the order in which they are tried."""

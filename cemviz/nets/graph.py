@@ -6,10 +6,10 @@ load it.  It needs neither the package that built the net nor the program that i
     step = [name, operation, arguments, named arguments],   {"of": name} for a tensor, a step, or the images, "%x"
 """
 
+import json
 import math
 import operator
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -30,7 +30,7 @@ OPERATIONS = frozenset(
     ones ones_like pad permute pixel_shuffle pixel_unshuffle pow prelu reciprocal reflection_pad2d relu relu6 repeat
     reshape rms_norm roll rsqrt rsub scaled_dot_product_attention select selu sigmoid silu sin slice softmax softplus
     split split_with_sizes sqrt square squeeze stack sub sum swapaxes sym_size t tanh tile to transpose type_as unbind
-    unflatten unsqueeze upsample_bilinear2d upsample_nearest2d var view view_as where zeros zeros_like""".split()
+    unflatten unsqueeze upsample_bilinear2d upsample_nearest2d var view where zeros zeros_like""".split()
 )
 """Operations of torch.ops.aten, without overload and without the mark of those in place."""
 
@@ -87,16 +87,16 @@ def graph(
     mean: Sequence[float] = (0.5,) * 3,
     std: Sequence[float] = (0.25,) * 3,
     outputs: int = 10,
-    program: Program = MappingProxyType({}),
+    program: str = "",
 ) -> Graph:
     """Net of a program, (B, C, H, W) -> (B, outputs).
 
     Args:
-        program: see `Program`; empty stands for one matrix on a small copy of the picture.
+        program: see `Program`, as JSON; empty stands for one matrix on a small copy of the picture.
     Raises:
-        ValueError: a step that is none, or whose operation is not among OPERATIONS.
+        ValueError: no JSON, a step that is none, or whose operation is not among OPERATIONS.
     """
-    return Graph(mean, std, outputs, program or _linear(len(mean), outputs))
+    return Graph(mean, std, outputs, json.loads(program) if program else _linear(len(mean), outputs))
 
 
 def _linear(channels: int, outputs: int) -> Program:
@@ -144,6 +144,7 @@ def _function(operation: str) -> Any:
     if operation in ON_NUMBERS:
         return ON_NUMBERS[operation]
     name, _, overload = operation.partition(".")
+    name, overload = ("reshape", "default") if name == "view" else (name, overload)  # its layout is ours, not the exporter's
     known = getattr(torch.ops.aten, name) if name.rstrip("_") in OPERATIONS else None
     if known is None or overload not in known.overloads():
         raise ValueError(f"the net uses the operation {operation}, which is not among those that are run here")

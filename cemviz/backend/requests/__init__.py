@@ -4,6 +4,7 @@ from .attack import SOURCES, AttackedRequest, RobustnessRequest
 from .chains import FEATURES, MOST_VALUES, NUMBERS, ChainsRequest, SampleRequest, SweepRequest
 from .common import NORMS, PICTURE
 from .detect import DetectRequest, OutsideRequest
+from .foreign import ImportRequest, PublishRequest, PullRequest
 from .look import DIRECTIONS, SELF, SHAPED, TASKS, AttributionRequest, DigitRequest, LandscapeRequest, RestoreRequest
 from .measure import EvaluateRequest, ReproduceRequest
 from .play import ALGORITHMS, NEGATIVES, OBJECTIVES, PlayRequest, RulesRequest
@@ -32,9 +33,12 @@ __all__ = [
     "DetectRequest",
     "DigitRequest",
     "EvaluateRequest",
+    "ImportRequest",
     "LandscapeRequest",
     "OutsideRequest",
     "PlayRequest",
+    "PublishRequest",
+    "PullRequest",
     "ReproduceRequest",
     "RestoreRequest",
     "RobustnessRequest",

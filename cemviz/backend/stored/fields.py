@@ -4,7 +4,7 @@ import inspect
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -115,8 +115,6 @@ def _like(value: Any, usual: Any, most: int) -> bool:
     """Whether a value has the type of the usual one, and its numbers are not too large."""
     if isinstance(usual, str | bool):
         return type(value) is type(usual)
-    if isinstance(usual, Mapping):
-        return isinstance(value, dict)  # which the net itself looks through
     if isinstance(usual, list | tuple):
         return isinstance(value, list | tuple) and len(value) <= 64 and all(_number(n, -most, most) for n in value)
     if isinstance(usual, float):

@@ -1,0 +1,169 @@
+"""Bring a net in: read it within bounds, recognise it, measure what its file does not say, check it, store it with a card."""
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ...data.datasets import dataset
+from ...energies import marginal
+from ...metrics.answers import logits
+from ...metrics.preflight import preflight
+from .. import store
+from ..checks import BadInput
+from ..evaluate import evaluate, summary
+from ..requests import EvaluateRequest, ImportRequest
+from ..store import Card
+from ..stored import cards
+from ..stored.files import BrokenCheckpoint, read_json
+from ..stored.models import halved, save
+from ..studio import Studio
+from ..use_case import Step
+from . import guesses, hub
+from .guesses import UNKNOWN
+from .imported import CHAINS, STEPS, Imported, Try, imported
+from .reading import read
+from .sources import foreign
+from .tries import FEWEST_IMAGES, PATIENCE, tries
+
+
+def bring(studio: Studio, request: ImportRequest) -> Iterator[Step | Imported]:
+    """Store a net from elsewhere.
+
+    Raises:
+        BadInput: a source that cannot be read or understood, a name that is taken, outputs that are no logits; Unwritable.
+    """
+    yield Step(0, 4, "reading")
+    path = hub.fetched(request.source) if request.source.startswith(hub.SCHEME) else Path(request.source).expanduser()
+    name = hub.free(request.name or _named(path.stem))
+    if described := _own_card(path):
+        yield Step(1, 4, "a model of this project")
+        card = hub.adopt(described, path, name)
+        yield _told(studio, card, f"a model of this project, by its card {described.name}")
+        return
+    contents = read(path)
+    net = foreign(studio, request, contents)
+    hint = f"{request.source} {name}"
+    sets = guesses.data_sets(studio, request.dataset, net.shape, net.outputs, hint)
+    yield Step(1, 4, f"{net.by}: measuring")
+    found = tries(studio, request, net, sets)
+    best = found[0]
+    yield Step(2, 4, "checking")
+    made = studio.device.place(net.built(best.numbers, **best.choices))
+    x, y = _images(studio, best.data, net.shape, made)
+    _check(made, x, net.outputs)
+    warnings = tuple(preflight(made, x[:100], y[:100]))
+    norm, radius, threat = guesses.threat(hint, net.shape, request.norm, request.radius)
+    classes = guesses.classes_of(studio, best.data, net.outputs)
+    state = {k: v.cpu().clone() for k, v in made.state_dict().items()}  # the net is tried in half precision, too
+    full, precision = _precision(made, state, x, request.full)
+    shown = request.source if request.source.startswith(hub.SCHEME) else path.name  # no folders of this machine
+    title = "Own data" if best.data == UNKNOWN else dataset(best.data).title
+    card = Card(
+        name=name, title=f"{title}, imported {name}", kind="classifier",
+        net=net.net, net_args=net.args_with(best.numbers, **best.choices), data=best.data, shape=net.shape, classes=classes,
+        recipe="", scale="", recipe_args={}, norm=norm, radius=radius, seed=0, steps=0, seconds=0.0, device="",
+        command=f"python -m cemviz import {shown} --as {name}", created=date.today().isoformat(),
+        notes=f"Trained elsewhere. {net.by}; the source's SHA-256 is {contents.sha256}.", origin="foreign",
+    )  # fmt: skip
+    yield Step(3, 4, "storing")
+    try:
+        save(state, card, full=full)
+    except BrokenCheckpoint as fault:
+        raise BadInput("source", str(fault)) from fault
+    seconds = _second_of(made, net.shape)
+    if studio.test_images(best.data, classes) is not None:
+        count = int(min(1000, max(FEWEST_IMAGES, PATIENCE * 3 * CHAINS * STEPS / max(seconds, 1e-6))))  # a pass costs a third
+        measured = [item for item in evaluate(studio, EvaluateRequest(name, "accuracy", count=count)) if isinstance(item, dict)]
+        card = store.with_metric(name, "accuracy", summary(measured[-1]))
+    yield imported(card, net.by, net.unused, tuple(found), warnings, precision, threat, seconds)
+
+
+def _named(stem: str) -> str:
+    """A file's name as a model's."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64] or "imported"
+
+
+def _own_card(path: Path) -> Path | None:
+    """The card that lies beside weights of this project, or None."""
+    stem = path.stem.partition("@")[0]
+    for described in (path.with_name(f"{stem}.json"), path.with_name(hub.CARD)):
+        if path.suffix == ".safetensors" and described.is_file():
+            try:
+                values = read_json(described, cards.LARGEST)
+            except BrokenCheckpoint:
+                continue
+            if {"net", "net_args", "sha256", "kind"} <= values.keys():
+                return described
+    return None
+
+
+def _images(studio: Studio, data: str, shape: tuple[int, int, int], net: nn.Module) -> tuple[Tensor, Tensor]:
+    """Test images and their labels, or noise and the net's own answers."""
+    test = None if data == UNKNOWN else studio.test_images(data)
+    if test is not None and tuple(test.pixels.shape[1:]) == shape:
+        part = test.first(100 if math.prod(shape) <= 4096 else 20)
+        return part.floats(), part.labels
+    device = studio.device
+    x = torch.rand(16, *shape, generator=device.generator(0), device=device.torch)
+    answers = logits(net, x)
+    return x, answers.argmax(1) if answers.dim() == 2 else torch.zeros(16, dtype=torch.int64, device=device.torch)
+
+
+def _check(net: nn.Module, x: Tensor, outputs: int) -> None:
+    """Refuse what is no classifier of these images."""
+    f = logits(net, x, 20)
+    if f.shape != (len(x), outputs):
+        raise BadInput(
+            "source", f"the net returns {tuple(f.shape)} for {len(x)} images; give one that returns ({len(x)}, {outputs})"
+        )
+    bad = int((~f.isfinite().all(1)).sum())
+    if bad:
+        raise BadInput(
+            "source", f"the net's answers are not finite for {bad} of {len(x)} images; mend its weights, or name --scale"
+        )
+
+
+def _precision(net: nn.Module, state: dict[str, Tensor], x: Tensor, full: bool) -> tuple[bool, str]:
+    """Whether single precision is kept, and in words what storing changes."""
+    if full:
+        return True, "in single precision, as asked"
+    kept = {k: v.float() if v.is_floating_point() else v for k, v in halved(state).items()}
+    before = logits(net, x, 20)
+    net.load_state_dict(kept)
+    after = logits(net, x, 20)
+    net.load_state_dict(state)
+    if not after.isfinite().all():
+        return True, "in single precision, since half overflows"
+    change = ((after - before).abs().max() / before.abs().max()).item()
+    flips = int((after.argmax(1) != before.argmax(1)).sum())
+    return (
+        False,
+        f"in half precision: logits change by at most {100 * change:.2g} %, {flips} of {len(x)} answers (--full keeps single)",
+    )
+
+
+def _second_of(net: nn.Module, shape: tuple[int, int, int]) -> float:
+    """Seconds that a usual run takes: a chain's step costs a forward and two backward passes."""
+    device = next(net.parameters(), torch.zeros(0)).device
+    x = torch.rand(2, *shape, device=device)
+    times: list[float] = []
+    while len(times) < 5 and sum(times) < 3:  # the first one warms up, and another program may be at work beside it
+        began = time.perf_counter()
+        leaf = x.clone().requires_grad_()
+        torch.autograd.grad(marginal(net(leaf)).sum(), leaf)
+        times.append(time.perf_counter() - began)
+    return min(times) / len(x) * 1.5 * CHAINS * STEPS
+
+
+def _told(studio: Studio, card: Card, by: str) -> Imported:
+    """A model of this project, as it was stored."""
+    net, card = studio.model(card.name)
+    scale = tuple(card.net_args.get("mean", ())), tuple(card.net_args.get("std", ()))
+    one = (Try(card.data, "file", scale, {}, None),)
+    return imported(card, by, (), one, (), "as it was", "its card's", _second_of(net, card.shape))
