@@ -13,11 +13,14 @@ from cemviz.backend.requests import EvaluateRequest, LandscapeRequest, SampleReq
 from cemviz.samplers import SAMPLERS
 
 REQUESTS = [row for name, row in vars(requests).items() if inspect.isclass(row) and name.endswith("Request")]
-NEEDED = {"model": "m", "models": ("m",), "recipe": "mnist-at", "target": "cem-3", "picture": "drawn:"}
+NEEDED = {
+    "model": "m", "models": ("m",), "recipe": "mnist-at", "target": "cem-3", "picture": "drawn:", "source": "net.pt",
+    "repo": "hf:a/b",
+}  # fmt: skip
 
 
 def made(kind, **values):
-    return kind(**{f.name: NEEDED[f.name] for f in fields(kind) if f.name in NEEDED} | values)
+    return kind(**{f.name: NEEDED[f.name] for f in fields(kind) if f.name in NEEDED and f.default is MISSING} | values)
 
 
 FIELDS = [(kind, name) for kind in REQUESTS for name in fields_of(kind)]

@@ -282,16 +282,11 @@ def play_command(request: PlayRequest, *, as_json: Json = False) -> None:
     answer(last(play(None, request)), as_json)
 
 
-As = Annotated[str | None, typer.Option("--as", help="Name of the model here (default: its own).")]
-
-
 @app.command("import")
 @asks(ImportRequest, "source")
-def import_command(
-    request: ImportRequest, *, name: As = None, data: Data = None, device: DeviceName = None, as_json: Json = False
-) -> None:
+def import_command(request: ImportRequest, *, data: Data = None, device: DeviceName = None, as_json: Json = False) -> None:
     """Store a net from elsewhere: recognised, measured, checked, with what its file does not say guessed and said."""
-    made: Imported = last(bring(Studio(choose(device), data), replace(request, name=name)))
+    made: Imported = last(bring(Studio(choose(device), data), request))
     answer(made.facts, as_json, made.lines())
 
 
@@ -304,9 +299,9 @@ def publish_command(request: PublishRequest, *, as_json: Json = False) -> None:
 
 @app.command("pull")
 @asks(PullRequest, "repo")
-def pull_command(request: PullRequest, *, name: As = None, as_json: Json = False) -> None:
+def pull_command(request: PullRequest, *, as_json: Json = False) -> None:
     """Fetch a model that was published from this project."""
-    answer(last(hub.pull(Studio(), replace(request, name=name))), as_json)
+    answer(last(hub.pull(Studio(), request)), as_json)
 
 
 @app.command("assets")

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from ..fields import Field, Number, request
-from .common import Model, Norm, Radius
+from ..fields import Choice, Field, Number, request
+from .common import NORMS, Model
 
 SCALES = ("file", "none", "set", "imagenet", "symmetric")
 """Normalisations that are tried: the file's own, pixels as they are, the data set's, ImageNet's, and [-1, 1]."""
 
 Side = Annotated[int | None, Number("side", "of an image in pixels (default: the data set's)", low=4, high=1024, whole=True)]
+Name = Annotated[str | None, Field("name", "name of the model here (default: its own)", option="as")]
 Repo = Annotated[str, Field("repository", "hf:USER/REPO")]
 
 
@@ -28,16 +29,16 @@ class ImportRequest:
         full: keep single precision.
     """
 
-    source: Annotated[str, Field("source", "a .safetensors, .pt, .pth or .pt2 file, or hf:USER/REPO[/FILE]")]
-    name: str | None = None
+    source: Annotated[str, Field("source", "a .safetensors, .pt, .pth or .pt2 file, hf:USER/REPO or hf:USER/REPO/FILE")]
+    name: Name = None
     code: Annotated[str | None, Field("code", "FILE.py:FUNCTION that builds the net; its code is run")] = None
     arch: Annotated[str | None, Field("arch", "timm:NAME or torchvision:NAME, where only the name says what it is")] = None
     dataset: Annotated[str | None, Field("dataset", "it was trained on (default: by shape and classes)")] = None
     scale: Annotated[
         str | None, Field("scale", f"normalisation: {', '.join(SCALES)} or MEAN,..;STD,.. (default: the file's, or measured)")
     ] = None
-    norm: Norm = None
-    radius: Radius = None
+    norm: Annotated[str | None, Choice("norm", "of its threat model (default: by its name)", table=NORMS)] = None
+    radius: Annotated[float | None, Number("radius", "of its threat model (default: by its name)", "ε", 0.001, 100)] = None
     side: Side = None
     full: Annotated[bool, Field("full", "keep single precision (default: half, as all models here)")] = False
 
@@ -59,4 +60,4 @@ class PullRequest:
     """
 
     repo: Repo
-    name: str | None = None
+    name: Name = None
