@@ -136,7 +136,7 @@ def test_normalisation_and_what_no_shape_tells_are_measured_best_first(here):
     kept = store.read_card("net")
     assert kept.net_args["mean"] == [0.485, 0.456, 0.406] and kept.net_args["shortcut"] == "raw"
     assert kept.metrics["accuracy"]["value"] == rates[0]
-    assert any("imagenet, shortcut raw on stripes: 100.0 %" in line for line in made.lines())
+    assert any("imagenet, shortcut raw on stripes: 100.0 %" in line for line in made.lines()) and not made.warnings
 
 
 def test_a_normalisation_in_the_file_is_taken_and_another_may_be_given(here):
@@ -290,7 +290,9 @@ def test_a_name_that_is_taken_is_refused(here):
 def test_doubts_of_preflight_are_told(here, monkeypatch):
     monkeypatch.setattr(bringing, "preflight", lambda net, x, y: ["the gradient is zero"])
     made = brought(saved(trained(Trades(depth=10, widen=1, classes=3))), scale="none")
-    assert made.warnings == ("the gradient is zero",) and "doubt: the gradient is zero" in made.lines()
+    chance, gradient = made.warnings
+    assert "its accuracy on stripes is 0.33, that of chance" in chance and gradient == "the gradient is zero"
+    assert "doubt: the gradient is zero" in made.lines()
 
 
 def test_the_link_leads_to_sampling_beside_the_standard_net_where_it_is(here):

@@ -1,8 +1,6 @@
 """Bring a net in: read it within bounds, recognise it, measure what its file does not say, check it, store it with a card."""
 
-import math
 import re
-import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -11,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from ...data.datasets import dataset
-from ...energies import marginal
 from ...metrics.answers import logits
 from ...metrics.preflight import preflight
 from .. import store
@@ -23,13 +20,16 @@ from ..stored import cards
 from ..stored.files import BrokenCheckpoint, read_json
 from ..stored.models import halved, save
 from ..studio import Studio
-from ..use_case import Step
+from ..use_case import Step, follow
 from . import guesses, hub
 from .guesses import UNKNOWN
-from .imported import CHAINS, STEPS, Imported, Try, imported
+from .imported import Imported, Try, imported
 from .reading import read
 from .sources import foreign
-from .tries import FEWEST_IMAGES, PATIENCE, tries
+from .tries import affordable, pace, tries
+
+PASSES = 12
+"""Passes through a net that its checks take, about, an image."""
 
 
 def bring(studio: Studio, request: ImportRequest) -> Iterator[Step | Imported]:
@@ -50,14 +50,15 @@ def bring(studio: Studio, request: ImportRequest) -> Iterator[Step | Imported]:
     net = foreign(studio, request, contents)
     hint = f"{request.source} {name}"
     sets = guesses.data_sets(studio, request.dataset, net.shape, net.outputs, hint)
-    yield Step(1, 4, f"{net.by}: measuring")
-    found = tries(studio, request, net, sets)
+    yield Step(1, 4, net.by)
+    found = yield from tries(studio, request, net, sets)
     best = found[0]
     yield Step(2, 4, "checking")
     made = studio.device.place(net.built(best.numbers, **best.choices))
-    x, y = _images(studio, best.data, net.shape, made)
+    seconds = pace(made, net.shape)
+    x, y = _images(studio, best.data, net.shape, made, affordable(PASSES * seconds, 100))
     _check(made, x, net.outputs)
-    warnings = tuple(preflight(made, x[:100], y[:100]))
+    warnings = (*_chance(best, net.outputs), *preflight(made, x, y))
     norm, radius, threat = guesses.threat(hint, net.shape, request.norm, request.radius)
     classes = guesses.classes_of(studio, best.data, net.outputs)
     state = {k: v.cpu().clone() for k, v in made.state_dict().items()}  # the net is tried in half precision, too
@@ -76,11 +77,9 @@ def bring(studio: Studio, request: ImportRequest) -> Iterator[Step | Imported]:
         save(state, card, full=full)
     except BrokenCheckpoint as fault:
         raise BadInput("source", str(fault)) from fault
-    seconds = _second_of(made, net.shape)
-    if studio.test_images(best.data, classes) is not None:
-        count = int(min(1000, max(FEWEST_IMAGES, PATIENCE * 3 * CHAINS * STEPS / max(seconds, 1e-6))))  # a pass costs a third
-        measured = [item for item in evaluate(studio, EvaluateRequest(name, "accuracy", count=count)) if isinstance(item, dict)]
-        card = store.with_metric(name, "accuracy", summary(measured[-1]))
+    if best.accuracy is not None:
+        asked = EvaluateRequest(name, "accuracy", count=affordable(seconds, 1000))
+        card = store.with_metric(name, "accuracy", summary(follow(evaluate(studio, asked))[-1]))
     yield imported(card, net.by, net.unused, tuple(found), warnings, precision, threat, seconds)
 
 
@@ -103,16 +102,26 @@ def _own_card(path: Path) -> Path | None:
     return None
 
 
-def _images(studio: Studio, data: str, shape: tuple[int, int, int], net: nn.Module) -> tuple[Tensor, Tensor]:
+def _images(studio: Studio, data: str, shape: tuple[int, int, int], net: nn.Module, count: int) -> tuple[Tensor, Tensor]:
     """Test images and their labels, or noise and the net's own answers."""
     test = None if data == UNKNOWN else studio.test_images(data)
     if test is not None and tuple(test.pixels.shape[1:]) == shape:
-        part = test.first(100 if math.prod(shape) <= 4096 else 20)
+        part = test.first(count)
         return part.floats(), part.labels
     device = studio.device
-    x = torch.rand(16, *shape, generator=device.generator(0), device=device.torch)
+    x = torch.rand(min(count, 32), *shape, generator=device.generator(0), device=device.torch)
     answers = logits(net, x)
-    return x, answers.argmax(1) if answers.dim() == 2 else torch.zeros(16, dtype=torch.int64, device=device.torch)
+    return x, answers.argmax(1) if answers.dim() == 2 else torch.zeros(len(x), dtype=torch.int64, device=device.torch)
+
+
+def _chance(best: Try, classes: int) -> list[str]:
+    """A doubt where even the best normalisation leaves the net within a tenth of chance."""
+    if best.accuracy is None or best.accuracy > 0.1 + 0.9 / classes:
+        return []
+    return [
+        f"its accuracy on {best.data} is {best.accuracy:.2f}, that of chance: it was trained on other images, in another order of "
+        f"classes, or not at all (--dataset, --scale)"
+    ]
 
 
 def _check(net: nn.Module, x: Tensor, outputs: int) -> None:
@@ -148,22 +157,9 @@ def _precision(net: nn.Module, state: dict[str, Tensor], x: Tensor, full: bool) 
     )
 
 
-def _second_of(net: nn.Module, shape: tuple[int, int, int]) -> float:
-    """Seconds that a usual run takes: a chain's step costs a forward and two backward passes."""
-    device = next(net.parameters(), torch.zeros(0)).device
-    x = torch.rand(2, *shape, device=device)
-    times: list[float] = []
-    while len(times) < 5 and sum(times) < 3:  # the first one warms up, and another program may be at work beside it
-        began = time.perf_counter()
-        leaf = x.clone().requires_grad_()
-        torch.autograd.grad(marginal(net(leaf)).sum(), leaf)
-        times.append(time.perf_counter() - began)
-    return min(times) / len(x) * 1.5 * CHAINS * STEPS
-
-
 def _told(studio: Studio, card: Card, by: str) -> Imported:
     """A model of this project, as it was stored."""
     net, card = studio.model(card.name)
     scale = tuple(card.net_args.get("mean", ())), tuple(card.net_args.get("std", ()))
     one = (Try(card.data, "file", scale, {}, None),)
-    return imported(card, by, (), one, (), "as it was", "its card's", _second_of(net, card.shape))
+    return imported(card, by, (), one, (), "as it was", "its card's", pace(net, card.shape))

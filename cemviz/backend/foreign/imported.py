@@ -117,8 +117,9 @@ def imported(
     """The result, with a first run that a person waits for.
 
     Args:
-        seconds: of a run of CHAINS chains.
+        seconds: of a forward pass, an image; a step of a chain costs three more in its two backward passes.
     """
-    chains = max(1, min(CHAINS, int(CHAINS * WAIT / max(seconds, 1e-6))))
+    chain = 4 * STEPS * seconds
+    chains = max(1, min(CHAINS, int(WAIT / max(chain, 1e-9))))
     start = "class-gaussian" if (store.folder() / "seeds" / f"{card.data}.safetensors").is_file() else "uniform"
-    return Imported(card, by, unused, tries, warnings, precision, threat, seconds * chains / CHAINS, chains, start)
+    return Imported(card, by, unused, tries, warnings, precision, threat, chain * chains, chains, start)
