@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import safetensors.torch
 import torch
 from cards import card, net
 from foreign import Trades, trained
@@ -82,8 +83,9 @@ def test_the_readme_of_a_repository_is_made_of_the_card(there):
 def test_a_name_that_is_taken_stays_what_it_is(there):
     store.save(net(), card())
     run(hub.publish, PublishRequest("toy", "hf:someone/toy"))
-    with pytest.raises(BadInput, match="there is a model 'toy' already; give another name with --as"):
-        run(hub.pull, PullRequest("hf:someone/toy"))
+    for use_case, request in ((hub.pull, PullRequest("hf:someone/toy")), (bring, ImportRequest("hf:someone/toy"))):
+        with pytest.raises(BadInput, match="there is a model 'toy' already; give another name with --as"):
+            run(use_case, request)
 
 
 def spoiled(place, change):
@@ -133,6 +135,21 @@ def test_a_foreign_file_of_the_hub_is_brought_in(there):
     made = run(bring, ImportRequest("hf:someone/foreign", dataset="stripes", scale="none", name="far"))
     assert made.card.origin == "foreign" and there.fetched == ["best.pt"]
     assert made.card.command == "python -m cemviz import hf:someone/foreign --as far"
+
+
+def test_a_repository_of_timm_says_its_architecture(there):
+    timm = pytest.importorskip("timm")
+    place = there.root / "timm" / "test"
+    place.mkdir(parents=True)
+    with torch.random.fork_rng():
+        safetensors.torch.save_file(timm.create_model("test_resnet", num_classes=7).state_dict(), place / "model.safetensors")
+    (place / "config.json").write_text('{"architecture": "test_resnet", "num_classes": 7}')
+    made = run(bring, ImportRequest("hf:timm/test"))
+    assert made.card.name == "test"  # model.safetensors says nothing
+    assert made.by == "built by timm:test_resnet" and len(made.card.classes) == 7
+    (place / "config.json").write_text('{"architecture": "../test_resnet"}')
+    with pytest.raises(BadInput, match="give what builds it"):
+        run(bring, ImportRequest("hf:timm/test", name="farther"))
 
 
 def test_of_several_files_one_is_named(there):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -39,8 +40,12 @@ def bring(studio: Studio, request: ImportRequest) -> Iterator[Step | Imported]:
         BadInput: a source that cannot be read or understood, a name that is taken, outputs that are no logits; Unwritable.
     """
     yield Step(0, 4, "reading")
-    path = hub.fetched(request.source) if request.source.startswith(hub.SCHEME) else Path(request.source).expanduser()
-    name = hub.free(request.name or _named(path.stem))
+    far = request.source.startswith(hub.SCHEME)
+    if far and not (request.code or request.arch):
+        request = replace(request, arch=hub.architecture(request.source))
+    path = hub.fetched(request.source) if far else Path(request.source).expanduser()
+    stem = hub.repository(request.source)[0].partition("/")[2] if far and path.name in hub.WORTH else path.stem
+    name = hub.free(request.name or _named(stem))
     if described := _own_card(path):
         yield Step(1, 4, "a model of this project")
         card = hub.adopt(described, path, name)
@@ -63,7 +68,7 @@ def bring(studio: Studio, request: ImportRequest) -> Iterator[Step | Imported]:
     classes = guesses.classes_of(studio, best.data, net.outputs)
     state = {k: v.cpu().clone() for k, v in made.state_dict().items()}  # the net is tried in half precision, too
     full, precision = _precision(made, state, x, request.full)
-    shown = request.source if request.source.startswith(hub.SCHEME) else path.name  # no folders of this machine
+    shown = request.source if far else path.name  # no folders of this machine
     title = "Own data" if best.data == UNKNOWN else dataset(best.data).title
     card = Card(
         name=name, title=f"{title}, imported {name}", kind="classifier",
@@ -119,8 +124,8 @@ def _chance(best: Try, classes: int) -> list[str]:
     if best.accuracy is None or best.accuracy > 0.1 + 0.9 / classes:
         return []
     return [
-        f"its accuracy on {best.data} is {best.accuracy:.2f}, that of chance: it was trained on other images, in another order of "
-        f"classes, or not at all (--dataset, --scale)"
+        f"its accuracy on {best.data} is {best.accuracy:.2f}, that of chance: it was trained on other images, in another "
+        f"order of classes, or not at all (--dataset, --scale)"
     ]
 
 

@@ -21,7 +21,7 @@ from ..studio import Studio
 from ..use_case import Step
 from .reading import LARGEST
 
-SCHEME, CARD, WEIGHTS = "hf:", "card.json", "model.safetensors"
+SCHEME, CARD, WEIGHTS, CONFIG = "hf:", "card.json", "model.safetensors", "config.json"
 
 WORTH = (WEIGHTS, "pytorch_model.bin")
 """Files that hold a repository's weights, where it has several."""
@@ -60,6 +60,23 @@ def fetched(source: str) -> Path:
     if CARD in sizes and file == WEIGHTS:
         _download(repo, CARD, sizes, cards.LARGEST)
     return _download(repo, file, sizes, LARGEST)
+
+
+def architecture(source: str) -> str | None:
+    """The architecture that a repository of timm names in its config.json, as `ImportRequest.arch` has it, or None.
+
+    Raises:
+        BadInput: see `fetched`.
+    """
+    repo, _ = repository(source)
+    sizes = _sizes(repo)
+    if CARD in sizes or CONFIG not in sizes:
+        return None
+    try:
+        named = read_json(_download(repo, CONFIG, sizes, cards.LARGEST), cards.LARGEST).get("architecture")
+    except BrokenCheckpoint:
+        return None
+    return f"timm:{named}" if isinstance(named, str) and re.fullmatch(r"\w+", named) else None
 
 
 def _sizes(repo: str) -> dict[str, int]:
