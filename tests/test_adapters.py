@@ -141,7 +141,7 @@ def without(name):
         (tv("wide_resnet50_2").state_dict(), r"like a ResNet of torchvision, but layer1.0.conv1.weight has shape \[128"),
     ],
 )
-def test_what_is_of_no_family_is_refused_in_one_line_that_says_what_it_looks_like(state, said):
+def test_what_is_of_no_family_is_refused_by_what_it_looks_like(state, said):
     with pytest.raises(Unrecognised, match=said) as caught:
         recognise(state)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 300

@@ -174,7 +174,7 @@ def code(here):
     return theirs, saved(theirs, "net.pt", epoch=1)
 
 
-def test_an_unknown_net_comes_with_the_code_that_builds_it_and_needs_it_no_more(code, here):
+def test_an_unknown_net_comes_with_its_code_and_needs_it_no_more(code, here):
     theirs, source = code
     made = brought(source, code="own/model.py:Net", scale="none")
     (here / "own" / "model.py").unlink()
@@ -234,7 +234,7 @@ def test_a_net_of_timm_comes_by_its_name_with_its_normalisation(here):
     assert apart(store.load("net")[0], lambda x: theirs((x - mean) / std), x) < 1e-4
 
 
-def test_a_program_of_torch_export_is_stored_and_one_of_a_single_batch_size_refused(here):
+def test_a_program_is_stored_and_one_of_a_single_batch_size_refused(here):
     theirs = trained(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)))
     x = torch.rand(2, 3, 8, 8)
     torch.export.save(torch.export.export(theirs, (x,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)), "free.pt2")
@@ -274,7 +274,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("make", "asked", "said"), BAD, ids=[said[:24] for _, _, said in BAD])
-def test_what_is_no_classifier_of_these_images_is_refused_and_nothing_is_written(here, make, asked, said):
+def test_what_is_no_classifier_of_these_images_is_refused_unwritten(here, make, asked, said):
     with pytest.raises(BadInput, match=said) as caught:
         brought(make(), **asked)
     assert "\n" not in str(caught.value) and not store.folder().exists()

@@ -196,7 +196,7 @@ def test_a_net_from_elsewhere_goes_from_its_file_to_a_grid_by_two_commands(place
 
 
 @pytest.mark.slow
-def test_a_cnn_of_another_package_goes_from_install_to_a_grid_by_two_commands(places, call, monkeypatch):
+def test_a_cnn_of_another_package_goes_to_a_grid_by_two_commands(places, call, monkeypatch):
     """digit-recognizer-py, an MNIST CNN under MIT whose weights and code lie in the package."""
     package = Path(pytest.importorskip("digit_recognizer").__file__).parent
     monkeypatch.chdir(places)

@@ -58,7 +58,7 @@ def alike(ours, theirs, shape=SHAPE, count=5):
         torch.testing.assert_close(slopes(ours, x), slopes(theirs, x), rtol=1e-4, atol=1e-5)
 
 
-def test_a_traced_net_has_the_logits_and_gradients_of_its_source_in_any_batch():
+def test_a_traced_net_has_the_logits_and_gradients_of_its_source():
     theirs = course()
     alike(graph(traced(theirs, SHAPE)), theirs)
 

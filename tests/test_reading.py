@@ -52,7 +52,7 @@ def test_tensors_are_read_from_every_kind_of_file(folder):
     assert torch.equal(read(Path("a.safetensors")).value["a.weight"], STATE["a.weight"])
     assert torch.equal(read(Path("a.pt")).value["state_dict"]["a.weight"], STATE["a.weight"])
     assert read(Path("a.pth")).value["weight"].shape == (2, 3)
-    assert len(read(Path("a.pt")).sha256) == 64 and read(Path("a.pt")).kind == "tensors"
+    assert len(read(Path("a.pt")).sha256) == 64 and read(Path("a.pt")).form == "tensors"
 
 
 @pytest.mark.parametrize("hidden", [Code(), {"net": Code()}, nn.Linear(2, 2), {"args": Path("a")}])
@@ -119,7 +119,7 @@ def rewritten(old, new, change):
 
 
 def test_a_program_is_read_here_and_refused_on_a_hosted_page(exported, monkeypatch):
-    assert read(Path("a.pt2")).kind == "exported"
+    assert read(Path("a.pt2")).form == "exported"
     monkeypatch.setenv("SPACE_ID", "someone/space")
     refused("a.pt2", "is a program, and a hosted page runs none; give the weights")
 
@@ -127,7 +127,7 @@ def test_a_program_is_read_here_and_refused_on_a_hosted_page(exported, monkeypat
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_torchscript_is_read_here_and_refused_on_a_hosted_page(folder, monkeypatch):
     torch.jit.script(nn.Sequential(nn.Flatten(), nn.Linear(4, 3))).save("a.pt")
-    assert read(Path("a.pt")).kind == "script"
+    assert read(Path("a.pt")).form == "script"
     monkeypatch.setenv("SPACE_ID", "someone/space")
     refused("a.pt", "hosted page runs none")
 

@@ -45,12 +45,12 @@ class Contents:
     """A file that was read.
 
     Attributes:
-        kind: tensors, exported (an ExportedProgram) or script (a ScriptModule).
+        form: tensors, exported (an ExportedProgram) or script (a ScriptModule).
         value: it, or what torch.save was given.
         sha256: of the file.
     """
 
-    kind: Literal["tensors", "exported", "script"]
+    form: Literal["tensors", "exported", "script"]
     value: Any
     sha256: str
 
@@ -78,8 +78,8 @@ def read(path: Path) -> Contents:
         value: Any = _safetensors(path)
     elif start.startswith(b"PK"):
         names = _archive(path, size)
-        for kind, load in ((_is_program, _exported), (_is_script, _script)):
-            if kind(names):
+        for has, load in ((_is_program, _exported), (_is_script, _script)):
+            if has(names):
                 if hosted():
                     raise _bad(path, f"is a program, and a hosted page runs none; give the weights: {AGAIN}")
                 return Contents("exported" if load is _exported else "script", load(path), digest(path))

@@ -95,7 +95,7 @@ def foreign(studio: Studio, request: ImportRequest, contents: Contents) -> Forei
     Raises:
         BadInput: of no family, or not to be taken apart; with what to do.
     """
-    if contents.kind != "tensors":
+    if contents.form != "tensors":
         return _of_program(studio, request, contents)
     try:
         state = weights(contents.value)
@@ -119,7 +119,7 @@ def foreign(studio: Studio, request: ImportRequest, contents: Contents) -> Forei
 
 def _of_program(studio: Studio, request: ImportRequest, contents: Contents) -> Foreign:
     program = contents.value
-    if contents.kind == "exported":
+    if contents.form == "exported":
         taken = _tried(lambda: taken_apart(program))
         shape = next(
             node.meta["val"].shape for node in program.graph.nodes if node.name == program.graph_signature.user_inputs[0]
