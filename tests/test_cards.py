@@ -110,6 +110,18 @@ def test_a_shape_that_the_net_does_not_take_is_said_on_loading(stored):
         store.load("toy")
 
 
+@pytest.mark.parametrize("weight", [True, False])
+def test_a_program_of_huge_tensors_is_refused_before_it_is_built(stored, weight):
+    huge = {
+        "steps": [["%a", "relu.default", [{"of": "w"}], {}]],
+        "result": "%a",
+        "tensors": {"w": [[10**6] * 2, "float32", weight]},
+    }
+    rewritten(stored, lambda values: values.update(net="graph", net_args=WIDE | {"program": json.dumps(huge)}))
+    with pytest.raises(BrokenCheckpoint, match=r"graph would have 1,000,000,000,00\d weights"):
+        store.read_card("toy")
+
+
 @pytest.mark.parametrize("name", list(NETS))
 def test_every_net_s_usual_arguments_are_right(folder, name):
     args = {"mlp": {"outputs": 3}, "encoder": {"mean": [0.5], "std": [0.25], "projection": [8, 4], "unit": False, "width": 4}}

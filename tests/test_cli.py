@@ -1,12 +1,15 @@
 """The command line: one JSON object on standard output, progress on standard error, one line and an exit code for errors."""
 
+import importlib
 import io
 import json
 import math
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import foreign
 import pytest
 import torch
 from conftest import CLASSES, equip, seeded
@@ -178,7 +181,50 @@ def test_list_names_every_table_once_as_json(places, call):
     assert {row["name"] for row in result["attacks"]} >= {"fgsm", "pgd", "apgd"} and result["models"] == []
 
 
+def test_a_net_from_elsewhere_goes_from_its_file_to_a_grid_by_two_commands(places, call, monkeypatch):
+    monkeypatch.chdir(places)
+    torch.save(foreign.trained(foreign.Trades(depth=10, widen=1, classes=3)).state_dict(), "net.pt")
+    status, out, err = call("import", "net.pt", "--as", "mine", "--dataset", "stripes", "--scale", "none", "--json")
+    result = one_object(out)
+    assert status == 0 and "Traceback" not in err and result["model"] == "mine" and result["data"] == "stripes"
+    assert result["next"].split()[:5] == ["python", "-m", "cemviz", "sample", "mine"]
+    command = [*result["next"].split()[3:], "--steps", "2", "--out", "grid.png", "--json"]
+    assert one_object(call(*command)[1])["model"] == "mine" and Image.open("grid.png").size[0] > 8
+    lines = call("import", "net.pt", "--dataset", "stripes", "--scale", "none")[1].splitlines()
+    assert lines[0] == "net: a WideResNet (TRADES, RobustBench), by block1.layer.0 and fc"
+    assert any(line.startswith("left aside: 12 tensors, sub_block1") for line in lines)
+
+
+@pytest.mark.slow
+def test_a_cnn_of_another_package_goes_to_a_grid_by_two_commands(places, call, monkeypatch):
+    """digit-recognizer-py, an MNIST CNN under MIT whose weights and code lie in the package."""
+    package = Path(pytest.importorskip("digit_recognizer").__file__).parent
+    monkeypatch.chdir(places)
+    source, code = package / "models" / "handwriting_model.pth", f"{package / 'model.py'}:CNN"
+    result = one_object(call("import", source, "--code", code, "--as", "digits", "--json")[1])
+    assert (result["data"], result["shape"], result["classes"]) == ("mnist", [1, 28, 28], 10)
+    assert one_object(call(*result["next"].split()[3:], "--out", "grid.png", "--json")[1])["model"] == "digits"
+    assert Image.open("grid.png").size[0] > 100
+    theirs = importlib.import_module("digit_recognizer").CNN()
+    theirs.load_state_dict(torch.load(source, weights_only=True))
+    x, scale = torch.rand(4, 1, 28, 28, generator=seeded()), result["normalisation"]
+    expected = theirs.eval()((x - scale["mean"][0]) / scale["std"][0])
+    torch.testing.assert_close(store.load("digits")[0](x), expected, rtol=0, atol=5e-3 * expected.abs().max().item())
+
+
+def test_a_file_with_code_in_it_is_one_line_and_exit_code_2(places, call, monkeypatch):
+    monkeypatch.chdir(places)
+    torch.save({"net": torch.nn.Linear(2, 2)}, "net.pt")
+    status, out, err = call("import", "net.pt")
+    assert status == 2 and not out and err.startswith("cemviz: net.pt holds more than tensors") and err.count("\n") == 1
+
+
 BAD = [
+    (["import", "net.pt", "--radius", "-1"], "ε (radius) is -1"),
+    (["import", "net.pt", "--side", "2"], "side is 2; give a whole number from 4 to 1024"),
+    (["import"], "source"),
+    (["pull", "someone/toy"], "repository is 'someone/toy'; give hf:USER/REPO"),
+    (["publish", "nothing", "hf:a/b"], "no model 'nothing'"),
     (["evaluate", "nothing"], "no model 'nothing'"),
     (["evaluate", "../x"], "model name is '../x'"),
     (["evaluate", "toy", "--metric", "speed"], "metric is 'speed'; choose one of accuracy, robust"),

@@ -14,18 +14,13 @@ from cemviz.samplers import SAMPLERS
 
 REQUESTS = [row for name, row in vars(requests).items() if inspect.isclass(row) and name.endswith("Request")]
 NEEDED = {
-    "model": "m",
-    "models": ("m",),
-    "recipe": "mnist-at",
-    "target": "cem-3",
-    "picture": "drawn:",
-    "name": "leaves",
-    "folder": ".",
-}
+    "model": "m", "models": ("m",), "recipe": "mnist-at", "target": "cem-3", "picture": "drawn:", "name": "leaves",
+    "folder": ".", "source": "net.pt", "repo": "hf:a/b",
+}  # fmt: skip
 
 
 def made(kind, **values):
-    return kind(**{f.name: NEEDED[f.name] for f in fields(kind) if f.name in NEEDED} | values)
+    return kind(**{f.name: NEEDED[f.name] for f in fields(kind) if f.name in NEEDED and f.default is MISSING} | values)
 
 
 FIELDS = [(kind, name) for kind in REQUESTS for name in fields_of(kind)]

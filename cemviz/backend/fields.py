@@ -31,11 +31,13 @@ class Field:
         title: as a label reads.
         help: a few words more; of an optional field also what None stands for.
         symbol: Greek letter of the papers.
+        option: word on the command line where it is not the field's name.
     """
 
     title: str
     help: str = ""
     symbol: str = ""
+    option: str = field(default="", kw_only=True)
 
     @property
     def label(self) -> str:

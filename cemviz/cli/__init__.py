@@ -23,6 +23,9 @@ from ..backend.bench import BENCHES, bench
 from ..backend.checks import BadInput, choice
 from ..backend.device import choose
 from ..backend.evaluate import METRICS, evaluate, summary
+from ..backend.foreign import hub
+from ..backend.foreign.bring import bring
+from ..backend.foreign.imported import Imported
 from ..backend.kinds import of
 from ..backend.look.restore import Restored, restore, save_png
 from ..backend.play import play
@@ -31,7 +34,10 @@ from ..backend.requests import (
     AddRequest,
     DetectRequest,
     EvaluateRequest,
+    ImportRequest,
     PlayRequest,
+    PublishRequest,
+    PullRequest,
     ReproduceRequest,
     RestoreRequest,
     SampleRequest,
@@ -280,6 +286,28 @@ def play_command(request: PlayRequest, *, as_json: Json = False) -> None:
     """Play a 2D game of the playground without a page."""
     root()
     answer(last(play(None, request)), as_json)
+
+
+@app.command("import")
+@asks(ImportRequest, "source")
+def import_command(request: ImportRequest, *, data: Data = None, device: DeviceName = None, as_json: Json = False) -> None:
+    """Store a net from elsewhere: recognised, measured, checked, with what its file does not say guessed and said."""
+    made: Imported = last(bring(Studio(choose(device), data), request))
+    answer(made.facts, as_json, made.lines())
+
+
+@app.command("publish")
+@asks(PublishRequest, "model", "repo")
+def publish_command(request: PublishRequest, *, as_json: Json = False) -> None:
+    """Put a stored model on the Hub, with its card as the README."""
+    answer(last(hub.publish(Studio(), request)), as_json)
+
+
+@app.command("pull")
+@asks(PullRequest, "repo")
+def pull_command(request: PullRequest, *, as_json: Json = False) -> None:
+    """Fetch a model that was published from this project."""
+    answer(last(hub.pull(Studio(), request)), as_json)
 
 
 @app.command("assets")

@@ -54,7 +54,8 @@ def _parameter(kind: type, name: str, positional: bool) -> inspect.Parameter:
         words = f"{about.symbol}: {about.help}" if about.symbol else about.help or about.title
         if default not in (None, MISSING, ()) and default is not False and "(default" not in words:
             words += f" (default: {','.join(default) if isinstance(default, tuple) else default})"
-        annotation, given = Annotated[plain | None, typer.Option(help=words, metavar=shown, show_default=False)], None
+        names = [f"--{about.option}"] if about.option else []
+        annotation, given = Annotated[plain | None, typer.Option(*names, help=words, metavar=shown, show_default=False)], None
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=given, annotation=annotation)
 
 

@@ -10,9 +10,10 @@ from torch import nn
 
 from .cnn import small_cnn
 from .encoder import encoder
+from .graph import graph
 from .mlp import mlp
 from .one_vs_rest import one_vs_rest
-from .resnet import resnet18, resnet50, small_resnet
+from .resnet import resnet, resnet18, resnet50, small_resnet
 from .wide_resnet import wide_resnet
 
 NETS: dict[str, Callable[..., nn.Module]] = {
@@ -21,9 +22,11 @@ NETS: dict[str, Callable[..., nn.Module]] = {
     "small-resnet": small_resnet,
     "resnet18": resnet18,
     "resnet50": resnet50,
+    "resnet": resnet,
     "wide-resnet": wide_resnet,
     "encoder": encoder,
     "one-vs-rest": one_vs_rest,
+    "graph": graph,
 }
 
 

@@ -5,6 +5,7 @@ from .chains import FEATURES, MOST_VALUES, NUMBERS, ChainsRequest, SampleRequest
 from .common import NORMS, PICTURE
 from .data import AddRequest
 from .detect import DetectRequest, OutsideRequest
+from .foreign import ImportRequest, PublishRequest, PullRequest
 from .look import DIRECTIONS, SELF, SHAPED, TASKS, AttributionRequest, DigitRequest, LandscapeRequest, RestoreRequest
 from .measure import EvaluateRequest, ReproduceRequest
 from .play import ALGORITHMS, NEGATIVES, OBJECTIVES, PlayRequest, RulesRequest
@@ -34,9 +35,12 @@ __all__ = [
     "DetectRequest",
     "DigitRequest",
     "EvaluateRequest",
+    "ImportRequest",
     "LandscapeRequest",
     "OutsideRequest",
     "PlayRequest",
+    "PublishRequest",
+    "PullRequest",
     "ReproduceRequest",
     "RestoreRequest",
     "RobustnessRequest",

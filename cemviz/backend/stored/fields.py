@@ -80,7 +80,7 @@ def _measured(net: str, given: str) -> tuple[int | None, int | None]:
     try:
         with torch.device("meta"):  # shapes without storage
             built = NETS[net](**args)
-            weights = sum(p.numel() for p in built.parameters())
+            weights = sum(tensor.numel() for tensor in (*built.parameters(), *built.buffers()))
     except Exception as error:  # whatever a builder, or torch, makes of odd numbers
         fault = " ".join(str(error).split())[:200] or type(error).__name__
         raise BrokenCheckpoint(f"net_args is {_short(args)}; {net} cannot be built from it: {fault}") from error

@@ -20,12 +20,13 @@ SMALL = 3 * 64 * 64
 """Numbers of an input up to which a net is tried on one as it is loaded."""
 
 
-def save(net: nn.Module | dict[str, Tensor], card: Card) -> Path:
+def save(net: nn.Module | dict[str, Tensor], card: Card, *, full: bool = False) -> Path:
     """Write weights, then card; until the card is written the old model is whole, and then the new one is.
 
     Args:
         net: a net, or its state dict.
         card: gets the weights' hash.
+        full: keep single precision.
     Returns:
         the weights' path.
     Raises:
@@ -34,16 +35,18 @@ def save(net: nn.Module | dict[str, Tensor], card: Card) -> Path:
     described = cards.path(card.name)
     cards.check(card)
     state = net.state_dict() if isinstance(net, nn.Module) else net
-    return files.write_pair(described, _halved(state), lambda sha256: replace(card, sha256=sha256).as_json())
+    kept = state if full else halved(state)
+    return files.write_pair(described, kept, lambda sha256: replace(card, sha256=sha256).as_json())
 
 
-def _halved(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def halved(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A state dict as it is stored: matrices and kernels in half precision."""
     return {k: v.half() if v.is_floating_point() and v.dim() > 1 and v.numel() > 64 else v for k, v in state.items()}
 
 
 def digest(state: dict[str, Tensor]) -> str:
     """SHA-256 that a card would have of these weights."""
-    return hashlib.sha256(files.packed(_halved(state))).hexdigest()
+    return hashlib.sha256(files.packed(halved(state))).hexdigest()
 
 
 def weights_path(card: Card) -> Path:

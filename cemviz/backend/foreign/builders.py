@@ -1,0 +1,95 @@
+"""Nets built for foreign weights: by a file of Python, or by a library that knows an architecture's name."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..checks import BadInput
+from .guesses import Scale
+from .reading import hosted
+
+Make = Callable[[int], nn.Module]
+"""Number of classes -> net."""
+
+PRIME = 1009
+"""A number of classes by which a head is known among all tensors."""
+
+
+def _of_timm(name: str) -> Make:
+    import timm
+
+    return lambda outputs: timm.create_model(name, pretrained=False, num_classes=outputs)
+
+
+def _of_torchvision(name: str) -> Make:
+    from torchvision import models
+
+    return lambda outputs: models.get_model(name, weights=None, num_classes=outputs)
+
+
+LIBRARIES: dict[str, Callable[[str], Make]] = {"timm": _of_timm, "torchvision": _of_torchvision}
+"""Libraries that build a net by its name."""
+
+
+def coded(code: str) -> nn.Module:
+    """The net that FILE.py:FUNCTION builds."""
+    if hosted():
+        raise BadInput("code", "a hosted page runs no code of a visitor's; import it on your own machine and publish it")
+    file, colon, name = code.rpartition(":")
+    path = Path(file).expanduser()
+    if not colon or path.suffix != ".py" or not path.is_file() or not name.isidentifier():
+        raise BadInput("code", f"code is {code!r}; give FILE.py:FUNCTION, a file that is there and a function or class in it")
+    with _beside(path.parent):
+        spec = importlib.util.spec_from_file_location(f"_foreign_{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        try:
+            spec.loader.exec_module(module)
+            net = getattr(module, name)()
+        except Exception as error:
+            raise BadInput(
+                "code", f"{path.name}:{name} fails ({type(error).__name__}: {error}); it is called without arguments"
+            ) from error
+    if not isinstance(net, nn.Module):
+        raise BadInput("code", f"{path.name}:{name} returns a {type(net).__name__}; let it return a torch.nn.Module")
+    return net
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[None]:
+    """Let a file import what lies beside it."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+def named(arch: str, state: Mapping[str, Tensor]) -> tuple[nn.Module, Scale | None, tuple[int, int, int] | None]:
+    """A net of a library by its name, the normalisation it was trained with, and the shape of its images.
+
+    Args:
+        state: its weights, which tell the number of classes.
+    Raises:
+        BadInput: no such library here, or no such net in it.
+    """
+    library, colon, name = arch.partition(":")
+    if not colon or library not in LIBRARIES:
+        raise BadInput("arch", f"arch is {arch!r}; give timm:NAME or torchvision:NAME")
+    try:
+        make = LIBRARIES[library](name)
+        with torch.device("meta"):
+            head = next(key for key, tensor in make(PRIME).state_dict().items() if tensor.shape[:1] == (PRIME,))
+        net = make(state[head].shape[0] if head in state else 1000)
+    except ModuleNotFoundError as error:
+        raise BadInput("arch", f"{error.name} is not installed here; run: pip install {error.name}") from error
+    except (RuntimeError, ValueError, TypeError, StopIteration) as error:
+        raise BadInput("arch", f"arch is {arch!r}: {' '.join(str(error).split())[:120] or 'it has no head'}") from error
+    if (about := getattr(net, "pretrained_cfg", None)) is None:
+        return net, None, (3, 224, 224) if head in state and len(state[head]) == 1000 else None
+    return net, (tuple(about["mean"]), tuple(about["std"])), tuple(about["input_size"])

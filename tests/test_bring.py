@@ -1,0 +1,324 @@
+"""Nets from elsewhere as models: measured, checked and stored, or refused in one line before anything is written."""
+
+import json
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from conftest import CLASSES
+from foreign import Attacked, PreActive, ResNet, Trades, trained
+from stripes import card
+from torch import nn
+from torch.nn import functional as F
+
+from cemviz.backend import store
+from cemviz.backend.checks import BadInput
+from cemviz.backend.device import choose
+from cemviz.backend.foreign import bring as bringing
+from cemviz.backend.foreign.bring import bring
+from cemviz.backend.foreign.guesses import data_sets, scales, threat
+from cemviz.backend.requests import ImportRequest
+from cemviz.backend.studio import Studio
+from cemviz.backend.use_case import follow
+from cemviz.data import images
+from cemviz.nets import build
+
+CODE = """
+from torch import nn
+from beside import widths
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(widths, 3)
+
+    def forward(self, x):
+        h = self.conv(x).relu().flatten(1)
+        return {"features": h, "logits": self.head(h)}
+
+def broken():
+    raise OSError("no disk")
+
+def number():
+    return 3
+"""
+
+
+@pytest.fixture
+def here(places, monkeypatch):
+    monkeypatch.chdir(places)
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    return places
+
+
+def brought(source, **asked):
+    return follow(bring(Studio(choose("cpu")), ImportRequest(source, **{"dataset": "stripes"} | asked)))[-1]
+
+
+def saved(net, name="net.pt", **beside):
+    torch.save({"state_dict": net.state_dict(), **beside} if beside else net.state_dict(), name)
+    return name
+
+
+def apart(net, theirs, x):
+    with torch.no_grad():
+        f = theirs(x)
+        return ((net(x) - f).abs().max() / f.abs().max()).item()
+
+
+def stripes():
+    test = images.load("stripes", "test")
+    return test.floats(), test.labels
+
+
+IMAGENET = [torch.tensor(v).view(-1, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
+
+
+def fitted(net, mean, std, steps=30):
+    """Train a foreign net for a moment on images that are normalised outside of it."""
+    train = images.load("stripes", "train")
+    x, y = (train.floats() - mean) / std, train.labels
+    optimizer = torch.optim.Adam(net.train().parameters(), 3e-3)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), y).backward()
+        optimizer.step()
+    return net.eval()
+
+
+def test_a_foreign_net_is_stored_with_a_card_that_says_where_it_is_from(here):
+    theirs = trained(Trades(depth=10, widen=1, classes=3))
+    made = brought(saved(theirs, "cifar_linf_8.pt", epoch=7), scale="none")
+    net, kept = store.load("cifar_linf_8")
+    assert kept.origin == "foreign" and kept.classes == CLASSES and kept.data == "stripes" and kept.shape == (3, 8, 8)
+    assert (kept.norm, kept.radius) == ("linf", pytest.approx(8 / 255)) and "by its name" in made.threat
+    assert apart(net, theirs_on_small(theirs), stripes()[0]) < 5e-3  # half precision
+    assert kept.metrics["accuracy"]["count"] == 30 and made.facts["accuracy"] == kept.metrics["accuracy"]
+    assert len(made.unused) == 12 and "WideResNet (TRADES, RobustBench)" in made.by and made.by in kept.notes
+    assert str(here) not in json.dumps(kept.as_json())
+
+
+def theirs_on_small(net):
+    """TRADES' net pools 8 × 8 maps; on images of 8 × 8 its maps are of 2 × 2."""
+    return lambda x: net.fc(
+        F.adaptive_avg_pool2d(F.relu(net.bn1(net.block3(net.block2(net.block1(net.conv1(x)))))), 1).flatten(1)
+    )
+
+
+def test_full_keeps_single_precision_and_half_is_said(here):
+    source = saved(trained(Trades(depth=10, widen=1, classes=3)))
+    half, full = brought(source, scale="none", name="half"), brought(source, scale="none", name="full", full=True)
+    exact = torch.load(source, weights_only=True)
+    assert torch.equal(store.load("full")[0].state_dict()["1.weight"], exact["conv1.weight"])
+    assert not torch.equal(store.load("half")[0].state_dict()["1.weight"], exact["conv1.weight"])
+    assert "half precision: logits change by at most" in half.precision and full.precision == "in single precision, as asked"
+
+
+def test_what_overflows_in_half_precision_keeps_single(here):
+    net = trained(Trades(depth=10, widen=1, classes=3))
+    with torch.no_grad():
+        net.conv1.weight *= 1e6
+        net.block1.layer[0].bn1.running_var *= 1e12
+    made = brought(saved(net), scale="none")
+    assert made.precision == "in single precision, since half overflows"
+    assert store.load("net")[0](stripes()[0]).isfinite().all()
+
+
+def test_normalisation_and_what_no_shape_tells_are_measured_best_first(here):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = fitted(ResNet(PreActive, (1, 1, 1, 1), True, classes=3, first=False), *IMAGENET)
+    made = brought(saved(net))
+    rates = [t.accuracy for t in made.tries]
+    assert (made.tries[0].scale, made.tries[0].choices) == ("imagenet", {"shortcut": "raw"})
+    assert rates == sorted(rates, reverse=True) and len(rates) == 6 and rates[0] == 1 > rates[-1]
+    kept = store.read_card("net")
+    assert kept.net_args["mean"] == [0.485, 0.456, 0.406] and kept.net_args["shortcut"] == "raw"
+    assert kept.metrics["accuracy"]["value"] == rates[0]
+    assert any("imagenet, shortcut raw on stripes: 100.0 %" in line for line in made.lines()) and not made.warnings
+
+
+def test_a_normalisation_in_the_file_is_taken_and_another_may_be_given(here):
+    theirs = Attacked(trained(ResNet(PreActive, (1, 1, 1, 1), False, classes=3, first=False)), [0.1, 0.2, 0.3], [0.5, 0.6, 0.7])
+    source = saved(theirs, module=None)
+    made = brought(source)
+    assert {t.scale for t in made.tries} == {"file"} and store.read_card("net").net_args["std"] == pytest.approx(
+        [0.5, 0.6, 0.7]
+    )
+    brought(source, name="given", scale="0,0,0.5;1,1,0.25")
+    assert store.read_card("given").net_args["mean"] == [0, 0, 0.5]
+    with pytest.raises(BadInput, match=r"scale is '1;2'; choose one of file, none, imagenet, symmetric, or give M,M,M;S,S,S"):
+        brought(source, name="odd", scale="1;2")
+
+
+def test_without_images_the_usual_normalisation_is_taken_and_said(here, monkeypatch):
+    monkeypatch.setenv("CEMVIZ_DATA", str(here))
+    made = brought(saved(trained(Trades(depth=10, widen=1))), dataset="cifar10", name="cifar")
+    assert [str(t) for t in made.tries] == ["none"] and made.facts["accuracy"] is None
+    assert any("not measured; tell it by --scale" in line for line in made.lines())
+    assert store.read_card("cifar").classes[0] == "airplane" and store.read_card("cifar").shape == (3, 32, 32)
+
+
+def test_a_net_that_fits_no_data_set_is_stored_with_numbers_for_classes(here):
+    made = brought(saved(trained(Trades(depth=10, widen=1, classes=7))), dataset=None)
+    assert (made.card.data, made.card.classes, made.start) == ("unknown", tuple("0123456"), "uniform")
+
+
+@pytest.fixture
+def code(here):
+    (here / "own").mkdir()
+    (here / "own" / "model.py").write_text(CODE)
+    (here / "own" / "beside.py").write_text("widths = 144")
+    theirs = nn.ModuleDict({"conv": nn.Conv2d(3, 4, 3), "head": nn.Linear(144, 3)})
+    return theirs, saved(theirs, "net.pt", epoch=1)
+
+
+def test_an_unknown_net_comes_with_its_code_and_needs_it_no_more(code, here):
+    theirs, source = code
+    made = brought(source, code="own/model.py:Net", scale="none")
+    (here / "own" / "model.py").unlink()
+    net, kept = store.load("net")
+    assert kept.net == "graph" and made.by == "built by model.py:Net"
+    assert apart(net, lambda x: theirs["head"](theirs["conv"](x).relu().flatten(1)), stripes()[0]) < 5e-3
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("own/model.py:broken", r"model.py:broken fails \(OSError: no disk\)"),
+        ("own/model.py:number", "returns a int; let it return a torch.nn.Module"),
+        ("own/model.py:absent", r"model.py:absent fails \(AttributeError"),
+        ("own/model.py", "give FILE.py:FUNCTION"),
+        ("own/none.py:Net", "a file that is there"),
+    ],
+)
+def test_code_that_builds_no_net_is_one_line(code, given, said):
+    with pytest.raises(BadInput, match=said):
+        brought(code[1], code=given)
+
+
+def test_a_hosted_page_runs_no_code_of_a_visitor(code, here, monkeypatch):
+    monkeypatch.setenv("SPACE_ID", "someone/space")
+    (here / "own" / "model.py").write_text("import pathlib; pathlib.Path('ran.txt').touch()")
+    with pytest.raises(BadInput, match="a hosted page runs no code of a visitor's"):
+        brought(code[1], code="own/model.py:Net")
+    assert not Path("ran.txt").exists()
+
+
+def test_a_net_of_torchvision_comes_by_its_name(here):
+    from torchvision import models
+
+    with torch.random.fork_rng():
+        theirs = trained(models.squeezenet1_1(weights=None, num_classes=3))
+    made = brought(saved(theirs), arch="torchvision:squeezenet1_1", dataset=None, side=32, scale="imagenet", full=True)
+    mean, std = (torch.tensor(made.card.net_args[k]).view(-1, 1, 1) for k in ("mean", "std"))
+    x = torch.rand(2, 3, 32, 32)
+    assert made.card.shape == (3, 32, 32) and apart(store.load("net")[0], lambda x: theirs((x - mean) / std), x) < 1e-4
+    with pytest.raises(BadInput, match="arch is 'torchvision:resnet999'"):
+        brought("net.pt", arch="torchvision:resnet999", name="other")
+    with pytest.raises(BadInput, match="give timm:NAME or torchvision:NAME"):
+        brought("net.pt", arch="resnet18", name="other")
+
+
+def test_a_net_of_timm_comes_by_its_name_with_its_normalisation(here):
+    timm = pytest.importorskip("timm")
+    with torch.random.fork_rng():
+        theirs = trained(timm.create_model("test_resnet", num_classes=3))
+    safetensors.torch.save_file(theirs.state_dict(), "net.safetensors")
+    made = brought("net.safetensors", arch="timm:test_resnet", dataset=None, full=True)
+    about = theirs.pretrained_cfg
+    assert made.card.shape == tuple(about["input_size"]) and made.card.net_args["mean"] == pytest.approx(list(about["mean"]))
+    x = torch.rand(2, *made.card.shape)
+    mean, std = (torch.tensor(about[k]).view(-1, 1, 1) for k in ("mean", "std"))
+    assert apart(store.load("net")[0], lambda x: theirs((x - mean) / std), x) < 1e-4
+
+
+def test_a_program_is_stored_and_one_of_a_single_batch_size_refused(here):
+    theirs = trained(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)))
+    x = torch.rand(2, 3, 8, 8)
+    torch.export.save(torch.export.export(theirs, (x,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)), "free.pt2")
+    torch.export.save(torch.export.export(theirs, (x,)), "fixed.pt2")
+    brought("free.pt2", full=True, scale="none")
+    assert apart(store.load("free")[0], theirs, stripes()[0]) < 1e-5
+    with pytest.raises(BadInput, match="exported for batches of 2 alone; export it with dynamic_shapes"):
+        brought("fixed.pt2")
+
+
+def test_a_model_of_this_project_comes_with_its_card_and_stays_what_it_was(here):
+    args = card("mine").net_args
+    store.save(build("small-resnet", **args), card("mine"))
+    made = brought(str(store.weights_path(store.read_card("mine"))), name="again")
+    assert made.card.origin == "recipe" and made.card.title == "MINE" and made.card.sha256 == store.read_card("mine").sha256
+    path = store.weights_path(store.read_card("mine"))
+    path.write_bytes(path.read_bytes()[:-4] + b"abcd")
+    with pytest.raises(BadInput, match="does not match its card"):
+        brought(str(path), name="third")
+    assert list(store.cards()) == ["again", "mine"] and len(list(store.folder().iterdir())) == 4
+
+
+def nan(net):
+    with torch.no_grad():
+        net.fc.bias[1] = float("nan")
+    return net
+
+
+BAD = [
+    (lambda: saved(Trades(depth=10, widen=1, classes=4)), {}, "the net has 4 outputs, and stripes has other classes"),
+    (lambda: saved(nan(trained(Trades(depth=10, widen=1, classes=3)))), {}, "not finite for 30 of 30 images"),
+    (lambda: saved(nn.Linear(3, 2)), {}, "of no family known here .*; give what builds it: --code FILE.py:FUNCTION"),
+    (lambda: saved(Trades(depth=10, widen=1, classes=3)), {"name": "../x"}, "model name is '../x'"),
+    (lambda: saved(Trades(depth=10, widen=1, classes=3)), {"dataset": "nowhere"}, "dataset is 'nowhere'; choose one of mnist"),
+    (lambda: "absent.pt", {}, "absent.pt cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("make", "asked", "said"), BAD, ids=[said[:24] for _, _, said in BAD])
+def test_what_is_no_classifier_of_these_images_is_refused_unwritten(here, make, asked, said):
+    with pytest.raises(BadInput, match=said) as caught:
+        brought(make(), **asked)
+    assert "\n" not in str(caught.value) and not store.folder().exists()
+
+
+def test_a_name_that_is_taken_is_refused(here):
+    source = saved(trained(Trades(depth=10, widen=1, classes=3)))
+    brought(source, scale="none")
+    with pytest.raises(BadInput, match="there is a model 'net' already; give another name with --as"):
+        brought(source, scale="none")
+
+
+def test_doubts_of_preflight_are_told(here, monkeypatch):
+    monkeypatch.setattr(bringing, "preflight", lambda net, x, y: ["the gradient is zero"])
+    made = brought(saved(trained(Trades(depth=10, widen=1, classes=3))), scale="none")
+    chance, gradient = made.warnings
+    assert "its accuracy on stripes is 0.33, that of chance" in chance and gradient == "the gradient is zero"
+    assert "doubt: the gradient is zero" in made.lines()
+
+
+def test_the_link_leads_to_sampling_beside_the_standard_net_where_it_is(here):
+    made = brought(saved(trained(Trades(depth=10, widen=1, classes=3))), scale="none")
+    assert made.link == "?tab=sampling&a=net"
+    store.save(build("small-resnet", **card("stripes-standard").net_args), card("stripes-standard"))
+    assert made.link == "?tab=sampling&a=net&b=stripes-standard"
+
+
+@pytest.mark.parametrize(
+    ("hint", "shape", "norm", "radius"),
+    [
+        ("cifar_linf_8", (3, 32, 32), "linf", 8 / 255), ("cifar_l2_0_5.pt", (3, 32, 32), "l2", 0.5),
+        ("Linf/Rice.pt", (3, 32, 32), "linf", 8 / 255), ("m_l2_1.0", (3, 32, 32), "l2", 1.0), ("net", (1, 28, 28), "l2", 2.0),
+        ("net", (3, 32, 32), "linf", 8 / 255), ("mnist_linf_0.3", (1, 28, 28), "linf", 0.3),
+    ],
+)  # fmt: skip
+def test_a_threat_model_is_guessed_from_the_name(hint, shape, norm, radius):
+    assert threat(hint, shape, None, None)[:2] == (norm, pytest.approx(radius))
+    assert threat(hint, shape, "l2", 0.7) == ("l2", 0.7, "given")
+
+
+def test_data_set_and_normalisations_are_guessed(here):
+    studio = Studio(choose("cpu"))
+    assert data_sets(studio, None, (1, 28, 28), 10, "net") == ["mnist", "fashionmnist"]
+    assert data_sets(studio, None, (1, 28, 28), 10, "Fashion-MNIST_cnn") == ["fashionmnist"]
+    assert data_sets(studio, None, (3, 32, 32), 100, "") == ["cifar100"]
+    assert list(scales(None, None, "symmetric", "cifar10", 3)) == ["symmetric", "none", "set", "imagenet"]
+    assert list(scales(None, None, "set", "mnist", 1)) == ["set", "none", "symmetric"]
