@@ -157,3 +157,11 @@ def test_a_step_that_would_fill_the_memory_is_refused_by_its_shape():
     huge = program(["%a", "repeat.default", [X, [1, 1, 10**5, 10**5]], {}])
     with pytest.raises(RuntimeError, match=rf"step %a would make .* numbers an image, {MOST_NUMBERS:,} at most"):
         build("graph", program=json.dumps(huge))(torch.rand(1, 3, 4, 4))
+
+
+@pytest.mark.parametrize("args", [["a"], [X, "b"], [], [[X, X]], [{"of": "%x", "by": 1}]])
+def test_arguments_of_another_type_are_one_line(args):
+    net = build("graph", program=json.dumps(program(["%a", "softmax.int", args, {}])))
+    with pytest.raises(RuntimeError) as caught:
+        net(torch.rand(1, 3, 4, 4))
+    assert len(str(caught.value)) < 1000

@@ -66,11 +66,20 @@ class Graph(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         tensors = {name: getattr(self, attribute(name)) for name in self.names}
-        if not x.is_meta and tuple(x.shape[1:]) not in self.tried:  # shapes without storage, once for each
-            meta = {name: tensor.detach().to("meta") for name, tensor in tensors.items()}
-            self._run(torch.empty(2, *x.shape[1:], device="meta", dtype=x.dtype), meta, 2 * MOST_NUMBERS)
-            self.tried.add(tuple(x.shape[1:]))
+        if tuple(x.shape[1:]) not in self.tried:
+            self._try(x, tensors)
         return self._run(self.normalize(x), tensors)
+
+    def _try(self, x: Tensor, tensors: dict[str, Tensor]) -> None:
+        """Run shapes without storage, once for each shape of an image, and refuse what fails or would fill the memory."""
+        meta = {name: tensor.detach().to("meta") for name, tensor in tensors.items()}
+        try:
+            self._run(torch.empty(2, *x.shape[1:], device="meta", dtype=x.dtype), meta, 2 * MOST_NUMBERS)
+        except RuntimeError:
+            raise
+        except Exception as error:  # arguments of another type, an index beyond the end: the program is a stranger's
+            raise RuntimeError(f"the program cannot be run: {' '.join(str(error).split())[:200]}") from error
+        self.tried.add(tuple(x.shape[1:]))
 
     def _run(self, x: Tensor, tensors: dict[str, Tensor], most: int | None = None) -> Tensor:
         values: dict[str, Any] = {**tensors, IMAGES: x}
@@ -129,10 +138,9 @@ def _checked(program: Program) -> list[tuple[str, Any, Any, Any]]:
         missing = next((other for other in used((name, None, args, named)) if other not in known), None)
         if missing is not None:
             raise ValueError(f"step {name} uses {missing!r}, which nothing before it makes")
-        if _in_place(operation) and args[0].get("of") in program["tensors"]:
-            raise ValueError(
-                f"step {name} would change the weights {args[0]['of']}: the net is in train mode; export net.eval()"
-            )
+        changed = used((name, None, args[:1], {})) if _in_place(operation) else []
+        if any(other in program["tensors"] for other in changed):
+            raise ValueError(f"step {name} would change the weights {changed[0]}: the net is in train mode; export net.eval()")
         known.add(name)
         ready.append((name, function, args, named))
     if program["result"] not in known:

@@ -26,8 +26,8 @@ from . import guesses, hub
 from .guesses import UNKNOWN
 from .imported import Imported, Try, imported
 from .reading import read
-from .sources import foreign
-from .tries import affordable, pace, tries
+from .sources import Foreign, foreign
+from .tries import affordable, pace, test_images, tries
 
 PASSES = 12
 """Passes through a net that its checks take, about, an image."""
@@ -61,7 +61,7 @@ def bring(studio: Studio, request: ImportRequest) -> Iterator[Step | Imported]:
     yield Step(2, 4, "checking")
     made = studio.device.place(net.built(best.numbers, **best.choices))
     seconds = pace(made, net.shape)
-    x, y = _images(studio, best.data, net.shape, made, affordable(PASSES * seconds, 100))
+    x, y = _images(studio, net, made, best.data, affordable(PASSES * seconds, 100))
     _check(made, x, net.outputs)
     warnings = (*_chance(best, net.outputs), *preflight(made, x, y))
     norm, radius, threat = guesses.threat(hint, net.shape, request.norm, request.radius)
@@ -107,15 +107,14 @@ def _own_card(path: Path) -> Path | None:
     return None
 
 
-def _images(studio: Studio, data: str, shape: tuple[int, int, int], net: nn.Module, count: int) -> tuple[Tensor, Tensor]:
+def _images(studio: Studio, net: Foreign, made: nn.Module, data: str, count: int) -> tuple[Tensor, Tensor]:
     """Test images and their labels, or noise and the net's own answers."""
-    test = None if data == UNKNOWN else studio.test_images(data)
-    if test is not None and tuple(test.pixels.shape[1:]) == shape:
+    if (test := test_images(studio, data, net)) is not None:
         part = test.first(count)
         return part.floats(), part.labels
     device = studio.device
-    x = torch.rand(min(count, 32), *shape, generator=device.generator(0), device=device.torch)
-    answers = logits(net, x)
+    x = torch.rand(min(count, 32), *net.shape, generator=device.generator(0), device=device.torch)
+    answers = logits(made, x)
     return x, answers.argmax(1) if answers.dim() == 2 else torch.zeros(len(x), dtype=torch.int64, device=device.torch)
 
 
