@@ -8,6 +8,7 @@ import torch
 from conftest import CLASSES
 
 from cemviz import starts
+from cemviz.attacks import ATTACKS
 from cemviz.backend import evaluate as module
 from cemviz.backend import kinds, store
 from cemviz.backend.checks import BadInput
@@ -21,6 +22,7 @@ from cemviz.backend.studio import Studio
 from cemviz.backend.use_case import Step
 from cemviz.data import images
 from cemviz.metrics import fisher, quality
+from cemviz.metrics.robustness import PROTOCOLS
 from cemviz.nets import build
 from cemviz.samplers import SAMPLERS
 
@@ -313,3 +315,14 @@ def test_a_score_bounded_by_its_few_images_says_so(stored):
     result, _ = run(metric="is", steps=1, count=3)
     assert result["value"] == 1 and result["warnings"] == ["3 parts of 3 images score at most 1; give more"]
     assert run(metric="is", steps=1, count=30)[0]["warnings"] == []
+
+
+def test_a_protocol_runs_its_attacks_with_steps_of_their_own(stored, monkeypatch):
+    monkeypatch.setitem(PROTOCOLS, "autoattack", replace(PROTOCOLS["autoattack"], attacks=("apgd", "square")))
+    monkeypatch.setitem(ATTACKS, "square", replace(ATTACKS["square"], steps=20))
+    both, progress = run(metric="robust", count=12, attack="autoattack", radius=0.6)
+    alone, _ = run(metric="robust", count=12, attack="apgd", radius=0.6)
+    assert both["attack"] == "autoattack" and both["steps"] == {"apgd": 100, "square": 20} and both["radius"] == 0.6
+    assert both["value"] <= alone["value"] and progress[-1].done == 12
+    with pytest.raises(BadInput, match="'autoattack' has steps of its own; leave K"):
+        run(metric="robust", attack="autoattack", steps=4)

@@ -90,9 +90,12 @@ FAULTS = {
     "a bad file": (_broken, r"has images that cannot be used: left/003.png is no image"),
     "one of another size": (_uneven, r"left/003.png has 8 x 9; scale all to one size, or give --size"),
     "too large": (_large, r"have 40 x 40 pixels in colour, more than 4096 numbers: give --size, such as --size 32"),
-    "one class": (lambda f: [shutil.rmtree(f / s / c) for s in ("train", "test") for c in CLASSES[1:]], "has 1 class folders"),
+    "one class": (
+        lambda f: [shutil.rmtree(f / split / label) for split in ("train", "test") for label in CLASSES[1:]],
+        "holds images of fewer than 2 classes; give CLASS folders",
+    ),
     "a class of one image": (
-        lambda f: [p.unlink() for p in list((f / "train" / "left").iterdir())[1:]], "class 'left' has 1 images for training"
+        lambda f: [p.unlink() for p in list((f / "train" / "left").iterdir())[1:]], "class 'left' has 1 image for training"
     ),
     "an unknown class": (lambda f: (f / "test" / "left").rename(f / "test" / "up"), "'up', which is no class that is known"),
 }  # fmt: skip

@@ -33,12 +33,12 @@ def add(studio: Studio, request: AddRequest) -> Iterator[Step | dict[str, Any]]:
     """
     yield Step(0, 3, "checking the images")
     root = images.root() or images.CACHE / "data"
-    found = own.check(request.name, Path(request.folder).expanduser(), root, request.size, request.title)
-    recipes = recipes_of(request.name, found.own)
+    checked = own.check(request.name, Path(request.folder).expanduser(), root, request.size, request.title)
+    recipes = recipes_of(request.name, checked.own)
     if taken := [recipe for recipe in recipes if recipe in RECIPES]:
         raise BadData(f"name is {request.name!r}, and a recipe {taken[0]!r} is there already; take another name")
     yield Step(1, 3, "copying")
-    path = own.add(request.name, found, root)
+    path = own.add(request.name, checked, root)
     yield Step(2, 3, "fitting the seeds")
     try:
         *_, seeds = assets.make(studio, request.name, root=str(root), only=("seeds",))
@@ -46,9 +46,9 @@ def add(studio: Studio, request: AddRequest) -> Iterator[Step | dict[str, Any]]:
         shutil.rmtree(path)
         raise
     enter(root)
-    row = found.own.row
+    row = checked.own.row
     yield {
         "name": request.name, "title": row.title, "path": str(path), "shape": row.shape, "classes": row.classes,
-        "counts": found.own.counts, "mean": row.mean, "std": row.std, "seeds": seeds["path"], "recipes": list(recipes),
-        "warnings": list(found.warnings),
+        "counts": checked.own.counts, "mean": row.mean, "std": row.std, "seeds": seeds["path"], "recipes": list(recipes),
+        "warnings": list(checked.warnings),
     }  # fmt: skip

@@ -63,8 +63,8 @@ def read(
 
 def files(folder: Path) -> dict[str, list[Path]]:
     """Paths of the images of every class that has some, by the names of the class folders.  Raises BadData."""
-    found = {name: [folder / name / file for file in _images(folder / name, [])] for name in _classes(folder)[0]}
-    return {name: paths for name, paths in found.items() if paths}
+    paths_of = {name: [folder / name / file for file in _images(folder / name, [])] for name in _classes(folder)[0]}
+    return {name: paths for name, paths in paths_of.items() if paths}
 
 
 def labels(row: Dataset, names: Sequence[str], classes: Sequence[str], where: str) -> list[int]:

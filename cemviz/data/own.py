@@ -122,10 +122,10 @@ def check(name: str, folder: Path, root: Path, size: int | None = None, title: s
     parts = {split: folders.files(folder / split) for split in present} if present else _cut(folders.files(folder), folder)
     classes = tuple(parts["train"])
     if len(classes) < 2:
-        raise BadData(f"{folder} has {len(classes)} class folders with images; give at least 2: FOLDER/train/CLASS/*.png")
+        raise BadData(f"{folder} holds images of fewer than 2 classes; give CLASS folders, as in FOLDER/train/CLASS/*.png")
     for label in classes:
         if (count := len(parts["train"][label])) < 2:
-            raise BadData(f"class {label!r} has {count} images for training; give at least 2")
+            raise BadData(f"class {label!r} has {count} image for training; give at least 2")
     row = Dataset(title or name, None if size is None else (3, size, size), classes)
     pixels, said = _pixels(folder, present, row)
     shape = tuple(pixels["train"].shape[1:])
@@ -139,19 +139,19 @@ def check(name: str, folder: Path, root: Path, size: int | None = None, title: s
     return Checked(own, parts, said)
 
 
-def add(name: str, found: Checked, root: Path) -> Path:
+def add(name: str, checked: Checked, root: Path) -> Path:
     """Copy what was checked to ROOT/NAME, with the file that describes it; all of it, or nothing."""
     target, staged = root / name, root / f".{name}.adding"
     shutil.rmtree(staged, ignore_errors=True)
     try:
-        for split, classes in found.files.items():
+        for split, classes in checked.files.items():
             for label, paths in classes.items():
                 (staged / split / label).mkdir(parents=True)
                 for path in paths:
                     shutil.copyfile(path, staged / split / label / path.name)
-        row = found.own.row
+        row = checked.own.row
         about = {key: getattr(row, key) for key in ("title", "shape", "classes", "mean", "std")}
-        (staged / FILE).write_text(json.dumps(about | {"counts": found.own.counts}, indent=1) + "\n", encoding="utf-8")
+        (staged / FILE).write_text(json.dumps(about | {"counts": checked.own.counts}, indent=1) + "\n", encoding="utf-8")
         staged.replace(target)
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)
