@@ -299,7 +299,7 @@ def rivals(
 
 
 def lowest(chains: Sequence[Iterator[State]], but: Tensor | None = None) -> Iterator[State]:
-    """Of several chains on the same images, the one that is lowest at each step, image by image.
+    """The lowest of several chains on the same images at each step, image by image.
 
     Args:
         chains: of one length.

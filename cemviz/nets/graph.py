@@ -35,7 +35,7 @@ OPERATIONS = frozenset(
 """Operations of torch.ops.aten, without overload and without the mark of those in place."""
 
 ON_NUMBERS = {f.__name__: f for f in (operator.getitem, operator.mul, operator.add, operator.sub, operator.floordiv)}
-"""What is done with sizes and tuples."""
+"""Operations on sizes and tuples."""
 
 IMAGES = "%x"
 """Name of the normalised images among the values; no name of a tensor has this sign."""

@@ -1,4 +1,4 @@
-"""What no file says about a net, guessed: its data set, its normalisation, its threat model."""
+"""Guesses at what no file says about a net: its data set, its normalisation, its threat model."""
 
 import re
 

@@ -57,7 +57,7 @@ class Imported:
 
     @property
     def command(self) -> str:
-        """What to do next."""
+        """Lines that say what to do next."""
         return f"python -m cemviz sample {self.card.name} --start {self.start} --count {self.chains}"
 
     @property

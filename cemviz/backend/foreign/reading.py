@@ -133,7 +133,7 @@ def _is_script(names: list[str]) -> bool:
 
 
 def _saved(path: Path) -> Any:
-    """What torch.save was given, its tensors left in the file until they are looked at."""
+    """Object that torch.save was given, its tensors left in the file until they are looked at."""
     try:
         value = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, TypeError, KeyError, EOFError, AttributeError) as error:
