@@ -57,7 +57,7 @@ class Imported:
 
     @property
     def command(self) -> str:
-        """Lines that say what to do next."""
+        """Command that comes next: a grid of samples."""
         return f"python -m cemviz sample {self.card.name} --start {self.start} --count {self.chains}"
 
     @property
