@@ -2,6 +2,7 @@
 
 import gc
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,11 @@ from PIL import Image
 from torch import nn
 
 torch.set_num_threads(1)
+
+
+def pytest_xdist_auto_num_workers():
+    """A process more than there are cores: the one with the browser waits for it most of the time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items):
