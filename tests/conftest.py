@@ -21,8 +21,8 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_collection_modifyitems(items):
-    """Put first what opens a browser: one process has that, and the others take from its end when they are done."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+    """Put first what opens a browser, the longest of it before the rest: others take from the end when they are done."""
+    items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in ("browser", "slow")])
 
 
 def pytest_collection_finish():

@@ -24,6 +24,7 @@ def says(page, words: str) -> None:
     page.wait_for_function(f"() => document.querySelector('#train-status')?.innerText.includes({words!r})", timeout=WAIT)
 
 
+@pytest.mark.slow
 def test_a_run_is_started_paused_resumed_finished_and_in_the_other_menus(visit):
     page = visit("?tab=training&t.recipe=mnist-standard&t.steps=80")  # enough to be paused on the way, however busy the machine
     says(page, "No curves are here yet")
