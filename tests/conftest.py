@@ -3,6 +3,7 @@
 import gc
 import math
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,24 @@ def equip(root: Path, patch: pytest.MonkeyPatch) -> Path:
 def places(tmp_path, monkeypatch):
     """A root of one test's own, see `equip`."""
     return equip(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run the command line in this process: (exit code, standard output, standard error)."""
+
+    from cemviz import cli
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["cemviz", *map(str, words)])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            status = stop.code or 0
+        return status, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture

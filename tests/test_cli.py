@@ -29,22 +29,6 @@ for change in ("data=stripes", "net_args=width:4", "batch=12", "radius=0.3", "at
     TINY += ["--set", change]
 
 
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Run the command line in this process: (exit code, standard output, standard error)."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["cemviz", *map(str, words)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = stop.code or 0
-        return status, *capsys.readouterr()
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """The folder of models after `train`, run once."""

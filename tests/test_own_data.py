@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ import torch
 from conftest import CLASSES, write_images
 from PIL import Image
 
-from cemviz import cli
 from cemviz.backend import own as backend_own
 from cemviz.backend import store
 from cemviz.backend.requests import AddRequest, RunRequest
@@ -175,30 +173,20 @@ def test_recipes_of_a_small_set_have_a_batch_that_it_fills(folder):
     assert asked.row(RunRequest("leaves-at", steps=3)).steps == 3 and asked.missing(Studio(), "leaves") == ""
 
 
-def call(monkeypatch, capsys, *words):
-    monkeypatch.setattr(sys, "argv", ["cemviz", *map(str, words)])
-    status = 0
-    try:
-        cli.main()
-    except SystemExit as stop:
-        status = stop.code or 0
-    return status, *capsys.readouterr()
-
-
-def test_from_a_folder_to_a_robust_net_by_two_commands(folder, monkeypatch, capsys):
-    status, out, err = call(monkeypatch, capsys, "data", "add", "leaves", folder, "--title", "My leaves")
+def test_from_a_folder_to_a_robust_net_by_two_commands(folder, call):
+    status, out, err = call("data", "add", "leaves", folder, "--title", "My leaves")
     assert status == 0 and "3 classes, 24 train, 9 test images of 3 x 8 x 8" in out and "cemviz train leaves-at" in out
     for table in (DATASETS, RECIPES):  # as in another process
         for key in [key for key in table if key.startswith("leaves")]:
             del table[key]
-    status, out, err = call(monkeypatch, capsys, "train", "leaves-at", "--steps", 3, "--json")
+    status, out, err = call("train", "leaves-at", "--steps", 3, "--json")
     assert status == 0, err
     assert json.loads(out)["robust"] <= 1 and store.read_card("leaves-at").data == "leaves"
-    status, out, _ = call(monkeypatch, capsys, "list", "--json")
+    status, out, _ = call("list", "--json")
     listed = json.loads(out)
     assert {"name": "leaves", "title": "My leaves"} in listed["datasets"]
     assert {"leaves-standard", "leaves-at"} <= {row["name"] for row in listed["recipes"]}
-    status, _, err = call(monkeypatch, capsys, "data", "add", "leaves", folder)
+    status, _, err = call("data", "add", "leaves", folder)
     assert status == 2 and err.count("\n") == 1 and "data/leaves is there already; remove it, or take another name" in err
 
 

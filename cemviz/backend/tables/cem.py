@@ -198,8 +198,8 @@ def judges(data: str) -> dict[str, str]:
 
 def drawn(where: str, data: str, standard: str, robust: str) -> dict[Place, Cell]:
     """Quality of what a standard and a robust net draw by RCS, of real images and of the starts, by metric and judge."""
-    cells, still = {}, {"radius": 0.0, "steps": 1}
-    for row, model, how in (("standard", standard, {}), ("AT", robust, {}), ("start, no step", robust, still)):
+    cells = {}
+    for row, model, how in (("standard", standard, {}), ("AT", robust, {}), ("start, no step", robust, STILL)):
         for metric in ("fid", "kid"):
             for eye, judge in judges(data).items():
                 chains = {"sampler": "rcs", "start": "class-gaussian", "radius": BEST[data]} | how
