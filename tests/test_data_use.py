@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 
 import pytest
 import torch
@@ -10,7 +9,6 @@ from conftest import CLASSES, write_images
 from stripes import card
 from torch import nn
 
-from cemviz import cli
 from cemviz.backend import store
 from cemviz.backend.assets import make as make_assets
 from cemviz.backend.assets import one_a_class
@@ -158,19 +156,6 @@ def test_overwritten_images_change_the_accuracy(oracle):
 
 
 # where the data is -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["cemviz", *map(str, words)])
-        try:
-            cli.main()
-        except SystemExit as stop:
-            return stop.code or 0, *capsys.readouterr()
-        return 0, *capsys.readouterr()
-
-    return run
 
 
 COMMANDS = {
