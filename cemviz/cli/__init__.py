@@ -41,6 +41,7 @@ from ..backend.requests import (
     ReproduceRequest,
     RestoreRequest,
     SampleRequest,
+    SoakRequest,
     SweepRequest,
     TrainRequest,
 )
@@ -49,6 +50,7 @@ from ..backend.sample.chains import Chains, sample
 from ..backend.sample.columns import COLUMNS
 from ..backend.sample.sweep import sweep
 from ..backend.sample.swept import Sweep
+from ..backend.soak.run import soak
 from ..backend.studio import Studio
 from ..backend.tables import EXPERIMENTS
 from ..backend.tables.reproduce import as_text, reproduce
@@ -359,6 +361,20 @@ def bench_command(
     ]
     lines.append(f"{result['chains']} chains, {result['steps']} steps, {result['rounds']} rounds or more, {result['device']}")
     answer(result, as_json, lines)
+
+
+@app.command("soak")
+@asks(SoakRequest)
+def soak_command(request: SoakRequest, *, as_json: Json = False) -> None:
+    """Let many visitors use a page of this machine at once, and print what they met."""
+    met = last(soak(request))
+    columns = ("count", "p50", "p95", "most")
+    table = {"seconds": dict(zip(columns, columns, strict=True)), **met["took"]}
+    lines = [f"{what:<24}" + "".join(f"{row[column]:>8}" for column in columns) for what, row in table.items()]
+    lines += [f"{count} x {fault}" for fault, count in met["faults"].items()] or ["no refusals, no errors"]
+    held = [f"{size / 2**20:.0f} MiB" for size in met["memory"].values() if size]
+    lines.append(f"visits: {met['visits']}; memory of the page: {' -> '.join(held) or 'not known'}")
+    answer(met, as_json, lines)
 
 
 @data_app.command("add")

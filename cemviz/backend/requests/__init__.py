@@ -7,7 +7,7 @@ from .data import AddRequest
 from .detect import DetectRequest, OutsideRequest
 from .foreign import ImportRequest, PublishRequest, PullRequest
 from .look import DIRECTIONS, SELF, SHAPED, TASKS, AttributionRequest, DigitRequest, LandscapeRequest, RestoreRequest
-from .measure import EvaluateRequest, ReproduceRequest
+from .measure import EvaluateRequest, ReproduceRequest, SoakRequest
 from .play import ALGORITHMS, NEGATIVES, OBJECTIVES, PlayRequest, RulesRequest
 from .train import MAX_UPDATES, MODES, SCALES, RunRequest, TrainRequest
 
@@ -47,6 +47,7 @@ __all__ = [
     "RulesRequest",
     "RunRequest",
     "SampleRequest",
+    "SoakRequest",
     "SweepRequest",
     "TrainRequest",
 ]

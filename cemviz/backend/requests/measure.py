@@ -73,6 +73,21 @@ class ReproduceRequest:
     keep: Annotated[bool, Field("keep", "train nothing: measure what rests on stored models, keep the rest")] = False
 
 
+@request
+class SoakRequest:
+    """Drive a page of this machine by many visitors.
+
+    Attributes:
+        url: of the page.
+        visitors, minutes: how many at once, and for how long.
+    """
+
+    url: Annotated[str, Field("url", "a page of this machine")] = "http://127.0.0.1:7860"
+    visitors: Annotated[int, Number("visitors", "at once", low=1, high=200, whole=True)] = 50
+    minutes: Annotated[float, Number("minutes", "for how long", low=0.05, high=60)] = 5.0
+    seed: Seed = 0
+
+
 def _metrics() -> list[str]:
     from ..evaluate import METRICS  # the rows hold functions that take these requests
 

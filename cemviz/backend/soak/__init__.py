@@ -1,0 +1,1 @@
+"""Many visitors at once: what the page does under load, driven by its own protocol from one process."""
