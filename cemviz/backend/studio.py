@@ -18,6 +18,7 @@ from . import store
 from .device import Device, choose
 from .jobs import Jobs
 from .p0 import mixture
+from .remembered import Remembered
 from .store import Card
 
 
@@ -27,6 +28,7 @@ class Studio:
     Attributes:
         device: where nets and images live.
         jobs: the device's queue.
+        remembered: results of the page's runs.
         data: root of local image folders, or None.
     Raises:
         DataMissing: `data`, or else CEMVIZ_DATA, names no folder.
@@ -35,6 +37,7 @@ class Studio:
     def __init__(self, device: Device | None = None, data: str | None = None) -> None:
         self.device = device or choose()
         self.jobs = Jobs()
+        self.remembered = Remembered()
         self.data = data
         images.root(data)  # refuses a mistyped folder before the work, not within it
         self._lock = threading.Lock()  # two visitors may ask for one model at once
@@ -46,6 +49,10 @@ class Studio:
     def cards(self) -> dict[str, Card]:
         """The stored models, by name; read anew, so that a model trained meanwhile appears."""
         return store.cards()
+
+    def fingerprint(self) -> int:
+        """A number that changes with the stored models."""
+        return hash(tuple((name, card.sha256) for name, card in self.cards().items()))
 
     def model(self, name: str) -> tuple[nn.Module, Card]:
         """A stored model, loaded once: its net in eval mode with frozen weights, and its card.

@@ -89,22 +89,34 @@ class Wiring:
         return self.bound(handler, inputs), [self.session, *self[inputs]], self[outputs]
 
 
-def run(studio: Studio, session: Session, tab: str, work: Iterator[Any], *, title: str, limit: float) -> Iterator[Any]:
+def run(
+    studio: Studio, session: Session, tab: str, work: Iterator[Any], *, title: str, limit: float, asked: Sequence[Any] = ()
+) -> Iterator[Any]:
     """Follow a use-case on the page: when the device is free, until it ends, the visitor presses Stop or a newer run begins.
 
     Args:
         tab: what the run is of; another run of the same ends it.
+        asked: requests that decide the results: where anybody asked for the same before, those are there at once.
     Yields:
         what to say meanwhile, as str, STOPPED at the end of a run that was; every result as it is.
     """
     session.stops[tab].set()
     stop = session.stops[tab] = threading.Event()  # of its own: one that ends does not end the next
+    key = asked and (tab, *map(repr, asked), studio.fingerprint())
+    results: list[Any] = []
     try:
-        with closing(studio.jobs.run(work, title=title, limit=limit, stop=stop)) as items:
+        if key and (known := studio.remembered.get(key)) is not None:
+            yield from known
+            return
+        with closing(studio.jobs.run(work, title=title, limit=limit, stop=stop, visitor=session)) as items:
             for item in items:
+                if not isinstance(item, str | Step | Waiting):
+                    results.append(item)
                 yield str(item) if isinstance(item, Step | Waiting) else item
         if stop.is_set():
             yield STOPPED
+        elif key:
+            studio.remembered.put(key, results)
     finally:
         stop.set()  # nothing is at work
 

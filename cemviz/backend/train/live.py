@@ -7,7 +7,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from ...dynamics import Diverged
 from ..checks import BadInput
-from ..jobs import Waiting
+from ..jobs import Jobs, Waiting
 from ..requests import RunRequest
 from ..store import Unwritable
 from ..stored import files
@@ -67,7 +67,7 @@ class Update:
     unsaved: str = ""
 
 
-_going: dict[Path, Iterator[Trained | Model]] = {}
+_going: dict[Path, tuple[Generator[Trained | Model, None, None], Jobs]] = {}
 _lock = threading.Lock()
 _closing = threading.Event()
 
@@ -97,11 +97,13 @@ def halt(patience: float = 20.0) -> list[str]:
     while going():
         with _lock:
             works = list(_going.values())
-        for work in works:
-            with suppress(ValueError, Unwritable):  # it is computing, and sees `_closing` after the update; or the disk is full
-                work.close()
+        for work, jobs in works:
+            with suppress(
+                TimeoutError, Unwritable
+            ):  # it is computing, and sees `_closing` after the update; or the disk is full
+                jobs.close(work, max(0.0, until - time.monotonic()))
         with _lock:
-            for path in [path for path, work in _going.items() if work.gi_frame is None]:
+            for path in [path for path, (work, _) in _going.items() if work.gi_frame is None]:
                 del _going[path]
         if time.monotonic() > until:
             break
@@ -130,7 +132,7 @@ def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[
     with _lock:
         if state in _going:
             raise BadInput("name", f"a run {name!r} is going on; wait for it, or take another name")
-        _going[state] = work
+        _going[state] = work, studio.jobs
     asked_for, ours = replace(request, name=name), False
     try:
         for update in _steps(studio, name, work, stop):
@@ -143,7 +145,7 @@ def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[
         raise
     finally:
         try:
-            work.close()  # keeps the state
+            studio.jobs.close(work)  # keeps the state
         finally:
             if ours and not state.is_file():
                 beside(name).unlink(missing_ok=True)
@@ -153,40 +155,28 @@ def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[
 
 def _steps(studio: Studio, name: str, work: Iterator[Trained | Model], stop: threading.Event) -> Iterator[Update]:
     last, shown, began, over = Update(name, "waiting"), 0.0, time.monotonic(), False
-    while last.state != "done":
-        with closing(studio.jobs.run(_turn(work), title=f"Training {name}", limit=math.inf, stop=stop)) as items:
-            for item in items:
-                if isinstance(item, Waiting):
-                    yield replace(last, state="waiting", waiting=item.before)
-                    continue
-                at = item.end if isinstance(item, Model) else item
-                last, over = _update(name, "running" if at is item else "done", at), time.monotonic() - began > LIMIT
-                if last.state == "done" or at.probe or at.unsaved or time.monotonic() - shown >= 1 / RATE:
-                    yield last
-                    shown = time.monotonic()
-                if over or _closing.is_set():
-                    break
-        if last.state != "done" and (stop.is_set() or over or _closing.is_set()):
-            work.close()
-            yield replace(last, state="paused", why=_why(over))
-            return
+    told = (item for item in work if not isinstance(item, Trained) or item.done < item.of)  # the end is told by the model
+    with closing(studio.jobs.run(told, title=f"Training {name}", limit=math.inf, stop=stop, turn=TURN)) as items:
+        for item in items:
+            if isinstance(item, Waiting):
+                yield replace(last, state="waiting", waiting=item.before)
+                continue
+            at = item.end if isinstance(item, Model) else item
+            last, over = _update(name, "running" if at is item else "done", at), time.monotonic() - began > LIMIT
+            if last.state == "done" or at.probe or at.unsaved or time.monotonic() - shown >= 1 / RATE:
+                yield last
+                shown = time.monotonic()
+            if over or _closing.is_set():
+                break
+    if last.state != "done" and (stop.is_set() or over or _closing.is_set()):
+        studio.jobs.close(work)
+        yield replace(last, state="paused", why=_why(over))
 
 
 def _why(over: bool) -> str:
     if _closing.is_set():
         return "because the page is closing"
     return f"after {LIMIT / 60:.0f} minutes, the limit of this page" if over else ""
-
-
-def _turn(work: Iterator[Trained | Model]) -> Iterator[Trained | Model]:
-    """The work for a few seconds; closing this leaves the work open."""
-    until = time.monotonic() + TURN
-    for item in work:
-        if isinstance(item, Trained) and item.done == item.of:  # the model, which is stored, tells it
-            continue
-        yield item
-        if time.monotonic() > until:
-            return
 
 
 def _update(name: str, state: State, at: Trained) -> Update:

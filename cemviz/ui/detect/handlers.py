@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from ...backend import kinds, script
-from ...backend.attack.detect import Detected, detect, detectors
+from ...backend.attack.detect import Detected, detect, detectors, detects
 from ...backend.attack.detection import fresh
 from ...backend.checks import BadInput
 from ...backend.look.attribution import Attribution, attribution
@@ -38,9 +38,9 @@ SHOWN = ("view", "scores", "link", "masks", "reading", "status", "script", "fron
 def model_of(studio: Studio, a: str | None) -> str | None:
     """The net a class that is looked at: net A, else the first one of its data set, else the first there is."""
     known, cards = detectors(studio), studio.cards()
-    if a in known or not known:
-        return a if a in known else None
-    return next((name for name in known if a in cards and cards[name].data == cards[a].data), known[0])
+    if detects(cards.get(a)):
+        return a
+    return next((name for name in known if a in cards and cards[name].data == cards[a].data), next(iter(known), None))
 
 
 def fronts(studio: Studio, model: str) -> list[str]:
@@ -119,7 +119,7 @@ def _detect(studio: Studio, session: Session, request: DetectRequest, x: str) ->
     cards = studio.cards()
     beside = kinds.pair(cards, cards[request.model].data, "classifier")[1:]
     work = pictured(detect, studio, request)
-    for item in run(studio, session, "detect", work, title="Detection", limit=LIMIT):
+    for item in run(studio, session, "detect", work, title="Detection", limit=LIMIT, asked=[request]):
         if isinstance(item, Detected):
             session.held["detected"] = item
             name = item.request.image if x != "test" else portable(item.card, item.versions[0].pixels)
@@ -143,7 +143,8 @@ def explain(studio: Studio, session: Session, *, why: bool) -> Iterator[Changes]
     models = dict.fromkeys((*kinds.pair(studio.cards(), detected.card.data, "classifier"), detected.card.name))
     request = AttributionRequest(tuple(models), detected.request.image, detected.label)
     yield {"reading": words.LOOKING}
-    for item in run(studio, session, "attribution", attribution(studio, request), title="Integrated gradients", limit=LIMIT):
+    work = attribution(studio, request)
+    for item in run(studio, session, "attribution", work, title="Integrated gradients", limit=LIMIT, asked=[request]):
         if isinstance(item, Attribution):
             yield {
                 "masks": words.masks(item),

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from ...backend.checks import BadInput
-from ...backend.look.digit import Digit, digit, readers
+from ...backend.look.digit import Digit, digit, readers, reads
 from ...backend.look.drawings import from_file, from_ink, packed
 from ...backend.look.pictures import DRAWN, offered
 from ...backend.requests import DigitRequest
@@ -37,18 +37,18 @@ def take(studio: Studio, session: Session, *, kind: Any, data: Any) -> Changes:
 
 def go(studio: Studio, session: Session, *, pad: str | None, a: str, b: str, y: str) -> Iterator[Changes]:
     """Show the drawing to both nets; nets of other pictures give way to those of the tour."""
-    known = readers(studio)
-    if known and not {a, b} <= set(known):
+    known, cards = readers(studio), studio.cards()
+    if known and not (reads(cards.get(a)) and reads(cards.get(b))):
         usual = [name for name in (*FIRST, *known) if name in known]
-        a = a if a in known else usual[0]
-        b = b if b in known else next((name for name in usual[1:] if name != a), a)
-        fits = of_card(studio.cards()[a], pad or "", y)
+        a = a if reads(cards.get(a)) else usual[0]
+        b = b if reads(cards.get(b)) else next((name for name in usual[1:] if name != a), a)
+        fits = of_card(cards[a], pad or "", y)
         y = fits["y"]["value"]
         yield {"a": a, "b": b, "picture": fits["x"], "y": fits["y"]}
     session.drawn["digit"] = (a, b, y)
     request = DigitRequest(pad or "", (a, b), "" if y == NONE else y)
     try:
-        for item in run(studio, session, "digit", digit(studio, request), title="A drawing", limit=LIMIT):
+        for item in run(studio, session, "digit", digit(studio, request), title="A drawing", limit=LIMIT, asked=[request]):
             if isinstance(item, Digit):
                 yield {"results": words.payload(item), "status": words.READY}
             elif item != STOPPED:

@@ -1,6 +1,6 @@
 """Handlers of the landscape tab: plain functions of the controls' values, by name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ from ...backend.studio import Studio
 from ...backend.use_case import Step
 from ...data.datasets import DATASETS, dataset
 from ...metrics.landscape import Plane
-from ..controls import STOPPED, Session, titled
+from ..controls import STOPPED, Session, on_offer, titled
 from ..selection import NONE, of_card, pictured
 from ..wiring import Changes, run, stop
 from . import words
@@ -64,10 +64,10 @@ class Picture(NamedTuple):
     rolls: dict[str, Roll]
 
 
-def drawable(studio: Studio) -> list[tuple[str, str]]:
-    """The stored models that have a landscape, as choices."""
-    cards = studio.cards()
-    return titled(cards, (name for name, card in cards.items() if card.kind in KINDS and KINDS[card.kind].view))
+def drawable(studio: Studio, own: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """The models that have a landscape, as choices, a visitor's own first."""
+    cards = on_offer(studio, own)
+    return titled(cards, (name for name, card in cards.items() if KINDS[card.kind].view))
 
 
 def stories(studio: Studio) -> list[tuple[str, str]]:
@@ -163,7 +163,7 @@ def draw(studio: Studio, session: Session, request: LandscapeRequest) -> Iterato
     picture = Picture(request, [], [], {}, {})
     work: Iterator[Any] = (f"{item} points" if isinstance(item, Step) else item for item in landscape(studio, request))
     if len(precomputed(studio, request)) < len(set(request.models)):
-        work = run(studio, session, "landscape", work, title="Landscape", limit=LIMIT)
+        work = run(studio, session, "landscape", work, title="Landscape", limit=LIMIT, asked=[request])
     for item in work:
         if isinstance(item, Panel):
             picture.panels.append(item)
@@ -289,7 +289,8 @@ def rolled(studio: Studio, session: Session, **look: Any) -> Iterator[Changes]:
     request = replace(picture.request, energy=energy)
     plane = look["plane"] if look["plane"] in picture.planes else picture.panels[0].model
     picture.rolls.clear()
-    for item in run(studio, session, "landscape", roll(studio, request, a, b, plane), title="A ball", limit=LIMIT):
+    work, asked = roll(studio, request, a, b, plane), (request, a, b, plane)
+    for item in run(studio, session, "landscape", work, title="A ball", limit=LIMIT, asked=asked):
         if isinstance(item, Roll):
             picture.rolls[item.model] = item
         elif item == STOPPED:

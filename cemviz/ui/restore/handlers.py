@@ -8,7 +8,7 @@ import gradio as gr
 
 from ...backend import script
 from ...backend.checks import BadInput
-from ...backend.look.restore import Restored, numbers, restore, restorers
+from ...backend.look.restore import Restored, numbers, restore, restorers, restores
 from ...backend.requests import RestoreRequest
 from ...backend.studio import Studio
 from ...backend.tables.reproduce import results
@@ -40,9 +40,9 @@ SHOWN = ("view", "status", "script", "fails", "index", *ASKED)
 def restorer(studio: Studio, a: str | None) -> str | None:
     """The binary net that restores: net A, else the first one of its data set, else the first there is."""
     known, cards = restorers(studio), studio.cards()
-    if a in known or not known:
-        return a if a in known else None
-    return next((name for name in known if a in cards and cards[name].data == cards[a].data), known[0])
+    if restores(cards.get(a)):
+        return a
+    return next((name for name in known if a in cards and cards[name].data == cards[a].data), next(iter(known), None))
 
 
 def others(studio: Studio) -> list[str]:
@@ -67,7 +67,8 @@ def go(studio: Studio, held: Session, *, a: str | None, x: str, seed: float | No
 
 def _climb(studio: Studio, held: Session, request: RestoreRequest) -> Iterator[Changes]:
     request, at = lengthened(request, studio.cards()[request.model].shape)
-    for item in run(studio, held, "restore", pictured(restore, studio, request), title="Restoring", limit=LIMIT):
+    work = pictured(restore, studio, request)
+    for item in run(studio, held, "restore", work, title="Restoring", limit=LIMIT, asked=[request]):
         if isinstance(item, Restored):
             yield {
                 "view": words.payload(item, at),

@@ -1,6 +1,6 @@
 """Handlers of the robustness tab: plain functions of the controls' values, by name.  Its halves are rates and single images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -14,7 +14,7 @@ from ...backend.requests import NORMS, AttackedRequest, RobustnessRequest
 from ...backend.store import Card
 from ...backend.studio import Studio
 from ...backend.use_case import Step
-from ..controls import EXPECTED, STOPPED, Session, titled, words_of
+from ..controls import EXPECTED, STOPPED, Session, on_offer, titled, words_of
 from ..fields import filled
 from ..wiring import Changes, run, stop
 from . import words
@@ -41,14 +41,14 @@ LOOKED = ("effects", "reading", "grid", "look-script")
 """Elements that attacks on single images change."""
 
 
-def classifying(studio: Studio) -> dict[str, Card]:
-    """The stored models that have an accuracy."""
-    return {name: card for name, card in studio.cards().items() if card.kind in KINDS and KINDS[card.kind].classifies}
+def classifying(studio: Studio, own: Iterable[str] = ()) -> dict[str, Card]:
+    """The models that have an accuracy, a visitor's own first."""
+    return {name: card for name, card in on_offer(studio, own).items() if KINDS[card.kind].classifies}
 
 
-def offered(studio: Studio) -> list[tuple[str, str]]:
+def offered(studio: Studio, own: Iterable[str] = ()) -> list[tuple[str, str]]:
     """The same as choices."""
-    cards = classifying(studio)
+    cards = classifying(studio, own)
     return titled(cards, cards)
 
 
@@ -167,7 +167,8 @@ def look(
     request = AttackedRequest(model, source, y if y in known and source != "picture" else None, **numbers)
     done: list[Attacked] = []
     session.held["attack shown"] = attack, factor  # a visitor may choose another one while the attacks still run
-    for item in run(studio, session, "attacked", attacked(studio, request), title="Attacks", limit=LIMIT):
+    work = attacked(studio, request)
+    for item in run(studio, session, "attacked", work, title="Attacks", limit=LIMIT, asked=[request]):
         if item == STOPPED:  # a newer run has the place
             return
         if isinstance(item, str):

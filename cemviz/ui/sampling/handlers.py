@@ -89,8 +89,8 @@ def go(studio: Studio, session: Session, *, story: str | None, **values: Any) ->
             "story": gr.skip() if own else None,
             "prose": SAMPLE[story].story if own else words.OWN if len(asked) > 1 else "",
         }
-        work = (item for request in asked for item in sample(studio, request))
-        for item in run(studio, session, "sampling", work, title=f"Sampling from {values['a']}", limit=LIMIT * len(asked)):
+        work, title = (item for request in asked for item in sample(studio, request)), f"Sampling from {values['a']}"
+        for item in run(studio, session, "sampling", work, title=title, limit=LIMIT * len(asked), asked=asked):
             if isinstance(item, Chains):
                 done.append(item)
             elif item != line:

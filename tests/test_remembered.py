@@ -1,0 +1,97 @@
+"""Results that were computed once: the same request gets them without the device, another one does not."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from cemviz.backend import remembered
+from cemviz.backend.remembered import Remembered, sized
+from cemviz.backend.use_case import Step
+from cemviz.ui.controls import Session
+from cemviz.ui.wiring import run
+
+
+@dataclass(frozen=True)
+class Result:
+    pixels: np.ndarray
+    latent: torch.Tensor
+    name: str
+
+
+def test_the_size_of_a_result_is_that_of_all_it_holds():
+    result = Result(np.zeros((10, 10), np.uint8), torch.zeros(5), "abc")
+    assert sized(result) == 100 + 20 + 3
+    assert sized([result, {"a": (result, 1)}]) == 2 * 123 + 8
+
+
+def test_the_least_asked_for_goes_first_and_what_is_large_is_not_kept(monkeypatch):
+    monkeypatch.setattr(remembered, "MOST", 250)
+    monkeypatch.setattr(remembered, "LARGEST", 120)
+    kept = Remembered()
+    for name in "ab":
+        kept.put(name, [np.zeros(100, np.uint8)])
+    assert kept.get("a") is not None
+    kept.put("c", [np.zeros(100, np.uint8)])
+    assert [kept.get(name) is not None for name in "abc"] == [True, False, True]
+    kept.put("d", [np.zeros(121, np.uint8)])
+    assert kept.get("d") is None and kept.get("a") is not None
+
+
+class Bench:
+    """A studio's part that `run` uses."""
+
+    def __init__(self, models=1):
+        from cemviz.backend.jobs import Jobs
+
+        self.jobs, self.remembered, self.models = Jobs(), Remembered(), models
+
+    def fingerprint(self):
+        return self.models
+
+
+def told(studio, log, asked, tab="tab", fails=False):
+    def work():
+        log.append(asked)
+        yield Step(0, 1, "at work")
+        yield np.arange(3)
+        if fails:
+            raise ValueError("no")
+
+    return list(run(studio, Session(), tab, work(), title="Work", limit=10, asked=asked))
+
+
+def test_the_same_request_is_computed_once_for_all_visitors():
+    studio, log = Bench(), []
+    first, second = told(studio, log, ["a"]), told(studio, log, ["a"])
+    assert len(log) == 1 and first[-1] is second[-1] and len(first) == 2 and len(second) == 1
+    for asked, tab in ((["b"], "tab"), (["a", "b"], "tab"), (["a"], "other")):
+        told(studio, log, asked, tab)
+    assert len(log) == 4
+    studio.models = 2
+    told(studio, log, ["a"])
+    assert len(log) == 5, "another model may stand under the name"
+
+
+def test_nothing_is_remembered_without_a_request_after_a_fault_or_a_stop():
+    studio, log = Bench(), []
+    for _ in range(2):
+        told(studio, log, [])
+        with pytest.raises(ValueError, match="no"):
+            told(studio, log, ["a"], fails=True)
+    assert len(log) == 4
+    session = Session()
+
+    def work():
+        yield 1
+        session.stops["tab"].set()
+        yield 2
+        yield 3
+
+    for _ in range(2):
+        assert list(run(studio, session, "tab", work(), title="Work", limit=10, asked=["stopped"])) == [
+            1,
+            2,
+            "Stopped. What was done before is shown.",
+        ]
