@@ -10,6 +10,8 @@ import threading
 gc.disable()  # what imports make stays: to look for garbage among it takes a sixth of the time
 
 from cemviz.backend.device import choose
+from cemviz.backend.foreign import guests
+from cemviz.backend.foreign.reading import hosted
 from cemviz.backend.play import warm_up
 from cemviz.backend.studio import Studio
 from cemviz.backend.train import live as training
@@ -41,8 +43,8 @@ def main() -> None:
         parser.error(str(error))
     except socket.gaierror:
         parser.error(f"host is {args.host!r}, which is no address here; give 127.0.0.1, or 0.0.0.0 for the network")
-    hosted = "SPACE_ID" in os.environ  # a hosted space sets its own address and has no browser
-    server = {} if hosted else {"server_name": args.host, "server_port": args.port, "inbrowser": not args.no_browser}
+    # a hosted space sets its own address and has no browser
+    server = {} if hosted() else {"server_name": args.host, "server_port": args.port, "inbrowser": not args.no_browser}
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the page as Ctrl-C does
     try:
         page = build(studio)
@@ -54,6 +56,7 @@ def main() -> None:
         raise SystemExit(message) from None
     finally:
         training.halt()  # every unfinished run is saved
+        guests.forget_all()
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ def test_without_images_the_usual_normalisation_is_taken_and_said(here, monkeypa
     monkeypatch.setenv("CEMVIZ_DATA", str(here))
     made = brought(saved(trained(Trades(depth=10, widen=1))), dataset="cifar10", name="cifar")
     assert [str(t) for t in made.tries] == ["none"] and made.facts["accuracy"] is None
-    assert any("not measured; tell it by --scale" in line for line in made.lines())
+    assert any("none, not measured (another: --scale)" in line for line in made.lines())
     assert store.read_card("cifar").classes[0] == "airplane" and store.read_card("cifar").shape == (3, 32, 32)
 
 
@@ -266,7 +266,11 @@ def nan(net):
 BAD = [
     (lambda: saved(Trades(depth=10, widen=1, classes=4)), {}, "the net has 4 outputs, and stripes has other classes"),
     (lambda: saved(nan(trained(Trades(depth=10, widen=1, classes=3)))), {}, "not finite for 30 of 30 images"),
-    (lambda: saved(nn.Linear(3, 2)), {}, "of no family known here .*; give what builds it: --code FILE.py:FUNCTION"),
+    (
+        lambda: saved(nn.Linear(3, 2)),
+        {},
+        "of no family known here .*; give what builds it on the command line: --code FILE.py:FUNCTION",
+    ),
     (lambda: saved(Trades(depth=10, widen=1, classes=3)), {"name": "../x"}, "model name is '../x'"),
     (lambda: saved(Trades(depth=10, widen=1, classes=3)), {"dataset": "nowhere"}, "dataset is 'nowhere'; choose one of mnist"),
     (lambda: "absent.pt", {}, "absent.pt cannot be read"),
@@ -297,9 +301,10 @@ def test_doubts_of_preflight_are_told(here, monkeypatch):
 
 def test_the_link_leads_to_sampling_beside_the_standard_net_where_it_is(here):
     made = brought(saved(trained(Trades(depth=10, widen=1, classes=3))), scale="none")
-    assert made.link == "?tab=sampling&a=net"
+    run = "&s.as=rcs&s.bs=rcs&s.start=uniform&s.count=16&s.numbers=suited&s.K=20"
+    assert made.link == f"?tab=sampling&a=net{run}"
     store.save(build("small-resnet", **card("stripes-standard").net_args), card("stripes-standard"))
-    assert made.link == "?tab=sampling&a=net&b=stripes-standard"
+    assert made.link == f"?tab=sampling&a=net&b=stripes-standard{run}"
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_every_control_is_interactive_and_every_endpoint_private(studio):
     assert not [fn.name for fn in blocks.fns.values() if fn.api_visibility != "private"]
     save("late", 7)
     for name in ("l.more", "l.plane"):
-        assert "late" in [key for _, key in tab.menus[tab.params[name]]()]
+        assert "late" in [key for _, key in tab.menus[tab.params[name]](Session())]
 
 
 def test_every_event_calls_its_handler(studio):

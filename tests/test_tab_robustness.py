@@ -319,7 +319,7 @@ def test_every_control_is_interactive_and_every_endpoint_private(studio):
     assert all(component.elem_id.startswith("rob-") for component in tab.params.values())
     assert not [fn.name for fn in blocks.fns.values() if fn.api_visibility != "private"]
     save("late", 7)
-    assert all("late" in [name for _, name in choices()] for choices in tab.menus.values())
+    assert all("late" in [name for _, name in choices(Session())] for choices in tab.menus.values())
 
 
 # ---------------------------------------------------------------------------------------------------------- stories
@@ -349,7 +349,7 @@ def test_menus_leave_out_stories_whose_models_are_not_stored(places, module, nam
     key, needed = next(iter(tables.items()))
     for seed, model in enumerate(needed):
         save(model, seed, data="mnist")
-    offered = [value for _, value in tab.menus[tab.params[name]]()]
+    offered = [value for _, value in tab.menus[tab.params[name]](Session())]
     assert offered == [k for k, of in tables.items() if set(of) <= set(needed)] and key in offered
 
 

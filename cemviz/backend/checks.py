@@ -1,7 +1,7 @@
 """Bad input: one error type that names the field, the value and the allowed range, for page and command line alike."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,13 +43,12 @@ def number(field: str, value: float | None, low: float, high: float, *, symbol: 
     return int(read) if whole else read
 
 
-def choice(field: str, value: str, known: Iterable[str]) -> str:
+def choice(field: str, value: str, known: Collection[str]) -> str:
     """One of the known names.
 
     Raises:
         BadInput
     """
-    known = list(known)
     if value not in known:
         raise BadInput(field, f"{field} is {value!r}; choose one of {', '.join(known)}")
     return value

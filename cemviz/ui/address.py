@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from ..backend.store import is_guest
 from ..backend.studio import Studio
 from .controls import Changes, Session, Tab
 from .selection import Selection, current, fitted, numbered, older, own_choice
@@ -96,7 +97,7 @@ class Address:
     studio: Studio
     tabs: Mapping[str, Tab]
     selection: Selection
-    listed: Mapping[gr.components.Component, Callable[[], list[Any]]]
+    listed: Mapping[gr.components.Component, Callable[[Session], list[Any]]]
     session: gr.State
     notice: gr.Markdown
     restored: gr.Checkbox
@@ -110,7 +111,7 @@ class Address:
         return {**self.selection.parts, **{name: part for tab in self.tabs.values() for name, part in tab.params.items()}}
 
     @property
-    def menus(self) -> dict[gr.components.Component, Callable[[], list[Any]]]:
+    def menus(self) -> dict[gr.components.Component, Callable[[Session], list[Any]]]:
         """Controls whose choices depend on what is stored -> what lists them."""
         own = {component: choices for tab in self.tabs.values() for component, choices in tab.menus.items()}
         return {**self.listed, **own}
@@ -133,9 +134,9 @@ class Address:
         own = [self.session, self.notice, self.restored, self.chooser, *self.redraw.values()]
         return [*dict.fromkeys([*self.params.values(), *self.menus, *set_by_stories]), *own]
 
-    def refresh(self) -> Changes:
-        """Menus with what is stored by now."""
-        return {component: gr.update(choices=choices()) for component, choices in self.menus.items()}
+    def refresh(self, session: Session) -> Changes:
+        """Menus with what is stored by now, and the visitor's own."""
+        return {component: gr.update(choices=choices(session)) for component, choices in self.menus.items()}
 
     def restore(self, session: Session, request: gr.Request) -> Changes:
         """Set what the address of a page that opens names."""
@@ -207,7 +208,11 @@ class Address:
         Args:
             values: of the selection by now; more may follow.
         """
-        changes = self.refresh() | {self.session: session}
+        cards = self.studio.cards()
+        for name in (asked.get("a"), asked.get("b")):
+            if is_guest(name) and name in cards:
+                session.nets.setdefault(name, False)
+        changes = self.refresh(session) | {self.session: session}
         self._stories(asked, changes)
         lost = [part for name in self.params if name in asked for part in self._value(name, asked[name], changes)]
         self._fit(changes, values)

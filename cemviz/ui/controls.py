@@ -4,14 +4,18 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import gradio as gr
 
+from ..backend.foreign import guests
 from ..backend.jobs import TimedOut
+from ..backend.kinds import KINDS
 from ..backend.memory import OutOfMemory
 from ..backend.play import Playground
-from ..backend.store import BrokenCheckpoint, Card, Unwritable
+from ..backend.store import BrokenCheckpoint, Card, Unwritable, called
+from ..backend.studio import Studio
 from ..dynamics import Diverged
 
 T = TypeVar("T")
@@ -24,9 +28,12 @@ STOPPED = "Stopped. What was done before is shown."
 PLAIN: dict[str, Any] = {"padding": False, "apply_default_css": False}
 """Arguments of tables: gradio's own style would frame every cell."""
 
+WAITING, LINE = 96, 500
+"""Events that may wait for the device at a time, each told its place; and those that may wait to be told one."""
+
 HEAVY: dict[str, Any] = {
     "concurrency_id": "compute",
-    "concurrency_limit": 4,
+    "concurrency_limit": WAITING,
     "show_progress": "hidden",
     "api_visibility": "private",
 }
@@ -50,6 +57,7 @@ class Session:
         playground: the visitor's game.
         held: last results by tab, for downloads and clicks.
         drawn: tab -> the part of the selection that its picture is of, or is being made of.
+        nets: models of a visitor's own that the menus offer -> whether this visitor brought it, see `backend.foreign.guests`.
         asked: tab that a link of the page opens, until it is drawn.
     """
 
@@ -59,12 +67,17 @@ class Session:
         self.held: dict[str, Any] = {}
         self.drawn: dict[str, tuple[Any, ...]] = {}
         self.asked = ""
+        self.nets: dict[str, bool] = {}
 
     def leave(self) -> None:
         """End whatever still runs: the visitor is gone."""
         for stop in self.stops.values():
             stop.set()
+        if given := self.held.get("file"):
+            Path(given).unlink(missing_ok=True)
         self.held.clear()
+        for name in [name for name, mine in self.nets.items() if mine]:
+            guests.forget(name)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Session":
         return Session()  # gradio copies a state's first value for every visitor; locks and nets cannot be copied
@@ -97,8 +110,8 @@ class Tab:
         params: name in the address -> control; together with seed and tab they make the picture.
         draw: (function, inputs, outputs) that makes the first view, when the tab is first open and the address was read.
         running: events that go on by themselves until paused: another tab cancels them.
-        menus: control -> what lists its choices: asked again on load and whenever a tab is opened, so that a model trained
-            meanwhile appears.
+        menus: control -> what lists its choices for a visitor: asked again on load and whenever a tab is opened, so that a
+            model trained meanwhile appears.
         stories: an address that names one sets all that it sets; what else the address names comes on top.
         looks: name -> control, the part of the selection that the tab looks at; when it changes, the first view is made anew.
         own: menu -> reads a text of the address that is none of its choices: a visitor's own as one, (title, value), or None.
@@ -109,16 +122,26 @@ class Tab:
     params: dict[str, gr.components.Component] = field(default_factory=dict)
     draw: tuple[Callable[..., Any], list[Any], list[Any]] | None = None
     running: list[Any] = field(default_factory=list)
-    menus: dict[gr.components.Component, Callable[[], list[Any]]] = field(default_factory=dict)
+    menus: dict[gr.components.Component, Callable[[Session], list[Any]]] = field(default_factory=dict)
     stories: Stories | None = None
     looks: Mapping[str, gr.components.Component] = field(default_factory=dict)
     own: Mapping[gr.components.Component, Callable[[str], tuple[str, str] | None]] = field(default_factory=dict)
     follow: tuple[Callable[..., Any], list[Any], list[Any]] | None = None
 
 
+def on_offer(studio: Studio, own: Iterable[str] = ()) -> dict[str, Card]:
+    """The models that a tab can look at, a visitor's own first.
+
+    Args:
+        own: their names, see `Session.nets`.
+    """
+    cards = studio.cards()
+    return {name: cards[name] for name in (*own, *cards) if name in cards and cards[name].kind in KINDS}
+
+
 def titled(cards: Mapping[str, Card], names: Iterable[str]) -> list[tuple[str, str]]:
     """Models as choices: the name that addresses and commands use, and how each was trained."""
-    return [(f"{name}: {cards[name].words}", name) for name in names]
+    return [(f"{called(name)}: {cards[name].words}", name) for name in names]
 
 
 def words_of(error: Exception) -> str:

@@ -15,7 +15,7 @@ from ..backend.studio import Studio
 from ..data import images
 from . import selection
 from .address import Address
-from .controls import LIGHT, TAKING, Session, Tab
+from .controls import LIGHT, LINE, TAKING, WAITING, Session, Tab
 from .detect import tab as detect_tab
 from .digit import tab as digit_tab
 from .equations import tab as tab_equations
@@ -32,6 +32,7 @@ from .theme import CSS, HEAD, THEME
 from .training import tab as training_tab
 from .views import navigator
 from .wiring import Wiring
+from .yours import panel
 
 TABS: dict[str, tuple[str, Any]] = {
     "start": ("Start", start_tab),
@@ -56,9 +57,9 @@ LAUNCH: dict[str, Any] = {
     "run_history": False,  # it would store every visitor's pictures in the browser
     "enable_monitoring": False,
     "footer_links": ["gradio"],
-    "max_file_size": "5mb",
-    "max_threads": 16,
-    "state_session_capacity": 200,
+    "max_file_size": "256mb",  # of weights; a picture is bounded by `uploads.content`
+    "max_threads": 2 * WAITING,  # who waits for the device holds one; light handlers find one free
+    "state_session_capacity": 1000,
     "share": False,
 }
 
@@ -105,6 +106,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
     with gr.Blocks(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
         session = gr.State(Session(), delete_callback=Session.leave)  # an hour after its visitor has gone
         gr.Markdown(INTRO, elem_id="intro")
+        panel.build(session, studio)
         notice = gr.Markdown(visible=False, elem_id="notice")
         restored = gr.Checkbox(False, visible=False)  # sent as true by a browser that has what the address asks for
         asked = navigator()
@@ -133,9 +135,9 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         running = [event for tab in built.values() for event in tab.running]
         # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
         tabs.select(lambda visitor: visitor.stops["playground"].set(), session, None, cancels=running, **LIGHT)
-        tabs.select(address.refresh, None, [*address.menus], **LIGHT)
+        tabs.select(address.refresh, session, [*address.menus], **LIGHT)
         tabs.select(None, None, None, js=SHOW_TAB)
-    page.queue(default_concurrency_limit=4, max_size=32)
+    page.queue(default_concurrency_limit=4, max_size=LINE)
     page._queue.sleep_when_free = WAIT
     return page
 

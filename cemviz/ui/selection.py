@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from ..backend.look.pictures import DRAWN, offered, taken
 from ..backend.store import Card
 from ..backend.studio import Studio
 from ..backend.tour import NETS
-from .controls import Changes, Session, titled
+from .controls import Changes, Session, on_offer, titled
 from .modules import module_view, served
 from .uploads import content
 
@@ -77,9 +76,9 @@ class Selection:
         """Name in the address -> control."""
         return {"a": self.a, "b": self.b, "x": self.picture, "y": self.label, "seed": self.seed}
 
-    def menus(self, studio: Studio) -> dict[gr.components.Component, Callable[[], list[Any]]]:
-        """Control -> what lists its choices by now."""
-        return {self.a: partial(models, studio), self.b: partial(beside, studio)}
+    def menus(self, studio: Studio) -> dict[gr.components.Component, Callable[[Session], list[Any]]]:
+        """Control -> what lists its choices for a visitor by now."""
+        return {menu: lambda visitor, of=of: of(studio, visitor.nets) for menu, of in ((self.a, models), (self.b, beside))}
 
 
 def build(studio: Studio) -> Selection:
@@ -117,15 +116,15 @@ def beginning(cards: Mapping[str, Card]) -> tuple[str | None, str]:
     return a, b or NONE
 
 
-def models(studio: Studio) -> list[tuple[str, str]]:
-    """The stored models that a tab can look at, as choices."""
-    cards = studio.cards()
-    return titled(cards, (name for name, card in cards.items() if card.kind in KINDS))
+def models(studio: Studio, own: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """The models that a tab can look at, as choices, a visitor's own first."""
+    cards = on_offer(studio, own)
+    return titled(cards, cards)
 
 
-def beside(studio: Studio) -> list[tuple[str, str]]:
+def beside(studio: Studio, own: Iterable[str] = ()) -> list[tuple[str, str]]:
     """The same, and none."""
-    return [("no comparison", NONE), *models(studio)]
+    return [("no comparison", NONE), *models(studio, own)]
 
 
 def asking(labels: Iterable[str]) -> list[tuple[str, str]]:

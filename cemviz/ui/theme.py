@@ -89,6 +89,7 @@ STYLES: Final = (
     "training/training.css",
     "restore/restore.css",
     "detect/detect.css",
+    "yours/yours.css",
 )
 SCRIPTS: Final = ("js/page.js", "js/skip.js", "js/glossary.js", "js/classroom.js")
 

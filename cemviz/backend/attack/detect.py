@@ -108,9 +108,14 @@ class Detected:
         ]
 
 
+def detects(card: Card | None) -> bool:
+    """Whether a model is a net a class."""
+    return card is not None and card.kind in kinds.KINDS and kinds.of(card).detects
+
+
 def detectors(studio: Studio) -> list[str]:
-    """The stored models that are a net a class."""
-    return [name for name, card in studio.cards().items() if card.kind in kinds.KINDS and kinds.of(card).detects]
+    """The stored models that are."""
+    return [name for name, card in studio.cards().items() if detects(card)]
 
 
 def of_model(studio: Studio, model: str, classifier: str) -> tuple[nn.Module, Card, nn.Module, Card]:

@@ -33,9 +33,13 @@ PASSES = 12
 """Passes through a net that its checks take, about, an image."""
 
 
-def bring(studio: Studio, request: ImportRequest) -> Iterator[Step | Imported]:
+def bring(studio: Studio, request: ImportRequest, key: str = "") -> Iterator[Step | Imported]:
     """Store a net from elsewhere.
 
+    Args:
+        key: of a visitor whose net it is alone, see `guests`.
+    Yields:
+        steps, then how the net was understood.
     Raises:
         BadInput: a source that cannot be read or understood, a name that is taken, outputs that are no logits; Unwritable.
     """
@@ -45,7 +49,7 @@ def bring(studio: Studio, request: ImportRequest) -> Iterator[Step | Imported]:
         request = replace(request, arch=hub.architecture(request.source))
     path = hub.fetched(request.source) if far else Path(request.source).expanduser()
     stem = hub.repository(request.source)[0].partition("/")[2] if far and path.name in hub.WORTH else path.stem
-    name = hub.free(request.name or _named(stem))
+    name = hub.free((request.name or _named(stem)) + key)
     if described := _own_card(path):
         yield Step(1, 4, "a model of this project")
         card = hub.adopt(described, path, name)
@@ -53,7 +57,7 @@ def bring(studio: Studio, request: ImportRequest) -> Iterator[Step | Imported]:
         return
     contents = read(path)
     net = foreign(studio, request, contents)
-    hint = f"{request.source} {name}"
+    hint = f"{request.source if far else path.name} {store.called(name)}"
     sets = guesses.data_sets(studio, request.dataset, net.shape, net.outputs, hint)
     yield Step(1, 4, net.by)
     found = yield from tries(studio, request, net, sets)
@@ -71,10 +75,10 @@ def bring(studio: Studio, request: ImportRequest) -> Iterator[Step | Imported]:
     shown = request.source if far else path.name  # no folders of this machine
     title = "Own data" if best.data == UNKNOWN else dataset(best.data).title
     card = Card(
-        name=name, title=f"{title}, imported {name}", kind="classifier",
+        name=name, title=f"{title}, imported", kind="classifier",
         net=net.net, net_args=net.args_with(best.numbers, **best.choices), data=best.data, shape=net.shape, classes=classes,
         recipe="", scale="", recipe_args={}, norm=norm, radius=radius, seed=0, steps=0, seconds=0.0, device="",
-        command=f"python -m cemviz import {shown} --as {name}", created=date.today().isoformat(),
+        command=f"python -m cemviz import {shown} --as {store.called(name)}", created=date.today().isoformat(),
         notes=f"Trained elsewhere. {net.by}; the source's SHA-256 is {contents.sha256}.", origin="foreign",
     )  # fmt: skip
     yield Step(3, 4, "storing")
@@ -124,7 +128,7 @@ def _chance(best: Try, classes: int) -> list[str]:
         return []
     return [
         f"its accuracy on {best.data} is {best.accuracy:.2f}, that of chance: it was trained on other images, in another "
-        f"order of classes, or not at all (--dataset, --scale)"
+        f"order of classes, or not at all"
     ]
 
 
@@ -157,7 +161,7 @@ def _precision(net: nn.Module, state: dict[str, Tensor], x: Tensor, full: bool) 
     flips = int((after.argmax(1) != before.argmax(1)).sum())
     return (
         False,
-        f"in half precision: logits change by at most {100 * change:.2g} %, {flips} of {len(x)} answers (--full keeps single)",
+        f"in half precision: logits change by at most {100 * change:.2g} %, {flips} of {len(x)} answers",
     )
 
 

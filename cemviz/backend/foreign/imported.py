@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from .. import store
+from .. import kinds, store
 from ..store import Card
 from .guesses import Scale
 
@@ -65,7 +65,9 @@ class Imported:
         """Address of the net in Sampling, beside the standard one of its set."""
         beside = f"{self.card.data}-standard"
         other = f"&b={beside}" if beside in store.cards() else ""
-        return f"?tab=sampling&a={self.card.name}{other}"
+        sampler = kinds.of(self.card).usual["sampler"]
+        run = f"&s.as={sampler}&s.bs={sampler}&s.start={self.start}&s.count={self.chains}&s.numbers=suited&s.K={STEPS}"
+        return f"?tab=sampling&a={self.card.name}{other}{run}"
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -80,28 +82,30 @@ class Imported:
             "seconds": round(self.seconds, 1), "chains": self.chains, "next": self.command, "link": self.link,
         }  # fmt: skip
 
-    def lines(self) -> list[str]:
-        """The same in words."""
+    def told(self) -> list[tuple[str, str]]:
+        """How it was understood in words, and how the command line is told otherwise, or ""."""
         card, first = self.card, self.tries[0]
         size = " × ".join(map(str, card.shape))
         tried = "; ".join(str(t) for t in self.tries[:8] if t.data == first.data)
-        measured = (
-            f"measured: {tried}" if first.accuracy is not None else f"not measured; tell it by --scale if not {first.scale}"
-        )
         accuracy = card.metrics.get("accuracy")
         radius = f"{card.radius * 255:.3g}/255" if card.norm == "linf" else f"{card.radius:g}"
+        scale = f"{first}, not measured" if first.accuracy is None else f"measured: {tried}"
+        measured = f"{accuracy['value']:.3f} of {accuracy['count']} test images" if accuracy else ""
         return [
-            f"{card.name}: {self.by}",
-            f"data set: {card.data}, images of {size}, {len(card.classes)} classes (another: --dataset)",
-            f"normalisation: {first} ({measured})" if first.accuracy is None else f"normalisation: {measured}",
-            f"threat model: {card.norm} {radius}, {self.threat} (another: --norm, --radius)",
-            *([f"accuracy: {accuracy['value']:.3f} of {accuracy['count']} test images"] if accuracy else []),
-            *([f"left aside: {len(self.unused)} tensors, {', '.join(self.unused[:3])}"] if self.unused else []),
-            f"stored: {self.precision}",
-            *(f"doubt: {warning}" for warning in self.warnings),
-            f"a run of {self.chains} chains and {STEPS} steps takes about {self.seconds:.0f} s here: {self.command}",
-            f"on the page: {self.link}",
+            (f"data set: {card.data}, images of {size}, {len(card.classes)} classes", "another: --dataset"),
+            (f"normalisation: {scale}", "another: --scale"),
+            (f"threat model: {card.norm} {radius}, {self.threat}", "another: --norm, --radius"),
+            *([(f"accuracy: {measured}", "")] if measured else []),
+            *([(f"left aside: {len(self.unused)} tensors, {', '.join(self.unused[:3])}", "")] if self.unused else []),
+            (f"stored: {self.precision}", "" if "single" in self.precision else "single: --full"),
+            *((f"doubt: {warning}", "") for warning in self.warnings),
+            (f"a run of {self.chains} chains and {STEPS} steps takes about {self.seconds:.0f} s here", ""),
         ]
+
+    def lines(self) -> list[str]:
+        """The same for the command line, with what comes next."""
+        told = [f"{line} ({advice})" if advice else line for line, advice in self.told()]
+        return [f"{self.card.name}: {self.by}", *told, f"next: {self.command}", f"on the page: {self.link}"]
 
 
 def imported(

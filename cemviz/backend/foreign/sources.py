@@ -106,7 +106,10 @@ def foreign(studio: Studio, request: ImportRequest, contents: Contents) -> Forei
     try:
         read = recognise(state)
     except Unrecognised as fault:
-        raise BadInput("source", f"{fault}; give what builds it: --code FILE.py:FUNCTION, or --arch timm:NAME") from fault
+        raise BadInput(
+            "source",
+            f"{fault}; give what builds it on the command line: --code FILE.py:FUNCTION, or --arch timm:NAME",
+        ) from fault
     family, match = FAMILIES[read.family], read.match
     tensors = {k: v.detach().float() if v.is_floating_point() else v.detach() for k, v in read.state.items()}
     shape = shapes(studio, request.dataset, request.side, read.channels)

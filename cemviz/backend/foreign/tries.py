@@ -28,7 +28,7 @@ def pace(net: nn.Module, shape: tuple[int, int, int]) -> float:
     """Seconds of a forward pass, an image; the first passes warm up, and another program may be at work beside it."""
     device = next(net.parameters(), torch.zeros(0)).device
     x, times = torch.rand(2, *shape, device=device), []
-    for _ in range(3):
+    while len(times) < 2 or (len(times) < 20 and sum(times) < 1):
         began = time.perf_counter()
         logits(net, x)
         times.append(time.perf_counter() - began)

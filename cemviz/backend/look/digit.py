@@ -115,12 +115,18 @@ def digit(studio: Studio, request: DigitRequest) -> Iterator[Step | Digit]:
     yield Digit(request, to_pixels(x[None])[0, ..., 0], card.classes, RADII, asked, radius, tuple(seen))
 
 
+def reads(card: Card | None) -> bool:
+    """Whether a model is a classifier that takes pictures of this size."""
+    return card is not None and card.shape == (1, SIDE, SIDE) and SAMPLER in offered(card)
+
+
 def readers(studio: Studio) -> list[str]:
-    """The stored classifiers that take pictures of this size."""
-    return [name for name, card in studio.cards().items() if card.shape == (1, SIDE, SIDE) and SAMPLER in offered(card)]
+    """The stored models that do."""
+    return [name for name, card in studio.cards().items() if reads(card)]
 
 
 def _reader(studio: Studio, name: str) -> tuple[nn.Module, Card]:
-    if name not in (known := readers(studio)):
-        raise BadInput("models", f"model is {name!r}, which reads no drawn digits; choose one of {', '.join(known) or 'none'}")
+    if not reads(studio.cards().get(name)):
+        known = ", ".join(readers(studio)) or "none"
+        raise BadInput("models", f"model is {name!r}, which reads no drawn digits; choose one of {known}")
     return studio.model(name)

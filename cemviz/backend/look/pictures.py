@@ -26,6 +26,7 @@ from ...mixtures import scaled
 from ...starts import draw
 from .. import kinds
 from ..checks import MAX_SEED, BadInput, choice, number
+from ..foreign.guesses import UNKNOWN
 from ..store import Card
 from ..stored import assets
 from ..studio import Studio
@@ -34,6 +35,10 @@ from .drawings import from_file, packed, unpacked
 
 DRAWN = "mnist"
 """Data set that a drawing is made like."""
+
+NO_IMAGES = (
+    "what this net was trained on is not known here; sample from it, or bring it in again and say on what it was trained"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +174,8 @@ def _own(studio: Studio, data: str, image: str) -> Subject:
     if drawing and data != DRAWN:
         raise BadInput("image", f"drawings are made like {DRAWN}'s images; nets of {data} cannot look at one")
     judge = next(iter(kinds.judges(data)), None)
+    if judge is None and data == UNKNOWN:
+        raise BadInput("image", NO_IMAGES)
     if judge is None:
         raise BadInput("image", f"a picture's class is read by a judge, and none is stored; train {data}-judge")
     net, card = studio.model(judge)
@@ -179,6 +186,8 @@ def _own(studio: Studio, data: str, image: str) -> Subject:
 
 
 def _of_test(test: Images | None, data: str, text: str) -> Subject:
+    if test is None and data == UNKNOWN:
+        raise BadInput("image", NO_IMAGES)
     if test is None:
         raise BadInput(
             "image", f"the test images of {data} are not on this machine; choose a precomputed window or the gallery"

@@ -79,9 +79,14 @@ class Restored:
         return None if found is None else (float(found[0, 0]), float(found[-1, 0]))
 
 
+def restores(card: Card | None) -> bool:
+    """Whether a model restores."""
+    return card is not None and card.kind in kinds.KINDS and SAMPLER in offered(card)
+
+
 def restorers(studio: Studio) -> list[str]:
-    """The stored models that restore."""
-    return [name for name, card in studio.cards().items() if card.kind in kinds.KINDS and SAMPLER in offered(card)]
+    """The stored models that do."""
+    return [name for name, card in studio.cards().items() if restores(card)]
 
 
 def numbers(request: RestoreRequest, shape: tuple[int, ...]) -> Dynamics:

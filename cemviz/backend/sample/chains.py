@@ -23,7 +23,7 @@ from ..device import Device
 from ..look.pictures import subject
 from ..memory import OutOfMemory, full
 from ..requests import PICTURE, SampleRequest
-from ..store import Card
+from ..store import Card, called
 from ..studio import Studio
 from ..use_case import Step
 from .crowd import REFERENCES
@@ -256,7 +256,7 @@ def sample(studio: Studio, request: SampleRequest) -> Iterator[Step | Chains]:
             pixels.append(to_pixels(state.x))
             rows.append({k: v.cpu().numpy() for k, v in record.row(state).items()})
             if state.k < run.dynamics.steps:
-                yield Step(state.k, run.dynamics.steps, request.model)
+                yield Step(state.k, run.dynamics.steps, called(request.model))
     except RuntimeError as error:
         if not full(error):
             raise

@@ -21,6 +21,9 @@ REPOSITORY = Path(__file__).parents[3] / "checkpoints"
 LARGEST = 2**20
 """Bytes of a card, at most."""
 
+PLAIN, KEY, GUESTS = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", r"~[0-9a-f]{12}", "visitors"
+"""Patterns of a name and of a visitor's key, and the folder of models that have one."""
+
 SETTLED = 10**9
 """Nanoseconds after which a file's time tells a change: file systems count it in ticks, and two writes may fall into one."""
 
@@ -94,15 +97,28 @@ def folder() -> Path:
 
 
 def checked(name: str) -> str:
-    """A name that is safe as a file's: ValueError where it is not.  Models of the tables' seeds lie in a folder "evidence/"."""
-    if not re.fullmatch(r"(evidence/)?[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+    """A name that is safe as a file's: ValueError where it is not.
+
+    Models of the tables' seeds lie in a folder "evidence/"; for NAME~KEY see `guests`.
+    """
+    if not re.fullmatch(rf"(evidence/)?{PLAIN}|{PLAIN}{KEY}", name):
         raise ValueError(f"model name is {name!r}; use letters, digits, dot, dash and underscore, at most 64")
     return name
 
 
+def is_guest(name: object) -> bool:
+    """Whether a name is that of a visitor's own model, see `guests`."""
+    return isinstance(name, str) and re.fullmatch(f"{PLAIN}{KEY}", name) is not None
+
+
+def called(name: str) -> str:
+    """How a model is called on screen: without a visitor's key."""
+    return name.partition("~")[0]
+
+
 def path(name: str) -> Path:
     """Where the card of a model lies.  ValueError for a name that no model has."""
-    return folder() / f"{checked(name)}.json"
+    return folder() / (GUESTS if is_guest(name) else "") / f"{checked(name)}.json"
 
 
 def parsed(name: str, values: dict[str, Any]) -> Card:
@@ -195,9 +211,31 @@ def survey() -> tuple[dict[str, Card], dict[str, str]]:
     return read, faults
 
 
-def cards() -> dict[str, Card]:
+class Known(dict[str, Card]):
+    """Cards by name.  A visitor's own model is listed nowhere, and found by its whole name alone."""
+
+    def __missing__(self, name: str) -> Card:
+        if not is_guest(name):
+            raise KeyError(name)
+        try:
+            return read_card(name)
+        except BrokenCheckpoint as fault:
+            raise KeyError(name) from fault
+
+    def __contains__(self, name: object) -> bool:
+        return self.get(name) is not None
+
+    def get(self, name: Any, default: Any = None) -> Any:
+        """The card of a model, or the default."""
+        try:
+            return self[name]
+        except (KeyError, TypeError):
+            return default
+
+
+def cards() -> Known:
     """The cards of all stored models, by name; what is left out `left_out` says, and `load` refuses."""
-    return survey()[0]
+    return Known(survey()[0])
 
 
 def left_out() -> list[str]:

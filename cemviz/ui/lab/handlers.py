@@ -41,11 +41,11 @@ SHOWN = ("sampler", "board", "by", "status", "script", "csv", "json", "tried")
 
 
 def samplers(studio: Studio, model: str) -> list[str]:
-    """The samplers that fit a net, first those of which boards ship."""
+    """The samplers that fit a net, first those of which boards ship, then its kind's usual one."""
     cards = studio.cards()
     card = cards[choice("net A", model, cards)]
     own = [name for other, name in boards.drawers(card.data, cards) if other.name == model]
-    return [*own, *(name for name in offered(card) if name not in own)]
+    return list(dict.fromkeys([*own, KINDS[card.kind].usual["sampler"], *offered(card)]))
 
 
 def read(

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from ...backend.requests import NUMBERS, SweepRequest
 from ...backend.sample.columns import COLUMNS
 from ...backend.sample.swept import symbol
-from ...backend.store import Card
+from ...backend.store import Card, called
 from ...samplers import suited
 from ..numbers import minus
 
@@ -116,7 +116,7 @@ def waiting(request: SweepRequest, cells: int, own: list[str]) -> str:
         cells: settings of the sweep.
         own: samplers of which boards of this net ship.
     """
-    text = NONE.format(model=request.model, sampler=request.sampler.upper(), cells=cells, chains=request.count)
+    text = NONE.format(model=called(request.model), sampler=request.sampler.upper(), cells=cells, chains=request.count)
     return text + (f" Its boards ship for {', '.join(own).upper()}, over η × K and α × β." if own else "")
 
 
@@ -135,7 +135,7 @@ def tried(sweeps: list[Head], by: str) -> str:
         numbers = ", ".join(f"{symbol(name)} {best['settings'][name]}" for name in head["over"])
         value = best["columns"][column]["value"]
         rows.append(
-            f'<tr><th scope="row">{escape(head["model"])}</th><td>{escape(head["sampler"].upper())}</td>'
+            f'<tr><th scope="row">{escape(called(head["model"]))}</th><td>{escape(head["sampler"].upper())}</td>'
             f'<td><a href="{escape(link(head, best["settings"]))}">{numbers}</a></td>'
             f"<td>{minus(f'{value:.3g}')}</td><td>{head['seeds']}</td></tr>"
         )

@@ -73,11 +73,11 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     def tell(story: str) -> dict[Any, Any]:
         return {parts[name]: value for name, value in do.tell(studio, None, story=story).items()}
 
-    listed = {"story": do.stories, "more": do.drawable, "plane": do.drawable}
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
         (run, inputs, outputs),
-        menus={parts[name]: partial(choices, studio) for name, choices in listed.items()},
+        menus={parts["story"]: lambda _: do.stories(studio)}
+        | dict.fromkeys(wire[("more", "plane")], lambda visitor: do.drawable(studio, visitor.nets)),
         stories=Stories(parts["story"], tell, wire[do.TOLD]),
         looks={name: selection.parts[name] for name in ("a", "b", "x", "y", "seed")},
     )

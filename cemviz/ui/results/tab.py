@@ -31,4 +31,4 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     for control in (target, by):
         control.change(show, [target, by], [total, view, every], **LIGHT)
     params = {"r.table": target, "r.by": by}
-    return Tab(params=params, draw=(show, [target, by], [total, view, every]), menus={target: choices})
+    return Tab(params=params, draw=(show, [target, by], [total, view, every]), menus={target: lambda _: choices()})

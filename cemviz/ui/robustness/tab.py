@@ -67,7 +67,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
         wire.first(do.first, ["origin", *do.RATES, *do.IMAGES], [*do.MEASURED, *do.LOOKED]),
-        menus={parts["models"]: partial(do.offered, studio)},
+        menus={parts["models"]: lambda visitor: do.offered(studio, visitor.nets)},
         looks={name: selection.parts[name] for name in ("a", "x", "y", "seed")},
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 from ...attacks import ATTACKS
 from ...backend.attack.examples import Attacked, Example, amplified
 from ...backend.attack.rates import COLUMNS, NORMS, SHIPPED, Rates, groups, within
+from ...backend.store import called
 from ..numbers import minus
 from ..views import sprite
 from .plots import DASHES, Style
@@ -65,7 +66,7 @@ def table(rows: list[Rates], looks: dict[str, Style]) -> str:
         for row in members:
             other = "" if row.own == (norm, radius) else f"<small>its own: {within(*row.own)}</small>"
             cells = "".join(f"<td>{_rate(row, name)}</td>" for name in shown)
-            body += f'<tr><th scope="row">{_swatch(looks[row.model])} {html.escape(row.model)}{other}</th>{cells}</tr>'
+            body += f'<tr><th scope="row">{_swatch(looks[row.model])} {html.escape(called(row.model))}{other}</th>{cells}</tr>'
     return _scrolled("Test images still classified right [%]", f'<th scope="col">model</th>{head}', body)
 
 

@@ -58,7 +58,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
         wire.first(do.opened, [*do.RUN, "setting"], [*do.SHOWN, *do.FITTED]),
-        menus={parts["story"]: partial(do.stories, studio)},
+        menus={parts["story"]: lambda _: do.stories(studio)},
         stories=Stories(parts["story"], tell, wire[setting]),
         looks=looks,
         follow=wire.first(do.followed, ["setting", "a", "by_a", "b", "by_b"], do.FITTED),

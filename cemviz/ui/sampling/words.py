@@ -2,6 +2,7 @@
 
 from ...backend import kinds
 from ...backend.sample.chains import Chains, reach
+from ...backend.store import called
 from ...backend.studio import Studio
 from ..numbers import minus
 from ..views import Panel, player_payload
@@ -61,7 +62,7 @@ def _panel(chains: Chains) -> Panel:
         reader = "" if chains.judge is None else f"{chains.judge}: "
         final = [f"{reader}{names[y]} ({p:.2f})" for y, p in zip(chains.predicted, chains.confidence, strict=True)]
     return Panel(
-        title=f"{chains.card.name}, {chains.request.sampler.upper()}",
+        title=f"{called(chains.card.name)}, {chains.request.sampler.upper()}",
         frames=chains.pixels,
         series={kind.series[key][0]: values[:, 0] if key in kind.whole else values for key, values in chains.series.items()},
         labels=kind.hints(chains),

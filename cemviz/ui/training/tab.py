@@ -60,7 +60,11 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
         wire.first(do.opening, do.VIEW, [*do.RAN, "row", "scale", "download"]),
-        menus={parts["a"]: do.known, parts["b"]: do.compared, parts["pending"]: lambda: list(runs.unfinished())},
+        menus={
+            parts["a"]: lambda _: do.known(),
+            parts["b"]: lambda _: do.compared(),
+            parts["pending"]: lambda _: list(runs.unfinished()),
+        },
     )
 
 
