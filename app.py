@@ -16,6 +16,7 @@ from cemviz.backend.play import warm_up
 from cemviz.backend.studio import Studio
 from cemviz.backend.train import live as training
 from cemviz.data.images import root
+from cemviz.ui import visits
 from cemviz.ui.page import build, launch_options
 
 gc.freeze()
@@ -46,15 +47,18 @@ def main() -> None:
     # a hosted space sets its own address and has no browser
     server = {} if hosted() else {"server_name": args.host, "server_port": args.port, "inbrowser": not args.no_browser}
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the page as Ctrl-C does
+    closed = threading.Event()
     try:
         page = build(studio)
         page.launch(**launch_options(), **server, prevent_thread_lock=True)
+        visits.watch(page, closed)
         threading.Thread(target=warm_up, daemon=True).start()  # while the first visitor reads, and not before the page answers
         page.block_thread()
     except OSError as error:
         message = f"cemviz: the page could not be opened ({error}); is the port in use? Give another: --port 7900"
         raise SystemExit(message) from None
     finally:
+        closed.set()
         training.halt()  # every unfinished run is saved
         guests.forget_all()
 

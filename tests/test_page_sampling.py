@@ -50,3 +50,11 @@ def test_a_press_is_answered_at_once_and_a_bad_number_ends_it(samples, field, va
     page.keyboard.press("Tab")
     page.locator("#samp-run").click()
     page.locator("#samp-status", has_text="mean confidence").wait_for(timeout=SLOW)
+
+
+@pytest.mark.parametrize("suffix", ["png", "npz"])
+def test_a_run_is_taken_away_as_a_file_that_is_made_then(samples, suffix):
+    with samples.expect_download() as loaded:
+        samples.locator(f"#samp-{suffix}").click()
+    name = loaded.value.suggested_filename
+    assert name.endswith(f"-seed0.{suffix}") and loaded.value.path().stat().st_size > 1000

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import gradio as gr
 import numpy as np
@@ -25,7 +26,7 @@ from cemviz.ui import selection
 from cemviz.ui.controls import Session
 from cemviz.ui.sampling import handlers
 from cemviz.ui.sampling import tab as tab_sampling
-from cemviz.ui.sampling.handlers import files, prose, read
+from cemviz.ui.sampling.handlers import WRITERS, prose, read, taken
 from cemviz.ui.sampling.words import OWN, payload, summary
 from cemviz.ui.views import Panel, player_payload
 
@@ -99,11 +100,15 @@ def test_the_summary_counts_what_came_as_asked(tmp_path, monkeypatch):
     assert "+1·f_y +1·logsumexp" in told and "50% end in the asked class" in told and "moved 4.5 of β = 2" in told
 
 
-def test_downloads_are_written_to_the_visitor_s_own_folder():
+def test_a_download_is_made_when_it_is_asked_for_in_the_visitor_s_own_folder():
     held = Session()
-    paths = files(held, chains())
-    assert [path.rsplit(".", 1)[1] for path in paths] == ["png", "gif", "npz"]
-    assert all(path.startswith(held.held["files"].name) for path in paths)
+    with pytest.raises(BadInput, match="press Sample first"):
+        taken(None, held, suffix="png")
+    held.held["chains"] = chains()
+    for suffix in WRITERS:
+        path = taken(None, held, suffix=suffix)["file"]
+        assert path.endswith(f".{suffix}") and path.startswith(held.held["files"].name)
+        assert [str(left) for left in Path(held.held["files"].name).iterdir()] == [path], "one file a visitor"
 
 
 # ---------------------------------------------------------------------------------------------------------- encoders

@@ -104,7 +104,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
     studio = studio or Studio()
     own.enter(images.root(studio.data))
     with gr.Blocks(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
-        session = gr.State(Session(), delete_callback=Session.leave)  # an hour after its visitor has gone
+        session = gr.State(Session(), delete_callback=Session.leave)  # when its visit ends, see `visits`
         gr.Markdown(INTRO, elem_id="intro")
         panel.build(session, studio)
         notice = gr.Markdown(visible=False, elem_id="notice")

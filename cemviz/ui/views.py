@@ -10,6 +10,7 @@ import base64
 import io
 import json
 import math
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -313,13 +314,21 @@ def sprite(frames: NDArray[np.uint8]) -> str:
         frames: uint8 of shape (T, B, H, W, C) or (T, B, H, W), with C 1 or 3.
     """
     _check_frames(frames, "frames")
-    if frames.ndim == 4:
-        frames = frames[..., None]
-    steps, chains, height, width, channels = frames.shape
-    sheet = frames.transpose(0, 2, 1, 3, 4).reshape(steps * height, chains * width, channels)
+    encoded, known = _SPRITES.get(id(frames), ("", None))
+    if known is not None and known() is frames:
+        return encoded
+    steps, chains, height, width = frames.shape[:4]
+    sheet = frames.reshape(steps, chains, height, width, -1).swapaxes(1, 2).reshape(steps * height, chains * width, -1)
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(sheet[..., 0] if channels == 1 else sheet)).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    Image.fromarray(np.ascontiguousarray(sheet[..., 0] if sheet.shape[2] == 1 else sheet)).save(buffer, "PNG")
+    encoded = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    _SPRITES[id(frames)] = encoded, weakref.ref(frames)
+    weakref.finalize(frames, _SPRITES.pop, id(frames), None)
+    return encoded
+
+
+_SPRITES: dict[int, tuple[str, Any]] = {}
+"""Pictures that are still there, by identity: what is remembered of a run is shown to many, and encoded once."""
 
 
 def _check_frames(frames: NDArray[np.uint8], name: str) -> None:

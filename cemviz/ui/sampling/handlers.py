@@ -16,6 +16,7 @@ from ...backend.presets import SAMPLE, playable
 from ...backend.requests import SampleRequest
 from ...backend.sample import export
 from ...backend.sample.chains import Chains, labels, offered, sample, settings
+from ...backend.store import called
 from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
 from ..controls import EXPECTED, STOPPED, Session, words_of
@@ -41,8 +42,11 @@ RUN = (
 )  # fmt: skip
 """Controls that a run depends on."""
 
-SHOWN = ("story", "prose", "player", "status", "script", "png", "gif", "npz", "by_a", "by_b", "features")
+SHOWN = ("story", "prose", "player", "status", "script", "by_a", "by_b", "features")
 """Elements that a run changes."""
+
+WRITERS = {"png": export.save_png, "gif": export.save_gif, "npz": export.save_npz}
+"""Ending of a file that is taken away -> what writes it."""
 
 LENGTHS = ("alpha", "eta", "beta", "steps")
 
@@ -99,10 +103,9 @@ def go(studio: Studio, session: Session, *, story: str | None, **values: Any) ->
         if line == STOPPED:
             return
         session.held["samples"] = number = session.held.get("samples", 0) + 1
-        session.held["sampled"] = asked
+        session.held["sampled"], session.held["chains"] = asked, done[0]
         session.held["frames"] = {chains.card.name: chains.pixels[:, :FOLLOWED] for chains in done}
         yield {"player": words.payload(done, number), "status": words.summary(studio, done), "script": script.shown(*asked)}
-        yield dict(zip(("png", "gif", "npz"), files(session, done[0]), strict=True))  # packing them takes a moment
     except EXPECTED as error:  # stays to be read when the message has gone
         yield {"status": f"**Nothing was sampled:** {words_of(error)}."}
         raise
@@ -217,11 +220,17 @@ def read(
     return [first] if b == NONE else [first, replace(first, model=b, sampler=by_b)]
 
 
-def files(session: Session, chains: Chains) -> list[str]:
-    """The run as PNG, GIF and npz in a folder of the visitor's own, which goes with the session."""
+def taken(studio: Studio, session: Session, *, suffix: str) -> Changes:
+    """The run as a file in a folder of the visitor's own, which goes with the session.
+
+    Args:
+        suffix: one of WRITERS.
+    """
+    chains = session.held.get("chains")
+    if chains is None:
+        raise BadInput("run", "nothing is sampled yet; press Sample first")
     folder = session.held.setdefault("files", tempfile.TemporaryDirectory(prefix="cemviz-"))
-    for old in Path(folder.name).iterdir():  # one run a visitor, not all that they ever made
-        old.unlink()
-    name = f"{chains.card.name}-{chains.request.sampler}-seed{chains.request.seed}"
-    writers = {"png": export.save_png, "gif": export.save_gif, "npz": export.save_npz}
-    return [str(write(chains, Path(folder.name) / f"{name}.{suffix}")) for suffix, write in writers.items()]
+    for old in Path(folder.name).iterdir():  # one file a visitor, not all that they ever took
+        old.unlink(missing_ok=True)
+    name = f"{called(chains.card.name)}-{chains.request.sampler}-seed{chains.request.seed}"
+    return {"file": str(WRITERS[suffix](chains, Path(folder.name) / f"{name}.{suffix}"))}

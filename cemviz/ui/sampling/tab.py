@@ -9,7 +9,7 @@ from ...backend.presets import SAMPLE
 from ...backend.requests import SampleRequest
 from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
-from ..controls import HEAVY, LIGHT, Stories, Tab
+from ..controls import HEAVY, LIGHT, TAKING, Stories, Tab
 from ..fields import control, radio, slider
 from ..selection import Selection
 from ..views import chain_player
@@ -22,6 +22,13 @@ NAMES = {
     "s.alpha": "alpha", "s.eta": "eta", "s.beta": "beta", "s.K": "steps", "s.features": "features", "s.numbers": "setting",
 }  # fmt: skip
 """Name in the address -> control."""
+
+
+FILES = {"png": "PNG of the last step", "gif": "GIF of all steps", "npz": "npz of all numbers"}
+"""Ending of a file that can be taken away -> its button's words."""
+
+TAKE = "() => { setTimeout(() => document.querySelector('#samp-file')?.click(), 100); return []; }"
+"""Presses the button of the file once the page has the file's address."""
 
 
 def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
@@ -50,6 +57,9 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     chosen = wire(parts["story"].input, do.tell, ["story"], setting, **LIGHT)
     played = chosen.then(*wire.first(do.go, do.RUN, do.SHOWN), **HEAVY)
     wire([parts[name].input for name in ("setting", "by_a")], do.numbers, ["setting", "by_a", "a"], do.LENGTHS, **LIGHT)
+    for suffix in FILES:  # a file is made when it is asked for: packing one takes longer than drawing
+        asked = wire(parts[suffix].click, partial(do.taken, suffix=suffix), [], ["file"], **TAKING)
+        asked.success(None, None, None, js=TAKE)
     wire(halt.click, do.halt, [], ["status"], cancels=[drawn, played], **LIGHT)
 
     def tell(story: str) -> dict[Any, Any]:
@@ -118,8 +128,9 @@ def _stage() -> dict[str, Any]:
         "status": gr.Markdown("", elem_id="samp-status"),
     }
     with gr.Row():
-        for name, title in (("png", "PNG of the last step"), ("gif", "GIF of all steps"), ("npz", "npz of all numbers")):
-            parts[name] = gr.DownloadButton(title, elem_id=f"samp-{name}", min_width=150)
+        for name, title in FILES.items():
+            parts[name] = gr.Button(title, elem_id=f"samp-{name}", min_width=150)
+    parts["file"] = gr.DownloadButton("the file", elem_id="samp-file", visible="hidden")
     with gr.Accordion("The Python of this picture", open=False):
         parts["script"] = gr.Code(
             language="python", interactive=False, wrap_lines=True, show_label=False, elem_id="samp-script"

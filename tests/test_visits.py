@@ -1,0 +1,47 @@
+"""Visits end some minutes after their page was closed, and take with them all that they held; others go on."""
+
+from datetime import datetime, timedelta
+
+import gradio as gr
+import pytest
+
+from cemviz.ui import visits
+from cemviz.ui.controls import Session
+
+
+@pytest.fixture
+def page():
+    with gr.Blocks() as page:
+        page.visitor = gr.State(Session(), delete_callback=Session.leave)
+    page.launch(prevent_thread_lock=True, quiet=True, share=False)
+    yield page
+    page.close()
+
+
+def come(page, name):
+    state = page.state_holder[name]
+    state[page.visitor._id] = session = Session()
+    session.held["file"] = None
+    session.held["something"] = name
+    return session
+
+
+def test_a_closed_visit_ends_after_minutes_and_an_open_one_never(page):
+    there, gone, back = (come(page, name) for name in ("there", "gone", "back"))
+    for name in ("gone", "back"):
+        page.state_holder.session_data[name].is_closed = True
+    now = datetime.now()
+    assert visits.sweep(page, now) == 0, "who comes back in time finds all as it was"
+    page.state_holder.time_last_used["back"] = now + visits.AFTER
+    assert visits.sweep(page, now + visits.AFTER + timedelta(seconds=1)) == 1
+    assert list(page.state_holder.session_data) == ["there", "back"]
+    assert not gone.held and gone.stops is not None and there.held and back.held
+    assert visits.sweep(page, now + 3 * visits.AFTER) == 1 and there.held and not back.held
+
+
+def test_what_still_runs_ends_with_its_visit(page):
+    session = come(page, "gone")
+    stop = session.stops["sampling"]
+    page.state_holder.session_data["gone"].is_closed = True
+    visits.sweep(page, datetime.now() + 2 * visits.AFTER)
+    assert stop.is_set()
