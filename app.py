@@ -5,7 +5,12 @@ import gc
 import os
 import signal
 import socket
+import sys
 import threading
+
+# OpenMP's threads spin while they wait for each other. Where another program has one of the cores, that is a hundred times
+# slower than to sleep; now they sleep after a thousand turns, which costs nothing on free cores. Read as torch is imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 gc.disable()  # what imports make stays: to look for garbage among it takes a sixth of the time
 
@@ -21,6 +26,9 @@ from cemviz.ui.page import build, launch_options
 
 gc.freeze()
 gc.enable()
+sys.setswitchinterval(
+    5e-4
+)  # a step of a net asks for the interpreter a hundred times, and waits as long for each while others use it
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ import torch
 from cemviz.backend import remembered
 from cemviz.backend.remembered import Remembered, sized
 from cemviz.backend.use_case import Step
-from cemviz.ui.controls import Session
-from cemviz.ui.wiring import run
+from cemviz.ui.controls import STOPPED, Session
+from cemviz.ui.wiring import SAME, run
 
 
 @dataclass(frozen=True)
@@ -93,5 +93,36 @@ def test_nothing_is_remembered_without_a_request_after_a_fault_or_a_stop():
         assert list(run(studio, session, "tab", work(), title="Work", limit=10, asked=["stopped"])) == [
             1,
             2,
-            "Stopped. What was done before is shown.",
+            STOPPED,
         ]
+
+
+def test_what_is_at_work_for_one_visitor_is_waited_for_by_the_others(monkeypatch):
+    monkeypatch.setattr("cemviz.ui.wiring.PATIENCE", 0.0)
+    studio, log = Bench(), []
+
+    def work(name):
+        log.append(name)
+        yield Step(0, 1, "at work")
+        yield name
+
+    visitors = [Session(), Session(), Session()]
+    first, second, third = (run(studio, v, "tab", work(i), title="Work", limit=10, asked=["a"]) for i, v in enumerate(visitors))
+    assert "at work" in next(first) and next(second) == next(second) == next(third) == SAME
+    visitors[2].stops["tab"].set()
+    assert list(third) == [STOPPED]
+    assert list(first) == [0] and list(second) == [0] and log == [0]
+
+
+def test_who_leaves_hands_the_work_to_who_waits(monkeypatch):
+    monkeypatch.setattr("cemviz.ui.wiring.PATIENCE", 0.0)
+    studio = Bench()
+
+    def work(name):
+        yield Step(0, 1, f"{name} at work")
+        yield name
+
+    first, second = (run(studio, Session(), "tab", work(i), title="Work", limit=10, asked=["a"]) for i in range(2))
+    next(first), next(second)
+    first.close()
+    assert "1 at work" in next(second) and list(second) == [1]

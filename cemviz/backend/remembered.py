@@ -22,6 +22,7 @@ class Remembered:
     def __init__(self) -> None:
         self._results: OrderedDict[Any, tuple[list[Any], int]] = OrderedDict()
         self._held = 0
+        self._at_work: set[Any] = set()
         self._lock = threading.Lock()
 
     def get(self, key: Any) -> list[Any] | None:
@@ -31,6 +32,18 @@ class Remembered:
                 return None
             self._results.move_to_end(key)
             return self._results[key][0]
+
+    def claim(self, key: Any) -> bool:
+        """Whether a request is the caller's to compute: nobody else is at work on it.  Who claims it releases it."""
+        with self._lock:
+            mine = key not in self._at_work
+            self._at_work.add(key)
+            return mine
+
+    def release(self, key: Any) -> None:
+        """Leave a request to others, whether it has results now or not."""
+        with self._lock:
+            self._at_work.discard(key)
 
     def put(self, key: Any, results: list[Any]) -> None:
         """Keep the results of a request, unless they are large."""

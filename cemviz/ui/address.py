@@ -136,7 +136,17 @@ class Address:
 
     def refresh(self, session: Session) -> Changes:
         """Menus with what is stored by now, and the visitor's own."""
-        return {component: gr.update(choices=choices(session)) for component, choices in self.menus.items()}
+        return self._listed(session) | {self.open: gr.skip()}  # gradio takes no empty answer
+
+    def _listed(self, session: Session) -> Changes:
+        """The menus whose choices are not those that the browser has: gradio makes a component anew for each that is sent."""
+        changes: Changes = {}
+        for component, choices in self.menus.items():
+            now = [choice if isinstance(choice, tuple) else (choice, choice) for choice in choices(session)]
+            if now != session.menus.get(component, component.choices):
+                changes[component] = gr.update(choices=now)
+                session.menus[component] = now
+        return changes
 
     def restore(self, session: Session, request: gr.Request) -> Changes:
         """Set what the address of a page that opens names."""
@@ -212,9 +222,9 @@ class Address:
         for name in (asked.get("a"), asked.get("b")):
             if is_guest(name) and name in cards:
                 session.nets.setdefault(name, False)
-        changes = self.refresh(session) | {self.session: session}
-        self._stories(asked, changes)
-        lost = [part for name in self.params if name in asked for part in self._value(name, asked[name], changes)]
+        changes = self._listed(session) | {self.session: session}
+        self._stories(session, asked, changes)
+        lost = [part for name in self.params if name in asked for part in self._value(session, name, asked[name], changes)]
         self._fit(changes, values)
         known = asked.get("tab") in self.tabs
         changes[self.restored] = True
@@ -235,19 +245,19 @@ class Address:
                 if change != now[name]:
                     _put(changes, self.selection.parts[name], change)
 
-    def _stories(self, asked: dict[str, str], changes: Changes) -> None:
+    def _stories(self, session: Session, asked: dict[str, str], changes: Changes) -> None:
         names = {component: name for name, component in self.params.items()}
         for stories in (tab.stories for tab in self.tabs.values() if tab.stories):
-            choices = changes.get(stories.menu, {}).get("choices")
+            choices = session.menus.get(stories.menu)
             key = read(stories.menu, asked.get(names[stories.menu], ""), choices)
             if isinstance(key, str):
                 for component, value in stories.tell(key).items():
                     _put(changes, component, value)
 
-    def _value(self, name: str, text: str, changes: Changes) -> list[str]:
+    def _value(self, session: Session, name: str, text: str, changes: Changes) -> list[str]:
         """Set one control; returns the parts of the text that fit nothing, as they may be shown."""
         component = self.params[name]
-        choices = changes.get(component, {}).get("choices")
+        choices = changes.get(component, {}).get("choices", session.menus.get(component))
         if choices is not None and component not in self.menus:  # of the story: the address may ask for another model's
             choices = [*choices, *(choice for choice in component.choices if choice not in choices)]
             _put(changes, component, gr.update(choices=choices))

@@ -59,6 +59,7 @@ class Session:
         drawn: tab -> the part of the selection that its picture is of, or is being made of.
         nets: models of a visitor's own that the menus offer -> whether this visitor brought it, see `backend.foreign.guests`.
         asked: tab that a link of the page opens, until it is drawn.
+        menus: control -> the choices that the browser has of it, where they are not those of the beginning.
     """
 
     def __init__(self) -> None:
@@ -68,6 +69,7 @@ class Session:
         self.drawn: dict[str, tuple[Any, ...]] = {}
         self.asked = ""
         self.nets: dict[str, bool] = {}
+        self.menus: dict[Any, list[tuple[str, Any]]] = {}
 
     def leave(self) -> None:
         """End whatever still runs: the visitor is gone."""

@@ -27,6 +27,7 @@ from .restore import tab as restore_tab
 from .results import tab as tab_results
 from .robustness import tab as robustness_tab
 from .sampling import tab as sampling_tab
+from .signatures import read_once
 from .start import tab as start_tab
 from .theme import CSS, HEAD, THEME
 from .training import tab as training_tab
@@ -102,6 +103,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         studio: device, models and images; None takes the best device.
     """
     studio = studio or Studio()
+    read_once()
     own.enter(images.root(studio.data))
     with gr.Blocks(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
         session = gr.State(Session(), delete_callback=Session.leave)  # when its visit ends, see `visits`
@@ -135,7 +137,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         running = [event for tab in built.values() for event in tab.running]
         # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
         tabs.select(lambda visitor: visitor.stops["playground"].set(), session, None, cancels=running, **LIGHT)
-        tabs.select(address.refresh, session, [*address.menus], **LIGHT)
+        tabs.select(address.refresh, session, [address.open, *address.menus], **LIGHT)
         tabs.select(None, None, None, js=SHOW_TAB)
     page.queue(default_concurrency_limit=4, max_size=LINE)
     page._queue.sleep_when_free = WAIT

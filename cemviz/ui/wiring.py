@@ -22,6 +22,9 @@ from ..backend.studio import Studio
 from ..backend.use_case import Step
 from .controls import STOPPED, Session, guarded, guarded_stream
 
+SAME, PATIENCE = "waiting: another visitor has asked for the same, and it is nearly there", 0.25
+"""What is said to who asks for what is at work already, and seconds between two looks."""
+
 Changes = Mapping[str, Any]
 Handler = Callable[..., Changes | Iterator[Changes] | None]
 
@@ -104,10 +107,18 @@ def run(
     stop = session.stops[tab] = threading.Event()  # of its own: one that ends does not end the next
     key = asked and (tab, *map(repr, asked), studio.fingerprint())
     results: list[Any] = []
+    claimed = False
     try:
-        if key and (known := studio.remembered.get(key)) is not None:
-            yield from known
-            return
+        while key and not claimed:
+            if (known := studio.remembered.get(key)) is not None:
+                yield from known
+                return
+            claimed = studio.remembered.claim(key)
+            if not claimed:
+                yield SAME
+                if stop.wait(PATIENCE):
+                    yield STOPPED
+                    return
         with closing(studio.jobs.run(work, title=title, limit=limit, stop=stop, visitor=session)) as items:
             for item in items:
                 if not isinstance(item, str | Step | Waiting):
@@ -119,6 +130,8 @@ def run(
             studio.remembered.put(key, results)
     finally:
         stop.set()  # nothing is at work
+        if claimed:
+            studio.remembered.release(key)
 
 
 def pictured(use_case: Callable[[Studio, Any], Iterator[Any]], studio: Studio, request: Any) -> Iterator[Any]:

@@ -1,5 +1,6 @@
 """A game that plays by itself: some frames at a time, as fast as the browser takes them up."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -18,6 +19,10 @@ CALM = 2  # numbers and curves are renewed with one batch of so many: each view 
 AHEAD = 1  # batches on their way that the browser has not begun to play: more would pile up and outlast a press on Pause
 PATIENCE = 5.0  # seconds to wait for it
 SLOW = {"attack": 2.5, "learn": 1.6}  # seconds of a move of the slow motion: its scenes, see `moves.js`, and time to read
+_turn = threading.Lock()
+_players: set[object] = set()  # runs of all visitors that play now
+
+
 LIMIT = 2000  # turns of one press on Play: a forgotten page must not compute for ever
 
 
@@ -37,6 +42,7 @@ def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
         return going() and ground.game.turn - began < LIMIT
 
     try:
+        _players.add(run)
         while within():
             at = time.perf_counter()
             if session.held["play.speed"] == 0:
@@ -45,7 +51,7 @@ def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
                     if stop.wait(seconds) or not going():
                         return
                 continue
-            pictures = _played(session, within)
+            pictures = _in_turn(session, within)
             if not pictures:
                 return
             rest = {} if batches % CALM else draw(session, words.each_turn(ground.game.rules))
@@ -58,8 +64,19 @@ def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
     except Diverged as fault:
         yield ended(session, fault)
     finally:
+        _players.discard(run)
         if session.held.get("play.run") is run:  # a newer run has the flag to itself
             stop.set()
+
+
+def _in_turn(session: Session, going: Callable[[], bool]) -> list[list[Picture]]:
+    """The next pictures. Games of several visitors compute one at a time, and half of the time: the rest is the server's."""
+    with _turn:
+        began = time.perf_counter()
+        pictures = _played(session, going)
+        if len(_players) > 1:
+            session.stops["playground"].wait(time.perf_counter() - began)
+    return pictures
 
 
 def _played(session: Session, going: Callable[[], bool]) -> list[list[Picture]]:
