@@ -90,7 +90,7 @@ def test_every_row_runs_its_work_and_the_passes_it_is_measured_against(monkeypat
     work()
     # a training step's last backward pass is `loss.backward()`; descend has one state more than steps, split two parts a state,
     # the playground its gradient by hand
-    assert len(backward) == {"settle": 2, "descend": 3, "split": 6, "train": 3, "maxent": 2, "play": 0}[name]
+    assert len(backward) == {"settle": 2, "fold": 2, "descend": 3, "split": 6, "train": 3, "maxent": 2, "play": 0}[name]
     backward.clear(), bare()
     assert len(backward) == {"train": 4, "play": 22}.get(name, 2)
 

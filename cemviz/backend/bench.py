@@ -5,6 +5,7 @@ a row is the median of its rounds' ratios, with an interval that says whether it
 thread, timed by what it computes: with two, every kernel waits for a thread that a busy machine does not run.
 """
 
+import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from ..dynamics import Dynamics, descend, settle
 from ..energies import conditional, on, reinforced
 from ..nets import build
+from ..nets.fold import fold
 from ..samplers import SAMPLERS
 from ..training.game import Game, Rules
 from ..training.loop import evaluating, fit
@@ -89,6 +91,22 @@ def split(net: nn.Module, x0: Tensor, y: Tensor, generator: torch.Generator) -> 
         watched.parts(state.grad)
 
 
+def folded(device: Device) -> tuple[Work, Work]:
+    """K steps of settle on a net whose norms are folded, beside the bare passes of the net as it was trained."""
+    net = _net(device).eval().requires_grad_(False)
+    quick = fold(copy.deepcopy(net)).to(memory_format=torch.channels_last)
+    x = torch.rand(CHAINS, 1, 28, 28, device=device.torch, generator=device.generator(0))
+    y = torch.arange(CHAINS, device=device.torch) % 10
+    generator = device.generator(1)
+
+    def bare() -> None:
+        for _ in range(STEPS):
+            at = x.detach().requires_grad_()
+            torch.autograd.grad(reinforced(net(at), y).sum(), at)
+
+    return lambda: settle(on(quick, reinforced, y), x, DYN, generator=generator), bare
+
+
 def train(device: Device) -> tuple[Work, Work]:
     """A step of adversarial training, beside K input gradients in eval mode and one weight gradient in train mode."""
     row = recipe("mnist-at")
@@ -151,6 +169,7 @@ BENCHES: dict[str, Bench] = {
         "K steps of settle against K bare forward and input-gradient passes", 1.05,
         chains(lambda net, x0, y, generator: settle(on(net, reinforced, y), x0, DYN, generator=generator)),
     ),
+    "fold": Bench("K steps of settle with the norms folded against K bare passes as trained", 0.9, folded),
     "descend": Bench("descend with its K + 1 records against K bare passes", 1.25, chains(records)),
     "split": Bench("descend with the two gradient terms against K bare passes", 1.8, chains(split)),
     "train": Bench("a step of adversarial training against its K + 1 bare forward and backward passes", 1.10, train),

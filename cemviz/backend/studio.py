@@ -7,12 +7,14 @@ The use-cases are generators of plain data in the modules beside this one (`samp
 import threading
 from functools import lru_cache
 
+import torch
 from torch import Tensor, nn
 
 from ..data import images
 from ..data.datasets import dataset
 from ..data.images import DataMissing, Images
 from ..mixtures import Mixture
+from ..nets.fold import fold
 from ..starts import Source
 from . import store
 from .device import Device, choose
@@ -41,7 +43,7 @@ class Studio:
         self.data = data
         images.root(data)  # refuses a mistyped folder before the work, not within it
         self._lock = threading.Lock()  # two visitors may ask for one model at once
-        self._model = lru_cache(maxsize=16)(lambda name, sha256: store.load(name, self.device.torch))
+        self._model = lru_cache(maxsize=16)(lambda name, sha256: self._loaded(name))
         self._gaussians = lru_cache(maxsize=8)(lambda data: store.load_gaussians(data, self.device.torch))
         self._p0 = lru_cache(maxsize=8)(self._mixture)
         self._images: list[Images] = []
@@ -55,7 +57,7 @@ class Studio:
         return hash(tuple((name, card.sha256) for name, card in self.cards().items()))
 
     def model(self, name: str) -> tuple[nn.Module, Card]:
-        """A stored model, loaded once: its net in eval mode with frozen weights, and its card.
+        """A stored model, loaded once: its net in eval mode with frozen weights and its norms folded, and its card.
 
         Raises:
             KeyError, BrokenCheckpoint: see `store.load`.
@@ -63,6 +65,10 @@ class Studio:
         card = store.read_card(name)
         with self._lock:
             return self._model(name, card.sha256)
+
+    def _loaded(self, name: str) -> tuple[nn.Module, Card]:
+        net, card = store.load(name, self.device.torch)
+        return fold(net).to(memory_format=torch.channels_last), card
 
     def test_images(self, data: str, classes: tuple[str, ...] | None = None) -> Images | None:
         """The test split of a data set, see `split`."""

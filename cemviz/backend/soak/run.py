@@ -182,6 +182,13 @@ def _spread(times: list[float]) -> dict[str, float]:
     return {"count": len(times), "p50": round(cuts[9], 3), "p95": round(cuts[18], 3), "most": round(max(times), 3)}
 
 
+def _socket(fd: Path) -> str:
+    """The node of an open socket, or "" of another file, or of one that was closed meanwhile."""
+    with suppress(OSError):
+        return str(fd.readlink()).removeprefix("socket:[").removesuffix("]")
+    return ""
+
+
 def memory(url: str) -> int | None:
     """Resident bytes of the process that listens at an address, or None where the system does not tell."""
     port = f"{urlsplit(url).port or 80:04X}"
@@ -190,7 +197,7 @@ def memory(url: str) -> int | None:
         nodes = {row.split()[9] for row in rows if row.split()[1].endswith(f":{port}") and row.split()[3] == "0A"}
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                if any(f"socket:[{node}]" in {str(fd.readlink()) for fd in (process / "fd").iterdir()} for node in nodes):
+                if nodes & {_socket(fd) for fd in (process / "fd").iterdir()}:
                     held = re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
                     return int(held[1]) * 1024 if held else None
     return None
