@@ -58,7 +58,7 @@ def main() -> None:
     closed = threading.Event()
     try:
         page = build(studio)
-        page.launch(**launch_options(), **server, prevent_thread_lock=True)
+        page.launch(**launch_options(studio), **server, prevent_thread_lock=True)
         visits.watch(page, closed)
         threading.Thread(target=warm_up, daemon=True).start()  # while the first visitor reads, and not before the page answers
         page.block_thread()

@@ -69,6 +69,11 @@ class Jobs:
         self._last: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
         self._usual = 0.0
 
+    @property
+    def length(self) -> int:
+        """Jobs at the device and waiting for it."""
+        return len(self._line)
+
     def run(
         self,
         work: Generator[Any, None, None],

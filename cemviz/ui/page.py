@@ -20,6 +20,7 @@ from .detect import tab as detect_tab
 from .digit import tab as digit_tab
 from .equations import tab as tab_equations
 from .head import EarlyHead
+from .health import Health
 from .lab import tab as lab_tab
 from .landscape import tab as landscape_tab
 from .playground import tab as playground_tab
@@ -68,11 +69,15 @@ INTRO = """# cemviz
 Adversarial training is energy-based modelling: attacks climb a landscape, training flattens it, samplers roll down it."""
 
 
-def launch_options() -> dict[str, Any]:
-    """Arguments of `launch`; the head holds what plays before the page around it is there."""
+def launch_options(studio: Studio) -> dict[str, Any]:
+    """Arguments of `launch`; the head holds what plays before the page around it is there.
+
+    Args:
+        studio: that the page was built with.
+    """
     early = Middleware(EarlyHead, html=f"{HEAD}\n{start_tab.head()}")
     compressed = Middleware(GZipMiddleware, minimum_size=2000, compresslevel=5)
-    return LAUNCH | {"app_kwargs": {"middleware": [compressed, early]}}
+    return LAUNCH | {"app_kwargs": {"middleware": [Middleware(Health, studio=studio), compressed, early]}}
 
 
 WAIT = 0.01
