@@ -51,6 +51,7 @@ def test_a_net_in_train_mode_is_refused_and_a_folded_one_is_frozen():
     with pytest.raises(ValueError, match="train mode"):
         fold(net.train())
     assert not any(weight.requires_grad for weight in fold(lived(net)).parameters())
+    assert not any(module.training for module in net.modules()), "what is put in the place of a norm, too"
 
 
 def test_double_norms_and_those_without_statistics_stay():

@@ -126,3 +126,12 @@ def test_who_leaves_hands_the_work_to_who_waits(monkeypatch):
     next(first), next(second)
     first.close()
     assert "1 at work" in next(second) and list(second) == [1]
+
+
+def test_a_newer_run_ends_one_whose_results_are_known():
+    studio, session = Bench(), Session()
+    studio.remembered.put(("tab", "'a'", studio.models), [1, 2, 3])
+    items = run(studio, session, "tab", iter(()), title="Work", limit=10, asked=["a"])
+    assert next(items) == 1
+    session.stops["tab"].set()
+    assert list(items) == [STOPPED]

@@ -15,7 +15,7 @@ def fold(net: nn.Module) -> nn.Module:
     Args:
         net: in eval mode.
     Returns:
-        the same net, its weights frozen.
+        the same net, in eval mode, its weights frozen.
     Raises:
         ValueError: it is in train mode, where BatchNorm takes the statistics of the batch.
     Source: Jacob et al. 2018, section 3.2.
@@ -27,4 +27,4 @@ def fold(net: nn.Module) -> nn.Module:
             if type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None:
                 block[int(name)] = fuse_conv_bn_eval(convolution, norm)
                 block[int(behind)] = nn.Identity()
-    return net.requires_grad_(False)
+    return net.eval().requires_grad_(False)

@@ -111,7 +111,11 @@ def run(
     try:
         while key and not claimed:
             if (known := studio.remembered.get(key)) is not None:
-                yield from known
+                for item in known:
+                    if stop.is_set():
+                        yield STOPPED
+                        return
+                    yield item
                 return
             claimed = studio.remembered.claim(key)
             if not claimed:

@@ -19,11 +19,22 @@ CALM = 2  # numbers and curves are renewed with one batch of so many: each view 
 AHEAD = 1  # batches on their way that the browser has not begun to play: more would pile up and outlast a press on Pause
 PATIENCE = 5.0  # seconds to wait for it
 SLOW = {"attack": 2.5, "learn": 1.6}  # seconds of a move of the slow motion: its scenes, see `moves.js`, and time to read
-_turn = threading.Lock()
-_players: set[object] = set()  # runs of all visitors that play now
-
-
 LIMIT = 2000  # turns of one press on Play: a forgotten page must not compute for ever
+
+
+class Court:
+    """Where the games of all visitors are played, one at a time.
+
+    Attributes:
+        players: runs that play now.
+        free: when the next may compute.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.players, self.free = threading.Lock(), set[object](), 0.0
+
+
+COURT = Court()
 
 
 def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
@@ -42,7 +53,7 @@ def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
         return going() and ground.game.turn - began < LIMIT
 
     try:
-        _players.add(run)
+        COURT.players.add(run)
         while within():
             at = time.perf_counter()
             if session.held["play.speed"] == 0:
@@ -64,18 +75,19 @@ def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
     except Diverged as fault:
         yield ended(session, fault)
     finally:
-        _players.discard(run)
+        COURT.players.discard(run)
         if session.held.get("play.run") is run:  # a newer run has the flag to itself
             stop.set()
 
 
 def _in_turn(session: Session, going: Callable[[], bool]) -> list[list[Picture]]:
     """The next pictures. Games of several visitors compute one at a time, and half of the time: the rest is the server's."""
-    with _turn:
+    with COURT.lock:
+        session.stops["playground"].wait(max(0.0, COURT.free - time.perf_counter()))
         began = time.perf_counter()
         pictures = _played(session, going)
-        if len(_players) > 1:
-            session.stops["playground"].wait(time.perf_counter() - began)
+        if len(COURT.players) > 1:
+            COURT.free = 2 * time.perf_counter() - began
     return pictures
 
 
