@@ -5,7 +5,7 @@ import pytest
 from cemviz.backend.checks import BadInput
 from cemviz.backend.requests import SoakRequest
 from cemviz.backend.soak import run as soaking
-from cemviz.backend.soak.run import KINDS, memory, soak
+from cemviz.backend.soak.run import KINDS, soak
 from cemviz.backend.soak.visitor import patched
 from cemviz.backend.use_case import follow
 
@@ -52,14 +52,3 @@ def test_kinds_come_by_their_shares_and_nobody_is_lost():
 def test_times_are_told_by_their_quantiles():
     assert soaking._spread([float(i) for i in range(1, 102)]) == {"count": 101, "p50": 51.0, "p95": 96.0, "most": 101.0}
     assert soaking._spread([2.0]) == {"count": 1, "p50": 2.0, "p95": 2.0, "most": 2.0}
-
-
-def test_memory_is_that_of_who_listens():
-    import socket
-
-    with socket.socket() as port:
-        port.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{port.getsockname()[1]}"
-        assert memory(address) is None
-        port.listen()
-        assert memory(address) > 10**8, "this process"

@@ -23,7 +23,7 @@ from ..backend.use_case import Step
 from .controls import STOPPED, Session, guarded, guarded_stream
 
 SAME, PATIENCE = "waiting: another visitor has asked for the same, and it is nearly there", 0.25
-"""What is said to who asks for what is at work already, and seconds between two looks."""
+"""Words for who asks for what is at work already, and seconds between two looks."""
 
 Changes = Mapping[str, Any]
 Handler = Callable[..., Changes | Iterator[Changes] | None]

@@ -14,7 +14,7 @@ from . import hub
 from .reading import hosted
 
 MOST_BYTES = 2**30
-"""Of all guests together: seven WideResNets in half precision."""
+"""Bytes of all guests together: fourteen WRN-28-10 in half precision."""
 
 DAY = 86400.0
 """Seconds after which a guest is one that a killed server left behind."""
@@ -24,7 +24,7 @@ _keys: list[str] = []
 
 
 def key() -> str:
-    """What is added to a name, so that nobody guesses it."""
+    """A new ending of a name, which nobody guesses."""
     _keys.append(f"~{secrets.token_hex(6)}")
     return _keys[-1]
 

@@ -11,12 +11,10 @@
 
 import asyncio
 import random
-import re
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from statistics import quantiles
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,7 +31,7 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 TABS = ("digit", "playground", "landscape", "sampling", "lab", "training", "robustness", "restore", "detect", "results")
 
 PRESSES = 20
-"""Of a hammer, at once."""
+"""Presses of a hammer at once."""
 
 Act = Callable[["Soak", Visitor], Awaitable[None]]
 
@@ -157,18 +155,22 @@ async def _soak(request: SoakRequest) -> dict[str, Any]:
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=request.url, timeout=300, limits=limits, headers={"accept-encoding": "gzip"}) as http:
         try:
-            config = (await http.get("/config")).json()
-        except (httpx.HTTPError, ValueError) as error:
+            config, before = (await http.get("/config")).json(), await _memory(http)
+        except (httpx.HTTPError, ValueError, KeyError) as error:  # or a page of another kind
             raise BadInput("url", f"no page of cemviz answers at {request.url}; start one with: python app.py") from error
         crowd = Soak(http, config, 60 * request.minutes, request.seed)
-        before = memory(request.url)
         kinds = _kinds(request.visitors)
         await asyncio.gather(*(crowd.visit(kind, KINDS[kind][0]) for kind in kinds))
         return {
             "visitors": request.visitors, "minutes": request.minutes, "visits": dict(crowd.visits),
             "took": {what: _spread(times) for what, times in sorted(crowd.took.items())}, "faults": dict(crowd.faults),
-            "memory": {"before": before, "after": memory(request.url)},
+            "memory": {"before": before, "after": await _memory(http)},
         }  # fmt: skip
+
+
+async def _memory(http: httpx.AsyncClient) -> int | None:
+    """Resident bytes of the page, as it says itself."""
+    return (await http.get("/health")).json()["memory"]
 
 
 def _kinds(visitors: int) -> list[str]:
@@ -180,24 +182,3 @@ def _kinds(visitors: int) -> list[str]:
 def _spread(times: list[float]) -> dict[str, float]:
     cuts = quantiles(times, n=20, method="inclusive") if len(times) > 1 else times * 19
     return {"count": len(times), "p50": round(cuts[9], 3), "p95": round(cuts[18], 3), "most": round(max(times), 3)}
-
-
-def _socket(fd: Path) -> str:
-    """The node of an open socket, or "" of another file, or of one that was closed meanwhile."""
-    with suppress(OSError):
-        return str(fd.readlink()).removeprefix("socket:[").removesuffix("]")
-    return ""
-
-
-def memory(url: str) -> int | None:
-    """Resident bytes of the process that listens at an address, or None where the system does not tell."""
-    port = f"{urlsplit(url).port or 80:04X}"
-    with suppress(OSError):
-        rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
-        nodes = {row.split()[9] for row in rows if row.split()[1].endswith(f":{port}") and row.split()[3] == "0A"}
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if nodes & {_socket(fd) for fd in (process / "fd").iterdir()}:
-                    held = re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
-                    return int(held[1]) * 1024 if held else None
-    return None
