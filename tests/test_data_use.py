@@ -199,7 +199,7 @@ def test_only_training_downloads(oracle, monkeypatch, tmp_path):
 
     monkeypatch.setattr(originals, "read", read)
     mine = store.Card(**vars_of(card("three")) | {"data": "mnist", "classes": DATASETS["mnist"].classes})
-    monkeypatch.setattr(store, "load", lambda name, device="cpu": (Brightest(3), mine))
+    monkeypatch.setattr(store, "load", lambda name, device="cpu": (Brightest(3).eval(), mine))
     for use in (
         lambda: measured("three"),
         lambda: window("depth").run("three", choose("cpu"), None, 0),

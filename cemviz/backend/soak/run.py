@@ -14,6 +14,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from statistics import quantiles
 from typing import Any
@@ -148,7 +149,8 @@ def soak(request: SoakRequest) -> Iterator[Step | dict[str, Any]]:
     if where.hostname not in LOCAL or where.scheme != "http":
         raise BadInput("url", f"url is {request.url!r}; give one of this machine, such as http://127.0.0.1:7860")
     yield Step(0, 1, f"{request.visitors} visitors for {request.minutes:g} minutes")
-    yield asyncio.run(_soak(request))
+    with ThreadPoolExecutor(1) as apart:  # who calls may have a loop of its own
+        yield apart.submit(asyncio.run, _soak(request)).result()
 
 
 async def _soak(request: SoakRequest) -> dict[str, Any]:
