@@ -5,7 +5,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 import threading
 
 # OpenMP's threads spin while they wait for each other. Where another program has one of the cores, that is a hundred times
@@ -26,9 +25,6 @@ from cemviz.ui.page import build, launch_options
 
 gc.freeze()
 gc.enable()
-sys.setswitchinterval(
-    5e-4
-)  # a step of a net asks for the interpreter a hundred times, and waits as long for each while others use it
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
                         return
                 continue
             pictures = _played(session, within)
-            if not pictures:
+            if not pictures or not going():  # a pause shows where the game stands, and nothing that is older may follow it
                 return
             rest = {} if batches % CALM else draw(session, words.each_turn(ground.game.rules))
             yield rest | planes(*(plots.plane(*own, live=True) for own in zip(*pictures, strict=True)))
