@@ -1,8 +1,11 @@
 import threading
 import time
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
+from cemviz.backend import jobs as module
 from cemviz.backend.jobs import Jobs, TimedOut, Waiting
 
 
@@ -142,14 +145,17 @@ def test_long_work_gives_way_and_goes_on_where_it_was():
     assert list(long) == [1, 2, 3] and log.count(("long", "closed")) == 1
 
 
-def test_time_in_the_line_counts_for_no_limit():
-    jobs, log = Jobs(), []
-    long = jobs.run(counting(3, log, "long", pause=0.02), title="long", turn=0.0, limit=0.2)
+def test_time_in_the_line_counts_for_no_limit(monkeypatch):
+    clock, log = count(), []
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock)))  # a second later each time it is read
+    jobs = Jobs()
+    long = jobs.run(counting(3, log, "long"), title="long", turn=0.0, limit=20)
     assert next(long) == 0
     short = jobs.run(counting(1, log, "short"), title="short")
     assert next(short) == Waiting(1) and next(long) == Waiting(1)
-    time.sleep(0.25)
-    assert list(short) == [0] and list(long) == [1, 2]
+    for _ in range(1000):
+        next(clock)
+    assert list(short) == [0] and [item for item in long if not isinstance(item, Waiting)] == [1, 2]
 
 
 def test_all_work_computes_in_one_thread_of_the_device_and_closes_there():

@@ -59,8 +59,12 @@ class Bench:
     make: Callable[[Device], tuple[Work, Work]]
 
 
-def chains(work: Chain) -> Callable[[Device], tuple[Work, Work]]:
-    """Chains of a sampler on a frozen net, beside K forward and input-gradient passes."""
+def chains(work: Chain, prepare: Callable[[nn.Module], nn.Module] = lambda net: net) -> Callable[[Device], tuple[Work, Work]]:
+    """Chains of a sampler on a frozen net, beside K forward and input-gradient passes.
+
+    Args:
+        prepare: what is done to the net of the chains, and not to that of the bare passes.
+    """
 
     def make(device: Device) -> tuple[Work, Work]:
         net = _net(device).eval().requires_grad_(False)
@@ -73,7 +77,8 @@ def chains(work: Chain) -> Callable[[Device], tuple[Work, Work]]:
                 x = x0.detach().requires_grad_()
                 torch.autograd.grad(reinforced(net(x), y).sum(), x)
 
-        return lambda: work(net, x0, y, generator), bare
+        prepared = prepare(net)
+        return lambda: work(prepared, x0, y, generator), bare
 
     return make
 
@@ -91,20 +96,14 @@ def split(net: nn.Module, x0: Tensor, y: Tensor, generator: torch.Generator) -> 
         watched.parts(state.grad)
 
 
-def folded(device: Device) -> tuple[Work, Work]:
-    """K steps of settle on a net whose norms are folded, beside the bare passes of the net as it was trained."""
-    net = _net(device).eval().requires_grad_(False)
-    quick = fold(copy.deepcopy(net)).to(memory_format=torch.channels_last)
-    x = torch.rand(CHAINS, 1, 28, 28, device=device.torch, generator=device.generator(0))
-    y = torch.arange(CHAINS, device=device.torch) % 10
-    generator = device.generator(1)
+def settled(net: nn.Module, x0: Tensor, y: Tensor, generator: torch.Generator) -> None:
+    """The last state of a chain alone."""
+    settle(on(net, reinforced, y), x0, DYN, generator=generator)
 
-    def bare() -> None:
-        for _ in range(STEPS):
-            at = x.detach().requires_grad_()
-            torch.autograd.grad(reinforced(net(at), y).sum(), at)
 
-    return lambda: settle(on(quick, reinforced, y), x, DYN, generator=generator), bare
+def folded(net: nn.Module) -> nn.Module:
+    """A copy of a net with its norms folded, laid out as `Studio.model` does."""
+    return fold(copy.deepcopy(net)).to(memory_format=torch.channels_last)
 
 
 def train(device: Device) -> tuple[Work, Work]:
@@ -167,9 +166,12 @@ def play(device: Device) -> tuple[Work, Work]:
 BENCHES: dict[str, Bench] = {
     "settle": Bench(
         "K steps of settle against K bare forward and input-gradient passes", 1.05,
-        chains(lambda net, x0, y, generator: settle(on(net, reinforced, y), x0, DYN, generator=generator)),
+        chains(settled),
     ),
-    "fold": Bench("K steps of settle with the norms folded against K bare passes as trained", 0.9, folded),
+    "fold": Bench(
+        "K steps of settle with the norms folded against K bare passes as trained", 0.9,
+        chains(settled, folded),
+    ),
     "descend": Bench("descend with its K + 1 records against K bare passes", 1.25, chains(records)),
     "split": Bench("descend with the two gradient terms against K bare passes", 1.8, chains(split)),
     "train": Bench("a step of adversarial training against its K + 1 bare forward and backward passes", 1.10, train),
