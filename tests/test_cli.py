@@ -298,7 +298,7 @@ def test_restore_prints_the_fields_of_the_contract(places, call, task):
 
 
 def test_an_interrupt_says_how_to_go_on_and_exits_with_130(places, call, monkeypatch):
-    monkeypatch.setattr(cli, "choose", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("cemviz.cli.models.choose", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
     status, out, err = call("evaluate", "toy")
     assert status == 130 and out == "" and "--resume" in err
 
@@ -337,7 +337,7 @@ def test_samples_are_written_into_a_new_folder(toy, call, suffix):
 
 def test_a_place_for_a_result_is_looked_at_before_the_work(toy, call, monkeypatch):
     (toy / "x.png").mkdir()
-    monkeypatch.setattr("cemviz.cli.sample", lambda *_: pytest.fail("work was begun"))
+    monkeypatch.setattr("cemviz.cli.pictures.sample", lambda *_: pytest.fail("work was begun"))
     status, _, err = call("sample", "toy", "--start", "uniform", "--count", "1", "--out", toy / "x.png")
     assert status == 1 and "x.png cannot be written (a folder stands there)" in err
 

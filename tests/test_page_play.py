@@ -8,6 +8,7 @@ from pages import MARKS, calm, plane_drawn
 
 from cemviz.backend.frame import frame
 from cemviz.backend.play import Playground
+from cemviz.ui.playground import plots
 
 pytestmark = MARKS
 UI = Path(__file__).parents[1] / "cemviz" / "ui"
@@ -41,12 +42,39 @@ def test_frames_are_drawn_one_by_one_while_it_plays(visit):
     page.locator("#play-run").click()
     page.wait_for_function(f"() => +document.querySelector('.cem-plane').dataset.drawn > {drawn + 20}")
     page.locator("#play-pause").click()
+    page.locator("#play-status", has_text="Paused at turn").wait_for()
     calm(page)
     seen = page.evaluate("() => window.seen")
     assert all(later - earlier == 2 for earlier, later in zip([turn, *seen], seen[:15], strict=False))  # two turns a frame
     shown = int(page.locator(".cem-plane").get_attribute("data-turn"))
-    page.locator("#play-status", has_text=f"at turn {shown}").wait_for()
+    assert f"Paused at turn {shown}." in page.locator("#play-status").inner_text()  # nothing older follows
     assert f"Turn {shown}: D is above one half on" in page.locator(".cem-plane-told").inner_text()
+
+
+def test_frames_that_an_answer_to_pause_has_overtaken_are_left_out(visit):
+    page = opened(visit)
+    ground = Playground()
+    sent = {}
+    for name, turns in (("sent", 2), ("later", 2)):
+        ground.both(turns)
+        sent[name] = plots.plane(ground.picture(), live=True)
+    ground.both(2)
+    stands = plots.plane(ground.picture())
+    turn = told(page, "playground/stage.js", """(async () => {
+      const { sent, later, stands } = given, props = { value: sent, label: "a plane" };
+      const block = document.querySelector("#play-plane").closest(".block").parentElement;
+      const root = Object.assign(document.createElement("div"), { className: "block", id: "another" });
+      root.innerHTML = '<div><div class="cem-plane" data-layers="contour" data-field="D"></div></div>';
+      block.append(root);
+      let take;
+      m.mount(root.firstChild, props, (_, told) => (take = told), () => {});
+      for (const value of [stands, later]) { props.value = value; take(); }
+      for (let k = 0; k < 30; k += 1) await new Promise(requestAnimationFrame);
+      const { turn } = root.querySelector(".cem-plane").dataset;
+      root.remove();
+      return turn;
+    })()""", sent | {"stands": stands})  # fmt: skip
+    assert turn == "6"
 
 
 def test_a_link_opens_two_games_side_by_side_and_a_move_is_drawn_in_both(visit):

@@ -189,22 +189,26 @@ def fit(
         if not (all(abs(t) < LIMIT for t in values.values()) and math.isfinite(length)):  # also false for NaN
             for buffer, good in zip(moving, statistics, strict=True):
                 buffer.copy_(good)
-            worst = ", ".join(f"{k} {v:.3g}" for k, v in values.items())
-            if done == 0 and not all(map(math.isfinite, values.values())):  # no rate had a say yet
-                raise Diverged(
-                    f"training diverged at step 1 of {steps} ({worst}): the loss is not finite before any update; look at the "
-                    f"images, at the net's first weights and at its precision"
-                )
-            raise Diverged(
-                f"training diverged at step {done + 1} of {steps} ({worst}, gradient {length:.3g}); "
-                f"lower lr ({peaks[0]:g}) or take another seed"
-            )
+            raise _diverged(values, length, done + 1, steps, peaks[0])
         optimizer.step()
         if shadow is not None:
             shadow.update_parameters(net)
         done += 1
         seen = None if finish is None else finish(net)
         yield Progress(done, steps, values, peaks[0] * rate, time.perf_counter() - began, state, seen)
+
+
+def _diverged(values: Mapping[str, float], length: float, step: int, steps: int, lr: float) -> Diverged:
+    """What to say of a step whose terms or gradient are not finite, or too large."""
+    worst = ", ".join(f"{k} {v:.3g}" for k, v in values.items())
+    if step == 1 and not all(map(math.isfinite, values.values())):  # no rate had a say yet
+        return Diverged(
+            f"training diverged at step 1 of {steps} ({worst}): the loss is not finite before any update; look at the "
+            f"images, at the net's first weights and at its precision"
+        )
+    return Diverged(
+        f"training diverged at step {step} of {steps} ({worst}, gradient {length:.3g}); lower lr ({lr:g}) or take another seed"
+    )
 
 
 def averaged(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

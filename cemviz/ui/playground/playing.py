@@ -48,7 +48,9 @@ def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
             pictures = _played(session, within)
             if not pictures or not going():  # a pause shows where the game stands, and nothing that is older may follow it
                 return
-            rest = {} if batches % CALM else draw(session, words.each_turn(ground.game.rules))
+            rest = {} if batches % CALM else {**draw(session, words.each_turn(ground.game.rules))}
+            if batches:  # it is said once: later it could reach the browser after the answer to Pause
+                rest.pop("status", None)
             yield rest | planes(*(plots.plane(*own, live=True) for own in zip(*pictures, strict=True)))
             batches += 1
             ahead = _wait(session, ahead)

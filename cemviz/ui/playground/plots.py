@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import count
 from types import MappingProxyType
 from typing import Any
 
@@ -40,6 +41,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 }  # fmt: skip
 """Curves by what D raises."""
 
+_MADE = count()
+"""Numbers of the planes' data, as they are made: what reaches the browser after something newer is not shown."""
+
 
 def plane(*pictures: Picture, moves: Sequence[str] = (), live: bool = False, **more: Any) -> str:
     """Frames for `stage.js`.
@@ -51,7 +55,7 @@ def plane(*pictures: Picture, moves: Sequence[str] = (), live: bool = False, **m
     """
     frames = [frame(picture) for picture in pictures]
     shown = [one | {"move": move} for one, move in zip(frames, moves, strict=True)] if moves else frames
-    return packed_json({"frames": shown, "live": live} | more)
+    return packed_json({"frames": shown, "live": live, "made": next(_MADE)} | more)
 
 
 def laid(rules: Rules) -> dict[str, Any]:

@@ -14,8 +14,9 @@ const LEGEND = [["data", "p_data"], ["p0", "p₀"], ["moved", "p_T"], ["paths", 
 const mark = (turn) => document.dispatchEvent(new CustomEvent("cemviz-turn", { detail: turn })); // the curves show where it is
 
 /**
- * `props.value` is JSON: {frames, live, shown?, story?, at?, laid?}.
+ * `props.value` is JSON: {frames, live, made, shown?, story?, at?, laid?}.
  * frames: of `backend/frame.py`, played in turn; if not `live`, the last one is where the game stands, shown at once.
+ * made: counts up. An answer to Pause may overtake the frames that were sent before it; those are left out then.
  * shown: what the controls say when the page opens, {layers: names, field: D or E}; later they write it to the view's dataset.
  * story: where the snapshots of a story are served, of which the one numbered `at` is shown; null of a game without any.
  * laid: how p_data and p0 lie there, see `plots.laid`; of a game that begins.
@@ -48,6 +49,7 @@ export function mount(element, props, watch, trigger) {
   let scene = {};
   let clock = 0;
   let due = 0; // when the next one may be drawn
+  let newest = -1; // number of what came last
 
   const setting = (name) => host.dataset[name] ?? root.dataset[name];
   const dark = () => document.body.classList.contains("dark");
@@ -103,7 +105,9 @@ export function mount(element, props, watch, trigger) {
 
   function take() {
     if (!props.value) return;
-    const { frames, live, shown, story, at, laid } = JSON.parse(props.value);
+    const { frames, live, made, shown, story, at, laid } = JSON.parse(props.value);
+    if (made < newest) return;
+    newest = made;
     if (laid) hand.take(laid);
     Object.assign(host.dataset, shown);
     if (story !== undefined) tell(story, at);
