@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start, too: the cores are shared already
+
 import numpy as np
 import pages
 import pytest
