@@ -13,6 +13,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 gc.disable()  # what imports make stays: to look for garbage among it takes a sixth of the time
 
+from cemviz.backend.apart import Apart
 from cemviz.backend.device import choose
 from cemviz.backend.foreign import guests
 from cemviz.backend.foreign.reading import hosted
@@ -25,6 +26,12 @@ from cemviz.ui.page import build, launch_options
 
 gc.freeze()
 gc.enable()
+
+
+def ready(studio: Studio) -> None:
+    """Load what the first visitor's first run and first game would wait for; not before the page answers."""
+    studio.apart.start()
+    warm_up()
 
 
 def main() -> None:
@@ -40,7 +47,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         root(args.data)  # a mistyped folder is said now, not when a visitor asks for an image
-        studio = Studio(choose(args.device), args.data)
+        studio = Studio(choose(args.device), args.data, Apart(args.device, args.data))
         if args.port is not None and not 0 < args.port < 65536:
             raise ValueError(f"port is {args.port}; give a whole number from 1 to 65535")
         socket.getaddrinfo(args.host.strip("[]"), None)  # a mistyped address would end in the server's traceback
@@ -56,7 +63,7 @@ def main() -> None:
         page = build(studio)
         page.launch(**launch_options(studio), **server, prevent_thread_lock=True)
         visits.watch(page, closed)
-        threading.Thread(target=warm_up, daemon=True).start()  # while the first visitor reads, and not before the page answers
+        threading.Thread(target=ready, args=[studio], daemon=True).start()  # while the first visitor reads
         page.block_thread()
     except OSError as error:
         message = f"cemviz: the page could not be opened ({error}); is the port in use? Give another: --port 7900"
@@ -64,6 +71,7 @@ def main() -> None:
     finally:
         closed.set()
         training.halt()  # every unfinished run is saved
+        studio.apart.close()
         guests.forget_all()
 
 

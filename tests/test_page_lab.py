@@ -1,11 +1,14 @@
 """The lab in a real browser: a board without a press, moved over without a request, predicted, played, and swept anew."""
 
+from pathlib import Path
+
 import pytest
 from pages import MARKS, SLOW, calm, faults_in_light_and_dark, width_on_a_phone
 from PIL import Image
 
 pytestmark = MARKS
 
+BOARD_JS = Path(__file__).parents[1] / "cemviz" / "ui" / "lab" / "board.js"
 BOARD = "?__theme=light&tab=lab&a=mnist-at&k.sampler=rcs"
 
 
@@ -42,6 +45,14 @@ def test_moving_over_the_board_blends_its_pictures_without_a_request(board):
     assert len(seen) == 4, "two cells, what lies between them, and the chosen one"
     page.mouse.move(5, 5)
     assert not requests
+
+
+def test_the_curves_have_a_band_of_their_spread_over_seeds(board):
+    page = board
+    assert page.locator(".cem-lab-curve .cem-lab-spread").count() == 2
+    assert "±" in page.locator(".cem-lab-right .cem-numbers").inner_text()
+    ends = f"async () => (await import('./gradio_api/file={BOARD_JS}')).band([1, null, 3], [0.5, null, null])"
+    assert page.evaluate(ends) == [[0.5, None, 3], [1.5, None, 3]]
 
 
 def test_another_number_colours_the_board_without_a_request(board):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from tabs import first_view, page, wired
@@ -30,8 +31,19 @@ def studio():
 def test_the_usual_controls_ask_for_the_boards_that_ship(studio):
     for name, asked in boards.requests("mnist", studio.cards()).items():
         values = {"a": asked.model, "sampler": asked.sampler, "over": ",".join(asked.over)}
-        assert do.read(studio, **CONTROLS | values) == asked
-        assert boards.shipped(studio, asked) is not None, f"{name} does not ship, or is stale"
+        live = do.read(studio, **CONTROLS | values)
+        assert live == replace(asked, seeds=1), "swept here it is of one seed"
+        board = boards.shipped(studio, live)
+        assert board is not None, f"{name} does not ship, or is stale"
+        assert board.head["seeds"] == boards.SEEDS["mnist"] and boards.shipped(studio, asked).head == board.head
+        assert boards.shipped(studio, replace(asked, seeds=2)) is None
+
+
+def test_a_board_that_ships_is_told_with_its_own_seeds(studio):
+    shown = do.show(studio, Session(), by="confidence", **CONTROLS)
+    cell = json.loads(shown["board"])["cells"][0]
+    assert "seeds 0 to 2" in shown["status"] and "seeds=3" in shown["script"]
+    assert cell["spreads"].keys() == cell["values"].keys() and all(spread >= 0 for spread in cell["spreads"].values())
 
 
 def test_other_controls_ask_for_a_sweep_of_their_own(studio):

@@ -79,8 +79,9 @@ def test_the_first_view_is_a_begun_game_and_the_same_for_the_same_link():
     a, b = Session(), Session()
     one, two = (do.first(None, held, layers=["data"], field="E", **MAXIMIN | {"data": "moons"}) for held in (a, b))
     assert a.playground.game.turn == do.OPENING and str(do.OPENING) in one["status"]
-    assert one["plane"] == two["plane"]
-    assert json.loads(one["plane"])["shown"] == {"layers": ["data"], "field": "E"}
+    one_plane, two_plane = (json.loads(told["plane"]) for told in (one, two))
+    assert one_plane.pop("made") < two_plane.pop("made") and one_plane == two_plane
+    assert one_plane["shown"] == {"layers": ["data"], "field": "E"}
     assert [row[0] for row in a.playground.view().history][:3] == [0, 4, 8]
     assert "Changed since" in one["story"] and "Two moons" in one["story"]
     assert do.opening(PLAY["minimax"].rules) < do.OPENING  # about as long, with more updates a turn

@@ -5,10 +5,11 @@ import pytest
 from gradio.helpers import special_args
 
 from cemviz.backend.checks import BadInput
+from cemviz.backend.look.pictures import pictured
 from cemviz.backend.requests import RestoreRequest
 from cemviz.ui.controls import LIGHT, Session
 from cemviz.ui.views import live_plot
-from cemviz.ui.wiring import Wiring, pictured
+from cemviz.ui.wiring import Wiring
 
 
 @pytest.fixture
@@ -47,10 +48,10 @@ def test_where_a_test_image_is_not_here_the_gallery_s_takes_its_place():
             raise BadInput("image", "no pixels")
         yield "climbed"
 
-    assert list(pictured(lacking, "studio", RestoreRequest("tells", image="grid:4"))) == ["climbed"]
+    assert list(pictured("studio", lacking, RestoreRequest("tells", image="grid:4"))) == ["climbed"]
     assert asked_for == ["grid:4", "gallery:4"]
     with pytest.raises(BadInput, match="no pixels"):  # what else is no picture is told
-        list(pictured(lacking, "studio", RestoreRequest("tells", image="test:99")))
+        list(pictured("studio", lacking, RestoreRequest("tells", image="test:99")))
 
 
 def test_what_a_visitor_can_mend_reaches_them_after_a_click_too(wired):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .stored.cards import Card
@@ -18,6 +18,9 @@ class BadInput(ValueError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
+
+    def __reduce__(self) -> tuple[type, tuple[str, str], dict[str, Any]]:  # it goes from one process to another
+        return type(self), (self.field, str(self)), self.__dict__
 
 
 def number(field: str, value: float | None, low: float, high: float, *, symbol: str = "", whole: bool = False) -> float:

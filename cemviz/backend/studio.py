@@ -5,7 +5,9 @@ The use-cases are generators of plain data in the modules beside this one (`samp
 """
 
 import threading
+from collections.abc import Callable, Generator, Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +25,9 @@ from .p0 import mixture
 from .remembered import Remembered
 from .store import Card
 
+if TYPE_CHECKING:  # which has a studio of its own
+    from .apart import Apart
+
 
 class Studio:
     """Resources that every use-case needs.
@@ -31,22 +36,27 @@ class Studio:
         device: where nets and images live.
         jobs: the device's queue.
         remembered: results of the page's runs.
+        apart: the process that computes for a page; None where this one does.
         data: root of local image folders, or None.
     Raises:
         DataMissing: `data`, or else CEMVIZ_DATA, names no folder.
     """
 
-    def __init__(self, device: Device | None = None, data: str | None = None) -> None:
+    def __init__(self, device: Device | None = None, data: str | None = None, apart: "Apart | None" = None) -> None:
         self.device = device or choose()
         self.jobs = Jobs()
         self.remembered = Remembered()
-        self.data = data
+        self.data, self.apart = data, apart
         images.root(data)  # refuses a mistyped folder before the work, not within it
         self._lock = threading.Lock()  # two visitors may ask for one model at once
         self._model = lru_cache(maxsize=16)(lambda name, sha256: self._loaded(name))
         self._gaussians = lru_cache(maxsize=8)(lambda data: store.load_gaussians(data, self.device.torch))
         self._p0 = lru_cache(maxsize=8)(self._mixture)
         self._images: list[Images] = []
+
+    def work(self, use_case: Callable[..., Iterator[Any]], *given: Any) -> Generator[Any, None, None]:
+        """A use-case and what it is given, to be computed where this studio's device is, see `apart`."""
+        return self.apart.run(use_case, *given) if self.apart else use_case(self, *given)
 
     def cards(self) -> dict[str, Card]:
         """The stored models, by name; read anew, so that a model trained meanwhile appears."""

@@ -11,12 +11,10 @@ import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
-from ..backend.checks import BadInput
 from ..backend.jobs import Waiting
 from ..backend.studio import Studio
 from ..backend.use_case import Step
@@ -93,13 +91,15 @@ class Wiring:
 
 
 def run(
-    studio: Studio, session: Session, tab: str, work: Iterator[Any], *, title: str, limit: float, asked: Sequence[Any] = ()
-) -> Iterator[Any]:
+    studio: Studio, session: Session, tab: str, work: Iterator[Any], *, title: str, limit: float, asked: Sequence[Any] = (),
+    told: Callable[[Step], str] = str,
+) -> Iterator[Any]:  # fmt: skip
     """Follow a use-case on the page: when the device is free, until it ends, the visitor presses Stop or a newer run begins.
 
     Args:
         tab: what the run is of; another run of the same ends it.
         asked: requests that decide the results: where anybody asked for the same before, those are there at once.
+        told: words for a step.
     Yields:
         what to say meanwhile, as str, STOPPED at the end of a run that was; every result as it is.
     """
@@ -127,7 +127,7 @@ def run(
             for item in items:
                 if not isinstance(item, str | Step | Waiting):
                     results.append(item)
-                yield str(item) if isinstance(item, Step | Waiting) else item
+                yield told(item) if isinstance(item, Step) else str(item) if isinstance(item, Waiting) else item
         if stop.is_set():
             yield STOPPED
         elif key:
@@ -136,21 +136,6 @@ def run(
         stop.set()  # nothing is at work
         if claimed:
             studio.remembered.release(key)
-
-
-def pictured(use_case: Callable[[Studio, Any], Iterator[Any]], studio: Studio, request: Any) -> Iterator[Any]:
-    """A use-case of a picture; where the pixels of a test image are not on this machine, of one that a model drew.
-
-    Args:
-        request: with an `image`.
-    """
-    try:
-        yield from use_case(studio, request)
-    except BadInput as error:
-        origin, _, place = request.image.partition(":")
-        if error.field != "image" or origin != "grid":
-            raise
-        yield from use_case(studio, replace(request, image=f"gallery:{place}"))
 
 
 def stop(session: Session, tab: str) -> bool:

@@ -12,7 +12,9 @@ Where a picture is brought into a model's own shape, test:SET/I and gallery:SET/
 what the model's chains begin with.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -121,6 +123,21 @@ def _of_start(studio: Studio, card: Card, text: str) -> Subject:
     y = torch.zeros(1, dtype=torch.int64, device=studio.device.torch)
     x = draw(start, studio.source(card), y, Each(seed, [0], studio.device.torch))
     return Subject(x[0], 0, "", f"a start of chains, seed {seed}")
+
+
+def pictured(studio: Studio, use_case: Callable[[Studio, Any], Iterator[Any]], request: Any) -> Iterator[Any]:
+    """A use-case of a picture; where the pixels of a test image are not on this machine, of one that a model drew.
+
+    Args:
+        request: with an `image`.
+    """
+    try:
+        yield from use_case(studio, request)
+    except BadInput as error:
+        origin, _, place = request.image.partition(":")
+        if error.field != "image" or origin != "grid":
+            raise
+        yield from use_case(studio, replace(request, image=f"gallery:{place}"))
 
 
 def offered(data: str) -> list[tuple[str, str]]:

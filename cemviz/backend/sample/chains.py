@@ -4,7 +4,7 @@ For a classifier that is the split of the gradient into its two parts, for an en
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -272,6 +272,12 @@ def sample(studio: Studio, request: SampleRequest) -> Iterator[Step | Chains]:
         seconds=time.perf_counter() - began,
         **record.outcome(studio, run.card, state.x),
     )
+
+
+def samples(studio: Studio, requests: Sequence[SampleRequest]) -> Iterator[Step | Chains]:
+    """Several runs, one after the other, see `sample`."""
+    for request in requests:
+        yield from sample(studio, request)
 
 
 def _most(net: nn.Module, x0: Tensor, device: Device) -> str:

@@ -15,12 +15,14 @@ from typing import Any, Literal
 
 from ...dynamics import Diverged
 from ..checks import BadInput
+from ..foreign.reading import hosted
 from ..jobs import Jobs, Waiting
-from ..requests import RunRequest
+from ..requests import RunRequest, TrainRequest
 from ..store import Unwritable
 from ..stored import files
 from ..stored.locks import Lock, Taken
 from ..studio import Studio
+from ..use_case import Step
 from . import states
 from .asked import checked
 from .run import Model, Trained, train
@@ -32,7 +34,7 @@ RATE = 3.0
 TURN = 2.0
 """Seconds a run holds the device before it lets others have it."""
 
-LIMIT = 600.0 if "SPACE_ID" in os.environ else math.inf
+LIMIT = 600.0 if hosted() else math.inf
 """Seconds of training on a hosted page before a run pauses; on one's own machine it goes on to its end."""
 
 OPEN = os.environ.get("CEMVIZ_TRAINING") != "off"
@@ -67,7 +69,7 @@ class Update:
     unsaved: str = ""
 
 
-_going: dict[Path, tuple[Generator[Trained | Model, None, None], Jobs]] = {}
+_going: dict[Path, tuple[Generator[Update | Step, None, None], Jobs]] = {}
 _lock = threading.Lock()
 _closing = threading.Event()
 
@@ -128,7 +130,7 @@ def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[
     permit()
     asked = checked(studio, request)
     name, state = str(asked.out), states.path(str(asked.out))
-    work = train(studio, asked)
+    work = studio.work(watched, asked)
     with _lock:
         if state in _going:
             raise BadInput("name", f"a run {name!r} is going on; wait for it, or take another name")
@@ -153,24 +155,43 @@ def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[
                 _going.pop(state, None)
 
 
-def _steps(studio: Studio, name: str, work: Iterator[Trained | Model], stop: threading.Event) -> Iterator[Update]:
-    last, shown, began, over = Update(name, "waiting"), 0.0, time.monotonic(), False
-    told = (item for item in work if not isinstance(item, Trained) or item.done < item.of)  # the end is told by the model
-    with closing(studio.jobs.run(told, title=f"Training {name}", limit=math.inf, stop=stop, turn=TURN)) as items:
+def watched(studio: Studio, request: TrainRequest) -> Iterator[Update | Step]:
+    """A run for who watches it: at most RATE updates a second with the curves so far, and a bare step for each of the others.
+
+    An update with a probe, one that could not be saved and the end are always told.
+    """
+    name, shown = str(request.out), -math.inf
+    with closing(train(studio, request)) as items:
+        for item in items:
+            if isinstance(item, Model):
+                yield _update(name, "done", item.end)
+            elif item.done == item.of:
+                continue  # the model tells it
+            elif item.probe or item.unsaved or time.monotonic() - shown >= 1 / RATE:
+                yield _update(name, "running", item)
+                shown = time.monotonic()
+            else:
+                yield Step(item.done, item.of)
+
+
+def _steps(studio: Studio, name: str, work: Iterator[Update | Step], stop: threading.Event) -> Iterator[Update]:
+    last, done, began, over = Update(name, "waiting"), 0, time.monotonic(), False
+    with closing(studio.jobs.run(work, title=f"Training {name}", limit=math.inf, stop=stop, turn=TURN)) as items:
         for item in items:
             if isinstance(item, Waiting):
                 yield replace(last, state="waiting", waiting=item.before)
                 continue
-            at = item.end if isinstance(item, Model) else item
-            last, over = _update(name, "running" if at is item else "done", at), time.monotonic() - began > LIMIT
-            if last.state == "done" or at.probe or at.unsaved or time.monotonic() - shown >= 1 / RATE:
+            over = time.monotonic() - began > LIMIT
+            if isinstance(item, Update):
+                last, done = item, item.step
                 yield last
-                shown = time.monotonic()
+            else:
+                done = item.done
             if over or _closing.is_set():
                 break
     if last.state != "done" and (stop.is_set() or over or _closing.is_set()):
         studio.jobs.close(work)
-        yield replace(last, state="paused", why=_why(over))
+        yield replace(last, step=done, state="paused", why=_why(over))
 
 
 def _why(over: bool) -> str:

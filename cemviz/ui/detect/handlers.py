@@ -10,13 +10,13 @@ from ...backend.attack.detect import Detected, detect, detectors, detects
 from ...backend.attack.detection import fresh
 from ...backend.checks import BadInput
 from ...backend.look.attribution import Attribution, attribution
-from ...backend.look.pictures import portable
+from ...backend.look.pictures import pictured, portable
 from ...backend.requests import AttributionRequest, DetectRequest
 from ...backend.store import Card
 from ...backend.studio import Studio
 from ..controls import EXPECTED, STOPPED, Session, words_of
 from ..fields import filled
-from ..wiring import Changes, pictured, run
+from ..wiring import Changes, run
 from . import words
 
 LIMIT = 60.0
@@ -118,7 +118,7 @@ def _detect(studio: Studio, session: Session, request: DetectRequest, x: str) ->
     """The picture's versions; whether all are there, and no newer run took the place."""
     cards = studio.cards()
     beside = kinds.pair(cards, cards[request.model].data, "classifier")[1:]
-    work = pictured(detect, studio, request)
+    work = studio.work(pictured, detect, request)
     for item in run(studio, session, "detect", work, title="Detection", limit=LIMIT, asked=[request]):
         if isinstance(item, Detected):
             session.held["detected"] = item
@@ -143,7 +143,7 @@ def explain(studio: Studio, session: Session, *, why: bool) -> Iterator[Changes]
     models = dict.fromkeys((*kinds.pair(studio.cards(), detected.card.data, "classifier"), detected.card.name))
     request = AttributionRequest(tuple(models), detected.request.image, detected.label)
     yield {"reading": words.LOOKING}
-    work = attribution(studio, request)
+    work = studio.work(attribution, request)
     for item in run(studio, session, "attribution", work, title="Integrated gradients", limit=LIMIT, asked=[request]):
         if isinstance(item, Attribution):
             yield {

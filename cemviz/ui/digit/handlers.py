@@ -48,7 +48,7 @@ def go(studio: Studio, session: Session, *, pad: str | None, a: str, b: str, y: 
     session.drawn["digit"] = (a, b, y)
     request = DigitRequest(pad or "", (a, b), "" if y == NONE else y)
     try:
-        for item in run(studio, session, "digit", digit(studio, request), title="A drawing", limit=LIMIT, asked=[request]):
+        for item in run(studio, session, "digit", studio.work(digit, request), title="A drawing", limit=LIMIT, asked=[request]):
             if isinstance(item, Digit):
                 yield {"results": words.payload(item), "status": words.READY}
             elif item != STOPPED:

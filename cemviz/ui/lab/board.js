@@ -63,17 +63,26 @@ export const LAWS = {
 export const lawful = ({ name, values }, settings, root) =>
   values.findIndex((value) => LAWS[name].holds({ ...settings, [name]: value }, root));
 
+/** A number and its spread over seeds, as one reads them. */
+const told = (value, spread, digits) =>
+  value === null ? "none" : plain(value, digits) + (spread === null ? "" : ` ± ${plain(spread, digits)}`);
+
 const CHART = { width: 300, height: 120, left: 44, right: 10, top: 8, bottom: 30 };
 
-/** One row or column of the board as a curve over its axis. */
-function curve(axis, values, chosen, own, title) {
+/** The ends of a band: what the values are, less and plus their spread over seeds, where it is known. */
+export const band = (values, spreads) =>
+  [-1, 1].map((sign) => values.map((value, k) => (value === null ? null : value + sign * (spreads[k] ?? 0))));
+
+/** One row or column of the board as a curve over its axis, in a band of its spread over seeds. */
+function curve(axis, values, spreads, chosen, own, title) {
   const { width, height, left, right, top, bottom } = CHART;
   const chart = mark("svg", { viewBox: `0 0 ${width} ${height}`, class: "cem-lab-curve", role: "img" });
-  const known = values.filter((value) => value !== null);
+  const [less, more] = band(values, spreads);
+  const known = [...less, ...more].filter((value) => value !== null);
   const [low, high] = [Math.min(...known), Math.max(...known)];
   const x = (k) => left + (k / Math.max(values.length - 1, 1)) * (width - left - right);
   const y = (value) => top + (1 - (high > low ? (value - low) / (high - low) : 0.5)) * (height - top - bottom);
-  chart.setAttribute("aria-label", `${title} over ${axis.symbol}: ${values.map((v) => (v === null ? "none" : plain(v, 2))).join(", ")}`);
+  chart.setAttribute("aria-label", `${title} over ${axis.symbol}: ${values.map((v, k) => told(v, spreads[k], 2)).join(", ")}`);
   for (const value of new Set([low, high])) {
     const text = mark("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end", class: "cem-tick" });
     text.textContent = plain(value, Math.abs(high - low) < 5 ? 2 : 0);
@@ -86,8 +95,10 @@ function curve(axis, values, chosen, own, title) {
   });
   const name = mark("text", { x: (left + width - right) / 2, y: height - 2, "text-anchor": "middle", class: "cem-tick" });
   name.textContent = `${axis.symbol} ${axis.name}`;
-  const points = values.map((value, k) => (value === null ? null : `${x(k)},${y(value)}`)).filter(Boolean);
-  chart.append(name, mark("polyline", { points: points.join(" "), class: "cem-lab-line" }));
+  const points = (values) => values.map((value, k) => (value === null ? null : `${x(k)},${y(value)}`)).filter(Boolean);
+  const around = [...points(less), ...points(more).reverse()].join(" ");
+  if (spreads.some((spread) => spread !== null)) chart.append(mark("polygon", { points: around, class: "cem-lab-spread" }));
+  chart.append(name, mark("polyline", { points: points(values).join(" "), class: "cem-lab-line" }));
   const paper = axis.values.indexOf(own);
   if (paper >= 0) chart.append(mark("line", { x1: x(paper), x2: x(paper), y1: top, y2: height - bottom, class: "cem-lab-own" }));
   if (values[chosen] !== null) chart.append(mark("circle", { cx: x(chosen), cy: y(values[chosen]), r: 4, class: "cem-lab-dot" }));
@@ -131,23 +142,21 @@ export function mount(element, props, watch) {
     blend([{ cell, weight: 1 }]);
     ui.place.textContent = words(cell);
     const lines = Object.entries(data.columns).map(([name, { title, unit }]) => {
-      const value = data.cells[cell].values[name];
-      const text = value === null ? "–" : plain(value, Math.abs(value) < 10 ? 3 : 1);
+      const [value, spread] = [data.cells[cell].values[name], data.cells[cell].spreads[name]];
+      const text = value === null ? "–" : told(value, spread, Math.abs(value) < 10 ? 3 : 1);
       const head = node("th", { scope: "row", text: unit && unit !== "share" ? `${title} [${unit}]` : title });
       return node("tr", name === by ? { class: "cem-chosen" } : {}, head, node("td", { text }));
     });
     ui.numbers.replaceChildren(node("tbody", {}, ...lines));
     ui.open.href = data.cells[cell].links;
     const [row, column] = [Math.floor(cell / columns()), cell % columns()];
-    const all = values();
-    const across = data.axes.at(-1);
-    const line = all.slice(row * columns(), (row + 1) * columns());
-    const charts = [curve(across, line, column, data.paper[across.name], data.columns[by].title)];
-    if (data.axes.length > 1) {
-      const down = data.axes[0];
-      const line = down.values.map((_, k) => all[k * columns() + column]);
-      charts.push(curve(down, line, row, data.paper[down.name], data.columns[by].title));
-    }
+    const charted = (axis, cells, at) => {
+      const [line, spreads] = ["values", "spreads"].map((part) => cells.map((k) => data.cells[k][part][by] ?? null));
+      return curve(axis, line, spreads, at, data.paper[axis.name], data.columns[by].title);
+    };
+    const [down, across] = [data.axes[0], data.axes.at(-1)];
+    const charts = [charted(across, across.values.map((_, k) => row * columns() + k), column)];
+    if (down !== across) charts.push(charted(down, down.values.map((_, k) => k * columns() + column), row));
     ui.curves.replaceChildren(...charts);
   }
 

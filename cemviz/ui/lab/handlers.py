@@ -4,6 +4,7 @@ import json
 import math
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def show(studio: Studio, session: Session, *, by: str, **values: Any) -> Changes
     asked = read(studio, **values)
     board = boards.shipped(studio, asked)
     if board is not None:
-        return drawn(studio, session, asked, board.head, by, words.SHIPPED)
+        return drawn(studio, session, replace(asked, seeds=board.head["seeds"]), board.head, by, words.SHIPPED)
     axes = axes_of(asked, settings(SampleRequest(asked.model, asked.sampler), studio.cards()[asked.model]))
     own = [name for card, name in boards.drawers(studio.cards()[asked.model].data, studio.cards()) if card.name == asked.model]
     return {"status": words.waiting(asked, math.prod(map(len, axes.values())), own)}
@@ -108,7 +109,7 @@ def measure(studio: Studio, session: Session, *, by: str, **values: Any) -> Iter
     """Sweep here."""
     try:
         asked = read(studio, **values)
-        for item in run(studio, session, "lab", sweep(studio, asked), title="A sweep", limit=LIMIT):
+        for item in run(studio, session, "lab", studio.work(sweep, asked), title="A sweep", limit=LIMIT):
             if isinstance(item, Sweep):
                 head = item.artefact().head
                 session.held.setdefault("sweeps", []).append(head)

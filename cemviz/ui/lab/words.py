@@ -20,10 +20,11 @@ INTRO = """Every cell is the same chain under another setting. Move over the boa
 HOW = """**How to read it.** K is swept with one chain, whose states on the way are those of shorter chains; under every other
 setting the same chains begin anew. *Judge's p*: how sure a classifier is that had no part in the sampling, and was trained on
 clean images where there is one. *Own p*: how sure the net itself is, which says little: a net believes its own chains.
-A dashed frame marks the
-paper's own setting (CEM Table 5, thesis Table 2.4; on MNIST lengths are *our choice*). CEM disagrees with itself: η ≈ .01 is
-best "for both" in its text where Table 5 has 0 for MaxEnt, and C.2.1 recommends K of 30 to 40 where Table 5 has 20, 10 and 50.
-With 200 chains a cell and three seeds: [Fig. 2](?tab=results&r.table=cem-fig-2), [Fig. 3](?tab=results&r.table=cem-fig-3)."""
+Of several seeds a number is their mean, with ± the deviation over them, which the curves show as a band. A dashed frame marks
+the paper's own setting (CEM Table 5, thesis Table 2.4; on MNIST lengths are *our choice*). CEM disagrees with itself: η ≈ .01
+is best "for both" in its text where Table 5 has 0 for MaxEnt, and C.2.1 recommends K of 30 to 40 where Table 5 has 20, 10
+and 50. With 200 chains a cell and three seeds: [Fig. 2](?tab=results&r.table=cem-fig-2),
+[Fig. 3](?tab=results&r.table=cem-fig-3)."""
 
 NONE = """No board of {model} by {sampler} over these numbers ships. Press **Run this sweep**: {cells} settings, {chains} chains
 each."""
@@ -60,7 +61,8 @@ def payload(head: Head, card: Card, origin: str) -> str:
         },
         "cells": [
             {"settings": cell["settings"], "links": link(head, cell["settings"]),
-             "values": {name: value["value"] for name, value in cell["columns"].items()}}
+             "values": {name: value["value"] for name, value in cell["columns"].items()},
+             "spreads": {name: value["spread"] for name, value in cell["columns"].items()}}
             for cell in head["cells"]
         ],
         "sprite": head["sprite"], "noise": math.sqrt(math.prod(card.shape)), "paper": paper(head, card),

@@ -20,7 +20,6 @@ from ...backend.presets import LANDSCAPE, lacking, playable
 from ...backend.requests import LandscapeRequest
 from ...backend.stored import assets
 from ...backend.studio import Studio
-from ...backend.use_case import Step
 from ...data.datasets import DATASETS, dataset
 from ...metrics.landscape import Plane
 from ..controls import STOPPED, Session, on_offer, titled
@@ -161,10 +160,12 @@ def draw(studio: Studio, session: Session, request: LandscapeRequest) -> Iterato
         what to say meanwhile, and every panel that had to be computed.
     """
     picture = Picture(request, [], [], {}, {})
-    work: Iterator[Any] = (f"{item} points" if isinstance(item, Step) else item for item in landscape(studio, request))
     if len(precomputed(studio, request)) < len(set(request.models)):
-        work = run(studio, session, "landscape", work, title="Landscape", limit=LIMIT, asked=[request])
-    for item in work:
+        work, told = studio.work(landscape, request), "{} points".format
+        items = run(studio, session, "landscape", work, title="Landscape", limit=LIMIT, asked=[request], told=told)
+    else:
+        items = landscape(studio, request)
+    for item in items:
         if isinstance(item, Panel):
             picture.panels.append(item)
             session.held["landscape"] = picture
@@ -289,7 +290,7 @@ def rolled(studio: Studio, session: Session, **look: Any) -> Iterator[Changes]:
     request = replace(picture.request, energy=energy)
     plane = look["plane"] if look["plane"] in picture.planes else picture.panels[0].model
     picture.rolls.clear()
-    work, asked = roll(studio, request, a, b, plane), (request, a, b, plane)
+    work, asked = studio.work(roll, request, a, b, plane), (request, a, b, plane)
     for item in run(studio, session, "landscape", work, title="A ball", limit=LIMIT, asked=asked):
         if isinstance(item, Roll):
             picture.rolls[item.model] = item

@@ -8,6 +8,7 @@ import gradio as gr
 
 from ...backend import script
 from ...backend.checks import BadInput
+from ...backend.look.pictures import pictured
 from ...backend.look.restore import Restored, numbers, restore, restorers, restores
 from ...backend.requests import RestoreRequest
 from ...backend.studio import Studio
@@ -16,7 +17,7 @@ from ...data import images
 from ...data.datasets import DATASETS
 from ..controls import EXPECTED, STOPPED, Session, words_of
 from ..fields import filled
-from ..wiring import Changes, pictured, run
+from ..wiring import Changes, run
 from . import words
 
 LIMIT = 30.0
@@ -67,7 +68,7 @@ def go(studio: Studio, held: Session, *, a: str | None, x: str, seed: float | No
 
 def _climb(studio: Studio, held: Session, request: RestoreRequest) -> Iterator[Changes]:
     request, at = lengthened(request, studio.cards()[request.model].shape)
-    work = pictured(restore, studio, request)
+    work = studio.work(pictured, restore, request)
     for item in run(studio, held, "restore", work, title="Restoring", limit=LIMIT, asked=[request]):
         if isinstance(item, Restored):
             yield {

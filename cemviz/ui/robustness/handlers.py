@@ -109,15 +109,14 @@ def measure(
     rows: list[Rates] = []
     parts = ""
 
-    def work() -> Iterator[str | Rates]:
+    def told(step: Step) -> str:
         nonlocal parts
-        for item in robustness(studio, request):
-            if isinstance(item, Step):
-                parts = f" after {item.done} of {item.of} parts"
-            yield f"{item} parts" if isinstance(item, Step) else item
+        parts = f" after {step.done} of {step.of} parts"
+        return f"{step} parts"
 
     item: str | Rates = ""
-    for item in run(studio, session, "robustness", work(), title="Robustness", limit=LIMIT):
+    work = studio.work(robustness, request)
+    for item in run(studio, session, "robustness", work, title="Robustness", limit=LIMIT, told=told):
         if isinstance(item, Rates):
             rows.append(item)
             yield seen(studio, rows, models)
@@ -167,7 +166,7 @@ def look(
     request = AttackedRequest(model, source, y if y in known and source != "picture" else None, **numbers)
     done: list[Attacked] = []
     session.held["attack shown"] = attack, factor  # a visitor may choose another one while the attacks still run
-    work = attacked(studio, request)
+    work = studio.work(attacked, request)
     for item in run(studio, session, "attacked", work, title="Attacks", limit=LIMIT, asked=[request]):
         if item == STOPPED:  # a newer run has the place
             return

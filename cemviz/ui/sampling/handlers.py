@@ -15,7 +15,7 @@ from ...backend.kinds import KINDS
 from ...backend.presets import SAMPLE, playable
 from ...backend.requests import SampleRequest
 from ...backend.sample import export
-from ...backend.sample.chains import Chains, labels, offered, sample, settings
+from ...backend.sample.chains import Chains, labels, offered, samples, settings
 from ...backend.store import called
 from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
@@ -93,7 +93,7 @@ def go(studio: Studio, session: Session, *, story: str | None, **values: Any) ->
             "story": gr.skip() if own else None,
             "prose": SAMPLE[story].story if own else words.OWN if len(asked) > 1 else "",
         }
-        work, title = (item for request in asked for item in sample(studio, request)), f"Sampling from {values['a']}"
+        work, title = studio.work(samples, asked), f"Sampling from {values['a']}"
         for item in run(studio, session, "sampling", work, title=title, limit=LIMIT * len(asked), asked=asked):
             if isinstance(item, Chains):
                 done.append(item)

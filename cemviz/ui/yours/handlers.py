@@ -68,7 +68,8 @@ def go(studio: Studio, session: Session, **values: Any) -> Iterator[Changes]:
     try:
         asked = read(**values)
         guests.make_room()
-        for item in run(studio, session, "yours", bring(studio, asked, guests.key()), title="Your net", limit=LIMIT):
+        work = studio.work(bring, asked, guests.key())
+        for item in run(studio, session, "yours", work, title="Your net", limit=LIMIT):
             if not isinstance(item, Imported):
                 yield {"status": item if item == STOPPED else f"{item}..."}
                 continue
