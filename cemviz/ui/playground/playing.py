@@ -1,5 +1,6 @@
 """A game that plays by itself: some frames at a time, as fast as the browser takes them up."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -21,6 +22,21 @@ SLOW = {"attack": 2.5, "learn": 1.6}  # seconds of a move of the slow motion: it
 LIMIT = 2000  # turns of one press on Play: a forgotten page must not compute for ever
 
 
+class Court:
+    """Where the games of all visitors are played, one at a time.
+
+    Attributes:
+        players: runs that play now.
+        free: when the next may compute.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.players, self.free = threading.Lock(), set[object](), 0.0
+
+
+COURT = Court()
+
+
 def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
     """Play until paused, at most LIMIT turns: some frames at a time, which the browser draws at an even pace."""
     run = session.held["play.run"] = object()
@@ -37,6 +53,7 @@ def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
         return going() and ground.game.turn - began < LIMIT
 
     try:
+        COURT.players.add(run)
         while within():
             at = time.perf_counter()
             if session.held["play.speed"] == 0:
@@ -45,7 +62,7 @@ def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
                     if stop.wait(seconds) or not going():
                         return
                 continue
-            pictures = _played(session, within)
+            pictures = _in_turn(session, within)
             if not pictures or not going():  # a pause shows where the game stands, and nothing that is older may follow it
                 return
             rest = {} if batches % CALM else {**draw(session, words.each_turn(ground.game.rules))}
@@ -60,8 +77,20 @@ def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
     except Diverged as fault:
         yield ended(session, fault)
     finally:
+        COURT.players.discard(run)
         if session.held.get("play.run") is run:  # a newer run has the flag to itself
             stop.set()
+
+
+def _in_turn(session: Session, going: Callable[[], bool]) -> list[list[Picture]]:
+    """The next pictures. Games of several visitors compute one at a time, and half of the time: the rest is the server's."""
+    with COURT.lock:
+        session.stops["playground"].wait(max(0.0, COURT.free - time.perf_counter()))
+        began = time.perf_counter()
+        pictures = _played(session, going)
+        if len(COURT.players) > 1:
+            COURT.free = 2 * time.perf_counter() - began
+    return pictures
 
 
 def _played(session: Session, going: Callable[[], bool]) -> list[list[Picture]]:
