@@ -15,7 +15,7 @@ from ..backend.studio import Studio
 from ..data import images
 from . import selection
 from .address import Address
-from .controls import LIGHT, LINE, TAKING, WAITING, Session, Tab
+from .controls import HEAVY, LIGHT, LINE, TAKING, WAITING, Session, Tab
 from .detect import tab as detect_tab
 from .digit import tab as digit_tab
 from .equations import tab as tab_equations
@@ -60,7 +60,7 @@ LAUNCH: dict[str, Any] = {
     "enable_monitoring": False,
     "footer_links": ["gradio"],
     "max_file_size": "256mb",  # of weights; a picture is bounded by `uploads.content`
-    "max_threads": 2 * WAITING,  # who waits for the device holds one; light handlers find one free
+    "max_threads": 3 * WAITING,  # who waits for the device holds one; light handlers find one free
     "state_session_capacity": 1000,
     "share": False,
 }
@@ -157,7 +157,7 @@ def _first_views(
     Only a view that is to be made joins the queue. Gradio's client loses an event that joins while it is told that the one
     before was the last, so an event that finds nothing to do must not stand in the way of one that does.
     """
-    how: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
+    how: dict[str, Any] = HEAVY | {"concurrency_id": "views"}  # one that waits for the device holds up no other's
     session, *values = address.inputs
     for key, tab in built.items():
         number = address.redraw[key]

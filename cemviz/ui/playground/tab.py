@@ -28,11 +28,11 @@ HERE = Path(__file__).parent
 
 PLAYING: dict[str, Any] = {
     "concurrency_id": "play",
-    "concurrency_limit": 4,
+    "concurrency_limit": 24,
     "show_progress": "hidden",
     "api_visibility": "private",
 }
-"""A game is light and keeps out of the device's queue; four at a time leave the server responsive."""
+"""A game is light and keeps out of the device's queue; many share half of a core, see `playing.Court`."""
 
 MOVES = {**PLAYING, "concurrency_id": "play-moves"}
 """Single moves do not wait for those who play."""
