@@ -2,7 +2,7 @@
 
 Turns are fair by visitor: who asks for much at once stands behind everybody who asks for little. Work that is long gives way
 to others after each turn, and goes on when they have had theirs. All of it computes in one thread, since OpenMP keeps a team of
-threads, and the allocator an arena, for every thread that ever computed.
+threads, and the allocator an arena, for every thread that ever computed; a page's thread asks another process, see `apart`.
 
 Nothing outlives its visitor: closing the iteration (a cancelled event, a closed browser) closes the work at its next step and
 hands the turn on.
