@@ -78,6 +78,8 @@ def test_a_fault_is_raised_here_as_it_was_there_with_its_field(apart):
     assert caught.value.field == "count" and "in refused" in caught.value.__notes__[0]
     with pytest.raises((TypeError, AttributeError), match="pickle"):
         next(apart.run(kept, None))
+    with pytest.raises((TypeError, AttributeError), match="pickle"):
+        next(apart.run(printed, lambda: None))
     assert list(apart.run(printed, "not an answer")), "it goes on"
 
 
@@ -103,6 +105,8 @@ def test_a_process_that_dies_is_told_in_a_line_and_started_anew(apart, tmp_path)
 
 def test_its_end_closes_what_is_at_work_and_a_signal_to_all_does_not_end_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "torch.py").write_text("raise SystemExit('a file of the folder that one happens to be in')")
     process = Apart("cpu", None)
     work = process.run(counted, tmp_path / "told", 9)
     pid = int(next(work).doing)

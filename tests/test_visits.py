@@ -1,5 +1,8 @@
 """Visits end some minutes after their page was closed, and take with them all that they held; others go on."""
 
+import gc
+import threading
+import weakref
 from datetime import datetime, timedelta
 
 import gradio as gr
@@ -37,6 +40,29 @@ def test_a_closed_visit_ends_after_minutes_and_an_open_one_never(page):
     assert list(page.state_holder.session_data) == ["there", "back"]
     assert not gone.held and gone.stops is not None and there.held and back.held
     assert visits.sweep(page, now + 3 * visits.AFTER) == 1 and there.held and not back.held
+
+
+def test_what_an_ended_visit_held_in_cycles_is_given_back(page, monkeypatch):
+    class Held:
+        """What leads back to itself."""
+
+    held = Held()
+    held.self, seen = held, weakref.ref(held)
+    come(page, "gone").held["something"] = held
+    del held
+    page.state_holder.session_data["gone"].is_closed = True
+    for name, value in (("LOOK", 0.01), ("AFTER", timedelta(0))):
+        monkeypatch.setattr(visits, name, value)
+    given, stop = threading.Event(), threading.Event()
+    own = visits.give_back
+    monkeypatch.setattr(visits, "give_back", lambda: (own(), given.set()))
+    gc.disable()
+    try:
+        visits.watch(page, stop)
+        assert given.wait(30) and seen() is None
+    finally:
+        stop.set()
+        gc.enable()
 
 
 def test_what_still_runs_ends_with_its_visit(page):

@@ -93,19 +93,20 @@ class Apart:
         if self._process is None:
             path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                [sys.executable, "-P", "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 env=os.environ | {"PYTHONPATH": path},
             )  # fmt: skip
-            _send(self._process.stdin, self._asked)
+            _send(self._process.stdin, pickle.dumps(self._asked))
         return self._process
 
     def _ask(self, process: subprocess.Popen[bytes], *order: Any) -> tuple[Any] | None:
         """The answer to an order: an item, alone in a tuple, or None where there is none."""
+        packed = pickle.dumps(order, pickle.HIGHEST_PROTOCOL)  # first: half of one would spoil the pipe
         with self._lock:
             if process is not self._process:
                 raise Lost(LOST.format("before that"))
             try:
-                _send(process.stdin, order)
+                _send(process.stdin, packed)
                 what, told = pickle.load(process.stdout)
             except Exception:  # its end, or what cannot be read
                 process.kill()
@@ -124,8 +125,8 @@ class Apart:
         return how
 
 
-def _send(pipe: IO[bytes], what: Any) -> None:
-    pickle.dump(what, pipe, pickle.HIGHEST_PROTOCOL)
+def _send(pipe: IO[bytes], packed: bytes) -> None:
+    pipe.write(packed)
     pipe.flush()
 
 
@@ -134,8 +135,7 @@ def serve(orders: IO[bytes], answers: IO[bytes], studio: Studio) -> None:
     works: dict[int, Generator[Any, None, None]] = {}
     try:
         while True:
-            answers.write(_answer(works, studio, *pickle.load(orders)))
-            answers.flush()
+            _send(answers, _answer(works, studio, *pickle.load(orders)))
     except (EOFError, OSError):
         for work in works.values():
             with suppress(Exception):  # a full disk: what was saved before still stands

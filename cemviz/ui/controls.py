@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
+from ..backend.apart import Lost
 from ..backend.foreign import guests
 from ..backend.jobs import TimedOut
 from ..backend.kinds import KINDS
@@ -20,7 +21,7 @@ from ..dynamics import Diverged
 
 T = TypeVar("T")
 
-EXPECTED = (ValueError, LookupError, Diverged, BrokenCheckpoint, Unwritable, TimedOut, OutOfMemory)
+EXPECTED = (ValueError, LookupError, Diverged, BrokenCheckpoint, Unwritable, TimedOut, OutOfMemory, Lost)
 """Errors that a visitor can mend (`BadInput` is a ValueError): shown as they are.  Anything else is a defect, for the log."""
 
 STOPPED = "Stopped. What was done before is shown."
