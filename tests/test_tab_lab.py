@@ -42,7 +42,7 @@ def test_the_usual_controls_ask_for_the_boards_that_ship(studio):
 def test_a_board_that_ships_is_told_with_its_own_seeds(studio):
     shown = do.show(studio, Session(), by="confidence", **CONTROLS)
     cell = json.loads(shown["board"])["cells"][0]
-    assert "seeds 0 to 2" in shown["status"] and "seeds=3" in shown["script"]
+    assert "seeds 0 to 2" in shown["status"] and "seeds=1" not in shown["script"]  # three is the default
     assert cell["spreads"].keys() == cell["values"].keys() and all(spread >= 0 for spread in cell["spreads"].values())
 
 
