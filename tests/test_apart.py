@@ -5,13 +5,17 @@ import signal
 import time
 
 import pytest
-from conftest import equip
+from conftest import equip, write_images
 
+from cemviz.backend import own
 from cemviz.backend.apart import Apart, Lost
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
+from cemviz.backend.requests import AddRequest
 from cemviz.backend.studio import Studio
 from cemviz.backend.use_case import Step
+from cemviz.data.datasets import DATASETS
+from cemviz.training.recipes import RECIPES
 
 
 def counted(studio, path, most):
@@ -43,11 +47,20 @@ def printed(studio, word):
     yield studio.data
 
 
+def known(studio, name):
+    yield name in DATASETS
+
+
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory):
     root = tmp_path_factory.mktemp("apart")
     with pytest.MonkeyPatch.context() as patch:
         equip(root, patch)
+        write_images(root / "mine", 10, seed=1)
+        list(own.add(Studio(choose("cpu")), AddRequest("ferns", str(root / "mine"))))
+        for table in (DATASETS, RECIPES):  # known to this process no more
+            for key in [key for key in table if key.startswith("ferns")]:
+                del table[key]
         patch.setenv("PYTHONPATH", os.path.dirname(__file__))  # these use-cases are of this file
         process = Apart("cpu", str(root / "data"))
         process.start()
@@ -87,8 +100,9 @@ def test_it_has_the_page_s_data_and_what_is_printed_there_is_no_answer(apart):
     assert next(apart.run(printed, "hello")).endswith("/data")
     studio = Studio(choose("cpu"), apart=apart)
     assert next(studio.work(printed, "hello")).endswith("/data")
+    assert next(studio.work(known, "ferns")), "a data set of one's own is known there"
     studio.apart = None
-    assert next(studio.work(printed, "hello")) is None
+    assert next(studio.work(printed, "hello")) is None and not next(studio.work(known, "ferns"))
 
 
 def test_a_process_that_dies_is_told_in_a_line_and_started_anew(apart, tmp_path):
@@ -98,9 +112,12 @@ def test_a_process_that_dies_is_told_in_a_line_and_started_anew(apart, tmp_path)
     next(work)
     with pytest.raises(Lost, match="signal 9: was there memory for it"):
         next(work)
+    again = apart.run(counted, tmp_path / "again", 9)
+    pid = next(again).doing
     with pytest.raises(Lost, match="started anew"):
         next(other)
-    assert len(list(apart.run(counted, tmp_path / "again", 2))) == 2
+    assert len(list(again)) == 8, "what was lost leaves the new process alone"
+    assert next(apart.run(counted, tmp_path / "same", 2)).doing == pid
 
 
 def test_its_end_closes_what_is_at_work_and_a_signal_to_all_does_not_end_it(tmp_path, monkeypatch):
