@@ -43,7 +43,7 @@ def brought(studio, file):
 
 
 def asked(session, studio, **values):
-    """What the panel shows at the end of a run."""
+    """The panel at the end of a run."""
     given = {"file": None, "repository": "", "dataset": "stripes", "scale": words.GUESS, "threat": words.GUESS} | values
     shown = {}
     for changes in do.go(studio, session, **given):

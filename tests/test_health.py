@@ -9,7 +9,7 @@ from cemviz.ui.health import Health, health
 
 
 def answered(path, method="GET", kind="http"):
-    """What is sent for a request, "page" where it was handed on."""
+    """The answer to a request, "page" where it was handed on."""
     sent = []
 
     async def page(scope, receive, send):

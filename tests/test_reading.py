@@ -20,7 +20,7 @@ RAN = "ran.txt"
 
 
 class Code:
-    """What runs when it is unpickled."""
+    """An object that runs something when it is unpickled."""
 
     def __reduce__(self):
         return (Path.touch, (Path(RAN),))

@@ -44,7 +44,7 @@ def test_a_closed_visit_ends_after_minutes_and_an_open_one_never(page):
 
 def test_what_an_ended_visit_held_in_cycles_is_given_back(page, monkeypatch):
     class Held:
-        """What leads back to itself."""
+        """An object that leads back to itself."""
 
     held = Held()
     held.self, seen = held, weakref.ref(held)

@@ -33,8 +33,7 @@ OPEN, NEXT, CLOSE = "open", "next", "close"
 ITEM, OVER, FAULT = "item", "over", "fault"
 
 PATIENCE = 10.0
-"""Seconds that a process has to end by itself once the page has closed the connection."""
-
+"""Seconds that a process has to end by itself once the page has closed the pipe."""
 
 LOST = "the process that computes ended ({}); ask again, and it is started anew"
 

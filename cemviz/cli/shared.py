@@ -1,4 +1,4 @@
-"""What every command shares: the program, its usual options, and where words and results go."""
+"""The program itself, the usual options of its commands, and where words and results go."""
 
 import json
 import sys

@@ -199,7 +199,7 @@ def fit(
 
 
 def _diverged(values: Mapping[str, float], length: float, step: int, steps: int, lr: float) -> Diverged:
-    """What to say of a step whose terms or gradient are not finite, or too large."""
+    """The error of a step whose terms or gradient are not finite, or too large."""
     worst = ", ".join(f"{k} {v:.3g}" for k, v in values.items())
     if step == 1 and not all(map(math.isfinite, values.values())):  # no rate had a say yet
         return Diverged(
