@@ -2,6 +2,7 @@
 
 import errno
 import json
+import lzma
 import multiprocessing
 import os
 import signal
@@ -222,6 +223,36 @@ def test_a_folder_and_a_broken_link_are_named_a_missing_file_is_missing(tmp_path
 def test_json_is_written_as_it_is_read(tmp_path):
     files.write_json(tmp_path / "new" / "x.json", {"ü": [1, None]})
     assert files.read_json(tmp_path / "new" / "x.json") == json.loads('{"ü": [1, null]}')
+
+
+# compressed tensors ----------------------------------------------------------------------------------------------------
+
+
+def squeezed(folder):
+    """A compressed pair, and its tensors."""
+    tensors = {"a": torch.linspace(0, 1, 5000).half().repeat(4, 1), "b": torch.arange(3)}
+    return files.write_pair(folder / "grid.json", tensors, lambda sha256: {"tensors": sha256}, squeeze=True), tensors
+
+
+def test_compressed_tensors_are_smaller_and_read_as_they_were(tmp_path):
+    path, tensors = squeezed(tmp_path)
+    assert path.stat().st_size < len(files.packed(tensors)) / 2
+    assert alike(files.read_tensors(path), tensors)
+    assert files.packed(tensors, squeeze=True) == path.read_bytes()  # the same tensors, the same bytes
+
+
+@pytest.mark.parametrize("length", [6, 100, -1], ids=lambda length: f"{length} bytes")
+def test_compressed_tensors_that_are_cut_off_are_broken(tmp_path, length):
+    path, _ = squeezed(tmp_path)
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(BrokenCheckpoint, match="cannot be read"):
+        files.read_tensors(path)
+
+
+def test_a_small_file_that_unpacks_to_a_huge_one_is_refused(tmp_path):
+    (tmp_path / "bomb.safetensors").write_bytes(lzma.compress(bytes(files.LARGEST + 1)))
+    with pytest.raises(BrokenCheckpoint, match="larger than"):
+        files.read_tensors(tmp_path / "bomb.safetensors")
 
 
 # the place of a result, before the work ---------------------------------------------------------------------------------

@@ -61,7 +61,8 @@ def write(kind: str, name: str, artefact: Artefact, indent: int | None = 2) -> P
     """
     described = path(kind, name)
     if artefact.tensors:
-        return files.write_pair(described, artefact.tensors, lambda sha256: artefact.head | {"tensors": sha256}, indent)
+        held = artefact.head
+        return files.write_pair(described, artefact.tensors, lambda sha256: held | {"tensors": sha256}, indent, squeeze=True)
     files.write_json(described, artefact.head, indent)
     return described
 
