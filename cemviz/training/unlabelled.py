@@ -35,7 +35,10 @@ UCR = replace(
     source=OURS + "CEM (26); its weight is our choice",
 )  # fmt: skip
 
-QUARTER = {"trunk": "resnet18", "width": 16}
+RESNET = {"trunk": "resnet18", "width": 12}
+"""394,000 weights, which a probe holds once more."""
+
+GROWN = {"views": "colour", "ease": 0.3}
 CIFAR_SIMCLR = replace(
     SIMCLR, title="CIFAR-10, SimCLR", data="cifar10", net_args={"width": 16, "depth": 3}, objective_args={"views": "colour"},
     steps=500, radius=0.5,
@@ -97,12 +100,22 @@ MNIST: dict[str, dict[str, Recipe]] = {
     "mnist-uat-linf": scales(UAT_LINF, evidence=200, shipped=600),
     "mnist-uat-ucr": scales(UCR, evidence=200, shipped=600),
 }
-EPOCHS = 100 * (50_000 // 128)
+ACCELERATED = {"batch": 512, "lr": 2e-3, "average": 0.995}
+"""Trains in minutes on one GPU with --precision bf16."""
+
 CIFAR: dict[str, dict[str, Recipe]] = {
-    "cifar10-simclr": scales(CIFAR_SIMCLR, evidence=200, shipped=EPOCHS, net_args=QUARTER),
-    "cifar10-uat": scales(CIFAR_UAT, evidence=200, shipped=EPOCHS, net_args=QUARTER, paper=PAPER_UAT),
-    "cifar10-uat-a2s": scales(CIFAR_A2S, evidence=200, shipped=EPOCHS, net_args=QUARTER | {"norm": "double"}, paper=PAPER_A2S),
-    "cifar10-uat-ucr": scales(CIFAR_UCR, evidence=200, shipped=EPOCHS, net_args=QUARTER, paper=PAPER_UCR),
-}
+    "cifar10-simclr": scales(CIFAR_SIMCLR, evidence=200, shipped=2389, net_args=RESNET, **ACCELERATED),
+    "cifar10-uat": scales(
+        CIFAR_UAT, evidence=200, shipped=1761, net_args=RESNET, objective_args=GROWN, **ACCELERATED, paper=PAPER_UAT
+    ),
+    "cifar10-uat-a2s": scales(
+        CIFAR_A2S, evidence=200, shipped=1792, net_args=RESNET | {"norm": "double"}, objective_args=GROWN, **ACCELERATED,
+        paper=PAPER_A2S,
+    ),
+    "cifar10-uat-ucr": scales(
+        CIFAR_UCR, evidence=200, shipped=1521, net_args=RESNET, objective_args=GROWN | {"weight": 0.1}, **ACCELERATED,
+        paper=PAPER_UCR,
+    ),
+}  # fmt: skip
 ENCODERS: dict[str, dict[str, Recipe]] = MNIST | CIFAR
 ENCODERS |= {f"{name}-probe": probe(name, rows["laptop"]) for name, rows in ENCODERS.items()}

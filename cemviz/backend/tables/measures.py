@@ -84,10 +84,10 @@ def evaluated(metric: str, *, equal_norm: bool = False, **settings: Any) -> Meas
 
 
 def ends(metric: str, extractor: str, *, count: int = 500, **chains: Any) -> Measure:
-    """FID or KID of chains that several columns look at: they are drawn once.
+    """IS, FID or KID of chains that several columns look at: they are drawn once.
 
     Args:
-        metric: "fid" or "kid".
+        metric: "is", "fid" or "kid".
         extractor: "judge-NAME".
         chains: fields of a `SampleRequest`.
     """
@@ -95,10 +95,11 @@ def ends(metric: str, extractor: str, *, count: int = 500, **chains: Any) -> Mea
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
         card, studio = store.read_card(model), Studio(device, data)
         eye = stored_judge(studio, card.data, extractor.removeprefix("judge-"))[0]
-        real = eye(studio.test_images(card.data, card.classes).first(count).floats())
         drawn = eye(_last_images(card.sha256, device, data, SampleRequest(model, seed=seed, **chains), count))
         kept = {"count": count, "split": "test", "extractor": eye.name, "seed": seed, "note": ""}
-        return kept | distance(metric, real, drawn)
+        if metric == "is":
+            return kept | variety(eye, drawn, seed)
+        return kept | distance(metric, eye(studio.test_images(card.data, card.classes).first(count).floats()), drawn)
 
     named = " ".join(f"{k}={v}" for k, v in sorted((chains | {"extractor": extractor, "count": count}).items()))
     return Measure(f"{metric} {named}", measure)
@@ -108,6 +109,13 @@ def ends(metric: str, extractor: str, *, count: int = 500, **chains: Any) -> Mea
 def _last_images(sha256: str, device: Device, data: str | None, request: SampleRequest, count: int) -> Tensor:
     """Last images of the chains of a model whose weights have this hash, (count, C, H, W)."""
     return torch.cat(list(prepared(Studio(device, data), request, count).last()))
+
+
+def variety(eye: quality.Extractor, drawn: Tensor, seed: int) -> dict[str, Any]:
+    """IS of features, with its error: the deviation over splits, for their mean."""
+    splits = len(drawn.chunk(SPLITS))
+    value, deviation = quality.inception_score(eye, drawn, splits, seed)
+    return {"value": value, "error": deviation / splits**0.5 or None, "resampled": RESAMPLED["is"]}
 
 
 def distance(metric: str, real: Tensor, drawn: Tensor) -> dict[str, Any]:
@@ -146,11 +154,7 @@ def real_images(metric: str, count: int, extractor: str | None = None, split: st
         compared, others = order[:count], order[count : 2 * count]
         drawn = eye(test.floats(others))
         number = {"count": len(others), "split": split, "extractor": eye.name, "seed": seed, "note": ""}
-        if metric == "is":
-            splits = len(drawn.chunk(SPLITS))
-            value, deviation = quality.inception_score(eye, drawn, splits, seed)
-            return number | {"value": value, "error": deviation / splits**0.5 or None, "resampled": RESAMPLED["is"]}
-        return number | distance(metric, eye(test.floats(compared)), drawn)
+        return number | (variety(eye, drawn, seed) if metric == "is" else distance(metric, eye(test.floats(compared)), drawn))
 
     named = f"{f' extractor={extractor}' if extractor else ''}{f' split={split}' if split != 'test' else ''}"
     return Measure(f"{metric} of real images count={count}{named}", measure)
