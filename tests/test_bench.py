@@ -26,7 +26,7 @@ def clock(monkeypatch):
 
 
 def test_a_machine_that_slows_down_slows_work_and_bare_runs_alike(clock):
-    (row,) = bench(["row"], choose("cpu"))["rows"]
+    (row,) = bench(module.BENCHES, choose("cpu"))["rows"]
     alike = (1.1 + 1.1**2) / (1 + 1.1**3)  # a tenth slower with every run: the ratio is off by one per cent, not by ten
     assert row["ratio"] == row["low"] == row["high"] == round(1.5 * alike, 3)
     assert row["limit"] == 1.8 and row["verdict"] == "within"
@@ -37,7 +37,7 @@ def test_disturbed_rounds_change_nothing_and_a_high_ratio_is_above(clock, monkey
     rounds[3], rounds[7] = [30.0, 2.0, 2.0, 1.0], [1.0, 2.0, 40.0, 1.0]
     spent = iter([1.0, *(seconds for each in rounds * 5 for seconds in each)])
     monkeypatch.setattr(module, "_seconds", lambda run, device: next(spent))
-    (row,) = bench(["row"], choose("cpu"))["rows"]
+    (row,) = bench(module.BENCHES, choose("cpu"))["rows"]
     assert (row["ratio"], row["low"], row["high"], row["verdict"]) == (2.0, 2.0, 2.0, "above")
 
 
@@ -63,7 +63,7 @@ def test_it_computes_on_one_core(clock, monkeypatch):
     monkeypatch.setattr(module, "_seconds", lambda run, device: threads.append(torch.get_num_threads()) or 1.0)
     torch.set_num_threads(2)
     try:
-        bench(["row"], choose("cpu"))
+        bench(module.BENCHES, choose("cpu"))
         assert set(threads) == {1} and torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
@@ -72,7 +72,7 @@ def test_it_computes_on_one_core(clock, monkeypatch):
 @pytest.mark.parametrize(("bare", "rounds"), [(1e-6, 41), (0.25, 20), (100.0, 9)])
 def test_short_work_is_repeated_more_often(clock, monkeypatch, bare, rounds):
     monkeypatch.setattr(module, "_seconds", lambda run, device: bare)
-    assert bench(["row"], choose("cpu"))["rounds"] == rounds
+    assert bench(module.BENCHES, choose("cpu"))["rounds"] == rounds
 
 
 @pytest.mark.parametrize("name", BENCHES)

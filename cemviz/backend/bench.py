@@ -180,18 +180,17 @@ BENCHES: dict[str, Bench] = {
 }  # fmt: skip
 
 
-def bench(names: list[str], device: Device) -> dict[str, Any]:
+def bench(benches: dict[str, Bench], device: Device) -> dict[str, Any]:
     """Measure.
 
     Args:
-        names: keys of BENCHES.
+        benches: rows by name, such as those of BENCHES.
     Returns:
-        {device, net, chains, steps, rounds, rows: [{name, title, ratio, low, high, rounds, limit, verdict}]}; low and high are
-        the ends of `interval`.
+        {device, rounds, rows: [{name, title, ratio, low, high, rounds, limit, verdict}]}; low and high are the ends of
+        `interval`.
     """
     rows = []
-    for name in names:
-        row = BENCHES[name]
+    for name, row in benches.items():
         with one_core():
             ratios = list(_ratios(*row.make(device), device))
         low, high = interval(ratios)
@@ -200,7 +199,7 @@ def bench(names: list[str], device: Device) -> dict[str, Any]:
             "rounds": len(ratios), "limit": row.limit, "verdict": verdict(low, high, row.limit),
         })  # fmt: skip
     rounds = min(row["rounds"] for row in rows)
-    return {"device": device.title, "net": "small-resnet", "chains": CHAINS, "steps": STEPS, "rounds": rounds, "rows": rows}
+    return {"device": device.title, "rounds": rounds, "rows": rows}
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ..attacks import ATTACKS
-from ..backend import assets, docs, store
+from ..backend import assets, docs, peers, store
 from ..backend.bench import BENCHES, bench
 from ..backend.checks import choice
 from ..backend.device import choose
@@ -93,19 +93,25 @@ def reproduce_command(request: ReproduceRequest, *, device: DeviceName = None, a
 
 @app.command("bench")
 def bench_command(
-    name: Annotated[str | None, typer.Argument(help=f"One of {', '.join(BENCHES)} (default: all).")] = None,
+    name: Annotated[str | None, typer.Argument(help=f"{', '.join(BENCHES)} or peers (default: all but peers).")] = None,
     device: DeviceName = None,
     as_json: Json = False,
 ) -> None:
-    """Measure what the library adds to bare passes of the same net, as ratios."""
+    """Measure what the library adds to bare passes of the same net, or against its peers, as ratios."""
     root()
-    result = bench([choice("name", name, BENCHES)] if name else list(BENCHES), choose(device))
+    here = choose(device)
+    if name == "peers":
+        rows = peers.rows()
+    else:
+        rows = {choice("name", name, [*BENCHES, "peers"]): BENCHES[name]} if name else BENCHES
+    result = bench(rows, here)
+    width = max(map(len, rows))
     lines = [
-        f"{row['name']:<8} {row['ratio']:.3f} x ({row['low']:.3f} to {row['high']:.3f}), {row['verdict']} "
+        f"{row['name']:<{width}} {row['ratio']:.3f} x ({row['low']:.3f} to {row['high']:.3f}), {row['verdict']} "
         f"(limit {row['limit']:g}): {row['title']}"
         for row in result["rows"]
     ]
-    lines.append(f"{result['chains']} chains, {result['steps']} steps, {result['rounds']} rounds or more, {result['device']}")
+    lines.append(f"{result['rounds']} rounds or more, {result['device']}")
     answer(result, as_json, lines)
 
 
