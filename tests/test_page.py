@@ -70,8 +70,13 @@ def test_the_document_is_sent_compressed(url):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(["--port", "99999"], "port is 99999"), (["--host", "999.1.1.1"], "host is '999.1.1.1'")]
-)
+    ("words", "said"),
+    [
+        (["--port", "99999"], "port is 99999"), (["--host", "999.1.1.1"], "host is '999.1.1.1'"),
+        (["--visitors", "0"], "visitors is 0; give a number above 0"), (["--time", "nan"], "time is nan"),
+        (["--memory", "-3"], "memory is -3"), (["--log", "/nowhere/page.log"], "log is '/nowhere/page.log'"),
+    ],
+)  # fmt: skip
 def test_an_address_that_cannot_be_is_refused_before_the_page_is_built(monkeypatch, capsys, words, said):
     monkeypatch.setattr(sys, "argv", ["app.py", *words])
     with pytest.raises(SystemExit) as stop:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cemviz.backend import remembered
+from cemviz.backend.limits import Limits
 from cemviz.backend.remembered import Remembered, sized
 from cemviz.backend.use_case import Step
 from cemviz.ui.controls import STOPPED, Session
@@ -27,9 +28,8 @@ def test_the_size_of_a_result_is_that_of_all_it_holds():
 
 
 def test_the_least_asked_for_goes_first_and_what_is_large_is_not_kept(monkeypatch):
-    monkeypatch.setattr(remembered, "MOST", 250)
     monkeypatch.setattr(remembered, "LARGEST", 120)
-    kept = Remembered()
+    kept = Remembered(250)
     for name in "ab":
         kept.put(name, [np.zeros(100, np.uint8)])
     assert kept.get("a") is not None
@@ -45,7 +45,8 @@ class Bench:
     def __init__(self, models=1):
         from cemviz.backend.jobs import Jobs
 
-        self.jobs, self.remembered, self.models = Jobs(), Remembered(), models
+        self.jobs, self.remembered, self.models = Jobs(), Remembered(2**20), models
+        self.limits = Limits(time=5)
 
     def fingerprint(self):
         return self.models
@@ -135,3 +136,11 @@ def test_a_newer_run_ends_one_whose_results_are_known():
     assert next(items) == 1
     session.stops["tab"].set()
     assert list(items) == [STOPPED]
+
+
+def test_a_run_takes_no_longer_than_the_page_s_limit(monkeypatch):
+    studio, given = Bench(), []
+    monkeypatch.setattr(type(studio.jobs), "run", lambda self, work, **asked: given.append(asked["limit"]) or work)
+    for limit in (3, 10):
+        list(run(studio, Session(), "tab", (item for item in "a"), title="Work", limit=limit))
+    assert given == [3, 5]

@@ -7,9 +7,15 @@ from datetime import datetime, timedelta
 
 import gradio as gr
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from cemviz.ui import visits
 from cemviz.ui.controls import Session
+from cemviz.ui.door import Door
 
 
 @pytest.fixture
@@ -71,3 +77,18 @@ def test_what_still_runs_ends_with_its_visit(page):
     page.state_holder.session_data["gone"].is_closed = True
     visits.sweep(page, datetime.now() + 2 * visits.AFTER)
     assert stop.is_set()
+
+
+def test_a_full_page_asks_who_comes_to_come_back_and_serves_who_is_there(page):
+    answer = [Route(path, lambda request: PlainTextResponse("here"), methods=["GET", "POST"]) for path in ("/", "/queue/join")]
+    app = Starlette(routes=answer, middleware=[Middleware(Door, visitors=2)])
+    app.get_blocks = lambda: page
+    client = TestClient(app)
+    come(page, "first")
+    assert client.get("/").text == "here"
+    come(page, "second")
+    full = client.get("/?tab=sampling")
+    assert full.status_code == 503 and full.headers["retry-after"] == "60" and "2 visitors are here" in full.text
+    assert client.post("/queue/join").text == "here"
+    page.state_holder.session_data["first"].is_closed = True
+    assert client.get("/").text == "here"

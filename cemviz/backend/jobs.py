@@ -19,6 +19,8 @@ from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from .diary import LOG
+
 PATIENCE = 1.0
 """Seconds between two words to who waits; a change of the place is told at once."""
 
@@ -103,20 +105,24 @@ class Jobs:
             Exception: whatever the work raised.
         """
         stop, ran, begun = stop or threading.Event(), 0.0, False
+        came, how = time.monotonic(), "left"
         place = self._join(visitor)
         try:
             while True:
                 yield from self._wait(place, stop)
                 if stop.is_set():
+                    how = "stopped"
                     return
                 began, begun = time.monotonic(), True
                 while True:
                     if (item := self._worker.submit(next, work, _OVER).result()) is _OVER:
-                        self._usual += (ran + time.monotonic() - began - self._usual) / 8  # of the last eight, about
+                        ran, how = ran + time.monotonic() - began, "done"
+                        self._usual += (ran - self._usual) / 8  # of the last eight, about
                         return
                     yield item
                     here = time.monotonic() - began
                     if stop.is_set():
+                        ran, how = ran + here, "stopped"
                         return
                     if ran + here > limit:
                         raise TimedOut(f"{title} ran longer than {limit:g} s and was stopped; ask for fewer steps or chains")
@@ -125,7 +131,11 @@ class Jobs:
                 ran += here
                 self._leave(place)
                 place = self._join(visitor)
+        except Exception as error:
+            how = f"{type(error).__name__}: {error}"
+            raise
         finally:
+            LOG.info("%s: %s, ran %.1f s, came %.1f s ago", title, how, ran, time.monotonic() - came)
             try:
                 if begun:
                     self.close(work)

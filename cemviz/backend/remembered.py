@@ -12,14 +12,20 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-LARGEST, MOST = 8 * 2**20, 96 * 2**20
-"""Bytes of the results of one request, and of all that are kept."""
+LARGEST = 8 * 2**20
+"""Bytes of the results of one request, at most."""
 
 
 class Remembered:
     """Results by request; those that were asked for least recently go first."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        """Keep nothing yet.
+
+        Args:
+            most: bytes of all results that are kept.
+        """
+        self._most = most
         self._results: OrderedDict[Any, tuple[list[Any], int]] = OrderedDict()
         self._held = 0
         self._at_work: set[Any] = set()
@@ -53,7 +59,7 @@ class Remembered:
                 return
             self._results[key] = results, size
             self._held += size
-            while self._held > MOST:
+            while self._held > self._most:
                 _, (_, old) = self._results.popitem(last=False)
                 self._held -= old
 

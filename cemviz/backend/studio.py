@@ -21,6 +21,7 @@ from ..starts import Source
 from . import store
 from .device import Device, choose
 from .jobs import Jobs
+from .limits import Limits
 from .p0 import mixture
 from .remembered import Remembered
 from .store import Card
@@ -38,14 +39,21 @@ class Studio:
         remembered: results of the page's runs.
         apart: the process that computes for a page; None where this one does.
         data: root of local image folders, or None.
+        limits: what visitors may take.
     Raises:
         DataMissing: `data`, or else CEMVIZ_DATA, names no folder.
     """
 
-    def __init__(self, device: Device | None = None, data: str | None = None, apart: "Apart | None" = None) -> None:
-        self.device = device or choose()
+    def __init__(
+        self,
+        device: Device | None = None,
+        data: str | None = None,
+        apart: "Apart | None" = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.device, self.limits = device or choose(), limits or Limits()
         self.jobs = Jobs()
-        self.remembered = Remembered()
+        self.remembered = Remembered(self.limits.memory * 2**20)
         self.data, self.apart = data, apart
         images.root(data)  # refuses a mistyped folder before the work, not within it
         self._lock = threading.Lock()  # two visitors may ask for one model at once

@@ -18,6 +18,7 @@ from .address import Address
 from .controls import HEAVY, LIGHT, LINE, TAKING, WAITING, Session, Tab
 from .detect import tab as detect_tab
 from .digit import tab as digit_tab
+from .door import Door
 from .equations import tab as tab_equations
 from .head import EarlyHead
 from .health import Health
@@ -77,7 +78,8 @@ def launch_options(studio: Studio) -> dict[str, Any]:
     """
     early = Middleware(EarlyHead, html=f"{HEAD}\n{start_tab.head()}")
     compressed = Middleware(GZipMiddleware, minimum_size=2000, compresslevel=5)
-    return LAUNCH | {"app_kwargs": {"middleware": [Middleware(Health, studio=studio), compressed, early]}}
+    door = Middleware(Door, visitors=studio.limits.visitors)
+    return LAUNCH | {"app_kwargs": {"middleware": [Middleware(Health, studio=studio), door, compressed, early]}}
 
 
 WAIT = 0.01

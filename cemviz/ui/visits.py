@@ -11,11 +11,18 @@ from datetime import datetime, timedelta
 
 import gradio as gr
 
+from ..backend.diary import LOG
+
 AFTER = timedelta(minutes=10)
 """For who comes back: a laptop that slept, a network that was away."""
 
 LOOK = 60.0
 """Seconds between two looks."""
+
+
+def count(page: gr.Blocks) -> int:
+    """Pages that are open now."""
+    return sum(not session.is_closed for session in list(page.state_holder.session_data.values()))
 
 
 def sweep(page: gr.Blocks, now: datetime | None = None) -> int:
@@ -44,7 +51,8 @@ def watch(page: gr.Blocks, stop: threading.Event) -> None:
 
     def look() -> None:
         while not stop.wait(LOOK):
-            if sweep(page):
+            if ended := sweep(page):
+                LOG.info("visits: %d ended, %d open", ended, count(page))
                 give_back()
 
     threading.Thread(target=look, daemon=True, name="visits").start()

@@ -123,6 +123,7 @@ def run(
                 if stop.wait(PATIENCE):
                     yield STOPPED
                     return
+        limit = min(limit, studio.limits.time)
         with closing(studio.jobs.run(work, title=title, limit=limit, stop=stop, visitor=session)) as items:
             for item in items:
                 if not isinstance(item, str | Step | Waiting):

@@ -1,0 +1,27 @@
+"""Limits of a page that many use at once, in one place: who starts it sets them."""
+
+import math
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What visitors may take.
+
+    Attributes:
+        visitors: pages that may be open at once; who comes later is told to come back.
+        time: seconds of the device that one run may take, a training apart; a tab's own limit holds where it is shorter.
+        memory: MiB of results that are kept for whoever asks for the same again, all visitors together.
+    Raises:
+        ValueError: one is not a number above 0.
+    """
+
+    visitors: int = 500
+    time: float = 600.0
+    memory: int = 96
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            value = getattr(self, limit.name)
+            if not 0 < value < math.inf:
+                raise ValueError(f"{limit.name} is {value:g}; give a number above 0")
