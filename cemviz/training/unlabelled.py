@@ -36,7 +36,7 @@ UCR = replace(
 )  # fmt: skip
 
 RESNET = {"trunk": "resnet18", "width": 12}
-"""394,000 weights, which a probe holds once more."""
+"""395,000 weights, which a probe holds once more."""
 
 GROWN = {"views": "colour", "ease": 0.3}
 CIFAR_SIMCLR = replace(
