@@ -88,7 +88,7 @@ def test_a_full_page_asks_who_comes_to_come_back_and_serves_who_is_there(page):
     assert client.get("/").text == "here"
     come(page, "second")
     full = client.get("/?tab=sampling")
-    assert full.status_code == 503 and full.headers["retry-after"] == "60" and "2 visitors are here" in full.text
+    assert full.status_code == 503 and full.headers["retry-after"] == "60" and "as it takes (2)" in full.text
     assert client.post("/queue/join").text == "here"
     page.state_holder.session_data["first"].is_closed = True
     assert client.get("/").text == "here"

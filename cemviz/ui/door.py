@@ -1,7 +1,5 @@
 """The door of a page that is full: who comes is told to come back, and takes nothing from those who are here."""
 
-from html import escape
-
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -25,7 +23,7 @@ class Door:
         """Answer a request."""
         document = scope["type"] == "http" and scope["path"].removeprefix(scope.get("root_path", "")) in ("", "/")
         if document and visits.count(scope["app"].get_blocks()) >= self.visitors:
-            words = escape(f"{self.visitors} visitors are here, which is as many as it takes. Please come back in a minute.")
+            words = f"As many visitors are here as it takes ({self.visitors}). Please come back in a minute."
             response = HTMLResponse(FULL.format(words), 503, {"retry-after": str(AGAIN), "cache-control": "no-store"})
             await response(scope, receive, send)
         else:
