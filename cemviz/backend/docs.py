@@ -32,8 +32,8 @@ NOTES = """
 `flat` nets differ in their last layer only: it sees where things are instead of a mean over the picture. `simclr` and `uat` are
 encoders that never saw a label; their `-probe` is a linear layer on frozen features. A `binary` net saw no label either: its
 one number tells data from what an attack made of p₀. Judges see samples for IS and FID and are never compared: one of a set
-was trained on noisy images and overlooks speckle, `clean` minds it. The nets of CIFAR-10 were trained on one GPU, in 90 seconds to
-ten minutes each, several at once; their probes and everything of MNIST on two CPU cores.
+was trained on noisy images and overlooks speckle, `clean` minds it. The nets of CIFAR-10 were trained on one GPU, in 90 seconds
+to ten minutes each, several at once; their probes and everything of MNIST on two CPU cores.
 """
 
 EQUATIONS_HEAD = """# The equations
