@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from math import hypot
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -19,7 +18,6 @@ from cemviz.backend.sample.chains import Chains, sample
 from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
 from cemviz.backend.tables.reproduce import results
-from cemviz.backend.tables.verdicts import decided
 from cemviz.backend.use_case import follow
 from cemviz.metrics.answers import logits
 from cemviz.ui.controls import Session
@@ -163,11 +161,9 @@ def test_without_labels_both_batches_spread_and_attacks_buy_robustness(studio):
     assert robust["simclr"]["value"] < 0.1 and min(robust["uat"]["value"], robust["uat-a2s"]["value"]) > 0.5
 
 
-def test_to_both_judges_simclr_s_samples_are_nearer_to_digits(studio):
-    rows = {(row["name"], row["column"]): row for row in results()["cem-2"]["rows"]}
-    for fid in ("FID, mnist", "FID, mnist, clean judge"):
-        near, far = rows["MaxEnt uncond, SimCLR", fid], rows["MaxEnt uncond", fid]
-        assert decided(far["ours"] - near["ours"], hypot(near["spread"], far["spread"]))
+def test_both_judges_give_simclr_s_digits_the_higher_inception_score():
+    orders = {order["claim"]: order["holds"] for order in results()["cem-2"]["orders"]}
+    assert orders["ours: attacks in training help: UAT draws better than SimCLR (IS, mnist)"] is False
 
 
 def test_on_cifar10_uat_draws_regions_and_simclr_speckle(studio):

@@ -173,8 +173,8 @@ SAMPLE: dict[str, SamplePreset] = {
         "Without labels: SimCLR beside UAT",
         (replace(UNLABELLED, model="mnist-simclr"), UNLABELLED),
         "The same net and the same loss, without attacks in training and with them. Both batches spread alike on their "
-        "spheres, and both hold some digits: SimCLR's keep blotches of their starts, UAT's become thinner strokes, and to both "
-        "judges SimCLR's are nearer to digits ([CEM Table 2](?tab=results&r.table=cem-2)). What attacks in training buy here "
+        "spheres, and both hold some digits: SimCLR's keep blotches of their starts, UAT's become thinner strokes, and both "
+        "judges give SimCLR's the higher IS ([CEM Table 2](?tab=results&r.table=cem-2)). What attacks in training buy here "
         "shows [under attack](?tab=robustness&r.models=mnist-simclr-probe,mnist-uat-probe,mnist-uat-a2s-probe): within L2 1.5 "
         "SimCLR's probe fails, UAT's hold.",
     ),

@@ -13,6 +13,7 @@ import gradio as gr
 from ..backend.store import is_guest
 from ..backend.studio import Studio
 from .controls import Changes, Session, Tab
+from .manners import sent
 from .selection import Selection, current, fitted, numbered, older, own_choice
 
 LOST = "**This link asks for what is not on this machine:** {}. In its place stands what the page begins with."
@@ -162,7 +163,7 @@ class Address:
             event: with `query`, name -> text.
             values: of `inputs`, the visitor left out.
         """
-        query = event.query if isinstance(event.query, dict) else {}
+        query = named if isinstance(named := sent(event, "query"), dict) else {}
         asked = current({str(name): str(text) for name, text in query.items()})
         key = asked.setdefault("tab", next(iter(self.tabs)))
         if key not in self.tabs:

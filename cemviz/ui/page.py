@@ -24,6 +24,7 @@ from .head import EarlyHead
 from .health import Health
 from .lab import tab as lab_tab
 from .landscape import tab as landscape_tab
+from .manners import Manners, Page
 from .playground import tab as playground_tab
 from .restore import tab as restore_tab
 from .results import tab as tab_results
@@ -79,7 +80,9 @@ def launch_options(studio: Studio) -> dict[str, Any]:
     early = Middleware(EarlyHead, html=f"{HEAD}\n{start_tab.head()}")
     compressed = Middleware(GZipMiddleware, minimum_size=2000, compresslevel=5)
     door = Middleware(Door, visitors=studio.limits.visitors)
-    return LAUNCH | {"app_kwargs": {"middleware": [Middleware(Health, studio=studio), door, compressed, early]}}
+    return LAUNCH | {
+        "app_kwargs": {"middleware": [Middleware(Health, studio=studio), door, compressed, early, Middleware(Manners)]}
+    }
 
 
 WAIT = 0.01
@@ -112,7 +115,7 @@ def build(studio: Studio | None = None) -> gr.Blocks:
     studio = studio or Studio()
     read_once()
     own.enter(images.root(studio.data))
-    with gr.Blocks(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
+    with Page(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
         session = gr.State(Session(), delete_callback=Session.leave)  # when its visit ends, see `visits`
         gr.Markdown(INTRO, elem_id="intro")
         panel.build(session, studio)

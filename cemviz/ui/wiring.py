@@ -18,6 +18,7 @@ import gradio as gr
 from ..backend.jobs import Waiting
 from ..backend.studio import Studio
 from ..backend.use_case import Step
+from . import manners
 from .controls import STOPPED, Session, guarded, guarded_stream
 
 SAME, PATIENCE = "waiting: another visitor has asked for the same, and it is nearly there", 0.25
@@ -81,7 +82,7 @@ class Wiring:
         called = self.bound(handler, [*inputs, *at])
 
         def send(data: gr.EventData, *values: Any) -> dict[Any, Any]:  # gradio finds the data by its annotation
-            return called(*values, *(getattr(data, name) for name in at.values()))
+            return called(*values, *(manners.sent(data, name) for name in at.values()))
 
         return event(send, [self.session, *self[inputs]], self[outputs], **how)
 

@@ -1,6 +1,6 @@
 """Boards: sweeps of two numbers that ship, a picture and its quality in every cell; and sweeps that are kept once made.
 
-    checkpoints/sweeps/MODEL-SAMPLER-NUMBER-NUMBER.json    a sweep's table and one sprite, see `swept.Sweep.artefact`
+    checkpoints/sweeps/MODEL-SAMPLER-NUMBER-NUMBER.json.gz    a sweep's table and one sprite, see `swept.Sweep.artefact`
 
 No image of a data set is in them: the pictures are the models' own samples.
 """

@@ -13,8 +13,8 @@ from . import files
 from .cards import Card, checked, folder
 from .files import BrokenCheckpoint
 
-SUFFIXES = {"history": ".json.gz"}
-"""Endings of the JSON, of kinds whose numbers take a quarter of the room when they are compressed."""
+SUFFIXES = {"history": ".json.gz", "sweeps": ".json.gz"}
+"""Endings of the JSON, of kinds whose numbers take far less room when they are compressed."""
 
 
 @dataclass(frozen=True, slots=True)

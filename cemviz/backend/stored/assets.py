@@ -8,7 +8,7 @@
 | robustness/NAME.json     | accuracy under attack, see `robustness`: numbers, no pixels        | every classifier     |
 | detection/NAME.json      | scores of clean, attacked and other images, see `detection`        | nets a class, others |
 | tour/*.json              | what the page begins with, see `tour`                              | five models of MNIST |
-| sweeps/*.json            | boards of settings, see `sample.boards`: numbers and own samples   | classifier, encoder  |
+| sweeps/*.json.gz         | boards of settings, see `sample.boards`: numbers and own samples   | classifier, encoder  |
 | history/NAME.json.gz     | curves and frames of a run: numbers and own samples                | the run that made it |
 | play/STORY.*             | snapshots of the playground's stories, see `snapshots`             | nothing              |
 

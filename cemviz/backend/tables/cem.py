@@ -200,7 +200,8 @@ CEM_2 = Experiment(
     "was trained on noisy images too and overlooks speckle; the clean one sees it, and a claim is decided where both agree. "
     "Class Gaussians share the data's first two moments in pixels, and FID compares those of features: read a sampler's number "
     "beside that of its starts. Above the IS of real images IS rewards collapse. Standard and SimCLR: the same nets, trained "
-    "without attacks. On MNIST strokes on black are so easy that views alone make a smooth encoder: there SimCLR draws better.",
+    "without attacks. On MNIST strokes on black are so easy that views alone make a smooth encoder: SimCLR has the higher "
+    "IS.",
 )
 
 PAIRS = {

@@ -1,0 +1,121 @@
+"""Calls that no page of ours makes are answered with one line and a 4xx: what they send is theirs, and no defect of the page.
+
+Gradio answers them with 500 and a traceback in the server's output, as it does where a handler breaks. Here the two are told
+apart: what fails while a call is read is refused, what fails in a handler stays a defect.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..backend.diary import LOG
+
+CALL, LISTEN = "/run/predict", "/queue/data"
+"""Ends of the paths on which an event is called at once, and on which a visitor hears of those that wait."""
+
+LONGEST = 200
+"""Letters of what a refusal says."""
+
+
+class Malformed(gr.Error):
+    """A call whose values its event does not take."""
+
+    def __init__(self, error: Exception) -> None:
+        said = error.message if isinstance(error, gr.Error) else str(error)
+        line = " ".join(str(said).split()).encode("utf-8", "replace").decode()
+        super().__init__(f"this call was refused: {line[:LONGEST]}", title="Refused", print_exception=False)
+
+
+class Page(gr.Blocks):
+    """Blocks that refuse a malformed call while they read it."""
+
+    async def preprocess_data(self, block_fn: Any, inputs: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+        """See `gr.Blocks`.
+
+        Raises:
+            Malformed: a value that its component does not take, or too few of them.
+        """
+        try:
+            values = await super().preprocess_data(block_fn, inputs, *args, **kwargs)
+            for part, value in zip(block_fn.inputs, values, strict=True):
+                _check(part, value)
+        except Exception as error:
+            raise Malformed(error) from error
+        return values
+
+
+def _check(part: gr.components.Component, value: Any) -> None:
+    """Refuse what a component passes on although it never has it: text for a number, several choices where one is taken."""
+    if value is None:
+        return
+    if isinstance(part, gr.Number | gr.Slider):
+        taken = isinstance(value, int | float) and not isinstance(value, bool)
+    elif isinstance(part, gr.Checkbox):
+        taken = isinstance(value, bool)
+    elif isinstance(part, gr.Radio | gr.Dropdown):
+        taken = bool(getattr(part, "multiselect", False)) or not isinstance(value, list | dict)
+    else:
+        taken = True
+    if not taken:
+        raise ValueError(f"{value!r} is nothing that {part.label or 'this control'} can be")
+
+
+def sent(event: gr.EventData, name: str) -> Any:
+    """A part of what a view sends with its event.
+
+    Raises:
+        Malformed: it was not sent.
+    """
+    try:
+        return getattr(event, name)
+    except (AttributeError, TypeError) as error:
+        raise Malformed(error) from None
+
+
+class Manners:
+    """Middleware: a refusal that is said has a 4xx, and a call that gradio cannot read, too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        path = scope["path"].rstrip("/") if scope["type"] == "http" else ""
+        if not path or (scope["method"] != "POST" and not path.endswith(LISTEN)):
+            await self.app(scope, receive, send)
+            return
+        held: list[Message] = []
+        begun = False
+
+        async def watch(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start" and message["status"] == 500 and path.endswith(CALL):
+                held.append(message)
+            elif held:
+                await _answer(held[0], message, send)
+            else:
+                begun = True
+                await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except Exception as error:  # while a route read the call: what a handler raises is answered by the route
+            LOG.info("refused: %s %s: %s", scope["method"], path, error)
+            if begun:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            else:
+                await JSONResponse({"error": Malformed(error).message}, 422)(scope, receive, send)
+
+
+async def _answer(start: Message, body: Message, send: Send) -> None:
+    """Send a held answer on: 422 where its error is said, 500 where it is not."""
+    try:
+        said = bool(json.loads(body.get("body", b"")).get("error"))
+    except (ValueError, AttributeError):
+        said = False
+    await send(start | {"status": 422 if said else 500})
+    await send(body)
