@@ -176,14 +176,18 @@ def test_what_is_named_after_consistency_has_a_weight_for_it_at_every_scale(name
     assert all(row.objective_args["weight"] > 0 for row in RECIPES[name].values())
 
 
-def test_the_encoders_share_net_and_budget_but_for_the_norms_of_a2s():
+def test_the_encoders_share_net_and_batches_and_simclr_has_no_fewer_updates():
     for data in ("mnist", "cifar10"):
         names = [n for n in RECIPES if RECIPES[n]["laptop"].net == "encoder" and RECIPES[n]["laptop"].data == data]
         for scale in ("evidence", "laptop", "shipped"):
             rows = [recipe(name, scale) for name in names]
             nets = [{k: v for k, v in row.net_args.items() if k != "norm"} for row in rows]
             assert len(rows) >= 4 and all(net == nets[0] for net in nets)
-            assert len({(row.steps, row.batch, row.lr, row.optimizer) for row in rows}) == 1
+            assert len({(row.batch, row.lr, row.optimizer) for row in rows}) == 1
+            if (data, scale) == ("cifar10", "shipped"):  # as many updates as some minutes of a GPU held
+                assert max(row.steps for row in rows) == recipe("cifar10-simclr", scale).steps <= 2400
+            else:
+                assert len({row.steps for row in rows}) == 1
 
 
 def test_a_large_batch_optimiser_not_installed_is_named_with_its_package(monkeypatch):

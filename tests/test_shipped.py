@@ -20,6 +20,7 @@ from cemviz.backend.tables import EXPERIMENTS, judge
 from cemviz.backend.tables.reproduce import results
 from cemviz.data import images
 from cemviz.metrics.answers import logits
+from cemviz.nets.encoder import trunk_of
 from cemviz.training.recipes import recipe
 
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
@@ -54,7 +55,8 @@ def test_everything_fits_the_budget():
 def test_a_card_belongs_to_its_weights_and_names_a_row_that_gives_them(name):
     _, card = store.load(name)  # refuses a hash that does not match
     row = recipe(card.recipe, card.scale)
-    assert (row.net, row.steps, row.objective) == (card.net, card.steps, card.recipe_args["objective"])
+    net = trunk_of(store.read_card(row.encoder).net_args)[0] if row.encoder else row.net
+    assert (net, row.steps, row.objective) == (card.net, card.steps, card.recipe_args["objective"])
     assert {k: card.net_args[k] for k in row.net_args} == row.net_args
     lower = " --precision bf16" if card.recipe_args.get("precision") == "bf16" else ""
     assert card.command == f"python -m cemviz train {name} --scale {card.scale} --seed {card.seed}{lower}"

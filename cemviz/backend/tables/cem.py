@@ -193,15 +193,15 @@ CEM_2 = Experiment(
         for metric, value in zip(("IS", "FID"), pair, strict=True)
     },
     cem_2_orders("cifar10") + cem_2_orders("mnist"),
-    "500 chains a row, each drawn with three seeds of starts and noise; one model a row. Supervised: AT at L2 .5 on CIFAR-10 "
-    "and 2 on MNIST, class Gaussians as starts, α 1 and .5, η .01, K 20, and the β that drew best on validation images, 1.5 "
-    "and 1 (CEM: 6). Unsupervised: UAT (A2A) at L2 .5 and 1.5, batches of 250, no ball, η 0, Table 5's α 7, K 10 on CIFAR-10, "
-    "α .7 and K 30 on MNIST; unconditional from one Gaussian of all images, conditional from class Gaussians. The usual judge "
-    "was trained on noisy images too and overlooks speckle; the clean one sees it, and a claim is decided where both agree. "
-    "Class Gaussians share the data's first two moments in pixels, and FID compares those of features: read a sampler's number "
-    "beside that of its starts. Above the IS of real images IS rewards collapse. Standard and SimCLR: the same nets, trained "
-    "without attacks. On MNIST strokes on black are so easy that views alone make a smooth encoder: SimCLR has the higher "
-    "IS.",
+    "500 chains a row, each drawn with three seeds of starts and noise; one model a row. Supervised: AT at L2 .5 on "
+    "CIFAR-10 and 2 on MNIST, class Gaussians as starts, α 1 and .5, η .01, K 20, and the β that drew best on validation "
+    "images, 1.5 and 1 (CEM: 6). Unsupervised: UAT (A2A) at L2 .5 and 1.5, batches of 250, no ball, η 0, Table 5's α 7, K "
+    "10 on CIFAR-10, α .7 and K 30 on MNIST, after 1,761 updates of 512 images (A2S: 1,792, SimCLR: 2,389) and 600 of 128; "
+    "unconditional from one Gaussian of all images, conditional from class Gaussians. The usual judge was trained on noisy "
+    "images too and overlooks speckle; the clean one sees it, and a claim is decided where both agree. Class Gaussians "
+    "share the data's first two moments in pixels, and FID compares those of features: read a sampler's number beside that "
+    "of its starts. Above the IS of real images IS rewards collapse. Standard and SimCLR: the same nets, trained without "
+    "attacks. On MNIST strokes on black are so easy that views alone make a smooth encoder: SimCLR has the higher IS.",
 )
 
 PAIRS = {
