@@ -174,7 +174,7 @@ BENCHES: dict[str, Bench] = {
     ),
     "descend": Bench("descend with its K + 1 records against K bare passes", 1.25, chains(records)),
     "split": Bench("descend with the two gradient terms against K bare passes", 1.8, chains(split)),
-    "train": Bench("a step of adversarial training against its K + 1 bare forward and backward passes", 1.10, train),
+    "train": Bench("a step of adversarial training against its K + 1 bare forward and backward passes", 0.95, train),
     "play": Bench("a turn of the playground, K 20, m 256, against its bare passes by autograd", 1.25, play),
     "maxent": Bench("a state of MaxEnt, N 256, with its records against a bare pass of the batch", 1.15, maxent),
 }  # fmt: skip

@@ -1,7 +1,9 @@
 """BatchNorm folded into the convolution before it: in eval mode both are affine, and one pass does the work of two."""
 
+import copy
 from itertools import pairwise
 
+import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -22,9 +24,52 @@ def fold(net: nn.Module) -> nn.Module:
     """
     if net.training:
         raise ValueError("the net is in train mode; call eval() first: there BatchNorm takes the statistics of the batch")
-    for block in [module for module in net.modules() if isinstance(module, nn.Sequential)]:
-        for (name, convolution), (behind, norm) in pairwise(list(block.named_children())):
-            if type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None:
-                block[int(name)] = fuse_conv_bn_eval(convolution, norm)
-                block[int(behind)] = nn.Identity()
+    for block, at, behind in _pairs(net):
+        block[at] = fuse_conv_bn_eval(block[at], block[behind])
+        block[behind] = nn.Identity()
     return net.eval().requires_grad_(False)
+
+
+def _pairs(net: nn.Module) -> list[tuple[nn.Sequential, int, int]]:
+    """Each convolution with a BatchNorm right behind it: the Sequential that holds both, and their places in it."""
+    blocks = [module for module in net.modules() if isinstance(module, nn.Sequential)]
+    return [
+        (block, int(name), int(behind))
+        for block in blocks
+        for (name, convolution), (behind, norm) in pairwise(list(block.named_children()))
+        if type(convolution) is nn.Conv2d and type(norm) is nn.BatchNorm2d and norm.running_mean is not None
+    ]
+
+
+class Twin:
+    """The folded view of a net in training, for the attacks of each step: as it stands now, in eval mode, frozen.
+
+    Attributes:
+        net: in training; its weights and statistics are read at every call.
+        folds: norms that are folded; where there are none the view gains nothing.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        self.net = net
+        self._view = copy.deepcopy(net).eval()
+        places = _pairs(self._view)
+        theirs = [(block[at], block[behind]) for block, at, behind in _pairs(net)]
+        fold(self._view)
+        self.folds = len(places)
+        self._folded = [(*pair, block[at]) for pair, (block, at, _) in zip(theirs, places, strict=True)]
+        made = {id(part) for _, _, convolution in self._folded for part in convolution.parameters()}
+        own = dict(net.named_parameters()) | dict(net.named_buffers())
+        kept = [*self._view.named_parameters(), *self._view.named_buffers()]
+        self._same = [(own[name], part) for name, part in kept if id(part) not in made]
+
+    @torch.no_grad()
+    def __call__(self) -> nn.Module:
+        """The view, made anew from the net's weights and statistics."""
+        for convolution, norm, view in self._folded:
+            scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+            torch.mul(convolution.weight, scale[:, None, None, None], out=view.weight)
+            bias = -norm.running_mean if convolution.bias is None else convolution.bias - norm.running_mean
+            torch.addcmul(norm.bias, bias, scale, out=view.bias)
+        for own, view in self._same:
+            view.copy_(own)
+        return self._view

@@ -16,7 +16,7 @@ from ..dynamics import Dynamics, settle
 from ..energies import infonce, negated, nt_xent, on, pair
 from ..nets.layers import through
 from ..starts import near
-from .loop import Batch, Objective, check_weight, evaluating
+from .loop import Batch, Objective, Still, check_weight, evaluating
 
 
 def contrastive(views: View, *, generator: torch.Generator | None = None) -> Objective:
@@ -52,12 +52,12 @@ def all_adversarial(
     Source: CEM (20), (22), (26); ACL (A2A).
     """
     check_weight("weight", weight)
-    grown = _growing(dyn, ease)
+    grown, still = _growing(dyn, ease), Still()
 
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         v, now = _two(views, batch, generator), grown(progress)
-        with evaluating(net):
-            v_adv = settle(on(net, negated(nt_xent)), v, now, start=near(v, now, generator=generator))
+        with still(net) as seen:
+            v_adv = settle(on(seen, negated(nt_xent)), v, now, start=near(v, now, generator=generator))
         z_adv = net(v_adv)
         terms = {"adversarial InfoNCE": nt_xent(z_adv).mean()}
         if weight:

@@ -21,6 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..dynamics import Diverged
+from ..nets.fold import Twin
 
 Batch = tuple[Tensor, Tensor]
 
@@ -255,3 +256,28 @@ def evaluating(net: nn.Module) -> Iterator[None]:
     finally:
         for module, was in were:
             module.training = was
+
+
+class Still:
+    """The net as the attacks of a training step see it: in eval mode, with its norms folded where it has such.
+
+        still = Still()
+        with still(net) as seen:
+            x_adv = perturb("pgd", seen, x, y, dyn, check=False)
+
+    The fold is made anew at every use, from the weights and statistics of that moment: a pass through it takes about five
+    sixths of the time, and making it a hundredth of that.
+    """
+
+    def __init__(self) -> None:
+        self._twin: Twin | None = None
+
+    @contextmanager
+    def __call__(self, net: nn.Module) -> Iterator[nn.Module]:
+        if self._twin is None or self._twin.net is not net:
+            self._twin = Twin(net)
+        if self._twin.folds:
+            yield self._twin()
+        else:
+            with evaluating(net):
+                yield net

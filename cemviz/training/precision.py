@@ -36,6 +36,9 @@ class Mixed:
     def __init__(self, objective: Objective, dtype: torch.dtype) -> None:
         self.objective, self.dtype = objective, dtype
         self.tensors = getattr(objective, "tensors", {})
+        self._cast: Cast | None = None
 
     def __call__(self, net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
-        return self.objective(Cast(net, self.dtype), batch, progress)
+        if self._cast is None or self._cast.net is not net:  # one for all steps: attacks keep a view of it
+            self._cast = Cast(net, self.dtype)
+        return self.objective(self._cast, batch, progress)

@@ -9,7 +9,7 @@ from ..attacks import perturb
 from ..draws import randn
 from ..dynamics import Dynamics, box, settle
 from ..energies import conditional, divergence, joint, negated, on
-from .loop import Batch, Objective, check_weight, evaluating
+from .loop import Batch, Objective, Still, check_weight
 
 
 def standard(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
@@ -55,10 +55,12 @@ def adversarial(dyn: Dynamics, *, attack: str = "pgd", generator: torch.Generato
     Source: CEM (7), (8), (12); JEAT 3.3.
     """
 
+    still = Still()
+
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         x, y = batch
-        with evaluating(net):
-            x_adv = perturb(attack, net, x, y, dyn, check=False, generator=generator)
+        with still(net) as seen:
+            x_adv = perturb(attack, seen, x, y, dyn, check=False, generator=generator)
         return {"adversarial cross-entropy": conditional(net(x_adv), y).mean()}
 
     return objective
@@ -78,10 +80,12 @@ def consistent(dyn: Dynamics, weight: float, *, attack: str = "pgd", generator: 
     """
     check_weight("weight", weight)
 
+    still = Still()
+
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         x, y = batch
-        with evaluating(net):
-            x_adv = perturb(attack, net, x, y, dyn, check=False, generator=generator)
+        with still(net) as seen:
+            x_adv = perturb(attack, seen, x, y, dyn, check=False, generator=generator)
         f_adv = net(x_adv)
         terms = {"adversarial cross-entropy": conditional(f_adv, y).mean()}
         if weight:  # a second pass would move BatchNorm's statistics
@@ -120,17 +124,17 @@ def trades(
     check_weight("weight", weight)
     if order not in ORDERS:
         raise ValueError(f"order is {order!r}; choose one of {', '.join(ORDERS)}")
-    apart = ORDERS[order]
+    apart, still = ORDERS[order], Still()
 
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         x, y = batch
         if not weight:
             return standard(net, batch, progress)
-        with evaluating(net):
+        with still(net) as seen:
             with torch.no_grad():
-                f0 = net(x)
+                f0 = seen(x)
             start = box(x + JITTER * randn(x.shape, generator=generator, device=x.device, dtype=x.dtype), dyn.bounds)
-            x_adv = settle(on(net, negated(lambda f_adv: apart(f0, f_adv))), x, dyn, start=start)
+            x_adv = settle(on(seen, negated(lambda f_adv: apart(f0, f_adv))), x, dyn, start=start)
         f, f_adv = net(x), net(x_adv)
         return {"cross-entropy": conditional(f, y).mean(), "divergence": weight * apart(f, f_adv).mean()}
 
