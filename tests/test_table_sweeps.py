@@ -13,12 +13,17 @@ from cemviz.backend.tables.sweeps import CEM_5, CEM_FIG_2, CEM_FIG_3, COLUMN, JU
 SPREAD = 0.1
 
 
-def verdicts(experiment, column, quality):
-    """How the claims of a column stand where `quality` says how well each number draws, by axis and value: claim -> verdict."""
+def verdicts(experiment, column, quality, second=None):
+    """How the claims of a column stand where `quality` says how well each number draws, by axis and value: claim -> verdict.
+
+    Args:
+        second: what the usual judge says of it; the same where it is left out.
+    """
     sign = 1 if column.startswith("IS") else -1  # a good distance is a low one
     rows = [
-        {"name": row(axis, value), "column": column, "ours": sign * quality(axis, value), "spread": SPREAD, "seeds": 1,
-         "extractor": None}  # one judge alone decides nothing
+        {"name": row(axis, value), "column": column + eye, "ours": sign * seen(axis, value), "spread": SPREAD, "seeds": 1,
+         "extractor": judge}
+        for (eye, judge), seen in zip(sweeps.JUDGES.items(), (quality, second or quality), strict=True)
         for axis in sweeps.FIGURES
         for value in RCS.axes[axis]
     ]  # fmt: skip
@@ -63,6 +68,13 @@ def test_a_growing_ball_refines_and_of_rcs_a_large_one_is_worse(column):
     assert claims(verdicts(CEM_FIG_3, column, lambda axis, value: 1 + 0.001 * value), grown) == [None]
 
 
+@pytest.mark.parametrize("column", JUDGED)
+def test_what_the_two_judges_do_not_agree_on_is_undecided(column):
+    for experiment in (CEM_FIG_2, CEM_FIG_3):
+        apart = verdicts(experiment, column, peaked, lambda axis, value: -peaked(axis, value))
+        assert set(apart.values()) == {None} and len(apart) >= 5
+
+
 CELLS = [{"steps": 5.0, "is": 7.0, "fid": 9.0}, {"steps": 20.0, "is": 9.0, "fid": 3.0}, {"steps": 30.0, "is": 8.0, "fid": 2.0}]
 
 
@@ -85,7 +97,7 @@ def asked(monkeypatch):
 
 
 def test_a_cell_takes_its_number_from_the_sweep_of_its_axis_and_seed(asked):
-    number = RCS.at("steps", 20, "fid").run("mnist-at", choose("cpu"), None, 2)
+    number = RCS.at("steps", 20, "fid", "mnist-judge-clean").run("mnist-at", choose("cpu"), None, 2)
     assert (number["value"], number["error"], number["resampled"]) == (3.0, 0.5, "jackknife")
     assert (number["extractor"], number["split"], number["count"]) == ("judge-mnist-judge-clean", "validation", 200)
     metrics = ("is", "fid", "precision", "recall")
@@ -105,7 +117,8 @@ def test_cells_that_share_a_number_share_a_key_and_no_others_do():
     for experiment in (CEM_FIG_2, CEM_FIG_3, CEM_5):
         keys = [cell.key for cell in experiment.cells.values()]
         assert len(set(keys)) == len(keys)
-    assert RCS.at("steps", 20, "is").key != replace(RCS, start="uniform").at("steps", 20, "is").key
+    assert RCS.at("steps", 20, "is", "a").key != replace(RCS, start="uniform").at("steps", 20, "is", "a").key
+    assert RCS.at("steps", 20, "is", "a").key != RCS.at("steps", 20, "is", "b").key
 
 
 def test_every_place_of_a_claim_is_measured_and_the_paper_s_disagreements_are_told():
@@ -114,5 +127,7 @@ def test_every_place_of_a_claim_is_measured_and_the_paper_s_disagreements_are_to
         assert "K of 30 to 40 is optimal for both" in experiment.about and "10 and 50 for MaxEnt" in experiment.about
     assert CEM_5.paper["RCS, best by IS", "α"] == 1 and CEM_5.paper["MaxEnt, best by FID", "K"] == 10
     assert CEM_FIG_3.paper["best η", "best by IS"] == 0.01 and EXPERIMENTS["cem-fig-2"] is CEM_FIG_2
-    assert {place for place in CEM_FIG_2.cells if place[0] == "no ball"} == {("no ball", column) for column in COLUMN}
+    assert {place for place in CEM_FIG_2.cells if place[0] == "no ball"} == {
+        ("no ball", column) for column in (*COLUMN, *(f"{column}, usual judge" for column in JUDGED))
+    }
     assert MAXENT.axes["radius"][-1] == sweeps.DIAGONAL == 28.0 and row("radius", 6.0) == "β 6"
