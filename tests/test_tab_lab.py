@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from tabs import first_view, page, wired
 
+from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.sample import boards
@@ -139,3 +140,8 @@ def test_every_event_calls_its_handler(studio):
 def test_every_pair_of_numbers_is_offered_once():
     pairs = [frozenset(key.split(",")) for key in do.OVER]
     assert len(set(pairs)) == len(pairs) == math.comb(4, 2) + 4
+
+
+def test_a_sampler_without_a_ball_has_its_own_setting_on_the_board_too():
+    board = boards.board("mnist-uat-maxent-step-radius")
+    assert words.paper(board.head, store.read_card("mnist-uat")) == {"step": 0.7, "radius": "inf"}

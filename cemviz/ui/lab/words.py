@@ -93,10 +93,11 @@ def link(head: Head, settings: dict[str, Any]) -> str:
     return "?" + urlencode(asked | {names[name]: value for name, value in settings.items()})
 
 
-def paper(head: Head, card: Card) -> dict[str, float]:
-    """The sampler's own values of the numbers that are swept, where the board has them."""
-    own = suited(head["sampler"], card.shape)
-    return {name: getattr(own, name) for name in head["over"] if getattr(own, name) in head["axes"][name]}
+def paper(head: Head, card: Card) -> dict[str, float | str]:
+    """The sampler's own values of the numbers that are swept, where the board has them; "inf" for no ball."""
+    dyn = suited(head["sampler"], card.shape)
+    own = {name: "inf" if math.isinf(getattr(dyn, name)) else getattr(dyn, name) for name in head["over"]}
+    return {name: value for name, value in own.items() if value in head["axes"][name]}
 
 
 def table(head: Head) -> str:
