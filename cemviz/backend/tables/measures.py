@@ -50,9 +50,6 @@ class Measure:
         return f"{self.key} seed={seed}" if self.seeded else self.key
 
 
-BUDGET = {"start": "uniform", "steps": 40, "count": 500}
-"""One start and one budget for generators that are compared, with JEAT's raw gradient: our choice, it names no η and no K."""
-
 KEPT = ("value", "count", "split", "extractor", "seed")
 
 RESAMPLED = {"is": "splits", "fid": "jackknife", "jfs": "images", "mfs": "images"}
@@ -105,7 +102,7 @@ def ends(metric: str, extractor: str, *, count: int = 500, **chains: Any) -> Mea
     return Measure(f"{metric} {named}", measure)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=16)
 def _last_images(sha256: str, device: Device, data: str | None, request: SampleRequest, count: int) -> Tensor:
     """Last images of the chains of a model whose weights have this hash, (count, C, H, W)."""
     return torch.cat(list(prepared(Studio(device, data), request, count).last()))
