@@ -144,9 +144,9 @@ JEAT_2 = Experiment(
     "Hutchinson), which draw the samples, stand beside them: the paper names no activation, and each has its own orders. "
     "IS and FID are of the shipped nets, one training each, drawn with three seeds, and a claim is decided where both judges "
     "agree: the usual one saw noisy images too in training and overlooks speckle, the clean one sees it. Standard and AT draw "
-    "by (16), JEM and JEAT by (17), 40 steps. They take each row's start in the paper, class Gaussians for AT (Santurkar et al.'s "
-    "number) and standard, uniform noise for JEM and JEAT; the columns beside them start all from uniform noise. The start "
-    "without a step under IS and FID is that of class Gaussians.",
+    "by (16), JEM and JEAT by (17), 40 steps. They take each row's start in the paper, class Gaussians for AT (Santurkar et "
+    "al.'s number) and standard, uniform noise for JEM and JEAT; the columns beside them start all from uniform noise. The "
+    "start without a step under IS and FID is that of class Gaussians.",
 )  # fmt: skip
 
 JEAT_3 = Experiment(
