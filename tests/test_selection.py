@@ -5,7 +5,7 @@ from windows import equipped, save
 
 from cemviz.backend.device import choose
 from cemviz.backend.studio import Studio
-from cemviz.ui.selection import FIRST, NONE, beginning, current, fitted, numbered, of_card, style
+from cemviz.ui.selection import FIRST, NONE, beginning, current, fitted, instead, numbered, of_card, style
 
 
 @pytest.fixture
@@ -89,3 +89,11 @@ def test_a_tab_shows_what_it_looks_at():
     assert "data-tab-id=one" in first and "#sel-a" in first and "data-tab-id=two" not in rules
     assert "#sel-b" in at_all and "#sel-x" not in at_all and not at_all.startswith("[")
     assert at_times.startswith("[data-start=picture]") and "#sel-x" in at_times and "#sel-upload" in at_times
+
+
+def test_a_tab_that_works_with_another_net_than_a_says_so():
+    assert instead("mnist-at", "mnist-at") == instead(None, "mnist-binary") == ""
+    assert (
+        selection.instead("mine~0123456789ab", "mnist-binary")
+        == "Net A, mine, is of another kind: mnist-binary is at work here. "
+    )

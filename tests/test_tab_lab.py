@@ -145,3 +145,24 @@ def test_every_pair_of_numbers_is_offered_once():
 def test_a_sampler_without_a_ball_has_its_own_setting_on_the_board_too():
     board = boards.board("mnist-uat-maxent-step-radius")
     assert words.paper(board.head, store.read_card("mnist-uat")) == {"step": 0.7, "radius": "inf"}
+
+
+def test_another_net_opens_on_a_sampler_that_has_a_board_of_it_and_an_own_sweep_keeps_its_own(studio):
+    first = next(do.opened(studio, Session(), by="own", **CONTROLS | {"sampler": "jeat17"}))
+    assert first["sampler"]["value"] == "rcs", "JEAT's chains fit a classifier, but no board of them ships"
+    kept = next(do.opened(studio, Session(), by="own", **CONTROLS | {"sampler": "jeat17", "count": 2}))
+    assert kept["sampler"]["value"] == "jeat17"
+
+
+def test_where_no_board_ships_those_that_do_are_named(studio):
+    assert (
+        "There is one for RCS, CS, TA, LANGEVIN."
+        in do.show(studio, Session(), by="own", **CONTROLS | {"sampler": "jeat17"})["status"]
+    )
+    other = do.show(studio, Session(), by="own", **CONTROLS | {"over": "noise,radius"})["status"]
+    assert "No board" in other and "There is one" not in other
+
+
+def test_a_judge_that_minds_speckle_is_told(studio):
+    assert "takes speckle for a fault" in do.show(studio, Session(), by="own", **CONTROLS)["status"]
+    assert words.judged({"judge": "mnist-judge"}) == ""

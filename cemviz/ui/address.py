@@ -16,7 +16,7 @@ from .controls import Changes, Session, Tab
 from .manners import sent
 from .selection import Selection, current, fitted, numbered, older, own_choice
 
-LOST = "**This link asks for what is not on this machine:** {}. In its place stands what the page begins with."
+LOST = "**This link asks for what is not here, or cannot be:** {}. In its place stands what the page begins with."
 
 # page.js writes the address: at once, or, where a picture has to be made first, when it is
 WRITE = """(value) => {{

@@ -11,7 +11,7 @@ from ..backend.checks import MAX_SEED, choice
 from ..backend.kinds import KINDS, pair
 from ..backend.look import uploads
 from ..backend.look.pictures import DRAWN, offered, taken
-from ..backend.store import Card
+from ..backend.store import Card, called
 from ..backend.studio import Studio
 from ..backend.tour import NETS
 from .controls import Changes, Session, on_offer, titled
@@ -173,6 +173,11 @@ def pictured(card: Card, x: str) -> Changes:
         shots = [*shots, own_choice(x)]
     known = [name for _, name in shots]
     return gr.update(choices=shots, value=x if x in known else next(name for name in SHOTS if name in known))
+
+
+def instead(a: str | None, model: str) -> str:
+    """A word where a tab works with another net than net A, whose kind it has no use for."""
+    return "" if a in (None, model) else f"Net A, {called(a)}, is of another kind: {called(model)} is at work here. "
 
 
 def own_choice(x: str) -> tuple[str, str]:

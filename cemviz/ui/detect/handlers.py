@@ -16,6 +16,7 @@ from ...backend.store import Card
 from ...backend.studio import Studio
 from ..controls import EXPECTED, STOPPED, Session, words_of
 from ..fields import filled
+from ..selection import instead
 from ..wiring import Changes, run
 from . import words
 
@@ -126,7 +127,7 @@ def _detect(studio: Studio, session: Session, request: DetectRequest, x: str) ->
             yield {
                 "view": words.payload(item),
                 "link": None if name is None else words.counterfactual(item, name, next(iter(beside), None)),
-                "status": words.summary(item),
+                "status": instead(session.drawn["detect"][0], request.model) + words.summary(item),
                 "script": script.shown(item.request),
             }
         elif item == STOPPED:

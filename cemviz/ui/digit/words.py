@@ -9,7 +9,7 @@ from ...backend.look.digit import STEPS, WINDOW, Digit
 from ...backend.packed import field, short, sprite
 
 INTRO = """Draw a digit, or upload a picture of one. Two nets look at it at once; ask for a class y, and it rolls into that.
-Nothing that you draw is kept, but in the address of this page: share the link to share the drawing."""
+What you draw is kept in the address of this page alone: share the link to share the drawing."""
 
 READY = "The drawing is in the address of this page."
 

@@ -82,15 +82,25 @@ def _numbers(name: str, text: str) -> tuple[float, ...]:
 
 
 def opened(studio: Studio, session: Session, *, by: str, sampler: str, **values: Any) -> Iterator[Changes]:
-    """The first view: the board that ships of what is chosen, a sweep that a link asks for, or how to get one."""
+    """The first view: the board that ships of what is chosen, a sweep that a link asks for, or how to get one.
+
+    Another net has other boards: where the sampler has none of it, the first one that has is taken.
+    """
     fits = samplers(studio, values["a"])
-    if sampler not in fits:
-        sampler = fits[0]
+    own = values["first"] or values["second"] or values["count"] is not None or values["seeds"] != 1
+    ready = [] if own else with_boards(studio, **values)
+    if sampler not in (ready or fits):
+        sampler = (ready or fits)[0]
     yield {"sampler": gr.update(choices=menu(fits), value=sampler)}
     yield show(studio, session, by=by, sampler=sampler, **values)
-    own = values["first"] or values["second"] or values["count"] is not None or values["seeds"] != 1
     if own and boards.shipped(studio, read(studio, sampler=sampler, **values)) is None:
         yield from measure(studio, session, by=by, sampler=sampler, **values)
+
+
+def with_boards(studio: Studio, **values: Any) -> list[str]:
+    """Samplers of which a board of these numbers ships that rests on the weights of now."""
+    asked = {name: read(studio, sampler=name, **values) for name in samplers(studio, values["a"])}
+    return [name for name, request in asked.items() if boards.shipped(studio, request) is not None]
 
 
 def show(studio: Studio, session: Session, *, by: str, **values: Any) -> Changes:
@@ -101,8 +111,8 @@ def show(studio: Studio, session: Session, *, by: str, **values: Any) -> Changes
     if board is not None:
         return drawn(studio, session, replace(asked, seeds=board.head["seeds"]), board.head, by, words.SHIPPED)
     axes = axes_of(asked, settings(SampleRequest(asked.model, asked.sampler), studio.cards()[asked.model]))
-    own = [name for card, name in boards.drawers(studio.cards()[asked.model].data, studio.cards()) if card.name == asked.model]
-    return {"status": words.waiting(asked, math.prod(map(len, axes.values())), own)}
+    ready = with_boards(studio, **{k: v for k, v in values.items() if k != "sampler"})
+    return {"status": words.waiting(asked, math.prod(map(len, axes.values())), ready)}
 
 
 def measure(studio: Studio, session: Session, *, by: str, **values: Any) -> Iterator[Changes]:
@@ -129,7 +139,7 @@ def drawn(studio: Studio, session: Session, asked: SweepRequest, head: words.Hea
     return {
         "board": words.payload(head, studio.cards()[asked.model], origin),
         "by": gr.update(choices=columns, value=by),
-        "status": f"{origin}: {len(head['cells'])} settings, {words.seeds(head)}.",
+        "status": f"{origin}: {len(head['cells'])} settings, {words.seeds(head)}. {words.judged(head)}",
         "script": script.shown(asked),
         "tried": words.tried(session.held.get("sweeps", []), by),
         **dict(zip(("csv", "json"), files(session, head), strict=True)),

@@ -117,10 +117,20 @@ def waiting(request: SweepRequest, cells: int, own: list[str]) -> str:
 
     Args:
         cells: settings of the sweep.
-        own: samplers of which boards of this net ship.
+        own: samplers of which a board of this net over these numbers ships.
     """
     text = NONE.format(model=called(request.model), sampler=request.sampler.upper(), cells=cells, chains=request.count)
-    return text + (f" Its boards ship for {', '.join(own).upper()}, over η × K and α × β." if own else "")
+    return text + (f" There is one for {', '.join(own).upper()}." if own else "")
+
+
+def judged(head: Head) -> str:
+    """A word on the judge: one that saw clean images alone minds what a reader does not."""
+    if not str(head["judge"]).endswith("-clean"):
+        return ""
+    return (
+        f"The judge, {head['judge']}, saw clean images alone in training: it takes speckle for a fault where the eye still "
+        "reads the picture."
+    )
 
 
 def tried(sweeps: list[Head], by: str) -> str:

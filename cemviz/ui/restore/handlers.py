@@ -17,6 +17,7 @@ from ...data import images
 from ...data.datasets import DATASETS
 from ..controls import EXPECTED, STOPPED, Session, words_of
 from ..fields import filled
+from ..selection import instead
 from ..wiring import Changes, run
 from . import words
 
@@ -73,7 +74,7 @@ def _climb(studio: Studio, held: Session, request: RestoreRequest) -> Iterator[C
         if isinstance(item, Restored):
             yield {
                 "view": words.payload(item, at),
-                "status": words.summary(item, at),
+                "status": instead(held.drawn["restore"][0], request.model) + words.summary(item, at),
                 "script": script.shown(item.request),
                 "fails": words.fails(results(), request.model),
             }
