@@ -93,7 +93,5 @@ def test_a_tab_shows_what_it_looks_at():
 
 def test_a_tab_that_works_with_another_net_than_a_says_so():
     assert instead("mnist-at", "mnist-at") == instead(None, "mnist-binary") == ""
-    assert (
-        selection.instead("mine~0123456789ab", "mnist-binary")
-        == "Net A, mine, is of another kind: mnist-binary is at work here. "
-    )
+    other = instead("mine~0123456789ab", "mnist-binary")
+    assert other == "Net A, mine, is of another kind: mnist-binary is at work here. "
