@@ -1,6 +1,6 @@
 """Open the page: python app.py [--host 127.0.0.1] [--port 7860] [--device cpu] [--data FOLDER] [--no-browser] [--log FILE]
 
-[--visitors 500] [--time 600] [--memory 96]: what those who use it at once may take, see docs/HOSTING.md.
+[--visitors 500] [--time 600] [--memory 4096]: what those who use it at once may take, see docs/HOSTING.md.
 """
 
 import argparse
@@ -54,7 +54,9 @@ def main() -> None:
     usual = Limits()
     parser.add_argument("--visitors", type=int, default=usual.visitors, help=f"open pages, at most ({usual.visitors})")
     parser.add_argument("--time", type=float, default=usual.time, help=f"seconds of a run, at most ({usual.time:g})")
-    parser.add_argument("--memory", type=int, default=usual.memory, help=f"MiB of results kept for others ({usual.memory})")
+    parser.add_argument(
+        "--memory", type=int, default=usual.memory, help=f"MiB from which closed visits end at once ({usual.memory})"
+    )
     args = parser.parse_args()
     try:
         root(args.data)  # a mistyped folder is said now, not when a visitor asks for an image
@@ -79,7 +81,7 @@ def main() -> None:
         page = build(studio)
         page.launch(**launch_options(studio), **server, prevent_thread_lock=True)
         LOG.info("page: open at %s on %s", page.local_url, studio.device.title)
-        visits.watch(page, closed)
+        visits.watch(page, closed, limits.memory)
         threading.Thread(target=ready, args=[studio], daemon=True).start()  # while the first visitor reads
         page.block_thread()
     except OSError as error:

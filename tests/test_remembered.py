@@ -28,8 +28,9 @@ def test_the_size_of_a_result_is_that_of_all_it_holds():
 
 
 def test_the_least_asked_for_goes_first_and_what_is_large_is_not_kept(monkeypatch):
+    monkeypatch.setattr(remembered, "MOST", 250)
     monkeypatch.setattr(remembered, "LARGEST", 120)
-    kept = Remembered(250)
+    kept = Remembered()
     for name in "ab":
         kept.put(name, [np.zeros(100, np.uint8)])
     assert kept.get("a") is not None
@@ -45,7 +46,7 @@ class Bench:
     def __init__(self, models=1):
         from cemviz.backend.jobs import Jobs
 
-        self.jobs, self.remembered, self.models = Jobs(), Remembered(2**20), models
+        self.jobs, self.remembered, self.models = Jobs(), Remembered(), models
         self.limits = Limits(time=5)
 
     def fingerprint(self):

@@ -64,7 +64,7 @@ def test_what_an_ended_visit_held_in_cycles_is_given_back(page, monkeypatch):
     monkeypatch.setattr(visits, "give_back", lambda: (own(), given.set()))
     gc.disable()
     try:
-        visits.watch(page, stop)
+        visits.watch(page, stop, 10**6)
         assert given.wait(30) and seen() is None
     finally:
         stop.set()
@@ -92,3 +92,29 @@ def test_a_full_page_asks_who_comes_to_come_back_and_serves_who_is_there(page):
     assert client.post("/queue/join").text == "here"
     page.state_holder.session_data["first"].is_closed = True
     assert client.get("/").text == "here"
+
+
+def test_where_the_server_holds_too_much_closed_visits_end_at_once(page, monkeypatch):
+    assert visits.full(1) and not visits.full(10**9)
+    asked, stop = [], threading.Event()
+
+    def sweep(page, now=None, after=visits.AFTER):
+        asked.append(after)
+        if len(asked) == 2:
+            stop.set()
+        return 0
+
+    monkeypatch.setattr(visits, "LOOK", 0.01)
+    monkeypatch.setattr(visits, "sweep", sweep)
+    monkeypatch.setattr(visits, "full", lambda memory: memory == 7 and not asked)
+    visits.watch(page, stop, 7)
+    assert stop.wait(5) and asked[:2] == [visits.LEAST, visits.AFTER]
+
+
+def test_a_closed_visit_has_half_a_minute_in_any_case(page):
+    come(page, "gone")
+    page.state_holder.session_data["gone"].is_closed = True
+    now = datetime.now()
+    page.state_holder.time_last_used["gone"] = now
+    assert visits.sweep(page, now + timedelta(seconds=29), visits.LEAST) == 0
+    assert visits.sweep(page, now + timedelta(seconds=31), visits.LEAST) == 1

@@ -11,14 +11,14 @@ class Limits:
     Attributes:
         visitors: pages that may be open at once; who comes later is told to come back.
         time: seconds of the device that one run may take, a training apart; a tab's own limit holds where it is shorter.
-        memory: MiB of results that are kept for whoever asks for the same again, all visitors together.
+        memory: MiB of the server, beyond which visits whose page was closed end at once instead of after ten minutes.
     Raises:
         ValueError: one is not a number above 0.
     """
 
     visitors: int = 500
     time: float = 600.0
-    memory: int = 96
+    memory: int = 4096
 
     def __post_init__(self) -> None:
         for limit in fields(self):

@@ -12,20 +12,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-LARGEST = 8 * 2**20
-"""Bytes of the results of one request, at most."""
+LARGEST, MOST = 8 * 2**20, 96 * 2**20
+"""Bytes of the results of one request, and of all that are kept."""
 
 
 class Remembered:
     """Results by request; those that were asked for least recently go first."""
 
-    def __init__(self, most: int) -> None:
-        """Keep nothing yet.
-
-        Args:
-            most: bytes of all results that are kept.
-        """
-        self._most = most
+    def __init__(self) -> None:
         self._results: OrderedDict[Any, tuple[list[Any], int]] = OrderedDict()
         self._held = 0
         self._at_work: set[Any] = set()
@@ -59,7 +53,7 @@ class Remembered:
                 return
             self._results[key] = results, size
             self._held += size
-            while self._held > self._most:
+            while self._held > MOST:
                 _, (_, old) = self._results.popitem(last=False)
                 self._held -= old
 

@@ -53,7 +53,7 @@ class Studio:
     ) -> None:
         self.device, self.limits = device or choose(), limits or Limits()
         self.jobs = Jobs()
-        self.remembered = Remembered(self.limits.memory * 2**20)
+        self.remembered = Remembered()
         self.data, self.apart = data, apart
         images.root(data)  # refuses a mistyped folder before the work, not within it
         self._lock = threading.Lock()  # two visitors may ask for one model at once

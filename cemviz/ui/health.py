@@ -1,9 +1,6 @@
 """GET /health: whether the page is well, for who watches over it."""
 
-import re
-from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -11,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..backend.studio import Studio
 from ..backend.train import live as training
+from .visits import resident
 
 
 class Health:
@@ -35,12 +33,5 @@ def health(studio: Studio) -> dict[str, Any]:
         release = "repository"
     return {
         "version": release, "device": studio.device.title, "line": studio.jobs.length, "training": training.going(),
-        "memory": _resident(),
+        "memory": resident(),
     }  # fmt: skip
-
-
-def _resident() -> int | None:
-    with suppress(OSError):
-        if found := re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text()):
-            return int(found[1]) * 1024
-    return None
