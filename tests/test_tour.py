@@ -118,7 +118,7 @@ def test_every_station_asks_tells_and_opens_a_place_that_is_there(facts):
     for row, station in zip(words[1:], STATIONS, strict=True):
         assert 2 <= len(row["answers"]) <= 3 and 0 <= row["right"] < len(row["answers"]) and row["question"].endswith("?")
         assert station.note and station.link and "{" not in row["lead"] + row["reveal"] + row["question"]
-    assert "2 of the ten digits on the left and 10 on the right" in words[0]["reveal"]
+    assert "10 of the ten digits on the left and 2 on the right" in words[0]["reveal"]
 
 
 def test_the_words_follow_the_facts(facts):

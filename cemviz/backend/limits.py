@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What visitors may take.
+    """Bounds of what visitors may take.
 
     Attributes:
         visitors: pages that may be open at once; who comes later is told to come back.

@@ -11,7 +11,7 @@ const CARDS = [
 const MOST = 3; // classes that are named
 
 function answers(host, data) {
-  for (const [key, badge] of [["standard", "A"], ["robust", "B"]]) {
+  for (const [key, badge] of [["robust", "A"], ["standard", "B"]]) {
     const p = softmax(data.attack[key].logits[0]);
     const best = p.map((share, k) => [share, k]).sort((a, b) => b[0] - a[0]).slice(0, MOST);
     const rows = best.map(([share, k]) => {

@@ -16,7 +16,7 @@ READY = "The drawing is in the address of this page."
 
 def payload(digit: Digit) -> str:
     """A drawing's answers as `digit.js` takes them, JSON."""
-    sides = dict(zip(("standard", "robust"), digit.seen, strict=True))
+    sides = dict(zip(("robust", "standard"), digit.seen, strict=True))  # the keys of the views' places A and B
 
     def each(part: Any) -> dict[str, Any]:
         return {key: part(seen) for key, seen in sides.items()}

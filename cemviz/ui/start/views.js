@@ -4,7 +4,8 @@ import {
   DEEP, DIVERGING, band, bytes, contours, largest, marginal, mark, node, pictures, plain, softmax, valueOf,
 } from "../js/draw.js";
 
-const SIDES = { standard: "Standard training", robust: "Trained against attacks (JEAT)" };
+// A and B as on every other tab: the robust net comes first
+const SIDES = { robust: "Trained against attacks (JEAT)", standard: "Standard training" };
 
 /** A figure with a heading, room for the picture, and a line below that changes. */
 function panel(host, title, badge, describe) {
@@ -16,8 +17,8 @@ function panel(host, title, badge, describe) {
 }
 
 const both = (host, describe, titles = SIDES) => ({
-  standard: panel(host, titles.standard, "A", `${titles.standard}: ${describe}`),
-  robust: panel(host, titles.robust, "B", `${titles.robust}: ${describe}`),
+  robust: panel(host, titles.robust, "A", `${titles.robust}: ${describe}`),
+  standard: panel(host, titles.standard, "B", `${titles.standard}: ${describe}`),
 });
 
 /** Draw row `step` of a sprite as rows of chains. */
@@ -33,10 +34,11 @@ function tiles(canvas, image, step, side, count, columns) {
   }
 }
 
-/** Two grids of chains: the opening, and the net without labels. */
+/** Two grids of chains in the order of their titles: the opening, and the net without labels. */
 export async function films(host, sides, { side, count, columns, steps, titles, line }) {
   const shown = [];
-  for (const [key, data] of Object.entries(sides)) {
+  for (const key of Object.keys(titles).filter((name) => name in sides)) {
+    const data = sides[key];
     const { stage, line: words } = panel(host, titles[key][1], titles[key][0], titles[key][2]);
     const canvas = stage.appendChild(node("canvas", { class: "cem-pixels" }));
     shown.push({ key, data, canvas, words, image: await pictures(data.sprite) });
@@ -55,8 +57,8 @@ export async function films(host, sides, { side, count, columns, steps, titles, 
 
 export async function opening(host, _, held) {
   const titles = {
-    standard: ["A", SIDES.standard, "ten chains from noise, one for each digit: strokes and speckle"],
-    robust: ["B", SIDES.robust, "ten chains from noise, one for each digit: they become digits"],
+    robust: ["A", SIDES.robust, "ten chains from noise, one for each digit: they become digits"],
+    standard: ["B", SIDES.standard, "ten chains from noise, one for each digit: strokes and speckle"],
   };
   const line = (_key, data, k) =>
     k === held.steps.length - 1

@@ -42,10 +42,10 @@ OPENING = Station(
     "A classifier that resists attacks has learned what digits look like",
     "Both nets learned to <em>name</em> digits, and are alike but for their training. Both start from the same noise and take "
     "the same 40 steps downhill on their own energy [[E|E(x, y)]].",
-    "Left: trained on digits as they are. Right: trained against attacks, and against what it draws itself (JEAT). Another "
-    "net, which had no part in this, reads {panels[standard][read]} of the ten digits on the left and "
-    "{panels[robust][read]} on the right. After attacks alone it would read {attacks alone} of ten from pure noise: such nets "
-    "need a hint to start from, as Sampling shows.",
+    "Left: trained against attacks, and against what it draws itself (JEAT). Right: trained on digits as they are. Another "
+    "net, which had no part in this, reads {panels[robust][read]} of the ten digits on the left and "
+    "{panels[standard][read]} on the right. Of a net that was trained against attacks alone it reads {attacks alone} of ten: "
+    "such nets need more than pure noise to start from, as Sampling shows.",
     link="See it in Sampling",
     opens="?tab=sampling&s.story=jeat-hero",
 )
@@ -115,7 +115,7 @@ STATIONS: tuple[Station, ...] = (
         "Rolling down an energy is generating. The slope that an attacker would use to destroy a digit is the slope that makes "
         "one, if training has shaped the landscape. In the standard net it leads to a pattern that this net takes for a "
         "{roll[asked]}, and another net does not.",
-        "What will the picture on the left be, at its deepest?",
+        "What will the picture on the right be, at its deepest?",
         ("the same digit, a bit rougher", "a pattern that this net alone takes for the digit", "noise as at the start"),
         1,
         "The same with colour images",
