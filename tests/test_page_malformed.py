@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import gradio as gr
 import httpx
@@ -29,7 +30,7 @@ KEYS = ["tab", "a", "b", "x", "seed", "s.sampler", "k.over", "re.task", "l.image
 TEXTS = ["", "%00", "..%2f", "-1", "1e999", "nan", "x" * 500, "test:1", "upload:%ff", "%ud800", "<b>"]
 PATHS = [
     "/gradio_api/file=/etc/passwd", "/gradio_api/file=../app.py", "/gradio_api/upload", "/gradio_api/cancel",
-    "/gradio_api/reset", "/gradio_api/queue/data?session_hash=zz%00", "/gradio_api/component_server", "/gradio_api/call/x",
+    "/gradio_api/reset", "/gradio_api/component_server", "/gradio_api/call/x",
     "/gradio_api/stream/x/y/z", "/custom_component/x/y/z", "/%2e%2e/app.py", "/gradio_api/proxy=http://example.com",
     "/pwa_icon/9999999",
 ]  # fmt: skip
@@ -95,6 +96,12 @@ def test_other_paths_tell_nothing_and_break_nothing(client):
                 assert answer.status_code >= 400
 
 
+def alone(work):
+    """Run a coroutine in a thread of its own: a browser of these tests may have this one's loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
 # the parts ---------------------------------------------------------------------------------------------------------------
 
 
@@ -121,6 +128,22 @@ def test_a_call_that_cannot_be_read_is_refused_and_a_document_that_breaks_is_a_d
     assert through("/", broken, "GET").status_code == 500
 
 
+def test_a_stream_that_breaks_breaks_and_is_not_ended_as_if_it_were_whole():
+    async def broken(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError("lost")
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    for method, path in (("GET", "/gradio_api/queue/data"), ("POST", "/gradio_api/upload")):
+        with pytest.raises(RuntimeError, match="lost"):
+            alone(Manners(broken)({"type": "http", "method": method, "path": path}, None, send))
+    assert [message["type"] for message in sent] == ["http.response.start"] * 2
+
+
 @pytest.mark.parametrize(
     ("part", "good", "bad"),
     [
@@ -139,12 +162,12 @@ def test_a_component_takes_what_it_can_be_and_nothing_else(part, good, bad):
         made.change(lambda value: None, made)
     (call,) = page.fns.values()
     for value in good:
-        asyncio.run(page.preprocess_data(call, [value], None))
+        alone(page.preprocess_data(call, [value], None))
     for value in bad:
         with pytest.raises(Malformed, match="this call was refused"):
-            asyncio.run(page.preprocess_data(call, [value], None))
+            alone(page.preprocess_data(call, [value], None))
     with pytest.raises(Malformed, match="enough input values"):
-        asyncio.run(page.preprocess_data(call, [], None))
+        alone(page.preprocess_data(call, [], None))
 
 
 @pytest.mark.parametrize("data", [None, {}, {"x": 1}])

@@ -116,24 +116,24 @@ def test_a_machine_without_the_images_is_told_so(stored, monkeypatch):
 
 def test_a_judge_sees_starts_samples_and_places_of_a_line(stored, monkeypatch):
     seen = []
-    monkeypatch.setattr(restoration, "_sure", lambda studio, model, x: seen.append(x) or {"value": 0.5})
+    monkeypatch.setattr(restoration, "_sure", lambda studio, model, x, eye: seen.append(x) or {"value": 0.5})
     starts = restoration._starts(stored, "tells", 2 * restoration.LINES, 5)
     energy, _, _ = parts(stored)
-    assert measured(restoration.from_starts(0.0, False), 5)["seed"] == 5
-    measured(restoration.from_starts(1.0, False), 5)
-    measured(restoration.from_starts(1.0, True), 5)
+    assert measured(restoration.from_starts(0.0, False, ""), 5)["seed"] == 5
+    measured(restoration.from_starts(1.0, False, ""), 5)
+    measured(restoration.from_starts(1.0, True, ""), 5)
     assert torch.equal(seen[0][: len(starts)], starts) and torch.equal(seen[1], blurred(seen[0], 1.0))
     dyn = restoration.suited("ascent", (3, 8, 8))
     torch.testing.assert_close(seen[2], settle(energy, seen[1], dyn))
-    measured(restoration.along_lines((0, BETWEEN - 1)), 5)
+    measured(restoration.along_lines((0, BETWEEN - 1), ""), 5)
     torch.testing.assert_close(seen[3], settle(energy, starts, dyn))
-    measured(restoration.along_lines((2,)), 5)
+    measured(restoration.along_lines((2,), ""), 5)
     torch.testing.assert_close(seen[4], settle(energy, torch.lerp(starts[::2], starts[1::2], 2 / (BETWEEN - 1)), dyn))
 
 
 def test_the_share_of_which_a_judge_is_sure_needs_the_judge(stored):
     with pytest.raises(Exception, match="there is no judge of stripes"):
-        measured(restoration.from_starts(0.0, False))
+        measured(restoration.from_starts(0.0, False, ""))
 
 
 def rows(**values):

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..backend.diary import LOG
 
-CALL, LISTEN = "/run/predict", "/queue/data"
-"""Ends of the paths on which an event is called at once, and on which a visitor hears of those that wait."""
+CALL = "/run/predict"
+"""End of the path on which an event is called at once."""
 
 LONGEST = 200
 """Letters of what a refusal says."""
@@ -84,10 +84,10 @@ class Manners:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        path = scope["path"].rstrip("/") if scope["type"] == "http" else ""
-        if not path or (scope["method"] != "POST" and not path.endswith(LISTEN)):
+        if scope["type"] != "http" or scope["method"] != "POST":  # a stream that breaks has to: its page opens it anew
             await self.app(scope, receive, send)
             return
+        path = scope["path"].rstrip("/")
         held: list[Message] = []
         begun = False
 
@@ -104,11 +104,10 @@ class Manners:
         try:
             await self.app(scope, receive, watch)
         except Exception as error:  # while a route read the call: what a handler raises is answered by the route
-            LOG.info("refused: %s %s: %s", scope["method"], path, error)
             if begun:
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-            else:
-                await JSONResponse({"error": Malformed(error).message}, 422)(scope, receive, send)
+                raise
+            LOG.info("refused: %s: %s", path, error)
+            await JSONResponse({"error": Malformed(error).message}, 422)(scope, receive, send)
 
 
 async def _answer(start: Message, body: Message, send: Send) -> None:
