@@ -11,7 +11,9 @@ from cemviz.backend.jobs import Jobs
 
 
 @pytest.fixture
-def log(tmp_path):
+def log(tmp_path, monkeypatch):
+    monkeypatch.setattr(diary.LOG, "disabled", False)  # what another test has left
+    monkeypatch.setattr(logging.root.manager, "disable", 0)
     handler = diary.keep(tmp_path / "page.log")
     yield tmp_path / "page.log"
     diary.LOG.removeHandler(handler)
