@@ -37,7 +37,7 @@ def test_a_run_is_started_paused_resumed_finished_and_in_the_other_menus(visit):
     page.locator("#train-resume").click()
     says(page, "my-first is trained")
     drawn(page, "#train-energies")
-    assert page.locator("#train-a input").input_value() == "my-first"
+    page.wait_for_function("() => document.querySelector('#train-a input').value === 'my-first'")
     assert "update looked at" in page.locator("#train-numbers").inner_text()
     page.locator("#cem-frames .cem-frames-tiles canvas").nth(9).wait_for()
     assert page.locator("#cem-frames output").inner_text() == "update 40 of 40"
