@@ -249,3 +249,43 @@ def test_a_session_and_its_files_go_an_hour_after_its_visitor(places, monkeypatc
     here.is_closed, here.STATE_TTL_WHEN_CLOSED = True, -1
     states.delete_all_expired_state()
     assert session._id not in here.state_data and stop.is_set() and not held.held
+
+
+@pytest.fixture(scope="module")
+def events():
+    page = build(Studio(choose("cpu")))
+    return [(fn, [(page.blocks.get(block), event) for block, event in fn.targets]) for fn in page.fns.values()]
+
+
+def test_what_follows_an_event_is_not_dropped_while_its_last_run_goes_on(events):
+    """Gradio drops an event of mode "once" that is told of while it still runs: then the page shows what no menu says."""
+    after = [fn for fn, _ in events if fn.trigger_after is not None and fn.queue and fn.fn is not None]
+    assert len(after) >= 6 and all(fn.trigger_mode == "multiple" for fn in after)
+
+
+def test_only_what_stands_still_until_it_is_done_ignores_a_second_press(events):
+    once = {
+        f"{block.elem_id}"
+        for fn, targets in events
+        for block, event in targets
+        if fn.fn is not None and fn.queue and fn.trigger_mode == "once" and event != "load"
+    }
+    moves = {"play-run", "play-attack", "play-learn", "play-turn", "play-reset"}
+    assert once == moves | {"train-start", "train-resume", "samp-png", "samp-gif", "samp-npz", "yours-keep", "yours-file"}
+
+
+def test_an_event_that_comes_with_data_is_never_put_off(events):
+    """Put off, it would come with the data of the one before it."""
+    with_data = [fn for fn, _ in events if fn.fn is not None and fn.queue and fn.collects_event_data]
+    assert len(with_data) >= 4 and all(fn.trigger_mode == "multiple" for fn in with_data)
+
+
+def test_a_menu_is_told_of_once(events):
+    """A menu of gradio's tells of its input twice, and again when it is left as it was."""
+    told = [
+        block.label
+        for _, targets in events
+        for block, event in targets
+        if event == "input" and isinstance(block, gr.Dropdown) and not block.multiselect
+    ]
+    assert not told

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,7 @@ from cemviz.backend.limits import Limits
 from cemviz.backend.remembered import Remembered, sized
 from cemviz.backend.use_case import Step
 from cemviz.ui.controls import STOPPED, Session
-from cemviz.ui.wiring import SAME, run
+from cemviz.ui.wiring import SAME, Wiring, run
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,21 @@ def test_a_newer_run_ends_one_whose_results_are_known():
     assert next(items) == 1
     session.stops["tab"].set()
     assert list(items) == [STOPPED]
+
+
+def test_a_run_whose_place_a_newer_one_took_says_nothing_more():
+    studio, session = Bench(), Session()
+    wire = Wiring(gr.State(session, render=False), studio, parts := {"line": gr.Textbox(render=False)})
+
+    def handler(studio, session):
+        for item in run(studio, session, "tab", (letter for letter in "ab"), title="Work", limit=10):
+            yield {"line": item}
+        yield {"line": "the end"}
+
+    older, newer = (wire.bound(handler, [])(session) for _ in range(2))
+    assert next(older) == {parts["line"]: "a"}
+    next(newer)  # waits for the device
+    assert list(older) == [] and list(newer)[-3:] == [{parts["line"]: words} for words in ("a", "b", "the end")]
 
 
 def test_a_run_takes_no_longer_than_the_page_s_limit(monkeypatch):

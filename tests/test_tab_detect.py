@@ -192,6 +192,6 @@ def test_menus_follow_the_detectors_and_a_newer_run_takes_the_place(studio):
 
 def test_every_control_asks_for_the_picture_and_the_box_for_its_pixels(studio):
     calls = wired(tab, studio)
-    for name in ("front.input", "class.input", "times.release", "index.submit"):
+    for name in ("front.input", "class.select", "times.release", "index.submit"):
         assert calls[f"detect-{name}"] == "go"
     assert calls["detect-why.input"] == "explain"

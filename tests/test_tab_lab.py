@@ -133,7 +133,7 @@ def test_the_first_view_follows_the_net(studio):
 
 def test_every_event_calls_its_handler(studio):
     assert wired(tab_lab, studio) == {
-        "lab-run.click": "measure", "lab-stop.click": "halt", "lab-sampler.input": "show", "lab-over.input": "show",
+        "lab-run.click": "measure", "lab-stop.click": "halt", "lab-sampler.select": "show", "lab-over.select": "show",
     }  # fmt: skip
 
 

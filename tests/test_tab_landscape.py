@@ -93,12 +93,12 @@ def test_every_control_is_interactive_and_every_endpoint_private(studio):
 
 
 def test_every_event_calls_its_handler(studio):
-    asked = ["run.click", "more.input", "dirs.input", "anchor.input", "radius.release", "index.submit"]
-    looked = ["look.click", "a.submit", "b.submit", "plane.input"]
+    asked = ["run.click", "more.input", "dirs.input", "anchor.select", "radius.release", "index.submit"]
+    looked = ["look.click", "a.submit", "b.submit", "plane.select"]
     assert wired(tab_landscape, studio) == {
         f"land-{event}": handler
         for handler, events in {
-            "go": [*asked, "other.submit"], "tell": ["preset.input"], "looked": looked,
+            "go": [*asked, "other.submit"], "tell": ["preset.select"], "looked": looked,
             "figures": ["energy.input", "levels.input", "seen.input", "chains.input"],
             "send": [f"plot-{k}.select" for k in range(4)],
             "halt": ["stop.click"],

@@ -155,7 +155,7 @@ def test_how_often_it_fails_is_read_from_the_tables_of_this_model():
 def test_the_brush_and_every_control_ask_for_a_climb(studio):
     calls = wired(tab, studio)
     assert calls["restore-view.select"] == "send"
-    for name in ("task.input", "known.input", "from.input", "sigma.release", "blur.release", "number.submit", "index.submit"):
+    for name in ("task.input", "known.input", "from.select", "sigma.release", "blur.release", "number.submit", "index.submit"):
         assert calls[f"restore-{name}"] == "go"
     assert do.painted(studio, Session(), hole="1,2,3,4") == {"mask": "1,2,3,4"}
     for hole in (7, "x" * 81, None):

@@ -208,7 +208,7 @@ def test_the_first_view_without_any_run_is_the_recipe_and_a_sentence(studio, hel
 def test_the_first_view_of_a_run_shows_its_curves_and_what_is_unfinished(studio, held):
     work = begin(studio, held)
     next(work), work.close()
-    asked = {"recipe": "tiny", "scale": "evidence", "steps": 4, "a": "my-run", "b": do.NONE, "at": 100}
+    asked = {"recipe": "tiny", "scale": "evidence", "steps": 4, "a": "my-run", "b": do.NONE, "chosen": 100}
     changes = do.opening(studio, Session(), **asked)
     assert changes["status"] == "" and all(changes[key] for key in FIGURES) and changes["kept"]["visible"]
     assert changes["pending"] == {"choices": ["my-run"], "value": "my-run", "__type__": "update"}
@@ -227,7 +227,7 @@ def test_every_event_calls_its_handler(studio):
     controls = {"recipe": "choose", "scale": "choose", "pending": "offer", "a": "others", "b": "others", "look": "view"}
     assert wired(tab_training, studio) == {
         **{f"train-{name}.click": handler for name, handler in buttons.items()},
-        **{f"train-{name}.input": handler for name, handler in controls.items()},
+        **{f"train-{name}.{'input' if name in ('scale', 'look') else 'select'}": handler for name, handler in controls.items()},
         **{f"train-{key}.select": "send" for key in FIGURES if key != "energies"},
         "train-steps.change": "explain",
         "train-frames.select": "send",

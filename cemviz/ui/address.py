@@ -15,6 +15,7 @@ from ..backend.studio import Studio
 from .controls import Changes, Session, Tab
 from .manners import sent
 from .selection import Selection, current, fitted, numbered, older, own_choice
+from .start.words import STATIONS
 
 LOST = "**This link asks for what is not here, or cannot be:** {}. In its place stands what the page begins with."
 
@@ -135,6 +136,12 @@ class Address:
         own = [self.session, self.notice, self.restored, self.chooser, *self.redraw.values()]
         return [*dict.fromkeys([*self.params.values(), *self.menus, *set_by_stories]), *own]
 
+    @property
+    def _places(self) -> dict[str, Callable[[str], bool]]:
+        """Names of places on the page -> whether there is such a place; none is asked for by no text."""
+        stations = {str(number) for number in range(len(STATIONS) + 1)}
+        return {"tab": {"", *self.tabs}.__contains__, "tour": {"", *stations}.__contains__}
+
     def refresh(self, session: Session) -> Changes:
         """Menus with what is stored by now, and the visitor's own."""
         return self._listed(session) | {self.open: gr.skip()}  # gradio takes no empty answer
@@ -225,7 +232,8 @@ class Address:
                 session.nets.setdefault(name, False)
         changes = self._listed(session) | {self.session: session}
         self._stories(session, asked, changes)
-        lost = [part for name in self.params if name in asked for part in self._value(session, name, asked[name], changes)]
+        lost = [_told(name, asked[name]) for name, there in self._places.items() if not there(asked.get(name, ""))]
+        lost += [part for name in self.params if name in asked for part in self._value(session, name, asked[name], changes)]
         self._fit(changes, values)
         known = asked.get("tab") in self.tabs
         changes[self.restored] = True
@@ -266,7 +274,7 @@ class Address:
         if isinstance(value, dict) and (reads := self.own.get(component)) and (made := reads(text)):
             value = gr.update(choices=[*component.choices, made], value=text)
         _put(changes, component, value)
-        return [f"`{name}={part if PLAIN.fullmatch(part) else '...'}`" for part in unread(text, value)]
+        return [_told(name, part) for part in unread(text, value)]
 
     def follow(self) -> None:
         """Keep the address current while controls change.
@@ -284,6 +292,11 @@ class Address:
 def _put(changes: Changes, component: Any, value: Any) -> None:
     change = value if isinstance(value, dict) else gr.update(value=value)
     changes[component] = changes.get(component, {}) | change
+
+
+def _told(name: str, text: str) -> str:
+    """A part of an address that fits nothing, as it may be shown."""
+    return f"`{name}={text if PLAIN.fullmatch(text) else '...'}`"
 
 
 def _text(value: Any) -> str:

@@ -86,6 +86,15 @@ class Session:
         return Session()  # gradio copies a state's first value for every visitor; locks and nets cannot be copied
 
 
+NEWEST: dict[str, Any] = {"trigger_mode": "multiple"}
+"""Arguments of an event whose newer run ends the one before: by default gradio drops an event while its last still goes on."""
+
+
+def by_hand(part: gr.components.Component) -> Any:
+    """The event of a visitor's choice.  A menu tells of its `input` twice, and again when it is left as it was."""
+    return part.select if isinstance(part, gr.Dropdown) and not part.multiselect else part.input
+
+
 Changes = dict[Any, Any]
 """Component -> its new value, or a `gr.update`; what is not named stays."""
 

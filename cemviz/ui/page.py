@@ -15,7 +15,7 @@ from ..backend.studio import Studio
 from ..data import images
 from . import selection
 from .address import Address
-from .controls import HEAVY, LIGHT, LINE, TAKING, WAITING, Session, Tab
+from .controls import HEAVY, LIGHT, LINE, TAKING, WAITING, Session, Tab, by_hand
 from .detect import tab as detect_tab
 from .digit import tab as digit_tab
 from .door import Door
@@ -181,14 +181,14 @@ def _first_views(
     chosen = address.selection
     nets = [chosen.a, chosen.b, chosen.picture, chosen.label]
     for leader, net in (("a", chosen.a), ("b", chosen.b)):
-        event = net.input(selection.follower(studio, chosen, leader), nets, [*nets, chosen.taken], **LIGHT)
+        event = by_hand(net)(selection.follower(studio, chosen, leader), nets, [*nets, chosen.taken], **LIGHT)
         for tab in built.values():
             if tab.follow is not None:
                 event = event.then(*tab.follow, **LIGHT)
         event.then(address.selected, **of_open_tab)
     for part in (chosen.picture, chosen.label, chosen.seed):
-        part.input(address.selected, trigger_mode="always_last", **of_open_tab)
-    chosen.picture.input(None, None, chosen.taken, js="() => ''")  # what was done to an upload is told of no other picture
+        by_hand(part)(address.selected, trigger_mode="always_last", **of_open_tab)
+    by_hand(chosen.picture)(None, None, chosen.taken, js="() => ''")  # what was done to an upload is told of no other picture
     wire = Wiring(session, studio, {**chosen.parts, "taken": chosen.taken})
     given = wire.click(chosen.upload, selection.take_upload, ["a"], ["x", "taken"], {"data": "data"}, **TAKING)
     given.success(address.selected, **of_open_tab)

@@ -19,13 +19,17 @@ from ..backend.jobs import Waiting
 from ..backend.studio import Studio
 from ..backend.use_case import Step
 from . import manners
-from .controls import STOPPED, Session, guarded, guarded_stream
+from .controls import NEWEST, STOPPED, Session, guarded, guarded_stream
 
 SAME, PATIENCE = "waiting: another visitor has asked for the same, and it is nearly there", 0.25
 """Words for who asks for what is at work already, and seconds between two looks."""
 
 Changes = Mapping[str, Any]
 Handler = Callable[..., Changes | Iterator[Changes] | None]
+
+
+class Replaced(Exception):
+    """A newer run of the same visitor took the place of this one, which has nothing more to say."""
 
 
 class Wiring:
@@ -54,8 +58,11 @@ class Wiring:
         if inspect.isgeneratorfunction(handler):
 
             def stream(session: Session, *values: Any) -> Iterator[dict[Any, Any]]:
-                for changes in handler(self.studio, session, **given(values)):
-                    yield placed(changes)
+                try:
+                    for changes in handler(self.studio, session, **given(values)):
+                        yield placed(changes)
+                except Replaced:
+                    return
 
             return guarded_stream(stream)
         return guarded(lambda session, *values: placed(handler(self.studio, session, **given(values))))
@@ -80,6 +87,7 @@ class Wiring:
             at: name of a handler's value -> which of the sent ones it is, e.g. {"a": "x"}, see `views.live_plot`.
         """
         called = self.bound(handler, [*inputs, *at])
+        how = NEWEST | how  # an event that gradio puts off comes with what the one before it sent
 
         def send(data: gr.EventData, *values: Any) -> dict[Any, Any]:  # gradio finds the data by its annotation
             return called(*values, *(manners.sent(data, name) for name in at.values()))
@@ -103,18 +111,26 @@ def run(
         told: words for a step.
     Yields:
         what to say meanwhile, as str, STOPPED at the end of a run that was; every result as it is.
+    Raises:
+        Replaced: a newer run began; a handler lets it pass.
     """
     session.stops[tab].set()
     stop = session.stops[tab] = threading.Event()  # of its own: one that ends does not end the next
     key = asked and (tab, *map(repr, asked), studio.fingerprint())
     results: list[Any] = []
     claimed = False
+
+    def ended() -> str:
+        if session.stops[tab] is not stop:
+            raise Replaced
+        return STOPPED
+
     try:
         while key and not claimed:
             if (known := studio.remembered.get(key)) is not None:
                 for item in known:
                     if stop.is_set():
-                        yield STOPPED
+                        yield ended()
                         return
                     yield item
                 return
@@ -122,7 +138,7 @@ def run(
             if not claimed:
                 yield SAME
                 if stop.wait(PATIENCE):
-                    yield STOPPED
+                    yield ended()
                     return
         limit = min(limit, studio.limits.time)
         with closing(studio.jobs.run(work, title=title, limit=limit, stop=stop, visitor=session)) as items:
@@ -131,7 +147,7 @@ def run(
                     results.append(item)
                 yield told(item) if isinstance(item, Step) else str(item) if isinstance(item, Waiting) else item
         if stop.is_set():
-            yield STOPPED
+            yield ended()
         elif key:
             studio.remembered.put(key, results)
     finally:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from ...backend.studio import Studio
-from ..controls import HEAVY, PLAIN, Tab
+from ..controls import HEAVY, PLAIN, Tab, by_hand
 from ..modules import module_view, served
 from ..selection import Selection
 from ..wiring import Wiring
@@ -43,9 +43,9 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
                 )
     gr.Markdown(words.HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
-    changed = [parts[name].input for name in ("front", "label")] + [parts["times"].release, parts["index"].submit]
+    changed = [by_hand(parts[name]) for name in ("front", "label")] + [parts["times"].release, parts["index"].submit]
     wire(changed, do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY)
-    wire(parts["why"].input, do.explain, ["why"], do.EXPLAINED, trigger_mode="always_last", **HEAVY)
+    wire(by_hand(parts["why"]), do.explain, ["why"], do.EXPLAINED, trigger_mode="always_last", **HEAVY)
     return Tab({name: parts[part] for name, part in NAMES.items()}, wire.first(do.go, do.RUN, do.SHOWN), looks=looks)
 
 

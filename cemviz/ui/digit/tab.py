@@ -8,7 +8,7 @@ from ...backend.look.drawings import packed
 from ...backend.stored import assets
 from ...backend.studio import Studio
 from ...backend.tour import SUBJECT
-from ..controls import HEAVY, TAKING, Tab
+from ..controls import HEAVY, NEWEST, TAKING, Tab
 from ..modules import module_view, served
 from ..selection import Selection
 from ..wiring import Wiring
@@ -36,7 +36,9 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     parts = {"pad": pad, "picture": selection.picture, "status": status, "results": results, **looks}
     wire = Wiring(session, studio, parts)
     view = wire.first(do.go, do.RUN, do.SHOWN)
-    wire.click(pad, do.take, [], ["pad", "picture"], {"kind": "kind", "data": "data"}, **TAKING).success(*view, **HEAVY)
+    wire.click(pad, do.take, [], ["pad", "picture"], {"kind": "kind", "data": "data"}, **TAKING).success(
+        *view, **NEWEST, **HEAVY
+    )
     return Tab({name: parts[part] for name, part in NAMES.items()}, view, looks=looks)
 
 

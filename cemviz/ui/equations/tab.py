@@ -11,7 +11,7 @@ import gradio as gr
 from ...backend.checks import MAX_SEED, number
 from ...backend.studio import Studio
 from ...equations import EQUATIONS, Check, run
-from ..controls import HEAVY, Tab, guarded
+from ..controls import HEAVY, NEWEST, Tab, guarded
 from ..selection import Selection
 
 PAPERS: Final = {
@@ -110,5 +110,5 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         cards += [gr.Markdown(card(key), latex_delimiters=LATEX, elem_classes="cem-equation") for key in of_paper]
     outputs: list[Any] = [total, *cards]
     live = guarded(lambda value: shown(value, checks_at.__wrapped__))
-    gr.on([again.click, seed.submit], live, seed, outputs, trigger_mode="once", **HEAVY)
+    gr.on([again.click, seed.submit], live, seed, outputs, **NEWEST, **HEAVY)
     return Tab(params={"e.seed": seed}, draw=(guarded(shown), [seed], outputs))

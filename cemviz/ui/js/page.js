@@ -38,13 +38,15 @@ new MutationObserver(() => {
   // only one of the starts looks at the selection's picture, and one of the sources of attacked images; a class that is asked for
   // stands for several
   const LOOKED_AT = { "s.start": "start", "r.images": "source", y: "label" };
+  const PLACE = /\.story$|^re\.task$|^r\.table$/;
   const waiting = {}; // stage -> name -> text
   const shown = {}; // name -> text in the address, where this page wrote it
 
   const write = (entries) => {
     const address = new URL(location);
-    // another story is another place, which Back leaves; not where the address asked for it
-    const place = entries.some(([name, { text }]) => name.endsWith(".story") && name in shown && address.searchParams.get(name) !== text);
+    // another story, task or table is another place, which Back leaves; not where the address asked for it, or the page begins
+    const place = entries.some(([name, { text, standard }]) =>
+      PLACE.test(name) && (standard !== null || name in shown) && (address.searchParams.get(name) ?? standard) !== text);
     for (const [name, { text, standard, older }] of entries) {
       const first = !(name in shown);
       shown[name] = text;

@@ -10,7 +10,7 @@ from ...backend.requests import SweepRequest
 from ...backend.sample.columns import COLUMNS
 from ...backend.studio import Studio
 from ...samplers import SAMPLERS
-from ..controls import HEAVY, LIGHT, Tab
+from ..controls import HEAVY, LIGHT, NEWEST, Tab, by_hand
 from ..fields import control
 from ..modules import module_view, served
 from ..selection import Selection
@@ -47,9 +47,9 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     gr.Markdown(words.HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
     given = ["by", *do.RUN]
-    measuring = wire(go.click, do.measure, given, do.SHOWN, trigger_mode="once", **HEAVY)
+    measuring = wire(go.click, do.measure, given, do.SHOWN, **NEWEST, **HEAVY)
     wire(halt.click, do.halt, [], ["status"], cancels=[measuring], **LIGHT)
-    wire([parts[name].input for name in ("sampler", "over")], do.show, given, do.SHOWN, trigger_mode="always_last", **LIGHT)
+    wire([by_hand(parts[name]) for name in ("sampler", "over")], do.show, given, do.SHOWN, trigger_mode="always_last", **LIGHT)
     parts["by"].change(None, parts["by"], None, js=BY)
     parts["png"].click(None, None, None, js=PNG)
     return Tab(

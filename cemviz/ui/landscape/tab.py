@@ -12,7 +12,7 @@ from ...backend.presets import LANDSCAPE, lacking
 from ...backend.requests import LandscapeRequest
 from ...backend.studio import Studio
 from ...data.datasets import dataset
-from ..controls import HEAVY, LIGHT, PLAIN, Stories, Tab
+from ..controls import HEAVY, LIGHT, NEWEST, PLAIN, Stories, Tab, by_hand
 from ..fields import control, radio, slider
 from ..modules import module_view, served
 from ..selection import Selection
@@ -53,21 +53,21 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     gr.Markdown(words.HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
     run, inputs, outputs = wire.first(do.go, do.RUN, do.SHOWN)
-    chosen = wire(parts["story"].input, do.tell, ["story"], do.TOLD, **LIGHT)
+    chosen = wire(by_hand(parts["story"]), do.tell, ["story"], do.TOLD, **LIGHT)
     asked = [draw.click, parts["radius"].release]
-    asked += [parts[name].input for name in ("more", "directions", "anchor")]
+    asked += [by_hand(parts[name]) for name in ("more", "directions", "anchor")]
     asked += [parts[name].submit for name in ("index", "other")]
     running = [
-        chosen.then(run, inputs, outputs, **HEAVY),
+        chosen.then(run, inputs, outputs, **NEWEST, **HEAVY),
         wire(asked, do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY),
     ]
     drawing = ["energy", "levels", "seen", "chains"]
-    wire([parts[name].input for name in drawing], do.figures, do.LOOK, do.SHOWN, **LIGHT)
-    moved = [look.click, parts["a"].submit, parts["b"].submit, parts["plane"].input]
+    wire([by_hand(parts[name]) for name in drawing], do.figures, do.LOOK, do.SHOWN, **LIGHT)
+    moved = [look.click, parts["a"].submit, parts["b"].submit, by_hand(parts["plane"])]
     wire(moved, do.looked, do.LOOK, do.SHOWN, **LIGHT)
     for k in range(MOST_MODELS):
         seen = wire.click(parts[f"plot{k}"], partial(do.picked, k=k), drawing, do.SHOWN, {"a": "x", "b": "y"}, **LIGHT)
-        running.append(seen.then(*wire.first(do.rolled, do.LOOK, do.SHOWN), **HEAVY))
+        running.append(seen.then(*wire.first(do.rolled, do.LOOK, do.SHOWN), **NEWEST, **HEAVY))
     wire(halt.click, do.halt, do.LOOK, do.SHOWN, cancels=running, **LIGHT)
 
     def tell(story: str) -> dict[Any, Any]:

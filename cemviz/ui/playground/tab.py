@@ -14,7 +14,7 @@ from ...backend.presets import PLAY
 from ...backend.requests import PlayRequest, RulesRequest
 from ...backend.studio import Studio
 from ...data.named import p0, p_data
-from ..controls import LIGHT, Stories, Tab
+from ..controls import LIGHT, NEWEST, Stories, Tab, by_hand
 from ..fields import control, radio, slider
 from ..modules import module_view, served, shipped
 from ..selection import Selection
@@ -82,20 +82,20 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     # .input and not .change: a value restored from the address or set by a preset must not start another game
     last = {"trigger_mode": "always_last"}
     for name in ("data", "p0", "beside"):
-        wire(parts[name].input, do.restart, do.GAME, do.BEGUN, **last, **still)
+        wire(by_hand(parts[name]), do.restart, do.GAME, do.BEGUN, **last, **still)
     wire(parts["seed"].input, do.reseed, do.GAME, do.BEGUN, **last, **still)
-    wire(parts["preset"].input, do.choose, ["preset", "beside"], [*do.PRESET, "story", "script", *do.FRAME], **still)
+    wire(by_hand(parts["preset"]), do.choose, ["preset", "beside"], [*do.PRESET, "story", "script", *do.FRAME], **last, **still)
     suited = [*do.NUMBERS, "story", "script", *do.FRAME]
-    wire(parts["rule"].input, do.change_rule, ["preset", "data", "p0", "rule", "seed", "beside"], suited, **still)
+    wire(by_hand(parts["rule"]), do.change_rule, ["preset", "data", "p0", "rule", "seed", "beside"], suited, **last, **still)
     for name in do.NUMBERS:
         wire(parts[name].input, do.change, ["preset", *do.NUMBERS], ["story", "script", "status"], **last, **LIGHT)
-    wire.click(parts["plane"], do.look, [], ["numbers", "status"], {"k": "k"}, **last, **LIGHT, cancels=[running])
+    wire.click(parts["plane"], do.look, [], ["numbers", "status"], {"k": "k"}, **LIGHT, cancels=[running])
     painted, dragged = {"painting": "painting"}, {name: name for name in ("x", "y", "size")}
     others = [name for name in do.GAME if name != "data"]
-    wire.sent(parts["plane"].apply, own.paint, others, ["data", *do.BEGUN], painted, **last, **still)
-    wire.sent(parts["plane"].release, own.place, do.GAME, ["p0", *do.BEGUN], dragged, **last, **still)
-    wire(parts["plane"].play, playing.taken, [], [], trigger_mode="multiple", **LIGHT)
-    wire(parts["speed"].input, playing.set_speed, ["speed"], [], **LIGHT)
+    wire.sent(parts["plane"].apply, own.paint, others, ["data", *do.BEGUN], painted, **still)
+    wire.sent(parts["plane"].release, own.place, do.GAME, ["p0", *do.BEGUN], dragged, **still)
+    wire(parts["plane"].play, playing.taken, [], [], **NEWEST, **LIGHT)
+    wire(by_hand(parts["speed"]), playing.set_speed, ["speed"], [], **LIGHT)
     shown = wire[["layers", "field"]]
     gr.on([part.change for part in shown], None, shown, None, js=SHOW)
 

@@ -8,7 +8,7 @@ import gradio as gr
 from ...backend.requests import RestoreRequest
 from ...backend.studio import Studio
 from ...data.datasets import DATASETS
-from ..controls import HEAVY, LIGHT, Tab
+from ..controls import HEAVY, LIGHT, NEWEST, Tab, by_hand
 from ..fields import slider
 from ..modules import module_view, served
 from ..selection import Selection
@@ -49,11 +49,11 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     gr.Markdown(words.HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
     view = wire.first(do.go, do.RUN, do.SHOWN)
-    changed = [parts[name].input for name in ("task", "variant", "source")]
+    changed = [by_hand(parts[name]) for name in ("task", "variant", "source")]
     changed += [parts[name].release for name in ("sigma", "blur")]
     changed += [parts[name].submit for name in ("number", "index")]
     wire(changed, do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY)
-    wire.click(parts["view"], do.painted, [], ["mask"], {"hole": "hole"}, **LIGHT).success(*view, **HEAVY)
+    wire.click(parts["view"], do.painted, [], ["mask"], {"hole": "hole"}, **LIGHT).success(*view, **NEWEST, **HEAVY)
     return Tab({name: parts[part] for name, part in NAMES.items()}, view, looks=looks)
 
 

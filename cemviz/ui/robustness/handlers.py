@@ -168,7 +168,7 @@ def look(
     session.held["attack shown"] = attack, factor  # a visitor may choose another one while the attacks still run
     work = studio.work(attacked, request)
     for item in run(studio, session, "attacked", work, title="Attacks", limit=LIMIT, asked=[request]):
-        if item == STOPPED:  # a newer run has the place
+        if item == STOPPED:  # the visitor has left
             return
         if isinstance(item, str):
             yield {"reading": item}

@@ -9,7 +9,7 @@ from ...backend.attack.examples import FACTORS
 from ...backend.attack.rates import MOST_MODELS
 from ...backend.requests import AttackedRequest, RobustnessRequest
 from ...backend.studio import Studio
-from ..controls import HEAVY, LIGHT, PLAIN, Tab
+from ..controls import HEAVY, LIGHT, NEWEST, PLAIN, Tab, by_hand
 from ..fields import control, ends, radio
 from ..selection import Selection
 from ..views import live_plot
@@ -52,15 +52,15 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         with gr.Column(scale=4, min_width=320, elem_id="rob-look"):
             parts |= _images_stage()
     wire = Wiring(session, studio, parts)
-    measuring = wire(go.click, do.measure, do.RATES, do.MEASURED, trigger_mode="once", **HEAVY)
+    measuring = wire(go.click, do.measure, do.RATES, do.MEASURED, **NEWEST, **HEAVY)
     wire(halt.click, do.halt, [], ["status"], cancels=[measuring], **LIGHT)
-    both = [parts[name].input for name in ("origin", "models")]
+    both = [by_hand(parts[name]) for name in ("origin", "models")]
     wire(both, do.choose, ["origin", "models"], [*do.MEASURED, "models"], **LIGHT)
-    again = [parts[name].input for name in ("source", "ball")]
+    again = [by_hand(parts[name]) for name in ("source", "ball")]
     again += [parts[name].submit for name in ("first", "shown", "eps")]
     wire([look.click, *again], do.look, do.IMAGES, do.LOOKED, trigger_mode="always_last", **HEAVY)
     shown = ["attack", "factor"]
-    wire([parts[name].input for name in shown], do.redraw, shown, do.LOOKED, **LIGHT)
+    wire([by_hand(parts[name]) for name in shown], do.redraw, shown, do.LOOKED, **LIGHT)
     for norm, size in do.RADIUS.items():
         wire(parts[norm].change, do.radii, [norm], [size], **LIGHT)
 

@@ -9,7 +9,7 @@ from ...backend.presets import SAMPLE
 from ...backend.requests import SampleRequest
 from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
-from ..controls import HEAVY, LIGHT, TAKING, Stories, Tab
+from ..controls import HEAVY, LIGHT, NEWEST, TAKING, Stories, Tab, by_hand
 from ..fields import control, radio, slider
 from ..selection import Selection
 from ..views import chain_player
@@ -52,11 +52,11 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
             parts |= _stage()
     gr.Markdown(HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
-    drawn = wire(go.click, do.go, do.RUN, do.SHOWN, trigger_mode="once", **HEAVY)
+    drawn = wire(go.click, do.go, do.RUN, do.SHOWN, **NEWEST, **HEAVY)
     setting = ["prose", "setting", *do.RUN[1:]]
-    chosen = wire(parts["story"].input, do.tell, ["story"], setting, **LIGHT)
-    played = chosen.then(*wire.first(do.go, do.RUN, do.SHOWN), **HEAVY)
-    wire([parts[name].input for name in ("setting", "by_a")], do.numbers, ["setting", "by_a", "a"], do.LENGTHS, **LIGHT)
+    chosen = wire(by_hand(parts["story"]), do.tell, ["story"], setting, **LIGHT)
+    played = chosen.then(*wire.first(do.go, do.RUN, do.SHOWN), **NEWEST, **HEAVY)
+    wire([by_hand(parts[name]) for name in ("setting", "by_a")], do.numbers, ["setting", "by_a", "a"], do.LENGTHS, **LIGHT)
     for suffix in FILES:  # a file is made when it is asked for: packing one takes longer than drawing
         asked = wire(parts[suffix].click, partial(do.taken, suffix=suffix), [], ["file"], **TAKING)
         asked.success(None, None, None, js=TAKE)

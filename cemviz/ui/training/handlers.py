@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from ...backend.checks import BadInput
-from ...backend.requests import SCALES, RunRequest
+from ...backend.requests import MAX_UPDATES, SCALES, RunRequest
 from ...backend.studio import Studio
 from ...backend.train import asked, runs
 from ...backend.train import live as training
@@ -29,13 +29,16 @@ FIRST = (PAIR[0], "mnist-at-linf", "mnist-at")
 RECIPE = "mnist-at-linf"
 """The recipe to begin with."""
 
-DRAWN = ("status", "a", "b", "at", "frames", "numbers", "game_column", *FIGURES)
+DRAWN = ("status", "a", "b", "at", "chosen", "frames", "numbers", "game_column", *FIGURES)
 """Elements that another look changes."""
 
 RAN = (*DRAWN, "name", "kept", "pending", "resume")
 """Elements that a run changes."""
 
-VIEW = ("recipe", "scale", "steps", "a", "b", "at")
+LAST = MAX_UPDATES
+"""The update that is chosen where nobody chose one: whichever is the last by now, so that the address need not say it."""
+
+VIEW = ("recipe", "scale", "steps", "a", "b", "chosen")
 """Controls of the first view."""
 
 
@@ -100,6 +103,7 @@ def draw(session: Session, keys: Sequence[str] = tuple(FIGURES)) -> Changes:
     if "accuracy" in keys:
         last, at = max(end(on_screen), 1), session.held.get("train.at")
         changes["at"] = gr.update(maximum=last, value=last if at is None else min(at, last))
+        changes["chosen"] = LAST if at is None else at
         changes["numbers"] = words.numbers(on_screen)
         changes["game_column"] = gr.update(visible=games(on_screen))
     return changes
@@ -120,13 +124,21 @@ def others(studio: Studio, session: Session, *, a: str | None, b: str) -> Change
 
 
 def opening(
-    studio: Studio, session: Session, *, recipe: str, scale: str, steps: float | None, a: str | None, b: str, at: float | None
+    studio: Studio,
+    session: Session,
+    *,
+    recipe: str,
+    scale: str,
+    steps: float | None,
+    a: str | None,
+    b: str,
+    chosen: float | None,
 ) -> Changes:
     """The first view: a finished run, a recipe beside it."""
     fitted = sized(recipe, scale)
     return {
         "status": "" if a else words.NOTHING,
-        **view(studio, session, a=a, b=b, at=at),
+        **view(studio, session, a=a, b=b, at=chosen),
         **pictured(session),
         **fitted,
         **explain(studio, session, recipe=recipe, scale=fitted["scale"]["value"], steps=steps),

@@ -11,7 +11,7 @@ from ...backend.studio import Studio
 from ...backend.train import asked, runs
 from ...backend.train import live as training
 from ...training.recipes import RECIPES
-from ..controls import HEAVY, LIGHT, Tab
+from ..controls import HEAVY, LIGHT, Tab, by_hand
 from ..fields import control, radio
 from ..modules import module_view, served
 from ..selection import Selection
@@ -22,7 +22,7 @@ from . import words
 from .plots import FIGURES
 
 NAMES = {
-    "t.recipe": "recipe", "t.scale": "scale", "t.steps": "steps", "t.seed": "seed", "t.a": "a", "t.b": "b", "t.at": "at",
+    "t.recipe": "recipe", "t.scale": "scale", "t.steps": "steps", "t.seed": "seed", "t.a": "a", "t.b": "b", "t.at": "chosen",
 }  # fmt: skip
 """Name in the address -> control."""
 
@@ -43,17 +43,17 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     gr.Markdown(words.HOW, latex_delimiters=[])
     wire, row = Wiring(session, studio, parts), ["recipe", "scale", "steps"]
     for name in ("recipe", "scale"):
-        wire(parts[name].input, do.choose, ["recipe", "scale"], [*row[1:], "name", "row", "download"], **LIGHT)
+        wire(by_hand(parts[name]), do.choose, ["recipe", "scale"], [*row[1:], "name", "row", "download"], **LIGHT)
     wire(parts["steps"].change, do.explain, row, ["row", "download"], trigger_mode="always_last", **LIGHT)
     wire(parts["start"].click, do.begin, [*row, "seed", "name", "download"], do.RAN, trigger_mode="once", **TRAINING)
     wire(parts["resume"].click, do.resume, ["pending", "download"], do.RAN, trigger_mode="once", **TRAINING)
     wire(parts["pause"].click, do.halt, [], ["status"], **LIGHT)
     wire(parts["discard"].click, do.discard, ["pending"], do.RAN, **LIGHT)
-    wire(parts["pending"].input, do.offer, ["pending"], ["resume"], **LIGHT)
-    wire([parts["a"].input, parts["b"].input], do.others, ["a", "b"], do.DRAWN, **LIGHT)
+    wire(by_hand(parts["pending"]), do.offer, ["pending"], ["resume"], **LIGHT)
+    wire([by_hand(parts["a"]), by_hand(parts["b"])], do.others, ["a", "b"], do.DRAWN, **LIGHT)
     wire(parts["at"].input, do.view, ["a", "b", "at"], do.DRAWN, trigger_mode="always_last", **LIGHT)
     parts["at"].input(None, parts["at"], None, js=AT)
-    wire.click(parts["frames"], do.view, ["a", "b"], do.DRAWN, {"at": "step"}, trigger_mode="always_last", **LIGHT)
+    wire.click(parts["frames"], do.view, ["a", "b"], do.DRAWN, {"at": "step"}, **LIGHT)
     for key, what in FIGURES.items():
         if what.rows:  # curves over updates
             wire.click(parts[key], do.view, ["a", "b"], do.DRAWN, {"at": "x"}, **LIGHT)
@@ -118,6 +118,8 @@ def _runs() -> dict[str, Any]:
         parts["b"] = gr.Dropdown(do.compared(), value=do.partner(first), label="beside it", elem_id="train-b", **on)
         most = MAX_UPDATES
         parts["at"] = gr.Slider(0, most, most, step=1, label="update looked at", elem_id="train-look", **on)
+        # the slider stands at the last update too where none is chosen
+        parts["chosen"] = gr.Number(do.LAST, visible="hidden", elem_id="train-chosen", **on)
     template = '<div id="cem-frames" class="cem-frames" hidden></div>'
     parts["frames"] = module_view(FRAMES, template, "(element, props, watch, trigger)", None, elem_id="train-frames")
     gr.Markdown(words.learned(), elem_id="train-learned")

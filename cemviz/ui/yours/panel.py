@@ -5,7 +5,7 @@ import gradio as gr
 from ...backend.foreign.reading import hosted
 from ...backend.studio import Studio
 from ...data.datasets import DATASETS
-from ..controls import HEAVY, LIGHT, TAKING
+from ..controls import HEAVY, LIGHT, NEWEST, TAKING
 from ..wiring import Wiring
 from . import handlers as do
 from . import words
@@ -56,7 +56,7 @@ def build(session: gr.State, studio: Studio) -> None:
     }  # fmt: skip
     wire = Wiring(session, studio, parts)
     wire([file.upload, file.clear], do.dropped, ["file"], [], **TAKING)
-    brought = wire([begin.click, file.upload, repository.submit], do.go, do.RUN, do.SHOWN, trigger_mode="once", **HEAVY)
+    brought = wire([begin.click, file.upload, repository.submit], do.go, do.RUN, do.SHOWN, **NEWEST, **HEAVY)
     brought.success(None, link, None, js=GO)
     wire(halt.click, do.halt, [], ["status"], cancels=[brought], **LIGHT)
     wire(keep.click, do.keep, [], ["status", "keep"], **TAKING)
