@@ -105,12 +105,27 @@ def test_what_a_story_sets_of_a_hidden_control_is_in_the_address_too(visit):
     drawn(page, "#land-plot-1")
     assert "UAT" in page.locator("#land-title-1").inner_text() and "l.anchor=gallery" in page.url
     assert LANDSCAPE["pairs"].story[:40] in page.locator("#land-lacking").inner_text()
-    for story in ("standard-robust", "pairs"):
-        calm(page)  # a story that is asked for while another one still comes is not what is looked at here
-        page.locator("#land-preset input").click()
-        page.get_by_role("option", name=LANDSCAPE[story].title).click()
-        anchor.wait_for(state="visible" if story == "pairs" else "hidden")  # classifiers have none
+    choose(page, "standard-robust")
+    anchor.wait_for(state="hidden")  # classifiers have none
+    choose(page, "pairs")
+    anchor.wait_for(state="visible")
     page.wait_for_function("() => location.search.includes('l.anchor=self')")
+
+
+def choose(page, story: str) -> None:
+    """Choose a story of Landscape."""
+    page.locator("#land-preset input").click()
+    page.get_by_role("option", name=LANDSCAPE[story].title).click()
+
+
+def test_a_story_that_is_asked_for_while_another_one_still_comes_is_the_one_that_is_shown(visit):
+    page = visit("?tab=landscape&l.story=jeat-hero")
+    drawn(page, "#land-plot-1")
+    for story in ("standard-robust", "pairs", "jeat-hero", "pairs"):
+        choose(page, story)
+    page.locator("#land-title-1").get_by_text("UAT").wait_for()
+    page.locator("#land-anchor").wait_for(state="visible")
+    assert page.locator("#land-preset input").input_value() == LANDSCAPE["pairs"].title
 
 
 def test_another_table_of_results_is_shown_and_is_in_the_address(visit):
@@ -121,11 +136,39 @@ def test_another_table_of_results_is_shown_and_is_in_the_address(visit):
     page.get_by_role("option", name="JEAT Table 2").click()
     heading.get_by_text("JEAT Table 2").wait_for()
     assert "r.table=jeat-2" in page.url
+    page.go_back()
+    heading.get_by_text("JEAT Table 1").wait_for()
+    assert "r.table=jeat-1" in page.url
+
+
+def test_another_task_is_a_place_that_back_leaves(visit):
+    page = visit("?tab=restore")
+    task = page.locator("#restore-task input:checked")
+    page.locator("#restore-task").get_by_text("fill a hole").click()
+    page.wait_for_function("() => location.search.includes('re.task=inpaint')")
+    page.go_back()
+    page.wait_for_function("() => !location.search.includes('re.task')")
+    page.wait_for_function("() => document.querySelector('#restore-task input:checked').value === 'denoise'")
+    assert "tab=restore" in page.url and task.count() == 1
+
+
+def test_the_last_update_of_a_run_is_not_said_in_the_address(visit):
+    page = visit("?tab=training")
+    drawn(page, "#train-loss")
+    look = page.locator("#train-look input[type=range]")
+    assert int(look.get_attribute("max")) > 100 and "t.at" not in page.url
+    look.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("() => location.search.includes('t.at=')")
+    page.keyboard.press("End")
+    page.wait_for_function("() => !location.search.includes('t.at=')")
 
 
 def test_hostile_addresses_are_clamped_or_ignored(visit):
-    page = visit("?tab=nope&s.count=99999&s.a=<script>&s.alpha=nan&s.K=1e9&p.K=-5&l.radius=abc&p.rule=x")
+    page = visit("?tab=nope&tour=99&s.count=99999&s.a=<script>&s.alpha=nan&s.K=1e9&p.K=-5&l.radius=abc&p.rule=x")
     page.locator("#start-place #cem-start").wait_for()  # the first tab stands for one that is not
+    told = page.locator("#notice").inner_text()
+    assert "tab=nope" in told and "tour=99" in told and "a=..." in told
     open_tab(page, "Sampling")
     # the tab may be open before the address is read
     page.wait_for_function("() => document.querySelector('#samp-count input[type=number]')?.value === '256'")

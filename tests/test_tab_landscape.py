@@ -98,7 +98,7 @@ def test_every_event_calls_its_handler(studio):
     assert wired(tab_landscape, studio) == {
         f"land-{event}": handler
         for handler, events in {
-            "go": [*asked, "other.submit"], "tell": ["preset.select"], "looked": looked,
+            "go": [*asked, "other.submit"], "play": ["preset.select"], "looked": looked,
             "figures": ["energy.input", "levels.input", "seen.input", "chains.input"],
             "send": [f"plot-{k}.select" for k in range(4)],
             "halt": ["stop.click"],

@@ -114,8 +114,7 @@ def run(
     Raises:
         Replaced: a newer run began; a handler lets it pass.
     """
-    session.stops[tab].set()
-    stop = session.stops[tab] = threading.Event()  # of its own: one that ends does not end the next
+    stop = claim(session, tab)
     key = asked and (tab, *map(repr, asked), studio.fingerprint())
     results: list[Any] = []
     claimed = False
@@ -154,6 +153,19 @@ def run(
         stop.set()  # nothing is at work
         if claimed:
             studio.remembered.release(key)
+
+
+def claim(session: Session, tab: str) -> threading.Event:
+    """End what a tab has at work, since something newer begins; returns what will end that in turn."""
+    session.stops[tab].set()
+    session.stops[tab] = threading.Event()  # of its own: one that ends does not end the next
+    return session.stops[tab]
+
+
+def values_of(changes: Changes) -> dict[str, Any]:
+    """The values that changes set; an update may set none.  To be asked before gradio has the changes, and takes them out."""
+    updates = {name: change if isinstance(change, dict) else {"value": change} for name, change in changes.items()}
+    return {name: update["value"] for name, update in updates.items() if "value" in update}
 
 
 def stop(session: Session, tab: str) -> bool:

@@ -53,12 +53,11 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     gr.Markdown(words.HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
     run, inputs, outputs = wire.first(do.go, do.RUN, do.SHOWN)
-    chosen = wire(by_hand(parts["story"]), do.tell, ["story"], do.TOLD, **LIGHT)
     asked = [draw.click, parts["radius"].release]
     asked += [by_hand(parts[name]) for name in ("more", "directions", "anchor")]
     asked += [parts[name].submit for name in ("index", "other")]
     running = [
-        chosen.then(run, inputs, outputs, **NEWEST, **HEAVY),
+        wire(by_hand(parts["story"]), do.play, do.RUN, [*dict.fromkeys(do.TOLD + do.SHOWN)], **NEWEST, **HEAVY),
         wire(asked, do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY),
     ]
     drawing = ["energy", "levels", "seen", "chains"]

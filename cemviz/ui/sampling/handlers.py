@@ -21,7 +21,7 @@ from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
 from ..controls import EXPECTED, STOPPED, Session, words_of
 from ..selection import NONE
-from ..wiring import Changes, run, stop
+from ..wiring import Changes, claim, run, stop, values_of
 from . import words
 
 FIRST = "jeat-hero"
@@ -125,10 +125,13 @@ def opened(studio: Studio, session: Session, *, setting: str, **values: Any) -> 
     yield from go(studio, session, **values)
 
 
-def values_of(changes: Changes) -> dict[str, Any]:
-    """The values that changes set; an update may set none."""
-    updates = {name: change if isinstance(change, dict) else {"value": change} for name, change in changes.items()}
-    return {name: update["value"] for name, update in updates.items() if "value" in update}
+def play(studio: Studio, session: Session, *, story: str, **values: Any) -> Iterator[Changes]:
+    """Set the controls as a story has them, and draw it: in one event, since another story may be chosen in between."""
+    claim(session, "sampling")
+    told = tell(studio, session, story=story)
+    values |= {name: value for name, value in values_of(told).items() if name in values}
+    yield told
+    yield from go(studio, session, story=story, **values)
 
 
 def tell(studio: Studio, session: Session | None, *, story: str) -> Changes:

@@ -13,7 +13,7 @@ from ..controls import HEAVY, LIGHT, NEWEST, TAKING, Stories, Tab, by_hand
 from ..fields import control, radio, slider
 from ..selection import Selection
 from ..views import chain_player
-from ..wiring import Wiring
+from ..wiring import Wiring, values_of
 from . import handlers as do
 from .words import HOW, NOTHING
 
@@ -34,7 +34,7 @@ TAKE = "() => { setTimeout(() => document.querySelector('#samp-file')?.click(), 
 def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Lay the tab out and wire it."""
     stories = [key for _, key in do.stories(studio)]
-    first = do.values_of(do.tell(studio, None, story=do.FIRST)) if do.FIRST in stories else {}
+    first = values_of(do.tell(studio, None, story=do.FIRST)) if do.FIRST in stories else {}
     looks = {name: selection.parts[name] for name in ("a", "b", "x", "y", "seed")}
     parts: dict[str, Any] = dict(looks)
     with gr.Row():
@@ -54,8 +54,8 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     wire = Wiring(session, studio, parts)
     drawn = wire(go.click, do.go, do.RUN, do.SHOWN, **NEWEST, **HEAVY)
     setting = ["prose", "setting", *do.RUN[1:]]
-    chosen = wire(by_hand(parts["story"]), do.tell, ["story"], setting, **LIGHT)
-    played = chosen.then(*wire.first(do.go, do.RUN, do.SHOWN), **NEWEST, **HEAVY)
+    shown = [*dict.fromkeys([*setting, *do.SHOWN])]
+    played = wire(by_hand(parts["story"]), do.play, do.RUN, shown, **NEWEST, **HEAVY)
     wire([by_hand(parts[name]) for name in ("setting", "by_a")], do.numbers, ["setting", "by_a", "a"], do.LENGTHS, **LIGHT)
     for suffix in FILES:  # a file is made when it is asked for: packing one takes longer than drawing
         asked = wire(parts[suffix].click, partial(do.taken, suffix=suffix), [], ["file"], **TAKING)
