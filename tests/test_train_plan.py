@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,11 +16,12 @@ from cemviz.backend.requests import TrainRequest
 from cemviz.backend.studio import Studio
 from cemviz.backend.train import states
 from cemviz.backend.train.plan import plan
+from cemviz.backend.train.prepared import prepare
 from cemviz.backend.train.provenance import card_of
 from cemviz.backend.train.run import train
 from cemviz.backend.train.team import Team
 from cemviz.data import images
-from cemviz.data.datasets import DataMissing
+from cemviz.data.datasets import DATASETS, DataMissing, dataset
 from cemviz.nets import build
 from cemviz.training.recipes import recipe
 
@@ -137,3 +139,15 @@ def test_a_net_that_cannot_be_built_is_refused_before_it_is(places, args):
     with pytest.raises(BadInput, match="net_args"):
         run(request("toy", net_args=args))
     assert time.perf_counter() - began < 5
+
+
+def test_what_is_done_to_the_data_is_done_to_p0_too(places, monkeypatch):
+    """Else a net that is to tell the two apart says which of them was cropped."""
+    seen = DATASETS | {"stripes": replace(dataset("stripes"), views=lambda x, generator=None: torch.zeros_like(x))}
+    monkeypatch.setattr("cemviz.data.datasets.DATASETS", seen)
+    asked = request(
+        "told", objective="maximin", kind="binary", p0="uniform", objective_args="share:1.0", net_args="width:4,outputs:1"
+    )
+    work = prepare(plan(asked), Team(choose("cpu")))
+    x, _ = next(work.batches(0, 0, torch.Generator().manual_seed(0)))
+    assert not x.any() and not work.source.p0(5, torch.Generator().manual_seed(0)).any()

@@ -59,12 +59,18 @@ JEAT = {
 }  # fmt: skip
 
 
+BINARY = {
+    "objective": "maximin", "kind": "binary", "p0": "uniform", "net_args": "width:4,norm:none,outputs:1",
+    "objective_args": "auc_above:0.5,window:3,inside:1,inside_step:0.1", "attack_steps": "4", "average": "0.8",
+}  # fmt: skip
+
+
 MOMENTS = [(torch.Tensor, "backward"), (os, "fsync"), (Path, "replace"), (Path, "replace")]
 """In a step, while a file is written, before it has its name, and, the last, after."""
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="autograd's threads of a GPU do not survive a fork")
-@pytest.mark.parametrize("changes", [{}, JEAT], ids=["at", "jeat"])
+@pytest.mark.parametrize("changes", [{}, JEAT, BINARY], ids=["at", "jeat", "binary"])
 @pytest.mark.slow
 def test_kills_at_any_moment_lose_only_the_steps_since_the_last_save(places, monkeypatch, changes):
     """SIGKILL lands in a step, in a save or between the two; weights and curves end as those of a run that nobody stopped."""

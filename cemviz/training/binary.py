@@ -78,10 +78,15 @@ class Maximin:
         self.p0, self.dyn, self.share, self.auc_above, self.r1, self.frozen = p0, dyn, share, auc_above, r1, frozen
         self.inside = Dynamics(inside, inside_step, bounds=dyn.bounds)
         self.loss, self.generator = loss, generator
-        self.steps = 0 if auc_above else self.planned(0.0)
         device = "cpu" if generator is None else generator.device
         # K, the number of updates at it, and the AUC of each of the last ones: all that a resumed run has to know
-        self.tensors = {"advance": torch.zeros(2 + window, device=device)} if auc_above else {}
+        self.tensors = {"advance": torch.zeros(2 + window, device=device)}
+        self.tensors["advance"][0] = 0 if auc_above else self.planned(0.0)
+
+    @property
+    def steps(self) -> int:
+        """K as it is now."""
+        return int(self.tensors["advance"][0])
 
     def planned(self, progress: float) -> int:
         """K at this share of the run: each of 0 ... dyn.steps for an equal share, then dyn.steps.  Source: Algorithm 3."""
@@ -95,7 +100,8 @@ class Maximin:
     def __call__(self, net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         """Terms of the loss by name: "data" and "p0", and "R1" where it has a weight."""
         x, _ = batch
-        self.steps = int(self.tensors["advance"][0]) if self.auc_above else self.planned(progress)
+        if not self.auc_above:
+            self.tensors["advance"][0] = self.planned(progress)
         x0 = self.p0(len(x), self.generator)
         with evaluating(net):
             x_moved = self.attacked(net, x0)

@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from ...attacks import threat
 from ...data import images
 from ...data.datasets import Dataset, dataset
+from ...data.views import View
 from ...mixtures import parts, sets
 from ...nets import build
 from ...nets.encoder import Encoder, probed, trunk_of
@@ -28,6 +30,9 @@ from ..p0 import mixture
 from ..stored.fields import check_net
 from .plan import Plan
 from .team import Team
+
+Draw = Callable[[int, torch.Generator | None], Tensor]
+"""(count, generator) -> images, (count, C, H, W) in [0, 1]."""
 
 HELD = 100
 """Test images of a probe's accuracies."""
@@ -150,7 +155,15 @@ def _source(row: Recipe, train: images.Images, where: dict[str, Any]) -> Source:
     if drawn is None:
         missing = ", ".join(f"{name} ({dataset(name).outside})" for name in sets(row.p0))
         raise BadInput("p0", f"p0 is {row.p0!r}; not all of its images are on this machine: {missing} (see README, Data)")
-    return replace(source, p0=drawn)
+    return replace(source, p0=viewed(drawn, dataset(row.data).views))
+
+
+def viewed(p0: Draw, view: View) -> Draw:
+    """p0 in the views that training has of the data: else a net that is to tell them apart tells the views from none.
+
+    Shifted images of CIFAR-10 are black along an edge, and where p0's are not, D says how black an edge is.
+    """
+    return lambda count, generator=None: view(p0(count, generator), generator)
 
 
 def statistics(known: Dataset, train: images.Images) -> dict[str, Any]:
