@@ -156,3 +156,26 @@ def test_a_file_without_named_tensors_is_refused(content):
 def test_every_family_s_net_is_one_of_ours():
     for name in FOREIGN:
         assert recognise(FOREIGN[name][0]().state_dict()).match.net in NETS
+
+
+def test_a_state_that_holds_itself_ends():
+    state = {"a.weight": torch.zeros(2)}
+    state["state_dict"] = state
+    assert weights(state).keys() == {"a.weight"}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {f"{10**20}.weight": torch.zeros(2, 3), "1.weight": torch.zeros(4, 3, 3, 3)},
+        {"²e.weight": torch.zeros(2), "1.weight": torch.zeros(4, 3, 3, 3)},
+        {"1.weight": torch.zeros(4, 3, 3, 3), "9.weight": torch.zeros(2), "2.body.0.weight": torch.zeros(4, 4, 3, 3)},
+        {"1.weight": torch.zeros(0, 0, 0, 0), "9.weight": torch.zeros(0, 0), "2.body.0.weight": torch.zeros(0)},
+        {"conv1.weight": torch.zeros(2), "layer1.0.conv1.weight": torch.zeros(2), "fc.weight": torch.zeros(())},
+        {"block1.layer.0.conv1.weight": torch.zeros(()), "fc.weight": torch.zeros(3), "conv1.weight": torch.zeros(1)},
+    ],
+)  # fmt: skip
+def test_tensors_of_odd_names_and_shapes_are_no_net_in_one_line(state):
+    with pytest.raises(Unrecognised) as caught:
+        recognise(state)
+    assert "\n" not in str(caught.value)

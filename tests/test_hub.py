@@ -41,9 +41,11 @@ class Folder:
         sizes = [self.claims.get(name, path.stat().st_size) for name, path in zip(names, files, strict=True)]
         return SimpleNamespace(siblings=[SimpleNamespace(rfilename=n, size=s) for n, s in zip(names, sizes, strict=True)])
 
-    def hf_hub_download(self, repo_id, filename):
+    def hf_hub_download(self, repo_id, filename, local_dir=None):
         self.fetched.append(filename)
-        return str(self.root / repo_id / filename)
+        found = self.root / repo_id / filename
+        self.borrowed = local_dir and Path(local_dir)
+        return str(found if local_dir is None else shutil.copy(found, local_dir))
 
 
 @pytest.fixture
@@ -189,3 +191,50 @@ def test_no_network_or_token_is_one_line(there):
     ) as caught:
         run(hub.pull, PullRequest("hf:a/b"))
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def hosted(there, monkeypatch):
+    monkeypatch.setenv("SPACE_ID", "someone/page")
+    return there
+
+
+def test_a_hosted_page_asks_the_hub_as_anybody(monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    assert hub.api().token is None
+    monkeypatch.setenv("SPACE_ID", "someone/page")
+    assert hub.api().token is False
+
+
+def test_a_hosted_page_keeps_nothing_of_what_a_visitor_had_fetched(hosted):
+    weights(hosted, "best.pt")
+    made = run(bring, ImportRequest("hf:someone/foreign", dataset="stripes", scale="none", name="far"))
+    assert made.card.origin == "foreign" and not hosted.borrowed.exists()
+
+
+def test_a_hosted_page_fetches_no_more_than_a_visitor_may_upload(hosted):
+    weights(hosted, "best.pt")
+    hosted.claims["best.pt"] = 2**28 + 1
+    with pytest.raises(BadInput, match=r"best.pt has 268,435,457 bytes; 268,435,456 at most are read"):
+        run(bring, ImportRequest("hf:someone/foreign"))
+    assert hosted.fetched == []
+
+
+def test_a_hosted_page_runs_no_program_that_a_card_brings_along(there, monkeypatch):
+    program = {"steps": [], "result": "%x", "tensors": {}}
+    args = {"outputs": 3, "program": json.dumps(program), "mean": [0.0] * 3, "std": [1.0] * 3}
+    place = there.root / "someone" / "program"
+    place.mkdir(parents=True)
+    values = card().as_json() | {"net": "graph", "net_args": args}
+    (place / "card.json").write_text(json.dumps(values))
+    safetensors.torch.save_file({"a": torch.zeros(1)}, place / "model.safetensors")
+    monkeypatch.setenv("SPACE_ID", "someone/page")
+    with pytest.raises(BadInput, match="a hosted page runs none of a visitor's"):
+        run(bring, ImportRequest("hf:someone/program"))
+    assert not list(store.cards())
+
+
+def test_a_small_file_takes_no_large_net_s_memory(there, monkeypatch):
+    torch.save({"fc.weight": torch.zeros(10, 2048), "fc.bias": torch.zeros(10)}, "small.pt")
+    with pytest.raises(BadInput, match=r"torchvision:resnet50 has 23,\d+,\d+ weights, and the file holds 20,490 numbers"):
+        run(bring, ImportRequest("small.pt", arch="torchvision:resnet50", name="large"))

@@ -151,3 +151,29 @@ def test_a_compiled_library_is_refused(exported):
     with zipfile.ZipFile("b.pt2", "a") as archive:
         archive.writestr("a/data/aotinductor/model/x.so", b"")
     refused("b.pt2", "holds a compiled library")
+
+
+def itself():
+    held = []
+    held.append(held)
+    return held
+
+
+def laughing():
+    held = [0] * 10
+    for _ in range(12):
+        held = [held] * 10
+    return held
+
+
+@pytest.mark.parametrize("more", [itself(), laughing()], ids=["holds itself", "the same many times over"])
+def test_a_file_whose_parts_hold_themselves_is_read_once(folder, more):
+    """A walk that follows every mention would never end, or end after ten to the twelfth."""
+    torch.save(STATE | {"more": more}, "a.pt")
+    assert torch.equal(read(Path("a.pt")).value["a.weight"], STATE["a.weight"])
+
+
+def test_a_file_of_too_many_values_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(reading, "MOST_PARTS", 30)
+    torch.save(STATE | {"more": [[i] for i in range(300, 340)]}, "a.pt")
+    refused("a.pt", "names more than 30 tensors or values")

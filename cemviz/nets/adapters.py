@@ -64,7 +64,9 @@ def weights(content: Any) -> dict[str, Tensor]:
     Raises:
         Unrecognised: there are none.
     """
-    while isinstance(content, Mapping):
+    seen: set[int] = set()  # a file's part may hold itself
+    while isinstance(content, Mapping) and id(content) not in seen:
+        seen.add(id(content))
         inside = next((content[key] for key in CONTAINERS if isinstance(content.get(key), Mapping)), None)
         if inside is None:
             break
@@ -103,11 +105,14 @@ def recognise(state: State) -> Recognised:
     normalisation = _normalisation(bare)
     faults = []
     for key, family in FAMILIES.items():
-        match = family.read(bare)
-        if match is None:
-            continue
-        placed, left = _placed(bare, match.places)
-        fault = _fault(match, placed)
+        try:
+            match = family.read(bare)
+            if match is None:
+                continue
+            placed, left = _placed(bare, match.places)
+            fault = _fault(match, placed)
+        except (ArithmeticError, IndexError, LookupError, TypeError, ValueError):  # shapes that no net of the family has
+            fault = "its shapes are of no such net"
         if fault is None:
             return Recognised(key, match, placed, (*left, *unused), normalisation)
         faults.append(f"by {family.by} it looks like {family.title}, but {fault}")

@@ -5,6 +5,7 @@ those of a norm-free one of ours and other logits, since its shortcuts read some
 picture.  So a match lists what no shape tells (`open`); who imports a net measures that, and says by what it was recognised.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -152,12 +153,13 @@ def _sized(state: State, head: str, stem: str) -> dict[str, int]:
 
 def _own(state: State) -> Match | None:
     """A net of this project without its card, which alone knows the activation."""
-    linear = max((int(part) for name in state if (part := name.split(".")[0]).isdigit()), default=0)
+    numbers = sorted({int(found[1]) for name in state if (found := re.match(r"([0-9]{1,3})\.", name))})
+    linear = max(numbers, default=0)
     if "1.weight" not in state or state["1.weight"].dim() != 4 or f"{linear}.weight" not in state:
         return None
     places = {name.rpartition(".")[0]: name.rpartition(".")[0] for name in state}
     open_: dict[str, tuple[Any, ...]] = {"activation": ("relu", "silu", "leaky")}
-    blocks = [i for i in range(2, linear) if f"{i}.body.0.weight" in state]
+    blocks = [i for i in numbers if 2 <= i < linear and f"{i}.body.0.weight" in state]
     (width, _, stem, _), (outputs, inside) = state["1.weight"].shape, state[f"{linear}.weight"].shape
     if not blocks:
         if "6.weight" not in state or state["6.weight"].dim() != 2:

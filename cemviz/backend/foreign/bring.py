@@ -1,7 +1,9 @@
 """Bring a net in: read it within bounds, recognise it, measure what its file does not say, check it, store it with a card."""
 
 import re
+import tempfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -25,7 +27,7 @@ from ..use_case import Step, follow
 from . import guesses, hub
 from .guesses import UNKNOWN
 from .imported import Imported, Try, imported
-from .reading import read
+from .reading import hosted, read
 from .sources import Foreign, foreign
 from .tries import affordable, pace, test_images, tries
 
@@ -43,16 +45,21 @@ def bring(studio: Studio, request: ImportRequest, key: str = "") -> Iterator[Ste
     Raises:
         BadInput: a source that cannot be read or understood, a name that is taken, outputs that are no logits; Unwritable.
     """
+    with tempfile.TemporaryDirectory() if hosted() else nullcontext() as folder:  # what a visitor has fetched goes at once
+        yield from _brought(studio, request, key, folder)
+
+
+def _brought(studio: Studio, request: ImportRequest, key: str, folder: str | None) -> Iterator[Step | Imported]:
     yield Step(0, 4, "reading")
     far = request.source.startswith(hub.SCHEME)
     if far and not (request.code or request.arch):
-        request = replace(request, arch=hub.architecture(request.source))
-    path = hub.fetched(request.source) if far else Path(request.source).expanduser()
+        request = replace(request, arch=hub.architecture(request.source, folder))
+    path = hub.fetched(request.source, folder) if far else Path(request.source).expanduser()
     stem = hub.repository(request.source)[0].partition("/")[2] if far and path.name in hub.WORTH else path.stem
     name = hub.free((request.name or _named(stem)) + key)
     if described := _own_card(path):
         yield Step(1, 4, "a model of this project")
-        card = hub.adopt(described, path, name)
+        card = hub.adopt(described, path, name, programs=not hosted())
         yield _told(studio, card, f"a model of this project, by its card {described.name}")
         return
     contents = read(path)

@@ -85,11 +85,21 @@ def named(arch: str, state: Mapping[str, Tensor]) -> tuple[nn.Module, Scale | No
         make = LIBRARIES[library](name)
         with torch.device("meta"):
             head = next(key for key, tensor in make(PRIME).state_dict().items() if tensor.shape[:1] == (PRIME,))
-        net = make(state[head].shape[0] if head in state else 1000)
+        outputs = state[head].shape[0] if head in state else 1000
+        with torch.device("meta"):
+            wanted = _numbers(make(outputs).state_dict())
+        held = _numbers(state)
+        net = make(outputs) if wanted <= 2 * held else None  # a small file takes no large net's memory
     except ModuleNotFoundError as error:
         raise BadInput("arch", f"{error.name} is not installed here; run: pip install {error.name}") from error
     except (RuntimeError, ValueError, TypeError, StopIteration) as error:
         raise BadInput("arch", f"arch is {arch!r}: {' '.join(str(error).split())[:120] or 'it has no head'}") from error
+    if net is None:
+        raise BadInput("arch", f"{arch} has {wanted:,} weights, and the file holds {held:,} numbers; give the file of that net")
     if (about := getattr(net, "pretrained_cfg", None)) is None:
         return net, None, (3, 224, 224) if head in state and len(state[head]) == 1000 else None
     return net, (tuple(about["mean"]), tuple(about["std"])), tuple(about["input_size"])
+
+
+def _numbers(state: Mapping[str, Tensor]) -> int:
+    return sum(tensor.numel() for tensor in state.values())

@@ -19,7 +19,7 @@ from ..stored.files import BrokenCheckpoint, read_json, read_tensors, write_json
 from ..stored.models import load, weights_path
 from ..studio import Studio
 from ..use_case import Step
-from .reading import LARGEST
+from .reading import LARGEST, hosted, largest
 
 SCHEME, CARD, WEIGHTS, CONFIG = "hf:", "card.json", "model.safetensors", "config.json"
 
@@ -28,10 +28,10 @@ WORTH = (WEIGHTS, "pytorch_model.bin")
 
 
 def api() -> Any:
-    """The client of the Hub."""
+    """The client of the Hub; a hosted page asks as anybody, not as its owner, for what a visitor names."""
     from huggingface_hub import HfApi
 
-    return HfApi(library_name="cemviz")
+    return HfApi(library_name="cemviz", token=False if hosted() else None)
 
 
 def repository(text: str) -> tuple[str, str]:
@@ -42,9 +42,11 @@ def repository(text: str) -> tuple[str, str]:
     return found[1], found[2] or ""
 
 
-def fetched(source: str) -> Path:
+def fetched(source: str, folder: str | None = None) -> Path:
     """A file of the Hub on this machine, with the card beside it where there is one.
 
+    Args:
+        folder: to put them in; None takes the Hub's own cache.
     Raises:
         BadInput: no such repository or file, several to choose from, one that is too large, no network.
     """
@@ -58,13 +60,15 @@ def fetched(source: str) -> Path:
     if file not in sizes:
         raise BadInput("source", f"{source} has no such file; it has {', '.join(nets[:6]) or 'none of a net'}")
     if CARD in sizes and file == WEIGHTS:
-        _download(repo, CARD, sizes, cards.LARGEST)
-    return _download(repo, file, sizes, LARGEST)
+        _download(repo, CARD, sizes, cards.LARGEST, folder)
+    return _download(repo, file, sizes, largest(), folder)
 
 
-def architecture(source: str) -> str | None:
+def architecture(source: str, folder: str | None = None) -> str | None:
     """The architecture that a repository of timm names in its config.json, as `ImportRequest.arch` has it, or None.
 
+    Args:
+        folder: see `fetched`.
     Raises:
         BadInput: see `fetched`.
     """
@@ -73,7 +77,7 @@ def architecture(source: str) -> str | None:
     if CARD in sizes or CONFIG not in sizes:
         return None
     try:
-        named = read_json(_download(repo, CONFIG, sizes, cards.LARGEST), cards.LARGEST).get("architecture")
+        named = read_json(_download(repo, CONFIG, sizes, cards.LARGEST, folder), cards.LARGEST).get("architecture")
     except BrokenCheckpoint:
         return None
     return f"timm:{named}" if isinstance(named, str) and re.fullmatch(r"\w+", named) else None
@@ -85,10 +89,10 @@ def _sizes(repo: str) -> dict[str, int]:
     return {part.rfilename: part.size or 0 for part in found}
 
 
-def _download(repo: str, file: str, sizes: dict[str, int], most: int) -> Path:
+def _download(repo: str, file: str, sizes: dict[str, int], most: int, folder: str | None = None) -> Path:
     if sizes[file] > most:
         raise BadInput("source", f"{file} has {sizes[file]:,} bytes; {most:,} at most are read")
-    return Path(_asked(repo, lambda: api().hf_hub_download(repo, file)))
+    return Path(_asked(repo, lambda: api().hf_hub_download(repo, file, local_dir=folder)))
 
 
 def _asked(repo: str, call: Callable[[], Any]) -> Any:
@@ -102,14 +106,19 @@ def _asked(repo: str, call: Callable[[], Any]) -> Any:
         ) from error
 
 
-def adopt(described: Path, weights: Path, name: str) -> Card:
+def adopt(described: Path, weights: Path, name: str, programs: bool = True) -> Card:
     """Store a model of this project under a name, byte for byte, once card and weights fit each other.
 
+    Args:
+        programs: take nets that were imported as a program, too.
     Raises:
         BadInput: they do not; Unwritable.
     """
     try:
-        card = cards.parsed(name, read_json(described, cards.LARGEST))
+        values = read_json(described, cards.LARGEST)
+        if values.get("net") == "graph" and not programs:
+            raise BadInput("source", f"{described.name}: the net is a program, and a hosted page runs none of a visitor's")
+        card = cards.parsed(name, values)
         tensors = read_tensors(weights, card.sha256)
         files.write_pair(cards.path(name), tensors, lambda sha256: replace(card, sha256=sha256).as_json())
         return load(name)[1]

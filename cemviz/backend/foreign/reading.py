@@ -60,6 +60,11 @@ def hosted() -> bool:
     return "SPACE_ID" in os.environ
 
 
+def largest() -> int:
+    """Bytes of a file that is fetched: on a hosted page as many as its visitors may upload."""
+    return 2**28 if hosted() else LARGEST
+
+
 def read(path: Path) -> Contents:
     """Read a file of a net.
 
@@ -138,20 +143,27 @@ def _saved(path: Path) -> Any:
         value = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, TypeError, KeyError, EOFError, AttributeError) as error:
         raise _bad(path, f"{_holds(error)}; where you trust it, save it again: {AGAIN}") from error
-    tensors, rest = [], [value]
-    while rest:
-        part = rest.pop()
-        if isinstance(part, Tensor):
-            tensors.append(part)
-        else:
-            rest += part.values() if isinstance(part, dict) else part if isinstance(part, list | tuple) else []
-        if len(tensors) + len(rest) > MOST_PARTS:
-            raise _bad(path, f"names more than {MOST_PARTS:,} tensors or values")
-    for tensor in tensors:
+    for tensor in _tensors(path, value):
         held = 0 if tensor.is_meta or tensor.is_sparse else tensor.untyped_storage().nbytes()
         if tensor.numel() * tensor.element_size() > held:
             raise _bad(path, f"names a tensor of shape {list(tensor.shape)} and holds {held:,} bytes of it")
     return value
+
+
+def _tensors(path: Path, value: Any) -> list[Tensor]:
+    """The tensors in lists and dicts, of which a part may hold itself, or the same one many times over."""
+    tensors, rest, seen = [], [value], {id(value)}
+    while rest:
+        part = rest.pop()
+        if isinstance(part, Tensor):
+            tensors.append(part)
+        inside = part.values() if isinstance(part, dict) else part if isinstance(part, list | tuple) else ()
+        new = {id(each): each for each in inside if id(each) not in seen}
+        seen |= new.keys()
+        rest += new.values()
+        if len(seen) > MOST_PARTS:
+            raise _bad(path, f"names more than {MOST_PARTS:,} tensors or values")
+    return tensors
 
 
 def _holds(error: Exception) -> str:
