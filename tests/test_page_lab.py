@@ -55,6 +55,20 @@ def test_the_curves_have_a_band_of_their_spread_over_seeds(board):
     assert page.evaluate(ends) == [[0.5, None, 3], [1.5, None, 3]]
 
 
+@pytest.mark.parametrize(
+    ("values", "column", "spreads", "shares"),
+    [
+        ([2, 4, 3, None], {"better": "higher", "unit": ""}, [0.1, 0.1, None, None], [0, 1, 0.5, None]),
+        ([2, 4, 3], {"better": "lower", "unit": "nats"}, [None, None, None], [1, 0, 0.5]),
+        ([0.12, 0.18, 0.15], {"better": "higher", "unit": ""}, [0.04, 0, 0], [0.5, 0.5, 0.5]),  # seeds differ as much
+        ([0.12, 0.2], {"better": "higher", "unit": "share"}, [0, 0], [0.12, 0.2]),  # the best is no good either
+    ],
+)
+def test_a_colour_claims_no_more_than_the_numbers_do(board, values, column, spreads, shares):
+    told = f"async (given) => (await import('./gradio_api/file={BOARD_JS}')).goodness(...given)"
+    assert board.evaluate(told, [values, column, spreads]) == shares
+
+
 def test_another_number_colours_the_board_without_a_request(board):
     page = board
     tints = "() => [...document.querySelectorAll('.cem-lab-tile')].map(t => t.style.getPropertyValue('--tint')).join()"
@@ -65,12 +79,23 @@ def test_another_number_colours_the_board_without_a_request(board):
     assert "k.by=nearest" in page.url
 
 
+def test_a_link_says_what_colours_the_board(visit):
+    page = opened(visit, f"{BOARD}&k.by=nearest")
+    assert "nearest" in page.locator("tr.cem-chosen").inner_text()
+
+
 def test_predictions_hide_the_pictures_and_are_answered_with_the_law(board):
     page = board
 
     def predicted(symbol: str, cell: int) -> str:
         page.get_by_role("button", name=f"Predict first: {symbol}").click()
-        assert not page.locator(".cem-lab-tile canvas").first.is_visible()
+        for answer in (".cem-lab-tile canvas", ".cem-lab-large", ".cem-lab-curve", ".cem-lab-right .cem-numbers"):
+            assert not page.locator(answer).first.is_visible()
+        shown = large(page)
+        page.locator(".cem-lab-tile[tabindex='0']").focus()
+        page.keyboard.press("ArrowLeft")
+        at = page.locator(".cem-lab-tile:focus")
+        assert ":" not in at.get_attribute("aria-label") and large(page) == shown
         page.locator(".cem-lab-tile").nth(cell).click()
         assert page.locator(".cem-lab-tile canvas").first.is_visible()
         return page.locator(".cem-lab-told").inner_text()

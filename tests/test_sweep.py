@@ -138,7 +138,7 @@ def test_chunks_of_chains_are_put_together(studio, ends, monkeypatch):
 def test_seconds_are_those_of_every_chunk_until_it_is_there(studio, ends, monkeypatch):
     """A clock that moves by one between the beginning and the end of a step."""
     ticks = count()
-    monkeypatch.setattr("cemviz.backend.sample.sweep.time.perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr("cemviz.backend.sample.sweep.time.process_time", lambda: float(next(ticks)))
     monkeypatch.setitem(KINDS, "classifier", replace(KINDS["classifier"], chunk=4))
     swept(studio, values=((0.05,), (0, 3, 6)), metric=("spy",))
     assert [end.seconds for end in ends] == [2 * (k + 1) for k in (0, 3, 6)]

@@ -119,8 +119,9 @@ def test_chains_and_seeds_are_said(seeds, said):
 def test_laws_are_of_steps_that_have_a_length(studio):
     for sampler, model, unit in (("rcs", "mnist-at", True), ("jeat17", "mnist-jeat", False), ("maxent", "mnist-uat", True)):
         asked = do.read(studio, **CONTROLS | {"a": model, "sampler": sampler})
-        board = json.loads(words.payload(boards.shipped(studio, asked).head, studio.cards()[model], words.SHIPPED))
-        assert board["lengths"] is unit and board["seeds"].startswith("64 chains" if sampler == "maxent" else "16 chains")
+        board = json.loads(words.payload(boards.shipped(studio, asked).head, studio.cards()[model], words.SHIPPED, "own"))
+        assert board["by"] == "own" and board["lengths"] is unit
+        assert board["seeds"].startswith("64 chains" if sampler == "maxent" else "16 chains")
 
 
 def test_the_first_view_follows_the_net(studio):

@@ -158,7 +158,7 @@ COLUMNS: dict[str, Column] = {
         ("judge", "real"), 100,
     ),
     "is": Column("Inception Score", "", "higher", _score, ("judge",), 100),
-    "seconds": Column("Time of all chains", "s", "lower", lambda ends: (ends.seconds, None)),
+    "seconds": Column("Time of all chains", "s", None, lambda ends: (ends.seconds, None)),
 }  # fmt: skip
 
 

@@ -99,7 +99,7 @@ class Passed:
 
     Attributes:
         x, energy: of each chunk, (B, C, H, W) and (B,).
-        seconds: until all chains were there.
+        seconds: until all chains were there; of the processor, where it computes: others may use it meanwhile.
     """
 
     x: list[Tensor] = field(default_factory=list)
@@ -110,13 +110,14 @@ class Passed:
 def _along(chain: Run, ks: tuple[float, ...], at: Step) -> Generator[Step, None, dict[float, Passed]]:
     """Run chains once, and keep their states at step 0 and at each of `ks`."""
     passed, last = {k: Passed() for k in (0, *ks)}, chain.dynamics.steps
+    clock = time.process_time if chain.studio.device.torch.type == "cpu" else time.perf_counter
     states, seconds = chain.states(), 0.0
     while True:
-        began = time.perf_counter()
+        began = clock()
         state = next(states, None)
         if state is None:
             return passed
-        seconds += time.perf_counter() - began
+        seconds += clock() - began
         if state.k in passed:
             passed[state.k].x.append(state.x), passed[state.k].energy.append(state.energy)
             passed[state.k].seconds += seconds

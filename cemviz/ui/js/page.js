@@ -27,7 +27,9 @@ new MutationObserver(() => {
     sampling: { stage: "samp-stage", counts: (name, open) => name.startsWith("s.") || (open && /^(a|b|x|y|seed)$/.test(name)) },
     lab: {
       stage: "lab-stage", // a board that ships is there at once; others are swept when asked for
-      counts: (name, open) => (name.startsWith("k.") && name !== "k.by") || (open && /^(a|seed)$/.test(name)),
+      counts: (name, open) =>
+        (name.startsWith("k.") && name !== "k.by") ||
+        (open && (/^(a|seed)$/.test(name) || (waiting["lab-stage"]?.a !== undefined && /^[bxy]$/.test(name)))), // what follows net A
     },
     robustness: {
       stage: "rob-stage", // shipped numbers stand at once; those of this machine are measured

@@ -7,11 +7,15 @@ const TINT = ramp(["#7a4a86", "#b79abf", "#e9e4ea", "#a9d4a9", "#2f7d46"], 32); 
 /** A number of an axis as people write it: .02, inf as ∞. */
 export const short = (value) => (value === "inf" ? "∞" : String(value).replace(/^(-?)0\./, "$1."));
 
-/** Share of the way from the poorest value to the best, null where there is none. */
-export function goodness(values, better) {
+/**
+ * How good values are, from 0 to 1, null where there is none. A share is what it says. Others lie between the poorest and the
+ * best of the board; where these differ by no more than twice their spread over seeds, all are alike.
+ */
+export function goodness(values, { better, unit }, spreads = []) {
   const known = values.filter((value) => value !== null);
-  const [low, high] = [Math.min(...known), Math.max(...known)];
-  const share = (value) => (high > low ? (value - low) / (high - low) : 0.5);
+  const [low, high] = unit === "share" ? [0, 1] : [Math.min(...known), Math.max(...known)];
+  const apart = high - low > 2 * Math.max(0, ...spreads.filter((spread) => spread !== null));
+  const share = (value) => (unit === "share" || (high > low && apart) ? (value - low) / (high - low) : 0.5);
   return values.map((value) => (value === null ? null : better === "lower" ? 1 - share(value) : share(value)));
 }
 
@@ -118,6 +122,7 @@ export function mount(element, props, watch) {
   const columns = () => data.axes.at(-1).values.length;
   const side = () => ({ wide: sheet.width / columns(), high: sheet.height / rows() });
   const values = () => data.cells.map((cell) => cell.values[by] ?? null);
+  const spreads = () => data.cells.map((cell) => cell.spreads[by] ?? null);
   const words = (cell) => data.axes.map(({ name, symbol }) => `${symbol} ${short(data.cells[cell].settings[name])}`).join(", ");
 
   function blend(parts) {
@@ -132,13 +137,12 @@ export function mount(element, props, watch) {
     }
   }
 
-  function choose(cell, focus = false) {
+  function choose(cell) {
     chosen = cell;
     ui.tiles.forEach((tile, k) => {
       tile.tabIndex = k === cell ? 0 : -1;
       tile.setAttribute("aria-pressed", String(k === cell));
     });
-    if (focus) ui.tiles[cell].focus();
     blend([{ cell, weight: 1 }]);
     ui.place.textContent = words(cell);
     const lines = Object.entries(data.columns).map(([name, { title, unit }]) => {
@@ -161,12 +165,23 @@ export function mount(element, props, watch) {
   }
 
   function tint() {
-    goodness(values(), data.columns[by].better).forEach((share, k) => {
+    goodness(values(), data.columns[by], spreads()).forEach((share, k) => {
       const [r, g, b] = share === null ? [128, 128, 128] : TINT[Math.round(share * (TINT.length - 1))];
       ui.tiles[k].style.setProperty("--tint", `rgb(${r} ${g} ${b})`);
-      const value = values()[k];
-      ui.tiles[k].setAttribute("aria-label", `${words(k)}: ${value === null ? "none" : plain(value, 3)}`);
     });
+    label();
+  }
+
+  function label() {
+    values().forEach((value, k) => {
+      const number = guess ? "" : `: ${value === null ? "none" : plain(value, 3)}`; // it would be the answer
+      ui.tiles[k].setAttribute("aria-label", `${words(k)}${number}`);
+    });
+  }
+
+  function focus(cell) {
+    ui.tiles.forEach((tile, k) => (tile.tabIndex = k === cell ? 0 : -1));
+    ui.tiles[cell].focus();
   }
 
   // ------------------------------------------------------------------------------------------------------- predict first
@@ -180,6 +195,7 @@ export function mount(element, props, watch) {
   function ask(axis) {
     guess = axis;
     root.classList.add("cem-lab-hidden");
+    label();
     ui.answer.textContent = `${LAWS[axis.name].ask} Press a cell at that ${axis.symbol}.`;
   }
 
@@ -188,6 +204,7 @@ export function mount(element, props, watch) {
     const rule = LAWS[axis.name];
     guess = null;
     root.classList.remove("cem-lab-hidden");
+    label();
     const { settings } = data.cells[cell];
     const law = lawful(axis, settings, data.noise);
     const column = data.columns[rule.by] ? rule.by : by;
@@ -250,9 +267,12 @@ export function mount(element, props, watch) {
       const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() }[event.key];
       if (step === undefined) return;
       event.preventDefault();
-      const next = chosen + step;
-      const sameRow = Math.abs(step) > 1 || Math.floor(next / columns()) === Math.floor(chosen / columns());
-      if (next >= 0 && next < tiles.length && sameRow) choose(next, true);
+      const here = Math.max(tiles.indexOf(document.activeElement), 0);
+      const next = here + step;
+      const sameRow = Math.abs(step) > 1 || Math.floor(next / columns()) === Math.floor(here / columns());
+      if (next < 0 || next >= tiles.length || !sameRow) return;
+      if (!guess) choose(next); // else what it shows would be the answer
+      focus(next);
     });
   }
 
@@ -302,7 +322,7 @@ export function mount(element, props, watch) {
     const image = await pictures(next.sprite);
     [data, sheet, guess] = [next, image, null];
     root.classList.remove("cem-lab-hidden");
-    by = by in data.columns ? by : Object.keys(data.columns)[0];
+    by = data.by;
     build();
     tint();
     const own = ui.tiles.findIndex((tile) => tile.classList.contains("cem-lab-paper"));

@@ -119,7 +119,7 @@ def measure(studio: Studio, session: Session, *, by: str, **values: Any) -> Iter
     """Sweep here."""
     try:
         asked = read(studio, **values)
-        for item in run(studio, session, "lab", studio.work(sweep, asked), title="A sweep", limit=LIMIT):
+        for item in run(studio, session, "lab", studio.work(sweep, asked), title="A sweep", limit=LIMIT, asked=[asked]):
             if isinstance(item, Sweep):
                 head = item.artefact().head
                 session.held.setdefault("sweeps", []).append(head)
@@ -137,7 +137,7 @@ def drawn(studio: Studio, session: Session, asked: SweepRequest, head: words.Hea
     if by not in [name for _, name in columns]:
         by = columns[0][1]
     return {
-        "board": words.payload(head, studio.cards()[asked.model], origin),
+        "board": words.payload(head, studio.cards()[asked.model], origin, by),
         "by": gr.update(choices=columns, value=by),
         "status": f"{origin}: {len(head['cells'])} settings, {words.seeds(head)}. {words.judged(head)}",
         "script": script.shown(asked),

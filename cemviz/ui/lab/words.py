@@ -20,10 +20,12 @@ INTRO = """Every cell is the same chain under another setting. Move over the boa
 HOW = """**How to read it.** K is swept with one chain, whose states on the way are those of shorter chains; under every other
 setting the same chains begin anew. *Judge's p*: how sure a classifier is that had no part in the sampling, and was trained on
 clean images where there is one. *Own p*: how sure the net itself is, which says little: a net believes its own chains.
-Of several seeds a number is their mean, with ± the deviation over them, which the curves show as a band. A dashed frame marks
-the paper's own setting (CEM Table 5, thesis Table 2.4; on MNIST lengths are *our choice*). CEM disagrees with itself: η ≈ .01
-is best "for both" in its text where Table 5 has 0 for MaxEnt, and C.2.1 recommends K of 30 to 40 where Table 5 has 20, 10
-and 50. With 200 chains a cell and three seeds: [Fig. 2](?tab=results&r.table=cem-fig-2),
+Of several seeds a number is their mean, with ± the deviation over them, which the curves show as a band. A share is coloured
+as it is, another number by its place between the poorest and the best of the board, and nothing is coloured where seeds differ
+as much as settings do. A dashed frame marks the setting that this page begins with: CEM Table 5's and thesis Table 2.4's, but
+on MNIST lengths, MaxEnt's K and all of the climb's numbers, and JEAT's η and K, are *our choice*. CEM disagrees with itself:
+η ≈ .01 is best "for both" in its text where Table 5 has 0 for MaxEnt, and C.2.1 recommends K of 30 to 40 where Table 5 has 20,
+10 and 50. With 200 chains a cell and three seeds: [Fig. 2](?tab=results&r.table=cem-fig-2),
 [Fig. 3](?tab=results&r.table=cem-fig-3)."""
 
 NONE = """No board of {model} by {sampler} over these numbers ships. Press **Run this sweep**: {cells} settings, {chains} chains
@@ -45,16 +47,18 @@ def columns(head: Head) -> list[tuple[str, str]]:
     return [(COLUMNS[name].title, name) for name in head["cells"][0]["columns"] if COLUMNS[name].better]
 
 
-def payload(head: Head, card: Card, origin: str) -> str:
+def payload(head: Head, card: Card, origin: str, by: str) -> str:
     """A sweep as `board.js` draws it, JSON.
 
     Args:
         card: of the net.
         origin: whether it ships or was made here.
+        by: column that colours it.
     """
     rows, *more = head["over"]
     about = {
-        "origin": origin, "axes": [{"name": n, "symbol": symbol(n), "values": head["axes"][n]} for n in (rows, *more)],
+        "origin": origin, "by": by,
+        "axes": [{"name": n, "symbol": symbol(n), "values": head["axes"][n]} for n in (rows, *more)],
         "columns": {
             name: {"title": COLUMNS[name].title, "unit": COLUMNS[name].unit, "better": COLUMNS[name].better}
             for name in head["cells"][0]["columns"]
@@ -103,12 +107,15 @@ def paper(head: Head, card: Card) -> dict[str, float | str]:
 def table(head: Head) -> str:
     """A sweep as CSV: a line a setting, its numbers and what its chains are worth."""
     names = list(head["cells"][0]["columns"])
+    spreads = [name for name in names if head["cells"][0]["columns"][name]["spread"] is not None]
     sheet = io.StringIO()
     writer = csv.writer(sheet, lineterminator="\n")
-    writer.writerow(["model", "sampler", *NUMBERS, *names])
+    writer.writerow(["model", "sampler", *NUMBERS, *names, *(f"{name}_spread" for name in spreads)])
     for cell in head["cells"]:
         settings = [cell["settings"][name] for name in NUMBERS]
-        writer.writerow([head["model"], head["sampler"], *settings, *(cell["columns"][name]["value"] for name in names)])
+        numbers = [cell["columns"][name]["value"] for name in names]
+        scatter = [cell["columns"][name]["spread"] for name in spreads]
+        writer.writerow([head["model"], head["sampler"], *settings, *numbers, *scatter])
     return sheet.getvalue()
 
 
