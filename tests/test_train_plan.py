@@ -22,6 +22,7 @@ from cemviz.backend.train.run import train
 from cemviz.backend.train.team import Team
 from cemviz.data import images
 from cemviz.data.datasets import DATASETS, DataMissing, dataset
+from cemviz.dynamics import Diverged
 from cemviz.nets import build
 from cemviz.training.recipes import recipe
 
@@ -151,3 +152,16 @@ def test_what_is_done_to_the_data_is_done_to_p0_too(places, monkeypatch):
     work = prepare(plan(asked), Team(choose("cpu")))
     x, _ = next(work.batches(0, 0, torch.Generator().manual_seed(0)))
     assert not x.any() and not work.source.p0(5, torch.Generator().manual_seed(0)).any()
+
+
+@pytest.mark.slow
+def test_the_energy_objective_has_a_recipe_that_the_guard_stops(places):
+    """Thesis 2.5.6: nothing bounds E f on p0 less E f on data; the bounded game of the same net goes on."""
+    small = {"data": "stripes", "p0": "uniform", "net_args": "width:4,hidden:16,side:8,outputs:1", "batch": "8", "lr": "0.05"}
+    told = {}
+    for name in ("mnist-binary-ebm", "mnist-binary"):
+        try:
+            told[name] = len([*train(Studio(choose("cpu")), TrainRequest(name, "evidence", changes=small | {"steps": "400"}))])
+        except Diverged as error:
+            told[name] = str(error)
+    assert "diverged at step" in str(told["mnist-binary-ebm"]) and told["mnist-binary"] == 401

@@ -17,6 +17,12 @@ MNIST_BINARY = Recipe(
     schedule="warm-up, cosine over the second half",
 )  # fmt: skip
 
+MNIST_EBM = replace(
+    MNIST_BINARY, title="MNIST, the EBM objective (2.2): it explodes", objective_args={"loss": "likelihood", "share": 0.0},
+    attack_steps=6, clip=float("inf"),
+    source=OURS + "thesis 2.5.6: E f on p0 less E f on data, with the attack of binary training; nothing bounds it, and the "
+    "guard stops the run",
+)  # fmt: skip
 PER_K = 5 * (50_000 // 32)
 PAPER = Recipe(
     "CIFAR-10, binary: thesis Table 2.3", "cifar10", "maximin", "resnet50", {"width": 64, "outputs": 1}, 26 * PER_K, 32, 5e-4,
@@ -41,6 +47,7 @@ CIFAR_BINARY = replace(
 
 BINARIES: dict[str, dict[str, Recipe]] = {
     "mnist-binary": scales(MNIST_BINARY, evidence=1500, shipped=4000),
+    "mnist-binary-ebm": scales(MNIST_EBM, evidence=1500, shipped=4000),
     "cifar10-binary": scales(CIFAR_BINARY, evidence=600, shipped=3906, paper=PAPER),
     "cifar10-binary-code": scales(
         replace(CIFAR_BINARY, title=PUBLISHED.title, objective_args=CODE, source=OURS + PUBLISHED.source),

@@ -78,7 +78,7 @@ def subject(studio: Studio, data: str, image: str, classes: tuple[str, ...] | No
     if origin in ("drawn", "upload"):
         return _own(studio, data, str(image))
     if origin == "test":
-        return _of_test(studio.test_images(data, classes), data, text)
+        return _of_test(unseen(studio, data, classes), data, text)
     asset = assets.grids(data) if origin == "grid" else assets.gallery(data)
     if asset is None:
         what = "windows are precomputed" if origin == "grid" else "gallery ships"
@@ -202,6 +202,12 @@ def _own(studio: Studio, data: str, image: str) -> Subject:
     return Subject(x, label, card.classes[label], f"{what}, which {judge} reads as {words(card.classes[label])}")
 
 
+def unseen(studio: Studio, data: str, classes: tuple[str, ...] | None = None) -> Images | None:
+    """The test images of a data set, or those held out of one that has none; None where they are not on this machine."""
+    test = studio.test_images(data, classes)
+    return test if test is not None else studio.split(data, "held-out", classes)
+
+
 def _of_test(test: Images | None, data: str, text: str) -> Subject:
     if test is None and data == UNKNOWN:
         raise BadInput("image", NO_IMAGES)
@@ -211,7 +217,7 @@ def _of_test(test: Images | None, data: str, text: str) -> Subject:
         )
     i = int(number("image", text, 0, len(test) - 1, whole=True))
     label = int(test.labels[i])
-    return Subject(test.floats(i), label, test.classes[label], f"test image {i}, {words(test.classes[label])}")
+    return Subject(test.floats(i), label, test.classes[label], f"{test.split} image {i}, {words(test.classes[label])}")
 
 
 def _same(test: Images, label: int, digest: str) -> Tensor | None:

@@ -36,6 +36,9 @@ MODEL = "mnist-binary"
 COUNT, MOST = 100, 30
 """Images; steps of a climb, at most."""
 
+FELL, SHOWN = "it fell for test images", 6
+"""Words before the numbers of images that came out worse, and how many of these are named."""
+
 Numbers = Mapping[str, Tensor]
 """Name -> one number an image, (COUNT,)."""
 
@@ -139,6 +142,8 @@ def _number(found: Restoration, column: str) -> dict[str, Any]:
     over = mean(values)
     if column == "gain":
         rest["note"] = "95 % interval over images {:.3f} to {:.3f}".format(*over.interval)
+    if column == "fell" and (fell := values.nonzero().flatten().tolist()):
+        rest["note"] = f"{FELL} {', '.join(map(str, fell[:SHOWN]))}{', ...' * (len(fell) > SHOWN)}"
     return rest | {"value": over.value, "error": over.error, "resampled": "images"}
 
 

@@ -48,8 +48,9 @@ def restorer(studio: Studio, a: str | None) -> str | None:
 
 
 def others(studio: Studio) -> list[str]:
-    """The data sets whose test images are here, as sources of a translation."""
-    return [name for name in DATASETS if images.available(name, "test", data=studio.data)]
+    """The data sets whose test images, or those held out, are here, as sources of a translation."""
+    splits = ("test", "held-out")
+    return [name for name in DATASETS if any(images.available(name, split, data=studio.data) for split in splits)]
 
 
 def go(studio: Studio, held: Session, *, a: str | None, x: str, seed: float | None, **values: Any) -> Iterator[Changes]:

@@ -51,7 +51,7 @@ function curves(title, lines, steps, [low, high]) {
   };
   for (const value of [low, (low + high) / 2, high]) {
     chart.append(mark("line", { x1: left, x2: width - right, y1: y(value), y2: y(value), class: "cem-rule" }));
-    chart.append(text({ x: left - 6, y: y(value) + 4 }, plain(value, high - low > 0.5 ? 1 : 2), "end"));
+    chart.append(text({ x: left - 6, y: y(value) + 4 }, plain(value, high - low > 1 ? 1 : 2), "end"));
   }
   for (const k of [0, Math.round(steps / 2), steps]) chart.append(text({ x: x(k), y: height - 8 }, k, "middle"));
   const now = chart.appendChild(mark("line", { y1: top, y2: height - bottom, class: "cem-restore-now" }));

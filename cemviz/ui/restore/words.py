@@ -1,8 +1,10 @@
 """Words and payload of the restore tab."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import torch
@@ -10,6 +12,7 @@ import torch
 from ...backend.look.holes import CELL
 from ...backend.look.restore import Restored
 from ...backend.packed import packed, short
+from ...backend.tables.restoration import FELL
 
 INTRO = """A binary net knows one thing: whether an image is data. Climbing its f from a damaged picture moves it towards
 data, and the number of steps is the strength (thesis 2.5.3): **drag the slider**, no step is computed again."""
@@ -89,8 +92,19 @@ def fails(tables: Mapping[str, Mapping[str, Any]], model: str) -> str:
         tables: by target, see `backend.tables.reproduce.results`.
     """
     parts = []
-    for target, words in (("thesis-2.7", "noise of {row}"), ("thesis-2.8", "a hole in the middle, {row}")):
+    for target, task, words, given in (
+        ("thesis-2.7", "denoise", "noise of {row}", lambda name: {"re.sigma": name.removeprefix("σ ")}),
+        ("thesis-2.8", "inpaint", "a hole in the middle, {row}", lambda name: {"re.known": HELD if "held" in name else FREE}),
+    ):
         for row in tables.get(target, {}).get("rows", []):
             if row["column"] == "fell" and row["ours"] is not None and row["measure"].startswith(model + " "):
-                parts.append(f"{round(row['ours'] * row['count'])} of {row['count']} ({words.format(row=row['name'])})")
+                asked = {"tab": "restore", "a": model, "x": "test", "re.task": task}
+                ours = task == "denoise" or "ours" in row["name"]  # else nothing of it can be seen here
+                named = re.search(rf"{FELL} ([\d, ]*\d)", row["note"]) if ours else None
+                links = [
+                    f"[{number}](?{urlencode(asked | given(row['name']) | {'re.index': number})})"
+                    for number in (named[1].split(", ") if named else ())
+                ]
+                seen = f": see {', '.join(links)}" if links else ""
+                parts.append(f"{round(row['ours'] * row['count'])} of {row['count']} ({words.format(row=row['name'])}{seen})")
     return f"**How often it fails:** of held-out test digits SSIM fell for {'; '.join(parts)}." if parts else ""
