@@ -12,7 +12,7 @@ from cemviz.backend.limits import Limits
 from cemviz.backend.remembered import Remembered, sized
 from cemviz.backend.use_case import Step
 from cemviz.ui.controls import STOPPED, Session
-from cemviz.ui.wiring import SAME, Wiring, run
+from cemviz.ui.wiring import SAME, TimeLeft, Wiring, run
 
 
 @dataclass(frozen=True)
@@ -161,3 +161,14 @@ def test_a_run_takes_no_longer_than_the_page_s_limit(monkeypatch):
     for limit in (3, 10):
         list(run(studio, Session(), "tab", (item for item in "a"), title="Work", limit=limit))
     assert given == [3, 5]
+
+
+def test_the_time_that_is_left_is_told_at_the_pace_of_the_steps_that_are_done(monkeypatch):
+    clock = iter([10.0, 12.0, 14.0, 20.0, 100.0])
+    monkeypatch.setattr("cemviz.ui.wiring.time.monotonic", lambda: next(clock))
+    left = TimeLeft()
+    told = [left.after(Step(done, 20, "at work")) for done in (2, 2, 4, 19, 20)]
+    assert told == ["", "", ", about 32 s left", "", ""]
+    clock = iter([0.0, 60.0])
+    left = TimeLeft()
+    assert [left.after(Step(done, 11, "at work")) for done in (0, 1)] == ["", ", about 10 minutes left"]

@@ -9,6 +9,7 @@ None where nothing is to be seen.
 
 import inspect
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -23,6 +24,9 @@ from .controls import NEWEST, STOPPED, Session, guarded, guarded_stream
 
 SAME, PATIENCE = "waiting: another visitor has asked for the same, and it is nearly there", 0.25
 """Words for who asks for what is at work already, and seconds between two looks."""
+
+SOON = 5.0
+"""Seconds that a run may still take without a word on them."""
 
 Changes = Mapping[str, Any]
 Handler = Callable[..., Changes | Iterator[Changes] | None]
@@ -99,6 +103,22 @@ class Wiring:
         return self.bound(handler, inputs), [self.session, *self[inputs]], self[outputs]
 
 
+class TimeLeft:
+    """How long the steps of a run still take, at the pace of those that are done."""
+
+    def __init__(self) -> None:
+        self._began: tuple[float, int] | None = None
+
+    def after(self, step: Step) -> str:
+        """Words after a step; "" where it is too early to tell, or soon over."""
+        now = time.monotonic()
+        began, first = self._began = self._began or (now, step.done)
+        if step.done <= first:
+            return ""
+        left = (now - began) / (step.done - first) * (step.of - step.done)
+        return "" if left < SOON else f", about {left:.0f} s left" if left < 100 else f", about {left / 60:.0f} minutes left"
+
+
 def run(
     studio: Studio, session: Session, tab: str, work: Iterator[Any], *, title: str, limit: float, asked: Sequence[Any] = (),
     told: Callable[[Step], str] = str,
@@ -141,10 +161,17 @@ def run(
                     return
         limit = min(limit, studio.limits.time)
         with closing(studio.jobs.run(work, title=title, limit=limit, stop=stop, visitor=session)) as items:
+            left = TimeLeft()
             for item in items:
                 if not isinstance(item, str | Step | Waiting):
                     results.append(item)
-                yield told(item) if isinstance(item, Step) else str(item) if isinstance(item, Waiting) else item
+                yield (
+                    told(item) + left.after(item)
+                    if isinstance(item, Step)
+                    else str(item)
+                    if isinstance(item, Waiting)
+                    else item
+                )
         if stop.is_set():
             yield ended()
         elif key:

@@ -27,7 +27,7 @@ from . import words
 FIRST = "jeat-hero"
 """Story to begin with."""
 
-LIMIT = 60.0
+LIMIT = 180.0
 """Seconds a run may take on the page."""
 
 MAX_PICTURES = 40_000
