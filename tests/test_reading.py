@@ -59,7 +59,8 @@ def test_tensors_are_read_from_every_kind_of_file(folder):
 def test_a_file_with_code_in_it_is_refused_before_anything_runs(folder, hidden):
     torch.save(hidden, "a.pt")
     refused(
-        "a.pt", r"holds more than tensors .*; where you trust it, save it again: torch.save\(net.state_dict\(\), 'net.pt'\)"
+        "a.pt",
+        r"holds more than tensors .*; where you trust it, save its weights alone: import torch; torch.save\(torch.load\('a.pt'",
     )
 
 
@@ -68,6 +69,16 @@ def test_an_old_or_plain_pickle_is_refused_unread(folder):
     Path("plain.pt").write_bytes(pickle.dumps(Code()))
     for name in ("old.pt", "plain.pt"):
         refused(name, r"no archive of torch.save \(before 1.6 it wrote others\)")
+
+
+def test_the_line_that_a_refusal_gives_makes_a_file_that_is_read(folder):
+    torch.save(STATE, "old.pt", _use_new_zipfile_serialization=False)
+    torch.save({"state_dict": STATE, "args": Path("a")}, "args.pt")
+    for name in ("old.pt", "args.pt"):
+        with pytest.raises(BadInput) as caught:
+            read(Path(name))
+        exec(str(caught.value).partition(": ")[2].partition(" (of")[0])
+        assert torch.equal(read(Path("new.pt")).value["a.weight"], STATE["a.weight"])
 
 
 def test_a_header_that_claims_more_than_the_file_holds_is_refused(folder):

@@ -1,11 +1,15 @@
 """The selection: nets of one data set and a picture of it, whatever was chosen last."""
 
+from dataclasses import replace
+
 import pytest
+from stripes import card
 from windows import equipped, save
 
 from cemviz.backend.device import choose
+from cemviz.backend.foreign.guesses import UNKNOWN
 from cemviz.backend.studio import Studio
-from cemviz.ui.selection import FIRST, NONE, beginning, current, fitted, instead, numbered, of_card, style
+from cemviz.ui.selection import FIRST, NONE, alike, beginning, current, fitted, instead, numbered, of_card, style
 
 
 @pytest.fixture
@@ -95,3 +99,11 @@ def test_a_tab_that_works_with_another_net_than_a_says_so():
     assert instead("mnist-at", "mnist-at") == instead(None, "mnist-binary") == ""
     other = instead("mine~0123456789ab", "mnist-binary")
     assert other == "Net A, mine, is of another kind: mnist-binary is at work here. "
+
+
+def test_two_nets_of_unknown_data_are_beside_each_other_only_where_sizes_and_classes_agree(studio):
+    first = card("first", data=UNKNOWN)
+    assert alike(first, card("second", data=UNKNOWN))
+    assert not alike(first, replace(first, shape=(3, 224, 224)))
+    assert not alike(first, replace(first, classes=("a", "b", "c", "d", "e", "f", "g")))
+    assert not alike(card("known"), first) and alike(card("known"), card("other"))

@@ -187,3 +187,17 @@ def test_a_row_tells_its_net_and_how_it_was_sampled(measure, words):
 def test_a_table_links_the_picture_that_shows_it():
     assert '<a href="?tab=sampling&amp;s.story=rcs-ta">See it' in say.table_html(table([row()]) | {"table": "cem-2"})
     assert "See it" not in say.table_html(table([row()])) and set(say.SEE) <= set(EXPERIMENTS)
+
+
+def test_statements_that_comparisons_make_up_have_a_verdict_of_their_own():
+    def order(claim, holds):
+        return {"claim": claim, "holds": holds}
+
+    orders = [
+        order("a peak: low", True), order("a peak: high", None), order("a ball: small", True), order("a ball: large", False),
+        order("it grows: one", True), order("it grows: two", True),
+    ]  # fmt: skip
+    assert say.statements(orders) == {"a peak": None, "a ball": False, "it grows": True}
+    assert say.statements([*orders, order("no statement", True)]) == say.statements([order("ours: one", True)]) == {}
+    told = say.table_html(reproduce.results()["cem-fig-2"])
+    assert told.index("an optimal K exists <small>") < told.index("Comparison by comparison") < told.index("draws better than")

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ..backend.checks import MAX_SEED, choice
+from ..backend.foreign.guesses import UNKNOWN
 from ..backend.kinds import KINDS, pair
 from ..backend.look import uploads
 from ..backend.look.pictures import DRAWN, offered, taken
@@ -145,10 +146,17 @@ def fitted(studio: Studio, *, a: str, b: str, x: str, y: str, leader: str) -> di
     if lead not in cards:
         return {"b": b}
     card = cards[lead]
-    if other in cards and cards[other].data != card.data:
+    if other in cards and not alike(cards[other], card):
         other = next((name for name in pair(cards, card.data, card.kind) if name != lead), NONE if leader == "a" else lead)
     a, b = (lead, other) if leader == "a" else (other, lead)
     return {"a": a, "b": b, **of_card(card, x, y)}
+
+
+def alike(one: Card, other: Card) -> bool:
+    """Whether two nets look at the same pictures; those of unknown data at least at the same sizes, with as many classes."""
+    return (one.data, one.shape) == (other.data, other.shape) and (
+        one.data != UNKNOWN or len(one.classes) == len(other.classes)
+    )
 
 
 def follower(studio: Studio, selection: Selection, leader: str) -> Callable[[str, str, str, str], Changes]:

@@ -91,7 +91,8 @@ def read(path: Path) -> Contents:
         value = _saved(path)
     else:
         raise _bad(
-            path, f"is no archive of torch.save (before 1.6 it wrote others); where you trust it, save it again: {AGAIN}"
+            path,
+            f"is no archive of torch.save (before 1.6 it wrote others); where you trust it, save it again: {_resaved(path)}",
         )
     return Contents("tensors", value, digest(path))
 
@@ -142,12 +143,19 @@ def _saved(path: Path) -> Any:
     try:
         value = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, TypeError, KeyError, EOFError, AttributeError) as error:
-        raise _bad(path, f"{_holds(error)}; where you trust it, save it again: {AGAIN}") from error
+        part = "['state_dict']"  # where training scripts put it, beside what is refused
+        line = f"{_resaved(path, part)} (of a whole net: .state_dict())"
+        raise _bad(path, f"{_holds(error)}; where you trust it, save its weights alone: {line}") from error
     for tensor in _tensors(path, value):
         held = 0 if tensor.is_meta or tensor.is_sparse else tensor.untyped_storage().nbytes()
         if tensor.numel() * tensor.element_size() > held:
             raise _bad(path, f"names a tensor of shape {list(tensor.shape)} and holds {held:,} bytes of it")
     return value
+
+
+def _resaved(path: Path, part: str = "") -> str:
+    """A line of Python that writes a file of another kind anew: who has the file has no net to save."""
+    return f"import torch; torch.save(torch.load({path.name!r}, weights_only=False){part}, 'new.pt')"
 
 
 def _tensors(path: Path, value: Any) -> list[Tensor]:

@@ -61,7 +61,8 @@ def table_html(table: dict[str, Any]) -> str:
     one = "" if any(row["spread"] is not None for row in rows) else "<p>No spread is known, so nothing is decided.</p>"
     return (
         f'<div class="cem-results"><h3>{escape(table["source"])}: {escape(table["title"])}</h3>'
-        f"<p>{escape(table['about'])}</p>{seen(table['table'])}<h4>The paper's claims</h4>{claims(table, rows)}{one}"
+        f"<p>{escape(table['about'])}</p>{seen(table['table'])}<h4>The paper's claims</h4>{stated(table)}"
+        f"{claims(table, rows)}{one}"
         f'<div class="cem-cards">{"".join(card(*each) for each in cards(rows))}</div>'
         f"<p>Made on {table['date']} by {command(table['command'])}</p></div>"
     )
@@ -91,6 +92,31 @@ def seen(target: str) -> str:
 
 VERDICTS: Final = {True: ("holds", "✓", "holds"), False: ("fails", "✗", "does not hold"), None: ("open", "?", "undecided")}
 """Verdict on a claim -> class, sign and words."""
+
+
+def statements(orders: list[dict[str, Any]]) -> dict[str, bool | None]:
+    """How the statements of a table stand all of whose claims are comparisons, each with its statement before a colon.
+
+    A statement holds where all its comparisons do, and does not where one fails.
+    """
+    parts: dict[str, list[bool | None]] = {}
+    for order in orders:
+        statement, colon, _ = order["claim"].partition(": ")
+        if not colon or statement == "ours":
+            return {}
+        parts.setdefault(statement, []).append(order["holds"])
+    return {statement: True if all(holds) else False if False in holds else None for statement, holds in parts.items()}
+
+
+def stated(table: dict[str, Any]) -> str:
+    """The statements of a table, as its claims stand together."""
+    lines = [
+        f'<li class="cem-{name}"><b><span aria-hidden="true">{sign}</span> {verdict}</b><span>{escape(statement)} '
+        f"<small>(all comparisons of it below)</small></span></li>"
+        for statement, holds in statements(table["orders"]).items()
+        for name, sign, verdict in [VERDICTS[holds]]
+    ]
+    return f'<ul class="cem-claims">{"".join(lines)}</ul><h4>Comparison by comparison</h4>' if lines else ""
 
 
 def claims(table: dict[str, Any], rows: list[Row]) -> str:
