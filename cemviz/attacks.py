@@ -21,7 +21,7 @@ from .dynamics import Dynamics, Norm, State, descend, per_sample, settle
 from .energies import Energy, Scored, binary, conditional, joint, negated, on
 from .fab import fab
 from .inputs import Scores, check_images, check_labels, check_mode, checked, row
-from .margins import lead, lead_ratio, margin, margin_ratio
+from .margins import lead, lead_ratio, margin, margin_ratio, towards
 from .nets.one_vs_rest import only
 from .square import square
 from .starts import near
@@ -92,6 +92,10 @@ ATTACKS: dict[str, Attack] = {
     "apgd-t": Attack(
         "Targeted Auto-PGD (margin ratio)", lead_ratio, 100, 2.0, "Croce & Hein 2020b, (7): 9 targets",
         "the targeted margin ratio", targets=9, run=auto_pgd, shown=False,
+    ),
+    "apgd-ce-t": Attack(
+        "Targeted Auto-PGD (cross-entropy)", towards, 100, 2.0, "Croce & Hein 2020b, Alg. 1; CEM (13): 9 targets",
+        "log p(k | x), k ≠ y", targets=9, run=auto_pgd, shown=False,
     ),
     "fab-t": Attack(
         "Targeted FAB", lead, 100, 1.0, "Croce & Hein 2020a, Alg. 1; 2020b: 9 targets", "f(x)[k] − f(x)[y]",

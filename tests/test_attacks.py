@@ -14,7 +14,7 @@ from cemviz.attacks import ATTACKS, Attack, attack, climb, perturb, threat, wors
 from cemviz.dynamics import Diverged, Dynamics, State, descend, length, slope
 from cemviz.energies import conditional, joint, negated, on
 from cemviz.fab import fab
-from cemviz.margins import lead, lead_ratio, margin, margin_ratio
+from cemviz.margins import lead, lead_ratio, margin, margin_ratio, towards
 from cemviz.starts import near
 
 FIXED = [name for name, row in ATTACKS.items() if row.run is not auto_pgd]
@@ -167,6 +167,7 @@ def test_the_energies_towards_a_target_by_hand():
     torch.testing.assert_close(lead(f, y, t), torch.tensor([5.0, -2.0], dtype=torch.float64))
     torch.testing.assert_close(lead_ratio(f, y, t), torch.tensor([5.0, -2.0], dtype=torch.float64) / 4.5)
     torch.testing.assert_close(margin(f, y), torch.tensor([2.0, -4.0], dtype=torch.float64))
+    torch.testing.assert_close(towards(f, y, t), -f.log_softmax(1)[torch.arange(2), t])
     f = randn(N, 5)
     torch.testing.assert_close(lead_ratio(7 * f + 3, Y, T), lead_ratio(f, Y, T), rtol=1e-9, atol=0)
     assert ATTACKS["apgd-t"].energy is lead_ratio and ATTACKS["fab-t"].energy is lead
@@ -174,7 +175,7 @@ def test_the_energies_towards_a_target_by_hand():
         lead_ratio(randn(4, 3), Y[:4] % 3, T[:4] % 3)
 
 
-@pytest.mark.parametrize("name", ["apgd-t", "fab-t"])
+@pytest.mark.parametrize("name", ["apgd-t", "apgd-ce-t", "fab-t"])
 def test_targets_are_the_likeliest_other_classes_and_the_lowest_end_counts(name):
     """One chain a target, from starts of their own; of two targets the third likeliest class is never aimed at."""
     net, dyn = toy_classifier(), threat(name, "linf", 0.1, 8)

@@ -284,11 +284,25 @@ def test_what_is_no_classifier_of_these_images_is_refused_unwritten(here, make, 
     assert "\n" not in str(caught.value) and not store.folder().exists()
 
 
-def test_a_name_that_is_taken_is_refused(here):
+def test_a_name_that_another_net_has_is_refused(here):
     source = saved(trained(Trades(depth=10, widen=1, classes=3)))
     brought(source, scale="none")
+    first = store.read_card("net")
+    saved(trained(Trades(depth=10, widen=1, classes=3), seed=5))
     with pytest.raises(BadInput, match="there is a model 'net' already; give another name with --as"):
         brought(source, scale="none")
+    assert store.read_card("net") == first
+
+
+def test_the_same_file_is_brought_in_again_with_another_answer(here):
+    """The remedy that an import names, another data set or normalisation, works as it stands."""
+    source = saved(trained(Trades(depth=10, widen=1, classes=3)))
+    brought(source, scale="none")
+    first = store.read_card("net")
+    brought(source, scale="symmetric", norm="linf", radius=0.1)
+    again = store.read_card("net")
+    assert again.net_args["mean"] != first.net_args["mean"] and (again.norm, again.radius) == ("linf", 0.1)
+    assert len(list(store.folder().glob("net@*.safetensors"))) == 1 and store.load("net")
 
 
 def test_doubts_of_preflight_are_told(here, monkeypatch):

@@ -10,7 +10,7 @@ from torch import nn
 from cemviz.attacks import threat
 from cemviz.backend import store
 from cemviz.nets import build
-from cemviz.nets.fold import Twin, fold
+from cemviz.nets.fold import Twin, fold, foldable
 from cemviz.training.loop import Still
 from cemviz.training.supervised import adversarial, consistent, trades
 
@@ -106,7 +106,7 @@ def test_a_twin_sees_the_net_as_it_stands_after_every_step(name, args):
         assert near(seen(view, x), seen(copy.deepcopy(net).eval(), x), 1e-12)
         assert all(module.training for module in net.modules()) and not any(module.training for module in view.modules())
         assert all(weight.requires_grad for weight in net.parameters()) and view is not net
-    assert (twin.folds > 0) is (args == {}) and not any(weight.requires_grad for weight in view.parameters())
+    assert foldable(net) is (args == {}) and not any(weight.requires_grad for weight in view.parameters())
 
 
 def test_a_convolution_with_a_bias_is_folded_with_it():

@@ -43,6 +43,7 @@ def test_another_net_makes_the_samples_stale_until_they_are_asked_for(visit):
     chosen(page, "a", "mnist-standard:")
     page.locator("#samp-stage.cem-stale").wait_for()
     assert "a=mnist-at" in page.url, "the address is of what is shown"
+    page.wait_for_function("() => document.querySelector('#samp-steps input').value === '20'")  # the numbers follow the net
     page.locator("#samp-run").click()
     page.wait_for_function("() => location.search.includes('a=mnist-standard')")
     open_tab(page, "Landscape")

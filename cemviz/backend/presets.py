@@ -61,7 +61,9 @@ PLAY: dict[str, PlayPreset] = {
         "EBM objective: it diverges", replace(WEAK, objective="likelihood"), 70,
         "The attack of the story before, but the net raises E f(p_data) − E f(p_T) (2.2). There, 1 − D and D shrink the "
         "gradient as soon as the two are told apart (2.18); here nothing does: the gap grows ever faster, until the guard ends "
-        "the game. With K 20 and λ .2 the points reach the data, both terms meet, and it stays finite.",
+        "the game. With K 20 and λ .2 the points reach the data, both terms meet, and it stays finite. "
+        "[Play it beside the same net whose points move by Langevin dynamics](?tab=playground&p.preset=ebm&"
+        "p.beside=negatives:langevin): the noise alone keeps the gap closed.",
     ),
     "langevin": PlayPreset(
         "Maximum likelihood, Langevin", LANGEVIN, 400,

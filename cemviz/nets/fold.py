@@ -41,12 +41,16 @@ def _pairs(net: nn.Module) -> list[tuple[nn.Sequential, int, int]]:
     ]
 
 
+def foldable(net: nn.Module) -> bool:
+    """Whether a net has a BatchNorm that `fold` would fold."""
+    return bool(_pairs(net))
+
+
 class Twin:
     """The folded view of a net in training, for the attacks of each step: as it stands now, in eval mode, frozen.
 
     Attributes:
         net: in training; its weights and statistics are read at every call.
-        folds: norms that are folded; where there are none the view gains nothing.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -55,7 +59,6 @@ class Twin:
         places = _pairs(self._view)
         theirs = [(block[at], block[behind]) for block, at, behind in _pairs(net)]
         fold(self._view)
-        self.folds = len(places)
         self._folded = [(*pair, block[at]) for pair, (block, at, _) in zip(theirs, places, strict=True)]
         made = {id(part) for _, _, convolution in self._folded for part in convolution.parameters()}
         own = dict(net.named_parameters()) | dict(net.named_buffers())

@@ -21,7 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..dynamics import Diverged
-from ..nets.fold import Twin
+from ..nets.fold import Twin, foldable
 
 Batch = tuple[Tensor, Tensor]
 
@@ -270,13 +270,14 @@ class Still:
     """
 
     def __init__(self) -> None:
+        self._net: nn.Module | None = None
         self._twin: Twin | None = None
 
     @contextmanager
     def __call__(self, net: nn.Module) -> Iterator[nn.Module]:
-        if self._twin is None or self._twin.net is not net:
-            self._twin = Twin(net)
-        if self._twin.folds:
+        if self._net is not net:  # a net without norms is not copied for nothing
+            self._net, self._twin = net, Twin(net) if foldable(net) else None
+        if self._twin is not None:
             yield self._twin()
         else:
             with evaluating(net):

@@ -20,7 +20,7 @@ from ..evaluate import evaluate, summary
 from ..requests import EvaluateRequest, ImportRequest
 from ..store import Card
 from ..stored import cards
-from ..stored.files import BrokenCheckpoint, read_json
+from ..stored.files import BrokenCheckpoint, digest, read_json
 from ..stored.models import halved, save
 from ..studio import Studio
 from ..use_case import Step, follow
@@ -56,7 +56,9 @@ def _brought(studio: Studio, request: ImportRequest, key: str, folder: str | Non
         request = replace(request, arch=hub.architecture(request.source, folder))
     path = hub.fetched(request.source, folder) if far else Path(request.source).expanduser()
     stem = hub.repository(request.source)[0].partition("/")[2] if far and path.name in hub.WORTH else path.stem
-    name = hub.free((request.name or _named(stem)) + key)
+    name = (request.name or _named(stem)) + key
+    if not _same(name, path):  # the same file may be asked again, with another answer to what it does not say
+        hub.free(name)
     if described := _own_card(path):
         yield Step(1, 4, "a model of this project")
         card = hub.adopt(described, path, name, programs=not hosted())
@@ -97,6 +99,15 @@ def _brought(studio: Studio, request: ImportRequest, key: str, folder: str | Non
         asked = EvaluateRequest(name, "accuracy", count=affordable(seconds, 1000))
         card = store.with_metric(name, "accuracy", summary(follow(evaluate(studio, asked))[-1]))
     yield imported(card, net.by, net.unused, tuple(found), warnings, precision, threat, seconds)
+
+
+def _same(name: str, path: Path) -> bool:
+    """Whether a model of this name was brought in from this very file."""
+    try:
+        card = store.read_card(name)
+    except (KeyError, ValueError, BrokenCheckpoint):
+        return False
+    return card.origin == "foreign" and path.is_file() and digest(path) in card.notes
 
 
 def _named(stem: str) -> str:
