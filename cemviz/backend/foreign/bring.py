@@ -96,6 +96,7 @@ def _brought(studio: Studio, request: ImportRequest, key: str, folder: str | Non
     except BrokenCheckpoint as fault:
         raise BadInput("source", str(fault)) from fault
     if best.accuracy is not None:
+        yield Step(3, 4, "measuring its accuracy")
         asked = EvaluateRequest(name, "accuracy", count=affordable(seconds, 1000))
         card = store.with_metric(name, "accuracy", summary(follow(evaluate(studio, asked))[-1]))
     yield imported(card, net.by, net.unused, tuple(found), warnings, precision, threat, seconds)

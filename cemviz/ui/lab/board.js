@@ -4,6 +4,8 @@ import { clamp, mark, node, pictures, plain, ramp } from "../js/draw.js";
 
 const TINT = ramp(["#7a4a86", "#b79abf", "#e9e4ea", "#a9d4a9", "#2f7d46"], 32); // poor to good
 
+const AMOUNT = ramp(["#eef3f7", "#8fb9d3", "#1d6a96"], 32); // little to much, of what is neither good nor poor
+
 /** A number of an axis as people write it: .02, inf as ∞. */
 export const short = (value) => (value === "inf" ? "∞" : String(value).replace(/^(-?)0\./, "$1."));
 
@@ -165,8 +167,9 @@ export function mount(element, props, watch) {
   }
 
   function tint() {
+    const scale = data.columns[by].better ? TINT : AMOUNT;
     goodness(values(), data.columns[by], spreads()).forEach((share, k) => {
-      const [r, g, b] = share === null ? [128, 128, 128] : TINT[Math.round(share * (TINT.length - 1))];
+      const [r, g, b] = share === null ? [128, 128, 128] : scale[Math.round(share * (scale.length - 1))];
       ui.tiles[k].style.setProperty("--tint", `rgb(${r} ${g} ${b})`);
     });
     label();

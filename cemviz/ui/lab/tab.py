@@ -71,7 +71,7 @@ def _controls(sampler: str) -> dict[str, Any]:
     """Sampler, numbers, and how many chains."""
     on: dict[str, Any] = {"interactive": True}
     make, narrow = partial(control, SweepRequest), {"min_width": 110}
-    columns = [(row.title, name) for name, row in COLUMNS.items() if row.better]
+    columns = [(row.title, name) for name, row in COLUMNS.items()]
     parts = {
         "sampler": gr.Dropdown(do.menu(list(SAMPLERS)), value=sampler, label="sampler", elem_id="lab-sampler", **on),
         "over": gr.Dropdown(

@@ -17,16 +17,16 @@ from ..numbers import minus
 
 INTRO = """Every cell is the same chain under another setting. Move over the board, and the large picture follows."""
 
-HOW = """**How to read it.** K is swept with one chain, whose states on the way are those of shorter chains; under every other
-setting the same chains begin anew. *Judge's p*: how sure a classifier is that had no part in the sampling, and was trained on
-clean images where there is one. *Own p*: how sure the net itself is, which says little: a net believes its own chains.
-Of several seeds a number is their mean, with ± the deviation over them, which the curves show as a band. A share is coloured
-as it is, another number by its place between the poorest and the best of the board, and nothing is coloured where seeds differ
-as much as settings do. A dashed frame marks the setting that this page begins with: CEM Table 5's and thesis Table 2.4's, but
-on MNIST lengths, MaxEnt's K and all of the climb's numbers, and JEAT's η and K, are *our choice*. CEM disagrees with itself:
-η ≈ .01 is best "for both" in its text where Table 5 has 0 for MaxEnt, and C.2.1 recommends K of 30 to 40 where Table 5 has 20,
-10 and 50. With 200 chains a cell and three seeds: [Fig. 2](?tab=results&r.table=cem-fig-2),
-[Fig. 3](?tab=results&r.table=cem-fig-3)."""
+HOW = """**How to read it.** K is swept with one chain, whose states on the way are those of shorter chains; under every
+other setting the same chains begin anew. *Judge's p*: how sure a classifier is that had no part in the sampling, and was
+trained on clean images where there is one. *Own p*: how sure the net itself is, which says little: a net believes its own
+chains. Of several seeds a number is their mean, with ± the deviation over them, which the curves show as a band. A share is
+coloured as it is, another number by its place between the poorest and the best of the board, in blue what is neither, and
+nothing is coloured where seeds differ as much as settings do. A dashed frame marks the setting that this page begins with:
+CEM Table 5's and thesis Table 2.4's, but on MNIST lengths, MaxEnt's K and all of the climb's numbers, and JEAT's η and K,
+are *our choice*. CEM disagrees with itself: η ≈ .01 is best "for both" in its text where Table 5 has 0 for MaxEnt, and
+C.2.1 recommends K of 30 to 40 where Table 5 has 20, 10 and 50. With 200 chains a cell and three seeds:
+[Fig. 2](?tab=results&r.table=cem-fig-2), [Fig. 3](?tab=results&r.table=cem-fig-3)."""
 
 NONE = """No board of {model} by {sampler} over these numbers ships. Press **Run this sweep**: {cells} settings, {chains} chains
 each."""
@@ -44,7 +44,7 @@ def title(over: tuple[str, ...]) -> str:
 
 def columns(head: Head) -> list[tuple[str, str]]:
     """The numbers that a board can be coloured by, as choices."""
-    return [(COLUMNS[name].title, name) for name in head["cells"][0]["columns"] if COLUMNS[name].better]
+    return [(COLUMNS[name].title, name) for name in head["cells"][0]["columns"]]
 
 
 def payload(head: Head, card: Card, origin: str, by: str) -> str:
@@ -144,6 +144,7 @@ def tried(sweeps: list[Head], by: str) -> str:
     """The sweeps of this visit as an HTML table: the best setting of each, and where to run it."""
     if not sweeps:
         return ""
+    by = by if COLUMNS[by].better else sweeps[-1]["metric"]  # of what is neither good nor poor nothing is best
     rows = []
     for head in sweeps[::-1]:
         column = by if by in head["cells"][0]["columns"] else head["metric"]
