@@ -77,7 +77,7 @@ def test_real_images_differ_from_those_compared_with_and_follow_the_seed(monkeyp
 
 def test_equal_measures_share_a_key_and_different_ones_do_not():
     keys = [cell.measure.key for experiment in EXPERIMENTS.values() for cell in experiment.cells.values()]
-    same = experiments.cem.CEM_3.cells[("AT", "robust")].measure.key
+    same = experiments.robustness.CEM_3.cells[("AT", "robust")].measure.key
     assert same == experiments.jeat.JEAT_3.cells[("AT", "robust")].measure.key and keys.count(same) > 2
     assert measures.evaluated("jfs").key != measures.evaluated("jfs", equal_norm=True).key
     assert len({experiments.jeat.attacked(a, r).key for a in ("pgd", "energy") for r in (0.1, 0.2)}) == 4

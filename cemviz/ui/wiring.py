@@ -163,15 +163,14 @@ def run(
         with closing(studio.jobs.run(work, title=title, limit=limit, stop=stop, visitor=session)) as items:
             left = TimeLeft()
             for item in items:
-                if not isinstance(item, str | Step | Waiting):
-                    results.append(item)
-                yield (
-                    told(item) + left.after(item)
-                    if isinstance(item, Step)
-                    else str(item)
-                    if isinstance(item, Waiting)
-                    else item
-                )
+                if isinstance(item, Step):
+                    yield told(item) + left.after(item)
+                elif isinstance(item, Waiting):
+                    yield str(item)
+                else:
+                    if not isinstance(item, str):
+                        results.append(item)
+                    yield item
         if stop.is_set():
             yield ended()
         elif key:
@@ -193,6 +192,27 @@ def values_of(changes: Changes) -> dict[str, Any]:
     """The values that changes set; an update may set none.  To be asked before gradio has the changes, and takes them out."""
     updates = {name: change if isinstance(change, dict) else {"value": change} for name, change in changes.items()}
     return {name: update["value"] for name, update in updates.items() if "value" in update}
+
+
+def played(tab: str, tell: Callable[..., Changes], go: Callable[..., Iterator[Changes]]) -> Handler:
+    """The handler of a menu of stories: sets the controls as the story has them, and draws it.
+
+    One event does both: between two another story may be chosen, and its controls be drawn under this one's name.
+
+    Args:
+        tab: what the run is of, see `run`.
+        tell: (studio, session, story) -> the controls as a story has them.
+        go: draws what the controls say.
+    """
+
+    def play(studio: Studio, session: Session, *, story: str, **values: Any) -> Iterator[Changes]:
+        claim(session, tab)
+        told = tell(studio, session, story=story)
+        values |= {name: value for name, value in values_of(told).items() if name in values}
+        yield told
+        yield from go(studio, session, story=story, **values)
+
+    return play
 
 
 def stop(session: Session, tab: str) -> bool:

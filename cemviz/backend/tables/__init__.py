@@ -1,6 +1,6 @@
 """The papers' tables and figures: which models each rests on, how a cell is measured, what the paper says and claims."""
 
-from . import cem, detectors, generative, jeat, outside, restoration, sweeps, thesis
+from . import cem, detectors, generative, jeat, outside, restoration, robustness, sweeps, thesis
 from .table import Cell, Experiment, Order, Place
 from .verdicts import judge
 
@@ -8,14 +8,15 @@ __all__ = ["EXPERIMENTS", "Cell", "Experiment", "Order", "Place", "judge"]
 
 EXPERIMENTS: dict[str, Experiment] = {
     "draws": cem.DRAWS,
+    "cem-1": cem.CEM_1,
     "cem-2": cem.CEM_2,
-    "cem-3": cem.CEM_3,
-    "cem-4": cem.CEM_4,
+    "cem-3": robustness.CEM_3,
+    "cem-4": robustness.CEM_4,
     "cem-5": sweeps.CEM_5,
     "cem-fig-2": sweeps.CEM_FIG_2,
     "cem-fig-3": sweeps.CEM_FIG_3,
-    "cem-25": cem.CEM_25,
-    "cem-26": cem.CEM_26,
+    "cem-25": robustness.CEM_25,
+    "cem-26": robustness.CEM_26,
     "jeat-1": jeat.JEAT_1,
     "jeat-2": jeat.JEAT_2,
     "jeat-3": jeat.JEAT_3,

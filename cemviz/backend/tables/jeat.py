@@ -5,7 +5,7 @@ from typing import Any
 from . import measures
 from .cem import STILL, judges
 from .measures import Measure
-from .table import ACCURACY, ON_MNIST, Cell, Experiment, Order, Place, grid, real
+from .table import ACCURACY, BUDGET, ON_MNIST, Cell, Experiment, Order, Place, grid, real
 
 
 def attacked(attack: str, radius: float) -> Measure:
@@ -50,9 +50,6 @@ DIFFERENT = {
     "JEAT": "trained with no calming term and learning rate 1e-3, JEM with .02 and 5e-4",
 }
 """Differences of the two runs beside their losses: our choice, since JEM drifts away without them."""
-
-BUDGET = {"steps": 40}
-"""Steps of every generator that is compared, with JEAT's raw gradient: our choice, it names no η and no K."""
 
 
 def seen_twice(column: str, metric: str, rows: dict[str, tuple[str, dict[str, Any]]]) -> dict[Place, Cell]:

@@ -90,4 +90,7 @@ LINF = {"attack": "pgd", "norm": "linf", "radius": 0.2, "steps": 20}
 """The test attack of CEM Tables 3 and 4, (25), (26) and JEAT's rows on MNIST: PGD-20 with steps of a quarter of the radius."""
 
 ACCURACY = {"natural": measures.evaluated("accuracy"), "robust": measures.evaluated("robust", **LINF)}
+BUDGET = {"steps": 40}
+"""Steps of every generator that is compared by JEAT's raw gradient: our choice, it names no η and no K."""
+
 ON_MNIST = "MNIST in place of CIFAR-10, L∞ .2 in place of 8/255, a net of 104,000 weights: orders compare, numbers do not."

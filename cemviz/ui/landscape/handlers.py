@@ -24,7 +24,7 @@ from ...data.datasets import DATASETS, dataset
 from ...metrics.landscape import Plane
 from ..controls import STOPPED, Session, on_offer, titled
 from ..selection import NONE, of_card, pictured
-from ..wiring import Changes, claim, run, stop, values_of
+from ..wiring import Changes, played, run, stop
 from . import words
 from .plots import legend, relief, shared, surface
 
@@ -128,15 +128,6 @@ def go(
         yield figures(studio, session, **look)
         spot = details(studio, session, **look)
         yield spot | figures(studio, session, **look) if touched(studio, session) else spot
-
-
-def play(studio: Studio, session: Session, *, story: str, **values: Any) -> Iterator[Changes]:
-    """Set the controls as a story has them, and draw it: in one event, since another story may be chosen in between."""
-    claim(session, "landscape")
-    told = tell(studio, session, story=story)
-    values |= {name: value for name, value in values_of(told).items() if name in values}
-    yield told
-    yield from go(studio, session, story=story, **values)
 
 
 def fitted(studio: Studio, request: LandscapeRequest, story: str | None, plane: str) -> Changes:
@@ -359,6 +350,10 @@ def tell(studio: Studio, session: Session | None, *, story: str) -> Changes:
         "radius": request.radius,
         "seed": request.seed,
     }
+
+
+play = played("landscape", tell, go)
+"""Handler of the menu of stories."""
 
 
 def halt(studio: Studio, session: Session, **look: Any) -> Changes:

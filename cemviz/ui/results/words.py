@@ -69,7 +69,8 @@ def table_html(table: dict[str, Any]) -> str:
 
 
 SEE: Final = {
-    "draws": "?tab=sampling&s.story=robust-standard", "cem-2": "?tab=sampling&s.story=rcs-ta",
+    "draws": "?tab=sampling&s.story=robust-standard", "cem-1": "?tab=sampling&s.story=robust-standard",
+    "cem-2": "?tab=sampling&s.story=rcs-ta",
     "cem-3": "?tab=robustness&a=mnist-at-linf", "cem-4": "?tab=sampling&s.story=simclr-uat",
     "cem-5": "?tab=lab&a=mnist-at&k.sampler=rcs", "cem-fig-2": "?tab=lab&a=mnist-at&k.sampler=rcs&k.over=noise,steps",
     "cem-fig-3": "?tab=lab&a=mnist-uat&k.sampler=maxent&k.over=noise,steps", "cem-25": "?tab=robustness&a=mnist-at-cr",

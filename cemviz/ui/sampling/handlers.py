@@ -21,7 +21,7 @@ from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
 from ..controls import EXPECTED, STOPPED, Session, words_of
 from ..selection import NONE
-from ..wiring import Changes, claim, run, stop, values_of
+from ..wiring import Changes, played, run, stop, values_of
 from . import words
 
 FIRST = "jeat-hero"
@@ -125,15 +125,6 @@ def opened(studio: Studio, session: Session, *, setting: str, **values: Any) -> 
     yield from go(studio, session, **values)
 
 
-def play(studio: Studio, session: Session, *, story: str, **values: Any) -> Iterator[Changes]:
-    """Set the controls as a story has them, and draw it: in one event, since another story may be chosen in between."""
-    claim(session, "sampling")
-    told = tell(studio, session, story=story)
-    values |= {name: value for name, value in values_of(told).items() if name in values}
-    yield told
-    yield from go(studio, session, story=story, **values)
-
-
 def tell(studio: Studio, session: Session | None, *, story: str) -> Changes:
     """Set the controls as a story has them."""
     chosen = SAMPLE[story]
@@ -149,6 +140,10 @@ def tell(studio: Studio, session: Session | None, *, story: str) -> Changes:
     }  # fmt: skip
     fitted = dict(narrowed(studio, *(asked[name] for name in ("a", "by_a", "b", "by_b"))))
     return asked | {"prose": chosen.story} | fitted | {"features": fitted["features"] | {"value": a.features}}
+
+
+play = played("sampling", tell, go)
+"""Handler of the menu of stories."""
 
 
 def numbers(studio: Studio, session: Session | None, *, setting: str, by_a: str, a: str) -> Changes:
