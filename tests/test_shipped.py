@@ -142,6 +142,13 @@ def test_maxent_spreads_over_digits_where_pgd_collapses_from_equal_starts(name):
     assert len(set(read.argmax(1)[read.amax(1) > 0.9].tolist())) >= 5
 
 
+@pytest.mark.parametrize("target", EXPERIMENTS)
+def test_a_table_of_stored_models_asks_for_those_that_ship(target):
+    """Also where a number cannot be made: else its command would end there."""
+    asked = {cell.recipe for cell in EXPERIMENTS[target].cells.values() if cell.scale == "shipped"}
+    assert asked <= set(store.cards())
+
+
 FIELDS = {"name", "column", "paper", "ours", "spread", "seeds", "count", "split", "extractor", "scale", "note"}
 """Fields of a row, as CONTRACT.md has them; more may stand beside them."""
 

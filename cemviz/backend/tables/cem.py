@@ -165,7 +165,7 @@ def cem_1_cells(data: str) -> dict[Place, Cell]:
     }  # fmt: skip
     cells = quality(data, rows)
     if data == "cifar10":
-        cells |= {place: Cell(f"{data}-jem", measures.absent(DRIFTED), "shipped") for place in cells if place[0] == "JEM"}
+        cells |= {place: Cell(f"{data}-at", measures.absent(DRIFTED), "shipped") for place in cells if place[0] == "JEM"}
         other = Cell("cifar10-at", measures.absent("not trained here"), "shipped")
         cells |= {place: other for place in CEM_1_NUMBERS if place[0] in OTHERS}
     return cells
