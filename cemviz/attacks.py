@@ -21,7 +21,7 @@ from .dynamics import Dynamics, Norm, State, descend, per_sample, settle
 from .energies import Energy, Scored, binary, conditional, joint, negated, on
 from .fab import fab
 from .inputs import Scores, check_images, check_labels, check_mode, checked, row
-from .margins import lead, lead_ratio, margin, margin_ratio, towards
+from .margins import lead, lead_ratio, margin, margin_ratio
 from .nets.one_vs_rest import only
 from .square import square
 from .starts import near
@@ -66,6 +66,21 @@ class Attack:
     column: str = ""
 
 
+def conditional_of_target(f: Tensor, y: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of one other class: descending it raises p(t | x), whichever class the label is.
+
+    E(x, t) - E(x) = -log p(t | x)
+
+    Args:
+        f: logits, (B, C).
+        y, target: labels, (B,) int64.
+    Returns:
+        objective in nats, (B,).
+    Source: CEM (13); Croce & Hein 2020b, section 4.1, on targeted attacks.
+    """
+    return conditional(f, target)
+
+
 LOSS = "E(x, y) − E(x)"
 
 ATTACKS: dict[str, Attack] = {
@@ -94,7 +109,7 @@ ATTACKS: dict[str, Attack] = {
         "the targeted margin ratio", targets=9, run=auto_pgd, shown=False,
     ),
     "apgd-ce-t": Attack(
-        "Targeted Auto-PGD (cross-entropy)", towards, 100, 2.0, "Croce & Hein 2020b, Alg. 1; CEM (13): 9 targets",
+        "Targeted Auto-PGD (cross-entropy)", conditional_of_target, 100, 2.0, "Croce & Hein 2020b, Alg. 1; CEM (13): 9 targets",
         "log p(k | x), k ≠ y", targets=9, run=auto_pgd, shown=False,
     ),
     "fab-t": Attack(

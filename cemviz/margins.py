@@ -7,8 +7,6 @@ import math
 
 from torch import Tensor
 
-from .energies import conditional
-
 TINY = 1e-12  # keeps a ratio finite where the largest logits are equal
 
 
@@ -40,21 +38,6 @@ def lead(f: Tensor, y: Tensor, target: Tensor) -> Tensor:
     Source: Croce & Hein 2020a, "Minimally distorted adversarial examples ...", section 3 (f_l - f_c).
     """
     return _of(f, y) - _of(f, target)
-
-
-def towards(f: Tensor, y: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy of one other class: descending it raises p(t | x), whichever class the label is.
-
-    E(x, t) - E(x) = -log p(t | x)
-
-    Args:
-        f: logits, (B, C).
-        y, target: labels, (B,) int64.
-    Returns:
-        objective in nats, (B,).
-    Source: CEM (13); Croce & Hein 2020b, section 4.1, on targeted attacks.
-    """
-    return conditional(f, target)
 
 
 def margin_ratio(f: Tensor, y: Tensor) -> Tensor:

@@ -10,11 +10,11 @@ from conftest import randn, seeded, toy_classifier
 from torch.nn import functional as F
 
 from cemviz.adaptive import adam_pgd, auto_pgd
-from cemviz.attacks import ATTACKS, Attack, attack, climb, perturb, threat, worst_of
+from cemviz.attacks import ATTACKS, Attack, attack, climb, conditional_of_target, perturb, threat, worst_of
 from cemviz.dynamics import Diverged, Dynamics, State, descend, length, slope
 from cemviz.energies import conditional, joint, negated, on
 from cemviz.fab import fab
-from cemviz.margins import lead, lead_ratio, margin, margin_ratio, towards
+from cemviz.margins import lead, lead_ratio, margin, margin_ratio
 from cemviz.starts import near
 
 FIXED = [name for name, row in ATTACKS.items() if row.run is not auto_pgd]
@@ -167,7 +167,7 @@ def test_the_energies_towards_a_target_by_hand():
     torch.testing.assert_close(lead(f, y, t), torch.tensor([5.0, -2.0], dtype=torch.float64))
     torch.testing.assert_close(lead_ratio(f, y, t), torch.tensor([5.0, -2.0], dtype=torch.float64) / 4.5)
     torch.testing.assert_close(margin(f, y), torch.tensor([2.0, -4.0], dtype=torch.float64))
-    torch.testing.assert_close(towards(f, y, t), -f.log_softmax(1)[torch.arange(2), t])
+    torch.testing.assert_close(conditional_of_target(f, y, t), -f.log_softmax(1)[torch.arange(2), t])
     f = randn(N, 5)
     torch.testing.assert_close(lead_ratio(7 * f + 3, Y, T), lead_ratio(f, Y, T), rtol=1e-9, atol=0)
     assert ATTACKS["apgd-t"].energy is lead_ratio and ATTACKS["fab-t"].energy is lead

@@ -188,6 +188,12 @@ def claim(session: Session, tab: str) -> threading.Event:
     return session.stops[tab]
 
 
+def still(session: Session, tab: str, begun: threading.Event) -> None:
+    """Raise Replaced where something newer began since `claim` gave this: what would be told now is of what nobody asks for."""
+    if session.stops[tab] is not begun:
+        raise Replaced
+
+
 def values_of(changes: Changes) -> dict[str, Any]:
     """The values that changes set; an update may set none.  To be asked before gradio has the changes, and takes them out."""
     updates = {name: change if isinstance(change, dict) else {"value": change} for name, change in changes.items()}
@@ -206,10 +212,12 @@ def played(tab: str, tell: Callable[..., Changes], go: Callable[..., Iterator[Ch
     """
 
     def play(studio: Studio, session: Session, *, story: str, **values: Any) -> Iterator[Changes]:
-        claim(session, tab)
+        begun = claim(session, tab)
         told = tell(studio, session, story=story)
         values |= {name: value for name, value in values_of(told).items() if name in values}
+        still(session, tab, begun)
         yield told
+        still(session, tab, begun)
         yield from go(studio, session, story=story, **values)
 
     return play

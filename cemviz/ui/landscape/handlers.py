@@ -24,7 +24,7 @@ from ...data.datasets import DATASETS, dataset
 from ...metrics.landscape import Plane
 from ..controls import STOPPED, Session, on_offer, titled
 from ..selection import NONE, of_card, pictured
-from ..wiring import Changes, played, run, stop
+from ..wiring import Changes, claim, played, run, still, stop
 from . import words
 from .plots import legend, relief, shared, surface
 
@@ -95,6 +95,7 @@ def go(
     **look: Any,
 ) -> Iterator[Changes]:  # fmt: skip
     """Draw the windows, panel by panel, and look at the point."""
+    begun = claim(session, "landscape")
     models = together(studio, net_a, net_b, more)
     session.drawn["landscape"] = (net_a, net_b, image, y, seed)
     if not models:
@@ -118,6 +119,7 @@ def go(
     apart = [name for name in (net_b, *more) if name in studio.cards() and name not in models]
     waiting = "  \n".join([fits["waiting"], *(words.APART.format(name=name, net_a=net_a) for name in apart)])
     kept = [name for name in more if name in models]
+    still(session, "landscape", begun)
     yield fits | {"waiting": waiting, "roll": None, "radius": radius, "more": gr.skip() if kept == more else kept}
     for item in draw(studio, session, request):
         if isinstance(item, str):
