@@ -172,7 +172,7 @@ def cem_1_cells(data: str) -> dict[Place, Cell]:
 
 
 def cem_1_orders(data: str) -> tuple[Order, ...]:
-    """What the paper reads from Table 1, and what ours adds, on a data set."""
+    """Claims of Table 1, the paper's and ours, on a data set."""
     return tuple(
         draws_better(claim, f"{metric}, {data}", better, other, f"{metric}, {data}, clean judge")
         for claim, better, other, metrics in (
