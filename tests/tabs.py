@@ -20,11 +20,13 @@ def page(module: Any, studio: Studio) -> tuple[gr.Blocks, Tab]:
 
 
 def first_view(tab: Tab, held: Session, **changes) -> list[dict]:
-    """Every update of the first view, its keys the element's id; changes are by name in the address."""
+    """Every update of the first view, its keys the element's id; changes are by name in the address.  The last one is none."""
     function, inputs, _ = tab.draw
     names = {id(component): name for name, component in {**tab.params, **tab.looks}.items()}
     values = [changes.get(names[id(c)], c.value) for c in inputs[1:]]
-    return [{getattr(k, "elem_id", None) or k: v for k, v in changed.items()} for changed in function(held, *values)]
+    *told, last = function(held, *values)
+    assert last == gr.skip()
+    return [{getattr(k, "elem_id", None) or k: v for k, v in changed.items()} for changed in told]
 
 
 def wired(module: Any, studio: Studio) -> dict[str, str]:
@@ -32,7 +34,8 @@ def wired(module: Any, studio: Studio) -> dict[str, str]:
     bound = Wiring.bound
 
     def named(self, handler, inputs):
-        signature(handler).bind(self.studio, None, **dict.fromkeys(inputs))
+        claimed = {"begun": None} if hasattr(handler, "__wrapped__") else {}  # by `newest`
+        signature(handler).bind(self.studio, None, **claimed, **dict.fromkeys(inputs))
         call = bound(self, handler, inputs)
         call.__name__ = getattr(handler, "func", handler).__name__  # a partial has none of its own
         return call

@@ -108,7 +108,6 @@ def test_what_a_story_sets_of_a_hidden_control_is_in_the_address_too(visit):
     calm(page)
     choose(page, "standard-robust")
     anchor.wait_for(state="hidden")  # classifiers have none
-    calm(page)  # a story that is asked for while another one still comes is not what is looked at here
     choose(page, "pairs")
     anchor.wait_for(state="visible")
     page.wait_for_function("() => location.search.includes('l.anchor=self')")
@@ -118,6 +117,18 @@ def choose(page, story: str) -> None:
     """Choose a story of Landscape."""
     page.locator("#land-preset input").click()
     page.get_by_role("option", name=LANDSCAPE[story].title).click()
+
+
+def test_of_stories_that_are_chosen_at_once_the_last_one_is_shown(visit):
+    page = visit("?tab=landscape&l.story=pairs")
+    drawn(page, "#land-plot-1")
+    for story in ("standard-robust", "pairs", "standard-robust", "pairs"):
+        choose(page, story)
+    calm(page)
+    page.locator("#land-title-1").get_by_text("UAT").wait_for()
+    page.locator("#land-anchor").wait_for(state="visible")
+    assert page.locator("#land-preset input").input_value() == LANDSCAPE["pairs"].title
+    assert all(part in page.url for part in ("l.story=pairs", "l.dirs=random", "x=gallery"))
 
 
 def test_another_table_of_results_is_shown_and_is_in_the_address(visit):

@@ -28,6 +28,7 @@ from cemviz.ui.landscape import tab as tab_landscape
 from cemviz.ui.landscape import words
 from cemviz.ui.landscape.plots import legend, relief, shared, surface
 from cemviz.ui.selection import NONE
+from cemviz.ui.wiring import claim
 
 LOOK = {"energy": "joint", "levels": "relative", "seen": "map", "chains": False, "a": 0, "b": 0, "plane": None}
 ASKED = {
@@ -157,7 +158,7 @@ def test_the_script_makes_the_picture_on_screen(studio):
 
 def test_stop_keeps_what_is_there(studio):
     held = Session()
-    items = do.draw(studio, held, ask("gallery:0"))
+    items = do.draw(studio, held, ask("gallery:0"), claim(held, "landscape"))
     assert "points" in next(items)
     assert next(items).model == "stripes-standard"
     held.stops["landscape"].set()

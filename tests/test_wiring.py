@@ -9,7 +9,7 @@ from cemviz.backend.look.pictures import pictured
 from cemviz.backend.requests import RestoreRequest
 from cemviz.ui.controls import LIGHT, Session
 from cemviz.ui.views import live_plot
-from cemviz.ui.wiring import Wiring
+from cemviz.ui.wiring import Replaced, Wiring, claim, newest, played
 
 
 @pytest.fixture
@@ -57,3 +57,59 @@ def test_where_a_test_image_is_not_here_the_gallery_s_takes_its_place():
 def test_what_a_visitor_can_mend_reaches_them_after_a_click_too(wired):
     with pytest.raises(gr.Error, match="too far left"):
         wired("there:", x=-1, y=0)
+
+
+@newest("board")
+def lines(studio, held, *, begun, story="", word=""):
+    """A picture of three lines."""
+    for k in range(3):
+        yield {"said": f"{word} {k}"}
+
+
+def test_a_picture_tells_nothing_once_a_newer_one_began():
+    held = Session()
+    first, second = lines("studio", held, word="old"), lines("studio", held, word="new")
+    assert next(first) == {"said": "old 0"} and next(second) == {"said": "new 0"}
+    with pytest.raises(Replaced):
+        next(first)
+    assert [change["said"] for change in second] == ["new 1", "new 2"]
+    assert held.stops["board"].is_set()  # nothing is at work
+
+
+def test_a_story_claims_its_tab_once_so_that_its_picture_cannot_end_a_newer_one():
+    held = Session()
+    play = played("board", lambda studio, held, *, story: {"word": story}, lines)
+    old, new = (play("studio", held, story=story, word="") for story in ("old", "new"))
+    assert next(old) == {"word": "old"}
+    assert next(new) == {"word": "new"}
+    with pytest.raises(Replaced):  # it had yet to begin its picture
+        next(old)
+    assert [change["said"] for change in new] == ["new 0", "new 1", "new 2"]
+
+
+def test_a_replaced_picture_leaves_what_the_newer_one_claimed():
+    held = Session()
+    old = lines("studio", held)
+    next(old)
+    newer = claim(held, "board")
+    with pytest.raises(Replaced):
+        next(old)
+    assert held.stops["board"] is newer and not newer.is_set()
+
+
+@pytest.mark.parametrize("said", [(), ("one",), ("one", "two")])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_stream_s_last_word_changes_nothing(said, replaced):
+    """Gradio sends the last word of a stream once more when it ends, or None for everything where there was no word."""
+
+    def told(studio, held):
+        for word in said:
+            yield {"said": word}
+        if replaced:
+            raise Replaced
+
+    with gr.Blocks():
+        wire = Wiring(gr.State(None), "studio", {"said": gr.Markdown()})
+    *words, last = wire.bound(told, [])(Session())
+    assert [change[wire.parts["said"]] for change in words] == list(said)
+    assert last == gr.skip()

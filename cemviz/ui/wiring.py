@@ -11,7 +11,8 @@ import inspect
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import wraps
 from typing import Any
 
 import gradio as gr
@@ -62,11 +63,10 @@ class Wiring:
         if inspect.isgeneratorfunction(handler):
 
             def stream(session: Session, *values: Any) -> Iterator[dict[Any, Any]]:
-                try:
+                with suppress(Replaced):
                     for changes in handler(self.studio, session, **given(values)):
                         yield placed(changes)
-                except Replaced:
-                    return
+                yield gr.skip()  # gradio ends a run with what it told last, once more: by now something newer may be there
 
             return guarded_stream(stream)
         return guarded(lambda session, *values: placed(handler(self.studio, session, **given(values))))
@@ -121,7 +121,7 @@ class TimeLeft:
 
 def run(
     studio: Studio, session: Session, tab: str, work: Iterator[Any], *, title: str, limit: float, asked: Sequence[Any] = (),
-    told: Callable[[Step], str] = str,
+    told: Callable[[Step], str] = str, begun: threading.Event | None = None,
 ) -> Iterator[Any]:  # fmt: skip
     """Follow a use-case on the page: when the device is free, until it ends, the visitor presses Stop or a newer run begins.
 
@@ -129,19 +129,19 @@ def run(
         tab: what the run is of; another run of the same ends it.
         asked: requests that decide the results: where anybody asked for the same before, those are there at once.
         told: words for a step.
+        begun: what `claim` gave where the picture began before its run; None claims the tab now.
     Yields:
         what to say meanwhile, as str, STOPPED at the end of a run that was; every result as it is.
     Raises:
         Replaced: a newer run began; a handler lets it pass.
     """
-    stop = claim(session, tab)
+    stop = begun or claim(session, tab)
     key = asked and (tab, *map(repr, asked), studio.fingerprint())
     results: list[Any] = []
     claimed = False
 
     def ended() -> str:
-        if session.stops[tab] is not stop:
-            raise Replaced
+        still(session, tab, stop)
         return STOPPED
 
     try:
@@ -194,6 +194,31 @@ def still(session: Session, tab: str, begun: threading.Event) -> None:
         raise Replaced
 
 
+def newest(tab: str) -> Callable[[Callable[..., Iterator[Changes]]], Callable[..., Iterator[Changes]]]:
+    """Decorator of a handler that draws a whole picture: it claims the tab once, and is silent when something newer began.
+
+    The handler takes the claim as `begun`, for `run`.  Who calls it with one, as `played` does, has claimed the tab already.
+    """
+
+    def decorated(draw: Callable[..., Iterator[Changes]]) -> Callable[..., Iterator[Changes]]:
+        @wraps(draw)
+        def drawn(
+            studio: Studio, session: Session, *, begun: threading.Event | None = None, **values: Any
+        ) -> Iterator[Changes]:
+            begun = begun or claim(session, tab)
+            try:
+                with closing(draw(studio, session, begun=begun, **values)) as told:
+                    for changes in told:
+                        still(session, tab, begun)
+                        yield changes
+            finally:
+                begun.set()  # nothing is at work
+
+        return drawn
+
+    return decorated
+
+
 def values_of(changes: Changes) -> dict[str, Any]:
     """The values that changes set; an update may set none.  To be asked before gradio has the changes, and takes them out."""
     updates = {name: change if isinstance(change, dict) else {"value": change} for name, change in changes.items()}
@@ -208,17 +233,15 @@ def played(tab: str, tell: Callable[..., Changes], go: Callable[..., Iterator[Ch
     Args:
         tab: what the run is of, see `run`.
         tell: (studio, session, story) -> the controls as a story has them.
-        go: draws what the controls say.
+        go: draws what the controls say, see `newest`.
     """
 
-    def play(studio: Studio, session: Session, *, story: str, **values: Any) -> Iterator[Changes]:
-        begun = claim(session, tab)
+    @newest(tab)
+    def play(studio: Studio, session: Session, *, begun: threading.Event, story: str, **values: Any) -> Iterator[Changes]:
         told = tell(studio, session, story=story)
         values |= {name: value for name, value in values_of(told).items() if name in values}
-        still(session, tab, begun)
         yield told
-        still(session, tab, begun)
-        yield from go(studio, session, story=story, **values)
+        yield from go(studio, session, begun=begun, story=story, **values)
 
     return play
 

@@ -1,5 +1,6 @@
 """Handlers of the landscape tab: plain functions of the controls' values, by name."""
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from ...data.datasets import DATASETS, dataset
 from ...metrics.landscape import Plane
 from ..controls import STOPPED, Session, on_offer, titled
 from ..selection import NONE, of_card, pictured
-from ..wiring import Changes, claim, played, run, still, stop
+from ..wiring import Changes, newest, played, run, still, stop
 from . import words
 from .plots import legend, relief, shared, surface
 
@@ -89,13 +90,13 @@ def numbered(image: str, index: float | None) -> str:
     return f"test:{index}" if image == "test" else image
 
 
+@newest("landscape")
 def go(
-    studio: Studio, session: Session, *, story: str | None, net_a: str | None, net_b: str | None, more: list[str], image: str,
-    index: float | None, y: str, anchor: str, other: float | None, directions: str, radius: float, seed: float | None,
-    **look: Any,
+    studio: Studio, session: Session, *, begun: threading.Event, story: str | None, net_a: str | None, net_b: str | None,
+    more: list[str], image: str, index: float | None, y: str, anchor: str, other: float | None, directions: str,
+    radius: float, seed: float | None, **look: Any,
 ) -> Iterator[Changes]:  # fmt: skip
     """Draw the windows, panel by panel, and look at the point."""
-    begun = claim(session, "landscape")
     models = together(studio, net_a, net_b, more)
     session.drawn["landscape"] = (net_a, net_b, image, y, seed)
     if not models:
@@ -119,9 +120,8 @@ def go(
     apart = [name for name in (net_b, *more) if name in studio.cards() and name not in models]
     waiting = "  \n".join([fits["waiting"], *(words.APART.format(name=name, net_a=net_a) for name in apart)])
     kept = [name for name in more if name in models]
-    still(session, "landscape", begun)
     yield fits | {"waiting": waiting, "roll": None, "radius": radius, "more": gr.skip() if kept == more else kept}
-    for item in draw(studio, session, request):
+    for item in draw(studio, session, request, begun):
         if isinstance(item, str):
             yield {"status": item}
         else:
@@ -153,21 +153,27 @@ def fitted(studio: Studio, request: LandscapeRequest, story: str | None, plane: 
     }
 
 
-def draw(studio: Studio, session: Session, request: LandscapeRequest) -> Iterator[str | Panel]:
+def draw(studio: Studio, session: Session, request: LandscapeRequest, begun: threading.Event) -> Iterator[str | Panel]:
     """Measure what is asked and keep it in the session, panel by panel.
 
     Precomputed windows wait for nobody; the others wait for the device and stop when the visitor says so.
 
+    Args:
+        begun: the tab's claim, see `wiring.claim`.
     Yields:
         what to say meanwhile, and every panel that had to be computed.
+    Raises:
+        Replaced: a newer picture began; the session holds that one.
     """
     picture = Picture(request, [], [], {}, {})
     if len(precomputed(studio, request)) < len(set(request.models)):
         work, told = studio.work(landscape, request), "{} points".format
-        items = run(studio, session, "landscape", work, title="Landscape", limit=LIMIT, asked=[request], told=told)
+        how: dict[str, Any] = {"title": "Landscape", "limit": LIMIT, "asked": [request], "told": told, "begun": begun}
+        items = run(studio, session, "landscape", work, **how)
     else:
         items = landscape(studio, request)
     for item in items:
+        still(session, "landscape", begun)
         if isinstance(item, Panel):
             picture.panels.append(item)
             session.held["landscape"] = picture

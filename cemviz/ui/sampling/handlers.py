@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
 from ..controls import EXPECTED, STOPPED, Session, words_of
 from ..selection import NONE
-from ..wiring import Changes, played, run, stop, values_of
+from ..wiring import Changes, newest, played, run, stop, values_of
 from . import words
 
 FIRST = "jeat-hero"
@@ -80,7 +81,8 @@ def narrowed(studio: Studio, a: str, by_a: str, b: str, by_b: str) -> Changes:
     return changes
 
 
-def go(studio: Studio, session: Session, *, story: str | None, **values: Any) -> Iterator[Changes]:
+@newest("sampling")
+def go(studio: Studio, session: Session, *, begun: threading.Event, story: str | None, **values: Any) -> Iterator[Changes]:
     """Draw one run or two, which share starts and noise."""
     session.drawn["sampling"] = tuple(values[name] for name in ("a", "b", "x", "y", "seed"))
     yield narrowed(studio, *(values[name] for name in ("a", "by_a", "b", "by_b"))) | {"status": ""}
@@ -94,7 +96,8 @@ def go(studio: Studio, session: Session, *, story: str | None, **values: Any) ->
             "prose": SAMPLE[story].story if own else words.OWN if len(asked) > 1 else "",
         }
         work, title = studio.work(samples, asked), f"Sampling from {values['a']}"
-        for item in run(studio, session, "sampling", work, title=title, limit=LIMIT * len(asked), asked=asked):
+        how: dict[str, Any] = {"title": title, "limit": LIMIT * len(asked), "asked": asked, "begun": begun}
+        for item in run(studio, session, "sampling", work, **how):
             if isinstance(item, Chains):
                 done.append(item)
             elif item != line:
