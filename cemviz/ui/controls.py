@@ -89,6 +89,9 @@ class Session:
 NEWEST: dict[str, Any] = {"trigger_mode": "multiple"}
 """Arguments of an event whose newer run ends the one before: by default gradio drops an event while its last still goes on."""
 
+LAST: dict[str, Any] = {"trigger_mode": "always_last"}
+"""Arguments of an event that waits for its run before, and then asks with what the controls say by that time."""
+
 
 def by_hand(part: gr.components.Component) -> Any:
     """The event of a visitor's choice.  A menu tells of its `input` twice, and again when it is left as it was."""

@@ -15,7 +15,7 @@ from ..backend.studio import Studio
 from ..data import images
 from . import selection
 from .address import Address
-from .controls import HEAVY, LIGHT, LINE, TAKING, WAITING, Session, Tab, by_hand
+from .controls import HEAVY, LAST, LIGHT, LINE, NEWEST, TAKING, WAITING, Session, Tab, by_hand
 from .detect import tab as detect_tab
 from .digit import tab as digit_tab
 from .door import Door
@@ -141,13 +141,13 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         menus = shared.menus(studio)
         address = Address(studio, built, shared, menus, session, notice, restored, open_tab, tabs, redraw)
         loaded = page.load(address.restore, session, address.outputs, **LIGHT)
-        linked = asked.select(address.go, address.inputs, address.outputs, **LIGHT)
+        linked = asked.select(address.go, address.inputs, address.outputs, **NEWEST, **LIGHT)
         _first_views(studio, built, leaves, address, (loaded, linked))
         address.follow()
         running = [event for tab in built.values() for event in tab.running]
         # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
-        tabs.select(lambda visitor: visitor.stops["playground"].set(), session, None, cancels=running, **LIGHT)
-        tabs.select(address.refresh, session, [address.open, *address.menus], **LIGHT)
+        tabs.select(lambda visitor: visitor.stops["playground"].set(), session, None, cancels=running, **LAST, **LIGHT)
+        tabs.select(address.refresh, session, [address.open, *address.menus], **LAST, **LIGHT)
         tabs.select(None, None, None, js=SHOW_TAB)
     page.queue(default_concurrency_limit=4, max_size=LINE)
     page._queue.sleep_when_free = WAIT
@@ -166,7 +166,7 @@ def _first_views(
     session, *values = address.inputs
     for key, tab in built.items():
         number = address.redraw[key]
-        leaves[key].select(address.opening(key), [session, address.restored, *values], [number, address.open], **LIGHT)
+        leaves[key].select(address.opening(key), [session, address.restored, *values], [number, address.open], **LAST, **LIGHT)
         if tab.draw is not None:
             function, inputs, outputs = tab.draw
             number.change(function, inputs, outputs, **how)
@@ -174,6 +174,7 @@ def _first_views(
         "inputs": [session, address.open, *values],
         "outputs": [address.open, *address.redraw.values()],
         "js": f"(session, _, ...rest) => [session, {OPEN_TAB}, ...rest]",
+        **LAST,
         **LIGHT,
     }
     for event in read:  # after it the browser has what the address asks for; a tab that was opened before was not drawn
@@ -181,13 +182,14 @@ def _first_views(
     chosen = address.selection
     nets = [chosen.a, chosen.b, chosen.picture, chosen.label]
     for leader, net in (("a", chosen.a), ("b", chosen.b)):
-        event = by_hand(net)(selection.follower(studio, chosen, leader), nets, [*nets, chosen.taken], **LIGHT)
+        followers = [*(part for part in nets if part is not net), chosen.taken]
+        event = by_hand(net)(selection.follower(studio, chosen, leader), nets, followers, **LAST, **LIGHT)
         for tab in built.values():
             if tab.follow is not None:
-                event = event.then(*tab.follow, **LIGHT)
+                event = event.then(*tab.follow, **LAST, **LIGHT)
         event.then(address.selected, **of_open_tab)
     for part in (chosen.picture, chosen.label, chosen.seed):
-        by_hand(part)(address.selected, trigger_mode="always_last", **of_open_tab)
+        by_hand(part)(address.selected, **of_open_tab)
     by_hand(chosen.picture)(None, None, chosen.taken, js="() => ''")  # what was done to an upload is told of no other picture
     wire = Wiring(session, studio, {**chosen.parts, "taken": chosen.taken})
     given = wire.click(chosen.upload, selection.take_upload, ["a"], ["x", "taken"], {"data": "data"}, **TAKING)

@@ -160,11 +160,12 @@ def alike(one: Card, other: Card) -> bool:
 
 
 def follower(studio: Studio, selection: Selection, leader: str) -> Callable[[str, str, str, str], Changes]:
-    """The handler of another net: (a, b, picture, class) -> the controls that follow."""
+    """The handler of another net: (a, b, picture, class) -> the controls that follow; the leader may be newer by now."""
 
     def follow(a: str, b: str, x: str, y: str) -> Changes:
         changes = fitted(studio, a=a, b=b, x=x, y=y, leader=leader)
-        return {selection.parts[name]: value for name, value in changes.items()} | {selection.taken: ""}
+        follows = {selection.parts[name]: value for name, value in changes.items() if name != leader}
+        return follows | {selection.taken: ""}
 
     return follow
 

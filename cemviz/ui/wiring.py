@@ -21,7 +21,7 @@ from ..backend.jobs import Waiting
 from ..backend.studio import Studio
 from ..backend.use_case import Step
 from . import manners
-from .controls import NEWEST, STOPPED, Session, guarded, guarded_stream
+from .controls import LAST, NEWEST, STOPPED, Session, guarded, guarded_stream
 
 SAME, PATIENCE = "waiting: another visitor has asked for the same, and it is nearly there", 0.25
 """Words for who asks for what is at work already, and seconds between two looks."""
@@ -72,8 +72,14 @@ class Wiring:
         return guarded(lambda session, *values: placed(handler(self.studio, session, **given(values))))
 
     def __call__(self, triggers: Any, handler: Handler, inputs: Sequence[str], outputs: Sequence[str], **how: Any) -> Any:
-        """Let one or several events call a handler."""
+        """Let one or several events call a handler.
+
+        By default a second press of a button while the first is at work is nothing, and what else changes meanwhile is told
+        after it: a press twice must not discard two runs, and the last choice counts.
+        """
         together = triggers if isinstance(triggers, list) else [triggers]
+        if any(trigger.event_name != "click" for trigger in together):
+            how = LAST | how
         return gr.on(together, self.bound(handler, inputs), [self.session, *self[inputs]], self[outputs], **how)
 
     def click(

@@ -49,7 +49,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     given = ["by", *do.RUN]
     measuring = wire(go.click, do.measure, given, do.SHOWN, **NEWEST, **HEAVY)
     wire(halt.click, do.halt, [], ["status"], cancels=[measuring], **LIGHT)
-    wire([by_hand(parts[name]) for name in ("sampler", "over")], do.show, given, do.SHOWN, trigger_mode="always_last", **LIGHT)
+    wire([by_hand(parts[name]) for name in ("sampler", "over")], do.show, given, do.SHOWN, **LIGHT)
     parts["by"].change(None, parts["by"], None, js=BY)
     parts["png"].click(None, None, None, js=PNG)
     return Tab(

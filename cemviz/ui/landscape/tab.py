@@ -58,7 +58,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     asked += [parts[name].submit for name in ("index", "other")]
     running = [
         wire(by_hand(parts["story"]), do.play, do.RUN, [*dict.fromkeys(do.TOLD + do.SHOWN)], **NEWEST, **HEAVY),
-        wire(asked, do.go, do.RUN, do.SHOWN, trigger_mode="always_last", **HEAVY),
+        wire(asked, do.go, do.RUN, do.SHOWN, **HEAVY),
     ]
     drawing = ["energy", "levels", "seen", "chains"]
     wire([by_hand(parts[name]) for name in drawing], do.figures, do.LOOK, do.SHOWN, **LIGHT)

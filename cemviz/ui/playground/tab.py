@@ -73,22 +73,21 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
             parts |= _standing()
     gr.Markdown(HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
-    running = wire(parts["play"].click, playing.play, ["speed"], do.FRAME, trigger_mode="once", **PLAYING)
+    running = wire(parts["play"].click, playing.play, ["speed"], do.FRAME, **PLAYING)
     still: dict[str, Any] = {**MOVES, "cancels": [running]}
     wire(parts["pause"].click, playing.pause, [], do.FRAME, cancels=[running], **LIGHT)
     for which in ("attack", "learn", "turn"):
         wire(parts[which].click, partial(do.move, which=which), [], do.FRAME, **still)
     wire(parts["reset"].click, do.restart, do.GAME, do.BEGUN, **still)
     # .input and not .change: a value restored from the address or set by a preset must not start another game
-    last = {"trigger_mode": "always_last"}
     for name in ("data", "p0", "beside"):
-        wire(by_hand(parts[name]), do.restart, do.GAME, do.BEGUN, **last, **still)
-    wire(parts["seed"].input, do.reseed, do.GAME, do.BEGUN, **last, **still)
-    wire(by_hand(parts["preset"]), do.choose, ["preset", "beside"], [*do.PRESET, "story", "script", *do.FRAME], **last, **still)
+        wire(by_hand(parts[name]), do.restart, do.GAME, do.BEGUN, **still)
+    wire(parts["seed"].input, do.reseed, do.GAME, do.BEGUN, **still)
+    wire(by_hand(parts["preset"]), do.choose, ["preset", "beside"], [*do.PRESET, "story", "script", *do.FRAME], **still)
     suited = [*do.NUMBERS, "story", "script", *do.FRAME]
-    wire(by_hand(parts["rule"]), do.change_rule, ["preset", "data", "p0", "rule", "seed", "beside"], suited, **last, **still)
+    wire(by_hand(parts["rule"]), do.change_rule, ["preset", "data", "p0", "rule", "seed", "beside"], suited, **still)
     for name in do.NUMBERS:
-        wire(parts[name].input, do.change, ["preset", *do.NUMBERS], ["story", "script", "status"], **last, **LIGHT)
+        wire(parts[name].input, do.change, ["preset", *do.NUMBERS], ["story", "script", "status"], **LIGHT)
     wire.click(parts["plane"], do.look, [], ["numbers", "status"], {"k": "k"}, **LIGHT, cancels=[running])
     painted, dragged = {"painting": "painting"}, {name: name for name in ("x", "y", "size")}
     others = [name for name in do.GAME if name != "data"]

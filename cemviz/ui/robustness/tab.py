@@ -58,7 +58,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     wire(both, do.choose, ["origin", "models"], [*do.MEASURED, "models"], **LIGHT)
     again = [by_hand(parts[name]) for name in ("source", "ball")]
     again += [parts[name].submit for name in ("first", "shown", "eps")]
-    wire([look.click, *again], do.look, do.IMAGES, do.LOOKED, trigger_mode="always_last", **HEAVY)
+    wire([look.click, *again], do.look, do.IMAGES, do.LOOKED, **HEAVY)
     shown = ["attack", "factor"]
     wire([by_hand(parts[name]) for name in shown], do.redraw, shown, do.LOOKED, **LIGHT)
     for norm, size in do.RADIUS.items():

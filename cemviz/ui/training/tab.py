@@ -44,14 +44,14 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     wire, row = Wiring(session, studio, parts), ["recipe", "scale", "steps"]
     for name in ("recipe", "scale"):
         wire(by_hand(parts[name]), do.choose, ["recipe", "scale"], [*row[1:], "name", "row", "download"], **LIGHT)
-    wire(parts["steps"].change, do.explain, row, ["row", "download"], trigger_mode="always_last", **LIGHT)
-    wire(parts["start"].click, do.begin, [*row, "seed", "name", "download"], do.RAN, trigger_mode="once", **TRAINING)
-    wire(parts["resume"].click, do.resume, ["pending", "download"], do.RAN, trigger_mode="once", **TRAINING)
+    wire(parts["steps"].change, do.explain, row, ["row", "download"], **LIGHT)
+    wire(parts["start"].click, do.begin, [*row, "seed", "name", "download"], do.RAN, **TRAINING)
+    wire(parts["resume"].click, do.resume, ["pending", "download"], do.RAN, **TRAINING)
     wire(parts["pause"].click, do.halt, [], ["status"], **LIGHT)
     wire(parts["discard"].click, do.discard, ["pending"], do.RAN, **LIGHT)
     wire(by_hand(parts["pending"]), do.offer, ["pending"], ["resume"], **LIGHT)
     wire([by_hand(parts["a"]), by_hand(parts["b"])], do.others, ["a", "b"], do.DRAWN, **LIGHT)
-    wire(parts["at"].input, do.view, ["a", "b", "at"], do.DRAWN, trigger_mode="always_last", **LIGHT)
+    wire(parts["at"].input, do.view, ["a", "b", "at"], do.DRAWN, **LIGHT)
     parts["at"].input(None, parts["at"], None, js=AT)
     wire.click(parts["frames"], do.view, ["a", "b"], do.DRAWN, {"at": "step"}, **LIGHT)
     for key, what in FIGURES.items():
