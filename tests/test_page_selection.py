@@ -35,6 +35,16 @@ def test_what_one_tab_chose_is_what_the_others_look_at(visit):
     assert not page.locator("#selection").is_visible()
 
 
+def test_of_nets_that_are_chosen_at_once_the_last_one_is_drawn(visit):
+    page = visit("?tab=landscape&a=mnist-at&b=mnist-standard")
+    drawn(page, "#land-plot-1")
+    for words in ("mnist-jeat:", "mnist-at-cr:", "mnist-jeat:", "mnist-trades:"):
+        chosen(page, "a", words)
+    calm(page)
+    assert page.locator("#sel-a input").input_value().startswith("mnist-trades") and "a=mnist-trades" in page.url
+    assert "TRADES" in page.locator("#land-title-0").inner_text()
+
+
 def test_another_net_makes_the_samples_stale_until_they_are_asked_for(visit):
     page = visit("?tab=sampling&s.a=mnist-at&s.as=rcs&s.b=none&s.count=4&s.K=5", reduced_motion="reduce")
     page.locator("#samp-player").get_by_text("mnist-at").first.wait_for(timeout=SLOW)
