@@ -89,6 +89,50 @@ def test_wrappers_copies_and_the_normalisation_are_taken_off():
     assert recognise(weights({"state_dict": compiled})).unused == ()
 
 
+class Mu(nn.Module):
+    """A layer that normalises, by the names of TRADES' and AutoAttack's examples."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mu", torch.tensor(MEAN).view(1, 3, 1, 1))
+        self.register_buffer("sigma", torch.tensor(STD).view(1, 3, 1, 1))
+
+    def forward(self, x):
+        return (x - self.mu) / self.sigma
+
+
+class Held(nn.Module):
+    """A net under a name of somebody's own, behind a layer of such a name."""
+
+    def __init__(self, net, layer) -> None:
+        super().__init__()
+        self.norm_layer, self.backbone = layer, net
+
+    def forward(self, x):
+        return self.backbone(self.norm_layer(x))
+
+
+@pytest.mark.parametrize("name", ["robustness-18", "trades", "jem", "torchvision-18"])
+@pytest.mark.parametrize("around", [nn.Sequential, lambda layer, net: Held(net, layer)])
+def test_a_net_behind_a_layer_that_normalises_is_recognised_whatever_their_names(name, around):
+    make, family, known = FOREIGN[name]
+    net = trained(make())
+    theirs = around(Mu(), net).eval()
+    recognised = recognise(nn.DataParallel(theirs).state_dict())
+    assert recognised.family == family
+    assert recognised.normalisation == (pytest.approx(MEAN), pytest.approx(STD))
+    assert set(recognised.unused) == set(recognise(net.state_dict()).unused)
+    chosen = {k: v for k, v in known.items() if k in recognised.match.open}
+    assert apart(theirs, ours(recognised, **chosen), rand(2, 3, 32, 32, dtype=torch.float32)) < 1e-5
+
+
+def test_a_net_behind_a_layer_without_tensors_is_recognised():
+    theirs = trained(nn.Sequential(nn.Identity(), trained(Trades())))
+    recognised = recognise(theirs.state_dict())
+    assert recognised.family == "trades" and recognised.normalisation is None
+    assert apart(theirs, ours(recognised), rand(2, 3, 32, 32, dtype=torch.float32)) < 1e-5
+
+
 def test_unused_tensors_are_listed():
     state = recognise(Trades().state_dict())
     assert state.unused and all(name.startswith("sub_block1.layer.") for name in state.unused)

@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import torch
 from conftest import CLASSES
-from foreign import Attacked, PreActive, ResNet, Trades, trained
+from foreign import Attacked, Normalizer, PreActive, ResNet, Trades, trained
 from stripes import card
 from torch import nn
 from torch.nn import functional as F
@@ -221,6 +221,29 @@ def test_a_net_of_torchvision_comes_by_its_name(here):
         brought("net.pt", arch="resnet18", name="other")
 
 
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_net_of_torchvision_is_found_by_its_shapes(here, behind):
+    from torchvision import models
+
+    with torch.random.fork_rng():
+        theirs = trained(models.mobilenet_v3_small(weights=None, num_classes=3))
+    if behind:
+        theirs = nn.Sequential(Normalizer([0.4] * 3, [0.2] * 3), theirs).eval()
+    made = brought(saved(theirs), dataset=None, side=32, full=True, scale=None if behind else "none")
+    assert made.by == "torchvision:mobilenet_v3_small, by the names and shapes of its tensors"
+    assert apart(store.load("net")[0], theirs, torch.rand(2, 3, 32, 32)) < 1e-4
+
+
+def test_a_net_of_almost_torchvision_s_shapes_is_not_taken_for_one(here):
+    from torchvision import models
+
+    state = models.squeezenet1_1(weights=None, num_classes=3).state_dict()
+    state["features.3.squeeze.weight"] = torch.zeros(8, 64, 1, 1)
+    torch.save(state, "net.pt")
+    with pytest.raises(BadInput, match="of no family known here"):
+        brought("net.pt", side=32)
+
+
 def test_a_net_of_timm_comes_by_its_name_with_its_normalisation(here):
     timm = pytest.importorskip("timm")
     with torch.random.fork_rng():
@@ -269,7 +292,7 @@ BAD = [
     (
         lambda: saved(nn.Linear(3, 2)),
         {},
-        "of no family known here .*; give what builds it on the command line: --code FILE.py:FUNCTION",
+        "of no family known here .*; name its architecture, timm:NAME or torchvision:NAME .*: --code FILE.py:FUNCTION",
     ),
     (lambda: saved(Trades(depth=10, widen=1, classes=3)), {"name": "../x"}, "model name is '../x'"),
     (lambda: saved(Trades(depth=10, widen=1, classes=3)), {"dataset": "nowhere"}, "dataset is 'nowhere'; choose one of mnist"),

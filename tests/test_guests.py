@@ -42,9 +42,19 @@ def brought(studio, file):
     return follow(bring(studio, ImportRequest(file, dataset="stripes"), guests.key()))[-1]
 
 
+GIVEN = {"file": None, "repository": "", "dataset": "stripes", "scale": words.GUESS, "threat": words.GUESS, "arch": ""}
+
+
 def asked(session, studio, **values):
     """The panel at the end of a run."""
-    given = {"file": None, "repository": "", "dataset": "stripes", "scale": words.GUESS, "threat": words.GUESS} | values
+    given = {
+        "file": None,
+        "repository": "",
+        "dataset": "stripes",
+        "scale": words.GUESS,
+        "threat": words.GUESS,
+        "arch": "",
+    } | values
     shown = {}
     for changes in do.go(studio, session, **given):
         shown |= changes
@@ -174,7 +184,14 @@ def test_a_threat_model_is_read_as_people_write_it(studio, file, text, norm, rad
 )
 def test_what_cannot_be_brought_in_is_said_and_leaves_nothing(studio, file, values, line):
     session = Session()
-    given = {"file": None, "repository": "", "dataset": "stripes", "scale": words.GUESS, "threat": words.GUESS} | values
+    given = {
+        "file": None,
+        "repository": "",
+        "dataset": "stripes",
+        "scale": words.GUESS,
+        "threat": words.GUESS,
+        "arch": "",
+    } | values
     shown = {}
     with pytest.raises(BadInput, match=line):
         for changes in do.go(studio, session, **given):
@@ -225,10 +242,32 @@ def test_keep_on_the_page_is_of_the_newest_net(studio, file):
     assert "mine_l2_0_5" in do.keep(studio, session)["status"] and "mine_l2_0_5" in store.cards()
 
 
+@pytest.mark.parametrize(("dataset", "said"), [("stripes", "stripes"), (words.GUESS, "none of these")])
+def test_the_panel_says_beside_each_question_what_was_found(studio, file, dataset, said):
+    shown = asked(Session(), studio, file=file, dataset=dataset, scale="none")
+    told = {name: shown[name]["info"] for name in ("dataset", "scale", "threat")}
+    assert told["dataset"] == f"found: {said}" and told["threat"] == "found: l2 0.5, by its name"
+    assert told["scale"].startswith("found: none")
+
+
+def test_the_panel_takes_the_name_of_an_architecture(studio):
+    from torchvision import models
+
+    with torch.random.fork_rng():
+        net = trained(models.mobilenet_v3_small(weights=None, num_classes=3))
+    torch.save(net.state_dict(), "net.pt")
+    shown = asked(Session(), studio, file="net.pt", arch=" torchvision:mobilenet_v3_small ")
+    assert "built by torchvision:mobilenet_v3_small" in shown["status"]
+    session = Session()
+    with pytest.raises(BadInput, match="arch is 'mobilenet'"):
+        asked(session, studio, file="net.pt", arch="mobilenet")
+    assert not session.nets
+
+
 def test_a_run_that_is_stopped_brings_nothing_in(studio, file):
     session = Session()
     assert do.halt(studio, session) == {"status": do.gr.skip()}
-    work = do.go(studio, session, file=file, repository="", dataset="stripes", scale=words.GUESS, threat=words.GUESS)
+    work = do.go(studio, session, file=file, repository="", dataset="stripes", scale=words.GUESS, threat=words.GUESS, arch="")
     assert next(work)["status"] == "Reading..."
     next(work)
     assert do.halt(studio, session)["status"] == do.STOPPED

@@ -4,7 +4,7 @@
 `families`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,8 @@ WRAPPERS = ("module", "_orig_mod", "model", "net", "network")
 COPIES = ("attacker",)
 """Modules that hold the same weights once more (robustness' AttackerModel)."""
 
-NORMALISATIONS = (
-    ("normalizer.new_mean", "normalizer.new_std"), ("normalize.mean", "normalize.std"), ("normalizer.mean", "normalizer.std"),
-    ("0.mean", "0.std"), ("mean", "std"), ("mu", "sigma"), ("mu", "std"),
-)  # fmt: skip
-"""Names of the constants of a net's first layer: (x - mean) / std."""
+CONSTANTS = (("new_mean", "new_std"), ("mean", "std"), ("mu", "sigma"), ("mu", "std"))
+"""Names of the constants of a layer that normalises: (x - mean) / std."""
 
 
 class Unrecognised(ValueError):
@@ -93,6 +90,21 @@ def stripped(state: State) -> tuple[dict[str, Tensor], list[str]]:
     return bare, twice
 
 
+def unwrapped(state: State) -> Iterator[dict[str, Tensor]]:
+    """The tensors as they are named, then without what all of their names begin with, as those of `Sequential(Normalize, net)`.
+
+    Args:
+        state: without the constants of a normalisation, see `normalisation`.
+    """
+    bare = dict(state)
+    while bare:
+        yield bare
+        heads = {name.partition(".")[0] if "." in name else "" for name in bare}
+        if len(heads) > 1 or "" in heads:
+            return
+        bare, _ = stripped({name.partition(".")[2]: tensor for name, tensor in bare.items()})
+
+
 def recognise(state: State) -> Recognised:
     """Our net for a foreign state dict.
 
@@ -102,20 +114,21 @@ def recognise(state: State) -> Recognised:
         Unrecognised: no family, or one whose net is not of these shapes.
     """
     bare, unused = stripped(state)
-    normalisation = _normalisation(bare)
+    own = normalisation(bare)
     faults = []
-    for key, family in FAMILIES.items():
-        try:
-            match = family.read(bare)
-            if match is None:
-                continue
-            placed, left = _placed(bare, match.places)
-            fault = _fault(match, placed)
-        except (ArithmeticError, IndexError, LookupError, TypeError, ValueError):  # shapes that no net of the family has
-            fault = "its shapes are of no such net"
-        if fault is None:
-            return Recognised(key, match, placed, (*left, *unused), normalisation)
-        faults.append(f"by {family.by} it looks like {family.title}, but {fault}")
+    for named in unwrapped(bare):
+        for key, family in FAMILIES.items():
+            try:
+                match = family.read(named)
+                if match is None:
+                    continue
+                placed, left = _placed(named, match.places)
+                fault = _fault(match, placed)
+            except (ArithmeticError, IndexError, LookupError, TypeError, ValueError):  # shapes that no net of the family has
+                fault = "its shapes are of no such net"
+            if fault is None:
+                return Recognised(key, match, placed, (*left, *unused), own)
+            faults.append(f"by {family.by} it looks like {family.title}, but {fault}")
     names = ", ".join(list(bare)[:4])
     raise Unrecognised(
         "; ".join(faults)
@@ -123,14 +136,15 @@ def recognise(state: State) -> Recognised:
     )
 
 
-def _normalisation(bare: dict[str, Tensor]) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Take mean and std of the first layer out of the tensors, where they are there."""
-    for names in NORMALISATIONS:
-        if all(name in bare and bare[name].numel() in (1, 3) for name in names):
-            mean, std = (bare.pop(name) for name in names)
-            if mean.is_meta or std.is_meta:
-                return None
-            return tuple(mean.flatten().tolist()), tuple(std.flatten().tolist())
+def normalisation(bare: dict[str, Tensor]) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Take mean and std of a layer that normalises out of the tensors; None where there is none, or no values (meta)."""
+    for name in bare:
+        module, dot, leaf = name.rpartition(".")
+        for pair in CONSTANTS:
+            names = tuple(f"{module}{dot}{constant}" for constant in pair)
+            if leaf == pair[0] and all(part in bare and bare[part].numel() in (1, 3) for part in names):
+                mean, std = (bare.pop(part) for part in names)
+                return None if mean.is_meta or std.is_meta else (tuple(mean.flatten().tolist()), tuple(std.flatten().tolist()))
     return None
 
 

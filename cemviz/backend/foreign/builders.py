@@ -2,8 +2,10 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -18,6 +20,9 @@ Make = Callable[[int], nn.Module]
 
 PRIME = 1009
 """A number of classes by which a head is known among all tensors."""
+
+FEWEST = 16
+"""Tensors of torchvision's smallest net, AlexNet."""
 
 
 def _of_timm(name: str) -> Make:
@@ -70,11 +75,11 @@ def _beside(folder: Path) -> Iterator[None]:
         sys.path.remove(str(folder))
 
 
-def named(arch: str, state: Mapping[str, Tensor]) -> tuple[nn.Module, Scale | None, tuple[int, int, int] | None]:
+def named(arch: str, states: Sequence[Mapping[str, Tensor]]) -> tuple[nn.Module, Scale | None, tuple[int, int, int] | None]:
     """A net of a library by its name, the normalisation it was trained with, and the shape of its images.
 
     Args:
-        state: its weights, which tell the number of classes.
+        states: its weights, which tell the number of classes, with and without the names of what is around the net.
     Raises:
         BadInput: no such library here, or no such net in it.
     """
@@ -85,6 +90,7 @@ def named(arch: str, state: Mapping[str, Tensor]) -> tuple[nn.Module, Scale | No
         make = LIBRARIES[library](name)
         with torch.device("meta"):
             head = next(key for key, tensor in make(PRIME).state_dict().items() if tensor.shape[:1] == (PRIME,))
+        state = next((named for named in states if head in named), states[0])
         outputs = state[head].shape[0] if head in state else 1000
         with torch.device("meta"):
             wanted = _numbers(make(outputs).state_dict())
@@ -99,6 +105,45 @@ def named(arch: str, state: Mapping[str, Tensor]) -> tuple[nn.Module, Scale | No
     if (about := getattr(net, "pretrained_cfg", None)) is None:
         return net, None, (3, 224, 224) if head in state and len(state[head]) == 1000 else None
     return net, (tuple(about["mean"]), tuple(about["std"])), tuple(about["input_size"])
+
+
+def by_shapes(states: Sequence[Mapping[str, Tensor]]) -> str | None:
+    """The net of torchvision that has tensors of these names and shapes, whatever its classes, as library:NAME; or None.
+
+    The first call builds all of them without memory, which takes some ten seconds.
+    """
+    for shapes in map(_shapes, states):
+        if len(shapes) < FEWEST:
+            continue
+        for name, wanted in _torchvision().items():
+            if len(wanted) == len(shapes) and all(_fits(shape, shapes.get(key)) for key, shape in wanted.items()):
+                return f"torchvision:{name}"
+    return None
+
+
+@cache
+def _torchvision() -> dict[str, dict[str, tuple[int, ...]]]:
+    """Names of torchvision's classifiers -> shapes of their tensors, PRIME where the classes are."""
+    from torchvision import models
+
+    known = {}
+    for name in models.list_models(module=models):
+        make = _of_torchvision(name)
+        try:
+            with torch.device("meta"), warnings.catch_warnings(action="ignore"):
+                known[name] = _shapes(make(PRIME).state_dict())
+        except NotImplementedError:  # RegNet computes its widths with tensors
+            continue
+    return known
+
+
+def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Shapes by name; files of old have no counters of batches."""
+    return {name: tuple(tensor.shape) for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
+
+
+def _fits(wanted: tuple[int, ...], shape: tuple[int, ...] | None) -> bool:
+    return shape is not None and (shape[1:] == wanted[1:] if wanted[:1] == (PRIME,) else shape == wanted)
 
 
 def _numbers(state: Mapping[str, Tensor]) -> int:

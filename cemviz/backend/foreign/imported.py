@@ -82,19 +82,24 @@ class Imported:
             "seconds": round(self.seconds, 1), "chains": self.chains, "next": self.command, "link": self.link,
         }  # fmt: skip
 
+    @property
+    def threat_model(self) -> str:
+        """Norm and radius as people write them: l2 0.5, linf 8/255."""
+        card = self.card
+        return f"{card.norm} {card.radius * 255:.3g}/255" if card.norm == "linf" else f"{card.norm} {card.radius:g}"
+
     def told(self) -> list[tuple[str, str]]:
         """How it was understood in words, and how the command line is told otherwise, or ""."""
         card, first = self.card, self.tries[0]
         size = " × ".join(map(str, card.shape))
         tried = "; ".join(str(t) for t in self.tries[:8] if t.data == first.data)
         accuracy = card.metrics.get("accuracy")
-        radius = f"{card.radius * 255:.3g}/255" if card.norm == "linf" else f"{card.radius:g}"
         scale = f"{first}, not measured" if first.accuracy is None else f"measured: {tried}"
         measured = f"{accuracy['value']:.3f} of {accuracy['count']} test images" if accuracy else ""
         return [
             (f"data set: {card.data}, images of {size}, {len(card.classes)} classes", "another: --dataset"),
             (f"normalisation: {scale}", "another: --scale"),
-            (f"threat model: {card.norm} {radius}, {self.threat}", "another: --norm, --radius"),
+            (f"threat model: {self.threat_model}, {self.threat}", "another: --norm, --radius"),
             *([(f"accuracy: {measured}", "")] if measured else []),
             *([(f"left aside: {len(self.unused)} tensors, {', '.join(self.unused[:3])}", "")] if self.unused else []),
             (f"stored: {self.precision}", "" if "single" in self.precision else "single: --full"),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...nets import build
-from ...nets.adapters import Unrecognised, recognise, stripped, weights
+from ...nets.adapters import Unrecognised, normalisation, recognise, stripped, unwrapped, weights
 from ...nets.exported import scripted, taken_apart, traced
 from ...nets.families import FAMILIES
 from ...nets.graph import Program
@@ -20,7 +20,7 @@ from ..requests import ImportRequest
 from ..stored.fields import check_net
 from ..stored.files import BrokenCheckpoint
 from ..studio import Studio
-from .builders import coded, named
+from .builders import by_shapes, coded, named
 from .guesses import Scale, shapes
 from .reading import Contents
 
@@ -101,14 +101,22 @@ def foreign(studio: Studio, request: ImportRequest, contents: Contents) -> Forei
         state = weights(contents.value)
     except Unrecognised as fault:
         raise BadInput("source", f"{Path(request.source).name}: {fault}") from fault
-    if request.code or request.arch:
-        return _of_module(studio, request, state)
+    bare, _ = stripped(state)
+    constants = normalisation(bare)
+    states = [state, *unwrapped(bare)]
+    if request.code:
+        return _of_module(studio, request, coded(request.code), f"built by {Path(request.code).name}", states, constants)
+    if request.arch:
+        return _of_library(studio, request, request.arch, f"built by {request.arch}", states, constants)
     try:
         read = recognise(state)
     except Unrecognised as fault:
+        if (arch := by_shapes(states)) is not None:
+            return _of_library(studio, request, arch, f"{arch}, by the names and shapes of its tensors", states, constants)
         raise BadInput(
             "source",
-            f"{fault}; give what builds it on the command line: --code FILE.py:FUNCTION, or --arch timm:NAME",
+            f"{fault}; name its architecture, timm:NAME or torchvision:NAME (--arch), or give what builds it on the command "
+            "line: --code FILE.py:FUNCTION",
         ) from fault
     family, match = FAMILIES[read.family], read.match
     tensors = {k: v.detach().float() if v.is_floating_point() else v.detach() for k, v in read.state.items()}
@@ -136,38 +144,47 @@ def _of_program(studio: Studio, request: ImportRequest, contents: Contents) -> F
     return _first(tried, lambda shape: scripted(program, shape), "a TorchScript program")
 
 
-def _of_module(studio: Studio, request: ImportRequest, state: dict[str, Tensor]) -> Foreign:
-    """A net that code builds, or a library by name, with these weights."""
-    own, by, tried = None, f"built by {Path(request.code).name if request.code else request.arch}", None
-    if request.code:
-        net = coded(request.code)
-    else:
-        net, own, shape = named(request.arch, stripped(state)[0])
-        tried = [shape] if shape and request.side is None and request.dataset is None else None
-    state = _fitted(net, state)
-    left = net.load_state_dict(state, strict=False)
+def _of_library(
+    studio: Studio, request: ImportRequest, arch: str, by: str, states: list[dict[str, Tensor]], constants: Scale | None
+) -> Foreign:
+    """A net that a library builds by name."""
+    net, usual, shape = named(arch, states)
+    asked = request.side is not None or request.dataset is not None
+    return _of_module(studio, request, net, by, states, constants, usual, None if asked else shape)
+
+
+def _of_module(
+    studio: Studio, request: ImportRequest, net: nn.Module, by: str, states: list[dict[str, Tensor]], constants: Scale | None,
+    own: Scale | None = None, shape: tuple[int, int, int] | None = None,
+) -> Foreign:  # fmt: skip
+    """A built net with a file's weights.
+
+    Args:
+        states: the file's tensors, as they are and without the names of what is around the net.
+        constants: of a layer of the file that normalises.
+        own, shape: its library's normalisation, and the shape of its images.
+    """
+    fitted = _fitted(net, states)
+    left = net.load_state_dict(fitted, strict=False)
     if left.missing_keys:
         raise BadInput("source", f"the file lacks {left.missing_keys[0]}, which the net {by} has")
+    if fitted is not states[0] and constants is not None:  # the layer stood around the net
+        own = constants
     net = net.float().eval()
-    tried = tried or shapes(studio, request.dataset, request.side, _channels(net.state_dict()))
+    tried = [shape] if shape else shapes(studio, request.dataset, request.side, _channels(net.state_dict()))
     found = _first(tried, lambda shape: traced(net, shape), by)
     return Foreign(found.net, found.args, found.state, found.shape, by, unused=tuple(left.unexpected_keys), own=own)
 
 
-def _fitted(net: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors by the net's own names: a wrapper's prefix is taken off where the names do not match."""
-    wanted = set(net.state_dict())
-    for prefix in ("", "module.", "_orig_mod.", "model.", "net.", "module.model."):
-        short = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-        if wanted <= short.keys():
-            break
-    else:
-        short = state
-    for name, tensor in net.state_dict().items():
-        if name in short and short[name].shape != tensor.shape:
-            shape = [list(part.shape) for part in (short[name], tensor)]
+def _fitted(net: nn.Module, states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors by the net's own names: as the file has them, or without the names of what is around the net."""
+    wanted = net.state_dict()
+    fitted = next((named for named in states if wanted.keys() <= named.keys()), states[0])
+    for name, tensor in wanted.items():
+        if name in fitted and fitted[name].shape != tensor.shape:
+            shape = [list(part.shape) for part in (fitted[name], tensor)]
             raise BadInput("source", f"{name} has shape {shape[0]} in the file and {shape[1]} in the net that is built for it")
-    return short
+    return fitted
 
 
 def _first(tried: list[tuple[int, int, int]], take: Callable[[tuple[int, int, int]], Taken], by: str) -> Foreign:

@@ -27,11 +27,11 @@ LIMIT = 300.0
 MOST = 3
 """Nets of a visitor's own at a time; the oldest makes room."""
 
-RUN = ("file", "repository", "dataset", "scale", "threat")
-SHOWN = ("status", "link", "keep")
+RUN = ("file", "repository", "dataset", "scale", "threat", "arch")
+SHOWN = ("status", "link", "keep", "dataset", "scale", "threat")
 
 
-def read(*, file: str | None, repository: str | None, dataset: str, scale: str, threat: str) -> ImportRequest:
+def read(*, file: str | None, repository: str | None, dataset: str, scale: str, threat: str, arch: str | None) -> ImportRequest:
     """The controls as a request; a file wins over a repository.
 
     Raises:
@@ -42,7 +42,7 @@ def read(*, file: str | None, repository: str | None, dataset: str, scale: str, 
         raise BadInput("source", words.NOTHING)
     if not file:
         hub.repository(named)
-    asked = {"dataset": dataset, "scale": scale}
+    asked = {"dataset": dataset, "scale": scale, "arch": (arch or "").strip()}
     known = {name: value for name, value in asked.items() if value and value != GUESS}
     return ImportRequest(file or named, **known, **threat_of(threat))
 
@@ -64,7 +64,7 @@ def threat_of(text: str) -> dict[str, Any]:
 
 def go(studio: Studio, session: Session, **values: Any) -> Iterator[Changes]:
     """Bring a net in, and have the page go to it in Sampling."""
-    yield {"status": "Reading...", "link": ""}
+    yield {"status": "Reading...", "link": "", **dict.fromkeys(("dataset", "scale", "threat"), gr.update(info=""))}
     try:
         asked = read(**values)
         guests.make_room()
@@ -77,7 +77,8 @@ def go(studio: Studio, session: Session, **values: Any) -> Iterator[Changes]:
             gr.Info(words.short(item), title=called(item.card.name), duration=12)
             for doubt in item.warnings:
                 gr.Warning(doubt, title="Doubt", duration=20)
-            yield {"status": words.summary(item), "link": item.link, "keep": gr.update(visible=not hosted())}
+            found = {name: gr.update(info=f"found: {text}") for name, text in words.found(item).items()}
+            yield {"status": words.summary(item), "link": item.link, "keep": gr.update(visible=not hosted()), **found}
     except EXPECTED as error:
         yield {"status": f"**No net was brought in:** {words_of(error)}."}
         raise

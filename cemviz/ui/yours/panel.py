@@ -1,4 +1,4 @@
-"""The panel of a visitor's own net: what is given, three answers that no file holds, and how the net was understood."""
+"""The panel of a visitor's own net: what is given, answers that no file holds, and how the net was understood."""
 
 import gradio as gr
 
@@ -44,6 +44,10 @@ def build(session: gr.State, studio: Studio) -> None:
                 )
                 for part, label, choices in (("scale", "normalisation", words.SCALES), ("threat", "robust in", words.THREATS))
             )  # fmt: skip
+        arch = gr.Textbox(
+            label="architecture, where shapes do not tell", placeholder="timm:NAME or torchvision:NAME", max_lines=1,
+            elem_id="yours-arch",
+        )  # fmt: skip
         with gr.Row():
             begin = gr.Button("Look at it", variant="primary", elem_id="yours-go", min_width=100)
             halt = gr.Button("Stop", elem_id="yours-stop", min_width=80)
@@ -51,12 +55,12 @@ def build(session: gr.State, studio: Studio) -> None:
         status = gr.Markdown("", elem_id="yours-status")
         link = gr.Textbox(visible=False)
     parts = {
-        "file": file, "repository": repository, "dataset": dataset, "scale": scale, "threat": threat, "status": status,
-         "link": link, "keep": keep,
+        "file": file, "repository": repository, "dataset": dataset, "scale": scale, "threat": threat, "arch": arch,
+        "status": status, "link": link, "keep": keep,
     }  # fmt: skip
     wire = Wiring(session, studio, parts)
     wire([file.upload, file.clear], do.dropped, ["file"], [], **TAKING)
-    brought = wire([begin.click, file.upload, repository.submit], do.go, do.RUN, do.SHOWN, **NEWEST, **HEAVY)
+    brought = wire([begin.click, file.upload, repository.submit, arch.submit], do.go, do.RUN, do.SHOWN, **NEWEST, **HEAVY)
     brought.success(None, link, None, js=GO)
     wire(halt.click, do.halt, [], ["status"], cancels=[brought], **LIGHT)
     wire(keep.click, do.keep, [], ["status", "keep"], **TAKING)

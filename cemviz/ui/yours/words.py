@@ -1,5 +1,6 @@
 """Words of the panel of a visitor's own net."""
 
+from ...backend.foreign.guesses import UNKNOWN
 from ...backend.foreign.imported import Imported
 from ...backend.foreign.reading import AGAIN
 from ...backend.store import called
@@ -7,8 +8,8 @@ from ...backend.store import called
 TITLE = "Your own net"
 
 INTRO = f"""Drop the weights of a classifier of images: a `.safetensors` file, or what `{AGAIN}` writes. Nets of
-robustness, TRADES, RobustBench, JEM, torchvision and timm are recognised by the names and shapes of their tensors. What no file
-says is guessed, and measured where test images are here; answer below where you know better."""
+robustness, TRADES, RobustBench, JEM and torchvision are recognised by the names and shapes of their tensors, those of timm by
+their name. What no file says is guessed, and measured where test images are here; answer below where you know better."""
 
 HOSTED = "It is for you alone, and gone when you leave; nothing in it is run."
 LOCAL = """It is for you alone, and gone when you leave, unless you keep it. Programs of `torch.export` and TorchScript are
@@ -33,6 +34,12 @@ def summary(item: Imported) -> str:
     """How a net was understood, a line each."""
     told = [f"**{called(item.card.name)}**: {item.by}", *(line for line, _ in item.told())]
     return "\n".join(f"* {line}" for line in told) + f"\n\n[Sample from it]({item.link})"
+
+
+def found(item: Imported) -> dict[str, str]:
+    """What the three questions were answered with: control -> words."""
+    data = "none of these" if item.card.data == UNKNOWN else item.card.data
+    return {"dataset": data, "scale": str(item.tries[0]), "threat": f"{item.threat_model}, {item.threat}"}
 
 
 def short(item: Imported) -> str:
