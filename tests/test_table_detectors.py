@@ -50,6 +50,34 @@ def test_more_restarts_only_lower_the_auc(studio):
     assert five <= one
 
 
+def test_random_search_goes_on_where_square_rests_and_raises_a_score_without_its_gradient():
+    """An energy that begins below 0, where Square holds still."""
+    x = torch.full((3, 1, 6, 6), 0.5)
+    dyn = threat("pgd", "linf", 0.1, 60, 0.6)
+
+    def energy(at):
+        assert not torch.is_grad_enabled()
+        return -10.0 - at.flatten(1).sum(1)
+
+    states = list(detectors.random_search(energy, x, dyn, generator=torch.Generator().manual_seed(0)))
+    last = states[-1]
+    assert len(states) == 61 and ((last.x - x).abs() <= 0.1 + 1e-6).all()
+    assert last.energy.tolist() == pytest.approx(energy_of(last.x), abs=1e-4)
+    assert (last.energy < states[1].energy).all() and (last.energy < states[0].energy - 1).all()  # at most 3.6 lower
+
+
+def energy_of(x):
+    return (-10.0 - x.flatten(1).sum(1)).tolist()
+
+
+def test_random_search_is_a_weaker_attack_on_a_detector_than_steps_are(studio):
+    values = [
+        value(detectors.alone(1, "linf", 0.4, steps, step, run=run, count=15))["value"]
+        for run, steps, step in (("steps", 40, 0.02), ("random", 200, 0.6), ("random", 2, 0.6))
+    ]
+    assert values == sorted(values) and values[0] < values[1] < values[2]
+
+
 def test_a_ways_rate_counts_what_passes_as_another_class(studio):
     for way, evasion in detectors.WAYS.values():
         none = value(detectors.passed(way, evasion, 12, steps=1))["value"]
