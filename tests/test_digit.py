@@ -263,4 +263,4 @@ def test_the_words_say_who_holds_out(seen):
     assert see(seen).startswith("Both see a 4. A changes its mind at ε = ")
     other = Digit(seen.request, seen.x, seen.classes, seen.radii, 3, 1.0, (seen.seen[0], seen.seen[0]))
     assert see(other).count("changes its mind") == 2
-    assert len(payload(seen)) < 150_000
+    assert len(payload(seen, 1)) < 150_000

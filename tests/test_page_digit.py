@@ -67,6 +67,51 @@ def test_a_digit_drawn_by_pen_reaches_four_answers_and_its_link_shows_the_same(v
     assert again.locator("#cem-digit section").first.inner_text() == cards.first.inner_text()
 
 
+OLD = "() => document.querySelector('#cem-digit').classList.contains('cem-old')"
+
+
+def test_the_answers_are_dimmed_while_they_are_not_of_what_stands_on_the_pad(visit):
+    page = opened(visit)
+    said = page.locator(".cem-pad-said")
+    page.get_by_role("button", name="Clear").click()
+    draw(page)
+    assert page.evaluate(OLD), "from the first stroke on"
+    page.wait_for_function(f"() => !({OLD})()", timeout=SLOW)
+    assert said.inner_text() == "" and "Both see a 3" in page.locator("#cem-digit section").first.inner_text()
+    page.get_by_role("button", name="Clear").click()
+    assert page.evaluate(OLD) and "Cleared" in said.inner_text()
+    page.get_by_role("button", name="Undo").click()
+    assert page.evaluate(OLD)
+    page.wait_for_function(f"() => !({OLD})()", timeout=SLOW)  # the same drawing has the same answers
+    assert said.inner_text() == ""
+
+
+def test_a_link_s_drawing_takes_the_pad(visit):
+    page = opened(visit)
+    first = page.url
+    begun = small(page)
+    page.get_by_role("button", name="Clear").click()
+    draw(page)
+    page.wait_for_function(f"() => !({OLD})()", timeout=SLOW)
+    mine = page.url
+    assert mine != first and small(page) != begun
+    ink = "() => document.querySelector('#cem-pad canvas').toDataURL()"
+    pad = page.evaluate(ink)
+    query = "?tab=digit&d.x=" + page.evaluate("() => new URLSearchParams(location.search).get('d.x')")
+    page.evaluate(
+        "document.body.append(Object.assign(document.createElement('a'), {href: '?tab=digit', id: 'way', text: 'way'}))"
+    )
+    page.locator("#way").click()
+    page.wait_for_function(f"(before) => ({ink})() !== before", arg=pad)
+    calm(page)
+    assert small(page) == begun and not page.evaluate(OLD)
+    page.evaluate("(query) => document.querySelector('#way').setAttribute('href', query)", query)
+    page.locator("#way").click()
+    page.wait_for_function("(before) => document.querySelector('canvas.cem-pad-small').toDataURL() !== before", arg=begun)
+    calm(page)
+    assert "Both see a 3" in page.locator("#cem-digit section").first.inner_text() and not page.evaluate(OLD)
+
+
 @pytest.fixture(scope="module")
 def pad(visit_once):
     """The pad, for the tests below one after another."""

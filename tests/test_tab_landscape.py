@@ -95,12 +95,12 @@ def test_every_control_is_interactive_and_every_endpoint_private(studio):
 
 def test_every_event_calls_its_handler(studio):
     asked = ["run.click", "more.input", "dirs.input", "anchor.select", "radius.release", "index.submit"]
-    looked = ["look.click", "a.submit", "b.submit", "plane.select"]
+    looked = ["look.click", "a.submit", "b.submit", "plane.select", "energy.input"]
     assert wired(tab_landscape, studio) == {
         f"land-{event}": handler
         for handler, events in {
             "go": [*asked, "other.submit"], "play": ["preset.select"], "looked": looked,
-            "figures": ["energy.input", "levels.input", "seen.input", "chains.input"],
+            "figures": ["levels.input", "seen.input", "chains.input"],
             "send": [f"plot-{k}.select" for k in range(4)],
             "halt": ["stop.click"],
         }.items()

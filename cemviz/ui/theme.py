@@ -91,7 +91,7 @@ STYLES: Final = (
     "detect/detect.css",
     "yours/yours.css",
 )
-SCRIPTS: Final = ("js/page.js", "js/skip.js", "js/glossary.js", "js/classroom.js")
+SCRIPTS: Final = ("js/page.js", "js/sliders.js", "js/skip.js", "js/glossary.js", "js/classroom.js")
 
 CSS: Final = _text("css/page.css")
 HEAD: Final = "\n".join(

@@ -182,7 +182,8 @@ def run(
         elif key:
             studio.remembered.put(key, results)
     finally:
-        stop.set()  # nothing is at work
+        if begun is None:
+            stop.set()  # nothing is at work
         if claimed:
             studio.remembered.release(key)
 

@@ -66,7 +66,9 @@ export function mount(element, props, watch) {
     for (const film of films) film.pause();
     films = next;
     root.replaceChildren(...cards);
-    root.classList.remove("cem-old");
+    const newest = data.number >= Number(root.dataset.asked ?? 0); // else the pad holds something newer by now
+    root.classList.toggle("cem-old", !newest);
+    if (newest) document.dispatchEvent(new CustomEvent("cemviz-answered"));
     root.dataset.ready = token;
     films[2].begin();
   }

@@ -27,11 +27,16 @@ KINDS = {"ink": from_ink, "file": from_file}
 """Kinds of what the pad sends, its own pixels or a file -> how each is read."""
 
 
-def take(studio: Studio, session: Session, *, kind: Any, data: Any) -> Changes:
-    """Turn what was drawn or uploaded into a digit as MNIST's are; nothing else of it stays."""
+def take(studio: Studio, session: Session, *, kind: Any, data: Any, number: Any = 0) -> Changes:
+    """Turn what was drawn or uploaded into a digit as MNIST's are; nothing else of it stays.
+
+    Args:
+        number: of the pad's last change, which the answers bear.
+    """
     if not (isinstance(kind, str) and kind in KINDS):
         raise BadInput("picture", "the pad sends ink or a file; this is neither")
     drawing = packed(KINDS[kind](content(data)))
+    session.held["pad"] = drawing, number if type(number) is int else 0
     return {"pad": drawing, "picture": gr.update(choices=[*offered(DRAWN), own_choice(drawing)], value=drawing)}
 
 
@@ -46,11 +51,13 @@ def go(studio: Studio, session: Session, *, pad: str | None, a: str, b: str, y: 
         y = fits["y"]["value"]
         yield {"a": a, "b": b, "picture": fits["x"], "y": fits["y"]}
     session.drawn["digit"] = (a, b, y)
+    drawn, number = session.held.get("pad", ("", 0))
+    number = number if drawn == pad else 0  # a link's drawing has none
     request = DigitRequest(pad or "", (a, b), "" if y == NONE else y)
     try:
         for item in run(studio, session, "digit", studio.work(digit, request), title="A drawing", limit=LIMIT, asked=[request]):
             if isinstance(item, Digit):
-                yield {"results": words.payload(item), "status": words.READY}
+                yield {"results": words.payload(item, number), "status": words.READY}
             elif item != STOPPED:
                 yield {"status": f"Looking: {item}"}
     except EXPECTED as error:

@@ -1,5 +1,7 @@
 // A pad to draw a digit on: pen, keys, a file or the clipboard. It sends what was drawn; the server centres and scales it as
 // MNIST's digits are, and sends back what the nets see.
+//
+// Every change of what stands on the pad has a number. The answers bear that of what they are of, and are dimmed while it is older.
 import { bytes, node } from "../js/draw.js";
 import { base64, pictures } from "../js/take.js";
 
@@ -8,6 +10,7 @@ const CELL = 4;
 const PEN = 10; // width of a stroke
 const WAIT = 300; // ms after the last stroke, so that a digit of two strokes is sent once
 const MOST_UNDONE = 30;
+const LOOKING = "The nets look at it …";
 
 /** "drawn:..." -> 784 greys from 0 to 255. */
 export function greys(picture) {
@@ -24,8 +27,9 @@ export function mount(element, props, trigger, watch) {
   const said = node("p", { class: "cem-pad-said", "aria-live": "polite" });
   const tools = node("div", { class: "cem-pad-tools" }, undo, clear, open);
   const seen = node("figure", { class: "cem-pad-seen" }, small, node("figcaption", { text: "as the nets see it" }));
+  const ways = node("p", { class: "cem-pad-ways", text: "Or paste a picture. By keys: arrows move the pen, space sets it down, Enter shows it." });
   const root = element.querySelector("#cem-pad");
-  root.replaceChildren(canvas, node("div", { class: "cem-pad-side" }, tools, seen), said);
+  root.replaceChildren(canvas, node("div", { class: "cem-pad-side" }, tools, seen), said, ways);
 
   const context = canvas.getContext("2d", { willReadFrequently: true });
   Object.assign(context, { lineCap: "round", lineJoin: "round", lineWidth: PEN, strokeStyle: "#fff", fillStyle: "#000" });
@@ -37,14 +41,35 @@ export function mount(element, props, trigger, watch) {
     if (past.length > MOST_UNDONE) past.shift();
   };
 
+  let number = 0;
+  const changed = () => {
+    number += 1;
+    const answers = document.getElementById("cem-digit");
+    if (!answers) return;
+    answers.dataset.asked = number;
+    answers.classList.add("cem-old");
+  };
+
   let foreign = false; // what stands there is an example's, a link's or a file's: the first stroke begins a drawing of one's own
   const begin = () => {
     clearTimeout(timer);
     remember();
     if (foreign) blank();
     foreign = false;
-    said.textContent = "";
+    changed();
+    said.textContent = "The answers are those of the drawing before.";
   };
+
+  let asking = false;
+  const ask = (what) => {
+    asking = true;
+    said.textContent = LOOKING;
+    trigger("select", { ...what, number });
+  };
+  document.addEventListener("cemviz-answered", () => {
+    asking = false;
+    if (said.textContent === LOOKING) said.textContent = "";
+  });
 
   let timer = 0;
   const later = () => {
@@ -55,7 +80,7 @@ export function mount(element, props, trigger, watch) {
     clearTimeout(timer);
     const rgba = context.getImageData(0, 0, SIDE, SIDE).data;
     const ink = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => rgba[4 * i]);
-    if (ink.some((grey) => grey > 40)) trigger("select", { kind: "ink", data: base64(ink) });
+    if (ink.some((grey) => grey > 40)) ask({ kind: "ink", data: base64(ink) });
     else said.textContent = "Nothing is drawn yet.";
   }
 
@@ -122,20 +147,22 @@ export function mount(element, props, trigger, watch) {
   undo.addEventListener("click", () => {
     if (!past.length) return;
     context.putImageData(past.pop(), 0, 0);
+    changed();
+    said.textContent = "";
     later();
   });
   clear.addEventListener("click", () => {
     foreign = true;
     begin();
-    document.getElementById("cem-digit")?.classList.add("cem-old");
     said.textContent = "Cleared. The answers are those of the drawing before.";
     canvas.focus();
   });
   const take = (data) => {
-    said.textContent = "";
+    clearTimeout(timer);
     remember();
     blank();
-    trigger("select", { kind: "file", data });
+    changed();
+    ask({ kind: "file", data });
   };
   tools.append(pictures(root, open, "picture of a digit", take, (line) => (said.textContent = line)));
 
@@ -147,10 +174,11 @@ export function mount(element, props, trigger, watch) {
     pixels.forEach((grey, i) => picture.data.set([grey, grey, grey, 255], 4 * i));
     small.getContext("2d").putImageData(picture, 0, 0);
     const rgba = context.getImageData(0, 0, SIDE, SIDE).data;
-    if (rgba.every((part, i) => i % 4 === 3 || part < 40)) {
-      context.drawImage(small, 0, 0, SIDE, SIDE);
-      foreign = true;
-    }
+    const empty = rgba.every((part, i) => i % 4 === 3 || part < 40);
+    if (asking && !empty) return; // of what stands there
+    context.drawImage(small, 0, 0, SIDE, SIDE);
+    foreign = true;
+    if (!asking) document.getElementById("cem-digit")?.removeAttribute("data-asked"); // a link's
   }
   watch("value", shown);
   shown();

@@ -36,7 +36,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     parts = {"pad": pad, "picture": selection.picture, "status": status, "results": results, **looks}
     wire = Wiring(session, studio, parts)
     view = wire.first(do.go, do.RUN, do.SHOWN)
-    wire.click(pad, do.take, [], ["pad", "picture"], {"kind": "kind", "data": "data"}, **TAKING).success(
+    wire.click(pad, do.take, [], ["pad", "picture"], {"kind": "kind", "data": "data", "number": "number"}, **TAKING).success(
         *view, **NEWEST, **HEAVY
     )
     return Tab({name: parts[part] for name, part in NAMES.items()}, view, looks=looks)

@@ -14,14 +14,19 @@ What you draw is kept in the address of this page alone: share the link to share
 READY = "The drawing is in the address of this page."
 
 
-def payload(digit: Digit) -> str:
-    """A drawing's answers as `digit.js` takes them, JSON."""
+def payload(digit: Digit, number: int) -> str:
+    """A drawing's answers as `digit.js` takes them, JSON.
+
+    Args:
+        number: of the pad's change that they answer, see `pad.js`.
+    """
     sides = dict(zip(("robust", "standard"), digit.seen, strict=True))  # the keys of the views' places A and B
 
     def each(part: Any) -> dict[str, Any]:
         return {key: part(seen) for key, seen in sides.items()}
 
     return json.dumps({
+        "number": number,
         "classes": list(digit.classes),
         "titles": each(lambda seen: seen.title),
         "told": {"see": see(digit), "become": f"The drawing rolls down E(x, {digit.classes[digit.asked]}) of each net."},

@@ -25,7 +25,7 @@ document.addEventListener("click", (event) => {
   history.pushState(null, "", link.getAttribute("href"));
   shown = null; // a link to where one is sets everything again
   follow();
-  document.getElementById("tabs")?.scrollIntoView({ block: "start" });
+  document.querySelector("#tabs [role=tablist]")?.scrollIntoView({ block: "start" }); // #tabs itself has no box
 });
 addEventListener("popstate", follow);
 document.addEventListener("cemviz-address", () => (shown = rest(location.search))); // written by the page itself

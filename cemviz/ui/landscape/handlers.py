@@ -41,7 +41,7 @@ LOOK = ("energy", "levels", "seen", "chains", "a", "b", "plane")
 RUN = ("story", "net_a", "net_b", "more", "image", "index", "y", "anchor", "other", "directions", "radius", "seed", *LOOK)
 """Controls that a picture depends on."""
 
-SLOTS = tuple(f"{part}{k}" for k in range(MOST_MODELS) for part in ("column", "title", "plot", "caption"))
+SLOTS = tuple(f"{part}{k}" for k in range(MOST_MODELS) for part in ("column", "title", "plot", "spot", "caption"))
 """Parts of the panels."""
 
 SHOWN = (
@@ -130,6 +130,8 @@ def go(
         yield figures(studio, session, **look)
         spot = details(studio, session, **look)
         yield spot | figures(studio, session, **look) if touched(studio, session) else spot
+        if (look["a"], look["b"]) != (0, 0):
+            yield from rolled(studio, session, begun=begun, **look)
 
 
 def fitted(studio: Studio, request: LandscapeRequest, story: str | None, plane: str) -> Changes:
@@ -265,17 +267,20 @@ def awaited(session: Session) -> Changes:
     request, panels, *_ = drawn(session)
     changes: dict[str, Any] = {}
     for k in range(len(panels), len(request.models)):
-        changes |= {f"column{k}": gr.update(visible=True), f"title{k}": "computing ...", f"plot{k}": None, f"caption{k}": ""}
+        empty = dict.fromkeys((f"caption{k}", f"spot{k}"), "")
+        changes |= {f"column{k}": gr.update(visible=True), f"title{k}": "computing ...", f"plot{k}": None, **empty}
     return changes
 
 
-def details(studio: Studio, session: Session, *, a: float, b: float, plane: str | None, **shown: Any) -> Changes:
-    """Picture and table of a point."""
+def details(studio: Studio, session: Session, *, a: float, b: float, plane: str | None, energy: str, **shown: Any) -> Changes:
+    """Picture and table of a point, and its numbers under each panel."""
     request, panels, *_ = drawn(session)
     models = [panel.model for panel in panels]
     spot = point(studio, request, a, b, plane if plane in models else models[0])
     shot = None if spot.pixels is None else words.enlarged(spot)
-    return {"picture": gr.update(value=shot, visible=shot is not None), "table": words.table(spot)}
+    rows = {row.model: row for row in spot.rows}
+    lines = {f"spot{k}": words.spot(spot, rows[model], energy) if model in rows else "" for k, model in enumerate(models)}
+    return {"picture": gr.update(value=shot, visible=shot is not None), "table": words.table(spot), **lines}
 
 
 def looked(studio: Studio, session: Session, **look: Any) -> Changes:
@@ -289,8 +294,12 @@ def picked(studio: Studio, session: Session, *, k: int, a: float, b: float, **sh
     return {**looked(studio, session, **shown, **spot), **spot}
 
 
-def rolled(studio: Studio, session: Session, **look: Any) -> Iterator[Changes]:
-    """Release a ball at the point looked at, in every panel."""
+def rolled(studio: Studio, session: Session, *, begun: threading.Event | None = None, **look: Any) -> Iterator[Changes]:
+    """Release a ball at the point looked at, in every panel.
+
+    Args:
+        begun: the tab's claim where it is a part of a picture that is drawn, see `wiring.newest`.
+    """
     picture, (a, b, energy) = drawn(session), (look[name] for name in ("a", "b", "energy"))
     if not picture.planes:
         yield {"roll": None}
@@ -299,7 +308,7 @@ def rolled(studio: Studio, session: Session, **look: Any) -> Iterator[Changes]:
     plane = look["plane"] if look["plane"] in picture.planes else picture.panels[0].model
     picture.rolls.clear()
     work, asked = studio.work(roll, request, a, b, plane), (request, a, b, plane)
-    for item in run(studio, session, "landscape", work, title="A ball", limit=LIMIT, asked=asked):
+    for item in run(studio, session, "landscape", work, title="A ball", limit=LIMIT, asked=asked, begun=begun):
         if isinstance(item, Roll):
             picture.rolls[item.model] = item
         elif item == STOPPED:

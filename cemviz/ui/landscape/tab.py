@@ -61,12 +61,13 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         wire(asked, do.go, do.RUN, do.SHOWN, **HEAVY),
     ]
     drawing = ["energy", "levels", "seen", "chains"]
-    wire([by_hand(parts[name]) for name in drawing], do.figures, do.LOOK, do.SHOWN, **LIGHT)
-    moved = [look.click, parts["a"].submit, parts["b"].submit, by_hand(parts["plane"])]
-    wire(moved, do.looked, do.LOOK, do.SHOWN, **LIGHT)
+    wire([by_hand(parts[name]) for name in drawing[1:]], do.figures, do.LOOK, do.SHOWN, **LIGHT)
+    wire([by_hand(parts[name]) for name in ("energy", "plane")], do.looked, do.LOOK, do.SHOWN, **LIGHT)
+    moved = [look.click, parts["a"].submit, parts["b"].submit]
+    gone = [wire(moved, do.looked, do.LOOK, do.SHOWN, **LIGHT)]
     for k in range(MOST_MODELS):
-        seen = wire.click(parts[f"plot{k}"], partial(do.picked, k=k), drawing, do.SHOWN, {"a": "x", "b": "y"}, **LIGHT)
-        running.append(seen.then(*wire.first(do.rolled, do.LOOK, do.SHOWN), **NEWEST, **HEAVY))
+        gone.append(wire.click(parts[f"plot{k}"], partial(do.picked, k=k), drawing, do.SHOWN, {"a": "x", "b": "y"}, **LIGHT))
+    running += [seen.then(*wire.first(do.rolled, do.LOOK, do.SHOWN), **NEWEST, **HEAVY) for seen in gone]
     wire(halt.click, do.halt, do.LOOK, do.SHOWN, cancels=running, **LIGHT)
 
     def tell(story: str) -> dict[Any, Any]:
@@ -130,6 +131,7 @@ def _panels(count: int) -> dict[str, Any]:
                 label = f"Energy around the image, panel {k + 1}"
                 parts[f"title{k}"] = gr.Markdown(elem_id=f"land-title-{k}")
                 parts[f"plot{k}"] = live_plot(height=400, label=label, square=True, elem_id=f"land-plot-{k}")
+                parts[f"spot{k}"] = gr.Markdown(elem_id=f"land-spot-{k}")
                 parts[f"caption{k}"] = gr.Markdown(elem_id=f"land-caption-{k}")
     parts["roll"] = module_view(ROLL, '<div id="cem-roll"></div>', "(element, props, watch)", None, elem_id="land-roll")
     return parts | {"status": gr.Markdown("", elem_id="land-status")}

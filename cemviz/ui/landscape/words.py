@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ...backend.kinds import KINDS
-from ...backend.look.landscape import Panel, Point
+from ...backend.look.landscape import Panel, Point, Row
 from ...backend.look.pictures import offered
 from ...backend.look.roll import Roll
 from ...backend.packed import short
@@ -137,6 +137,17 @@ def enlarged(spot: Point) -> Image.Image:
     gap = np.full((image.shape[0], 2 * ZOOM, image.shape[2]), 128, np.uint8)
     joined = np.concatenate([image, gap, pixels], 1)
     return Image.fromarray(joined[..., 0] if joined.shape[2] == 1 else joined)
+
+
+def spot(at: Point, row: Row, energy: str) -> str:
+    """A point's numbers for one net, under its panel; nothing at the image itself, whose numbers the caption has."""
+    if not at.distance:
+        return ""
+    view = KINDS[at.kind].view
+    value, change = (row.joint, row.joint_change) if energy == "joint" else (row.marginal, row.marginal_change)
+    reads = f", {view.likeliest} {html.escape(row.predicted)}" if row.predicted else ""
+    told = f"{view.energies[energy]} {value:.2f} ({change:+.2f}), {view.share} {row.p:.3f}{reads}"
+    return minus(f"**a = {at.a:.2f}, b = {at.b:.2f}**: {told}.")
 
 
 def table(spot: Point) -> str:
