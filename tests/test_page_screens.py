@@ -9,14 +9,25 @@ pytestmark = MARKS
 
 STAGES = {"playground": "#play-plane", "landscape": "#land-plot-0", "sampling": "#samp-player .cem-panels",
           "training": "#cem-frames .cem-frames-panels", "robustness": "#rob-rates", "lab": ".cem-lab-grid",
-          "digit": "#cem-pad canvas", "start": "#cem-start .cem-start-stage"}  # fmt: skip
+          "digit": "#cem-pad canvas", "start": "#cem-start .cem-start-stage", "restore": "#cem-restore canvas",
+          "detect": "#detect-stage canvas"}  # fmt: skip
 """Tab -> its picture."""
 
 PARTLY = {"robustness": 240, "lab": 400}
 """Tab whose picture is a table or a board -> how much of it is on the first screen, at least."""
 
-BUTTONS = {"playground": "#play-run", "landscape": "#land-run", "sampling": "#samp-run", "training": "#train-start",
-           "robustness": "#rob-run", "lab": "#lab-run", "digit": "#cem-pad canvas", "start": ".cem-start-next"}  # fmt: skip
+BUTTONS = {
+    "playground": "#play-run",
+    "landscape": "#land-run",
+    "sampling": "#samp-run",
+    "training": "#train-start",
+    "robustness": "#rob-run",
+    "lab": "#lab-run",
+    "digit": "#cem-pad canvas",
+    "start": ".cem-start-next",
+    "restore": "#restore-task",
+    "detect": "#detect-controls",
+}
 """Tab -> what makes its picture anew."""
 
 CHECKED = ("playground", "landscape", "sampling", "training", "results", "equations")
@@ -60,6 +71,23 @@ def test_picture_and_main_button_are_on_the_first_screen(walk, tab):
         if tab == "landscape":
             first, second = (page.locator(f"#land-plot-{k}").bounding_box() for k in (0, 1))
             assert first["x"] < second["x"] and abs(first["y"] - second["y"]) < 60
+
+
+PLACES = {"sampling": "samp", "landscape": "land", "robustness": "rob", "playground": "play", "training": "train"}
+"""Tab with a column of controls -> its letters."""
+
+
+@pytest.mark.parametrize("tab", PLACES)
+def test_the_picture_and_the_button_stay_in_sight_at_the_last_control(walk, tab):
+    page = opened(walk, tab)
+    controls = page.locator(f"#{PLACES[tab]}-controls")
+    controls.locator(":is(input, button):visible").last.scroll_into_view_if_needed()
+    controls.evaluate("c => c.scrollTo(0, c.scrollHeight)")
+    calm(page)
+    for place in (STAGES[tab], BUTTONS[tab]):
+        box = page.locator(place).first.bounding_box()
+        assert box["y"] >= 0 and box["y"] + min(box["height"], 240) <= 900, place
+    controls.evaluate("c => c.scrollTo(0, 0)")
 
 
 @pytest.mark.parametrize("tab", CHECKED)
