@@ -109,3 +109,20 @@ def test_the_selection_stands_under_the_tabs_and_does_not_move_them(walk, width)
     after, row = strip.bounding_box(), page.locator("#selection").bounding_box()
     assert (after["y"], after["height"]) == (before["y"], before["height"]) and row["y"] >= after["y"] + after["height"]
     assert row["x"] + row["width"] <= width
+
+
+@pytest.mark.parametrize(
+    ("tab", "place", "word"),
+    [
+        ("landscape", "#land-scale .cem-symbol >> nth=1", "unit of energies"),
+        ("restore", "#cem-restore figcaption.cem-symbol >> nth=0", "probability that a point is real"),
+        ("sampling", "#samp-controls .cem-symbol >> nth=0", "where a chain starts"),
+        ("detect", "#detect-controls .cem-symbol >> nth=0", "one number for each class"),
+    ],
+)
+def test_a_symbol_tells_its_meaning_wherever_it_stands(walk, tab, place, word):
+    page = opened(walk, tab)
+    page.locator(place).focus()
+    meaning = page.locator("#cem-meaning")
+    meaning.wait_for()
+    assert len(meaning.inner_text()) > 10 and word in meaning.inner_text()

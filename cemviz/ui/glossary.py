@@ -20,6 +20,11 @@ GLOSSARY: Final[dict[str, str]] = {
     "β": "beta, how far a chain may go from its start",
     "η": "eta, how much noise each step adds to each pixel",
     "K": "how many steps a chain or an attack takes",
+    "nats": "the unit of energies: of two points, one that lies 1 nat lower is e = 2.7 times as likely",
+    "SSIM": "how alike two pictures are in their parts: 1 where they are the same, about 0 where they have nothing in common",
+    "logsumexp": "log Σ exp f: about the largest score, and a little more where others come near it",
+    "FID": "how far samples are from real images as a whole, as a net's features see them; lower is better",
+    "AUC": "how often a real image has a higher score than another one: 1 is always, .5 is chance",
     "ε": "epsilon, how far an attack may move an image: here, by how much at most it may change each pixel",
 }
 """Symbol -> its meaning in a line."""
@@ -29,8 +34,8 @@ SHOWN: Final = {"x0": "x₀", "p0": "p₀", "pT": "p_T"}
 
 
 def data() -> str:
-    """The glossary as the page's scripts read it, JSON in a tag of the head."""
-    text = json.dumps(GLOSSARY, ensure_ascii=False).replace("</", "<\\/")
+    """The glossary as the page's scripts read it, by symbols as they are written, JSON in a tag of the head."""
+    text = json.dumps({SHOWN.get(key, key): meaning for key, meaning in GLOSSARY.items()}, ensure_ascii=False).replace("</", "<\\/")
     return f'<script type="application/json" id="cem-glossary">{text}</script>'
 
 

@@ -35,17 +35,18 @@
   ]) document.addEventListener(name, (event) => react(symbolOf(event)));
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
 
-  // Labels of controls that begin with a symbol tell it too: "α step", "K: steps of an attack".
+  // Labels of controls and titles of curves tell the first symbol that they hold: "α step", "D, the net's share for data".
+  const NAMES = "[data-testid='block-info'], .cem-chart-title, figure:has(> .cem-restore-curve) > figcaption";
   const meanings = JSON.parse(document.getElementById("cem-glossary").textContent);
-  const label = (span) => {
-    const symbol = span.textContent.trim().match(/^[^\s:,;()]+/)?.[0];
-    if (span.dataset.meaning || !Object.hasOwn(meanings, symbol)) return;
-    span.dataset.meaning = meanings[symbol];
-    span.classList.add("cem-symbol");
-    span.tabIndex = 0;
+  const label = (name) => {
+    name.dataset.read = "";
+    const symbol = name.textContent.split(/[\s:,;()]+/).find((word) => Object.hasOwn(meanings, word));
+    if (!symbol) return;
+    name.dataset.meaning = meanings[symbol];
+    name.classList.add("cem-symbol");
+    name.tabIndex = 0;
   };
-  new MutationObserver(() => document.querySelectorAll("[data-testid='block-info']:not(.cem-symbol)").forEach(label)).observe(
-    document.documentElement,
-    { childList: true, subtree: true },
-  );
+  new MutationObserver(() => {
+    for (const name of document.querySelectorAll(`:is(${NAMES}):not([data-read])`)) label(name);
+  }).observe(document.documentElement, { childList: true, subtree: true });
 }

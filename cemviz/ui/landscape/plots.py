@@ -16,6 +16,7 @@ from ...backend import packed
 from ...backend.kinds import KINDS
 from ...backend.look.landscape import Panel
 from ...metrics.landscape import Plane
+from ..glossary import marked
 from ..numbers import minus, typed
 
 LEVELS = {"relative": "relative to the image", "raw": "raw"}
@@ -236,10 +237,11 @@ def legend(levels: Levels) -> str:
     marks = f"A thin line every {levels.step:g} nats; <b>thick line</b>: as low as the image; ★ the image; ✕ lowest point."
     note = "0 is the image." if levels.mode == "relative" else KINDS[levels.kind].view.zero
     digits = 1 if levels.high - levels.low > 5 else 2
+    named = marked(f"<b>[[E|{levels.name}]]</b> in [[nats]], one scale for all panels")
     low, high = minus(f"{levels.low:.{digits}f}"), minus(f"{levels.high:+.{digits}f}")
     return (
         '<div style="display:grid;gap:4px;font-size:13px;line-height:1.4;color:var(--cem-ink)">'
-        f"<div><b>{levels.name}</b> [nats], one scale for all panels; darker is lower, and lower is likelier. {note}</div>"
+        f"<div>{named}; darker is lower, and lower is likelier. {note}</div>"
         '<div style="display:flex;align-items:center;gap:8px;font-variant-numeric:tabular-nums">'
         f'<span>{low}</span><span role="img" aria-label="colour scale from dark, low, to bright, high" '
         f'style="flex:1;height:14px;border-radius:3px;background:{bar}"></span><span>{high}</span></div>'
