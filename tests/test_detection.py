@@ -10,6 +10,7 @@ from torchmetrics.functional.classification import binary_auroc, binary_average_
 from cemviz.energies import marginal
 from cemviz.metrics.detection import (
     auc,
+    auc_drop,
     auc_error,
     average_precision,
     deceiving,
@@ -53,6 +54,31 @@ def test_the_error_of_the_auc_is_its_spread_over_draws():
     spread = torch.tensor([auc(*draw) for draw in draws]).std().item()
     told = torch.tensor([auc_error(*draw) for draw in draws]).mean().item()
     assert told == pytest.approx(spread, rel=0.15)
+
+
+def test_sets_that_lie_wholly_apart_have_an_error_that_falls_with_their_numbers():
+    """Of n in n it is not known to be certain; where one is out of place, the spread is the placements'."""
+    errors = [auc_error(torch.ones(n), torch.zeros(2 * n)) for n in (10, 40, 160)]
+    assert errors == pytest.approx([math.sqrt((n + 1) / (n + 2) ** 3) for n in (10, 40, 160)])
+    assert auc_error(torch.zeros(10), torch.ones(10)) == pytest.approx(errors[0])  # an AUC of 0
+    mixed = torch.cat([torch.ones(39), -torch.ones(1)])
+    assert auc_error(mixed, torch.zeros(80)) == pytest.approx(
+        (torch.cat([torch.ones(39), torch.zeros(1)]).std() / 40**0.5).item()
+    )
+
+
+def test_the_drop_of_the_auc_has_a_paired_error():
+    """What both attacks leave alike scatters in neither."""
+    draws = [(randn(60, seed=3 * k) + 2, randn(80, seed=3 * k + 1), 0.2 * randn(80, seed=3 * k + 2)) for k in range(300)]
+    drops = [auc_drop(inside, outside, outside + 0.1 + more) for inside, outside, more in draws]
+    values, errors = (torch.tensor(part) for part in zip(*drops, strict=True))
+    assert errors.mean().item() == pytest.approx(values.std().item(), rel=0.15)
+    inside, outside, more = draws[0]
+    assert drops[0][0] == pytest.approx(auc(inside, outside) - auc(inside, outside + 0.1 + more))
+    assert drops[0][1] < 0.5 * math.hypot(auc_error(inside, outside), auc_error(inside, outside + 0.1 + more))
+    assert auc_drop(inside, outside, outside) == (0, 0)
+    with pytest.raises(ValueError, match="80 outside inputs, 79 under attack"):
+        auc_drop(inside, outside, outside[1:])
 
 
 @pytest.mark.parametrize("values", [torch.tensor([]), torch.tensor([1.0, float("nan")]), torch.tensor([float("inf")])])

@@ -78,6 +78,15 @@ def test_random_search_is_a_weaker_attack_on_a_detector_than_steps_are(studio):
     assert values == sorted(values) and values[0] < values[1] < values[2]
 
 
+def test_a_stronger_attack_lowers_the_auc_of_the_same_images_and_a_weaker_one_raises_it(studio, monkeypatch):
+    monkeypatch.setattr(detectors, "PLAIN", {"steps": 20, "step": 0.02})
+    plain = value(detectors.alone(1, "linf", 0.4, 20, 0.02, count=15))["value"]
+    for how in ({"steps": 40, "step": 0.02}, {"steps": 1, "step": 0.01}, {"steps": 20, "step": 0.02, "restarts": 3}):
+        told = value(detectors.lowered(1, "linf", 0.4, **how, count=15))
+        assert told["value"] == pytest.approx(plain - value(detectors.alone(1, "linf", 0.4, **how, count=15))["value"], abs=0.1)
+        assert (told["value"] < 0) == (how["steps"] == 1) and told["count"] == 15
+
+
 def test_a_ways_rate_counts_what_passes_as_another_class(studio):
     for way, evasion in detectors.WAYS.values():
         none = value(detectors.passed(way, evasion, 12, steps=1))["value"]

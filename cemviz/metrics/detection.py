@@ -31,17 +31,46 @@ def auc_error(inside: Tensor, outside: Tensor) -> float:
 
     sqrt( var_i(P(inside_i > outside)) / n + var_j(P(inside > outside_j)) / m )
 
-    Source: DeLong et al. 1988.  Args and errors: as of `auc`.
+    Where one set lies wholly above the other, nothing scatters, and still all rests on n and m inputs: then it is the error of
+    a share of 1 among the fewer of them.
+
+    Source: DeLong et al. 1988; Laplace's rule of succession for the second.  Args and errors: as of `auc`.
     """
     a, b = _scores(inside, outside)
+    error = _error(_places(a, b), _places(b, a))
+    if error > 0:
+        return error
+    fewer = min(len(a), len(b)) + 2
+    return math.sqrt((fewer - 1) / fewer**3)
 
-    def places(one: Tensor, other: Tensor) -> Tensor:
-        order = other.sort().values
-        below = torch.searchsorted(order, one)
-        return (below + torch.searchsorted(order, one, right=True)).double() / 2 / len(other)
 
-    parts = [values.var(correction=min(1, len(values) - 1)).item() / len(values) for values in (places(a, b), places(b, a))]
-    return math.sqrt(sum(parts))
+def auc_drop(inside: Tensor, outside: Tensor, attacked: Tensor) -> tuple[float, float]:
+    """By how much an attack on the same outside inputs lowers `auc`, and the standard error of that, which is paired.
+
+    Args:
+        attacked: scores of `outside` under the other attack, in its order.
+    Raises:
+        ValueError: other numbers of inputs, or as `auc`.
+    Source: DeLong et al. 1988, for two curves of the same inputs.
+    """
+    a, b = _scores(inside, outside)
+    _, c = _scores(inside, attacked)
+    if len(b) != len(c):
+        raise ValueError(f"{len(b)} outside inputs, {len(c)} under attack; give the same inputs in both")
+    drop = auc(inside, outside) - auc(inside, attacked)
+    return drop, _error(_places(a, b) - _places(a, c), _places(b, a) - _places(c, a))
+
+
+def _places(one: Tensor, other: Tensor) -> Tensor:
+    """Share of the other set that lies below each input of one, ties half."""
+    order = other.sort().values
+    below = torch.searchsorted(order, one)
+    return (below + torch.searchsorted(order, one, right=True)).double() / 2 / len(other)
+
+
+def _error(*parts: Tensor) -> float:
+    """Standard error of a mean over two sets of inputs, from each input's part in it."""
+    return math.sqrt(sum(values.var(correction=min(1, len(values) - 1)).item() / len(values) for values in parts))
 
 
 def threshold_at(rate: float, inside: Tensor) -> float:

@@ -35,7 +35,9 @@ SHOWN: Final = {"x0": "x₀", "p0": "p₀", "pT": "p_T"}
 
 def data() -> str:
     """The glossary as the page's scripts read it, by symbols as they are written, JSON in a tag of the head."""
-    text = json.dumps({SHOWN.get(key, key): meaning for key, meaning in GLOSSARY.items()}, ensure_ascii=False).replace("</", "<\\/")
+    text = json.dumps({SHOWN.get(key, key): meaning for key, meaning in GLOSSARY.items()}, ensure_ascii=False).replace(
+        "</", "<\\/"
+    )
     return f'<script type="application/json" id="cem-glossary">{text}</script>'
 
 

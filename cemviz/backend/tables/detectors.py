@@ -15,7 +15,7 @@ from ...attacks import Run, climb, threat, worst_of
 from ...dynamics import Dynamics, State, descend
 from ...energies import Energy, binary, negated, on
 from ...evasion import EVASIONS, evade, rival
-from ...metrics.detection import auc, auc_error, deceiving, fpr_at, generative, integrated, threshold_at
+from ...metrics.detection import auc, auc_drop, auc_error, deceiving, fpr_at, generative, integrated, threshold_at
 from ...nets.one_vs_rest import only
 from ...square import square
 from ..device import Device
@@ -29,8 +29,8 @@ LINF, L2 = "mnist-detectors", "mnist-detectors-l2"
 CLASSIFIER = "mnist-standard"
 """The net whose answers integrated detection looks at."""
 
-COUNT, FEW = 500, 200
-"""Test images of other classes, and where an attack takes thousands of steps."""
+COUNT, FEW, MANY = 500, 200, 5000
+"""Test images of other classes, where an attack takes thousands of steps, and among which all of one class are looked for."""
 
 LIFT = 1000.0
 """Added to an energy that random search shall go on lowering below 0, where Square itself rests."""
@@ -61,6 +61,11 @@ def images(studio: Studio, model: str, count: int) -> tuple[Tensor, Tensor, nn.M
     return some.floats(), some.labels, net
 
 
+def score(net: nn.Module, k: int) -> Energy:
+    """f_k, the score of one detector alone."""
+    return on(only(net, k), negated(binary))
+
+
 def alone(
     k: int, norm: str, radius: float, steps: int, step: float, *, run: str = "steps", restarts: int = 1, count: int = COUNT
 ) -> Measure:
@@ -69,7 +74,7 @@ def alone(
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
         studio = Studio(device, data)
         x, y, net = images(studio, model, 2 * count)
-        d = on(only(net, k), negated(binary))
+        d = score(net, k)
         others = x[y != k][:count]
         with torch.no_grad():
             inside = d(x[y == k])
@@ -78,9 +83,36 @@ def alone(
         rest = {"count": len(others), "split": "test", "extractor": None, "seed": seed, "note": ""}
         return rest | {"value": auc(inside, outside), "error": auc_error(inside, outside), "resampled": "images"}
 
+    return Measure(f"AUC of d_{k}{_told(norm, radius, steps, step, run, restarts)} count={count}", measure)
+
+
+def lowered(
+    k: int, norm: str, radius: float, steps: int, step: float, *, run: str = "steps", restarts: int = 1, count: int = FEW
+) -> Measure:
+    """By how much another attack lowers the AUC below that of `PLAIN`, on the same images."""
+
+    def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
+        studio = Studio(device, data)
+        x, y, net = images(studio, model, MANY)
+        d = score(net, k)
+        others = x[y != k][:count]
+        with torch.no_grad():
+            inside = torch.cat([d(part) for part in x[y == k].split(100)])
+        ways = ((1, "steps", threat("pgd", norm, radius, **PLAIN)), (restarts, run, threat("pgd", norm, radius, steps, step)))
+        plain, attacked = (
+            -worst_of(times, d, others, dyn, run=RUNS[how], generator=device.generator(seed)).energy for times, how, dyn in ways
+        )
+        drop, error = auc_drop(inside, plain, attacked)
+        rest = {"count": len(others), "split": "test", "extractor": None, "seed": seed, "note": ""}
+        return rest | {"value": drop, "error": error, "resampled": "images"}
+
+    return Measure(f"AUC of d_{k} lowered by{_told(norm, radius, steps, step, run, restarts)} count={count}", measure)
+
+
+def _told(norm: str, radius: float, steps: int, step: float, run: str, restarts: int) -> str:
     how = {"steps": "", "adam": " Adam", "auto": " Auto-PGD", "random": " random search"}[run]
     again = f" restarts={restarts}" if restarts > 1 else ""
-    return Measure(f"AUC of d_{k}{how} norm={norm} radius={radius:g} steps={steps} step={step:g}{again} count={count}", measure)
+    return f"{how} norm={norm} radius={radius:g} steps={steps} step={step:g}{again}"
 
 
 def passed(way: str, evasion: str, count: int = COUNT // 2, steps: int = 100) -> Measure:
@@ -274,32 +306,36 @@ THESIS_3_5 = Experiment(
     "AUC of the detector of 0. The thesis: 50 restarts, nets of L∞ .5 and L2 5. " + HERE,
 )  # fmt: skip
 
-ATTACKS: dict[str, dict[str, Any]] = {
-    "PGD 200 x .01": {"steps": 200, "step": 0.01},
-    "Auto-PGD 100": {"steps": 100, "step": 0.6, "run": "auto"},
-    "PGD, 200 images": {"steps": 200, "step": 0.01, "count": FEW},
-    "5 restarts": {"steps": 200, "step": 0.01, "restarts": 5, "count": FEW},
-    "Adam": {"steps": 200, "step": 0.01, "run": "adam", "count": FEW},
-    "random search, 1,000 queries": {"steps": 1000, "step": 0.6, "run": "random", "count": FEW},
+PLAIN: dict[str, Any] = {"steps": 200, "step": 0.01}
+"""The thesis' attack of Table 3.3."""
+
+STRONGER: dict[str, dict[str, Any]] = {
+    "5 restarts": PLAIN | {"restarts": 5},
+    "Adam": PLAIN | {"run": "adam"},
+    "random search, 1,000 queries": {"steps": 1000, "step": 0.6, "run": "random"},
 }
-"""Attack -> how it is made; the last four are of the same images."""
+"""Attack that might be stronger -> how it is made."""
 
 EVERY = Experiment(
-    "All ten detectors under 200 steps, restarts, Adam and random search",
+    "All ten detectors under 200 steps, and what restarts, Adam and random search add",
     "ours, after thesis Tables 3.2, 3.3 and 3.5",
     {
-        (f"d_{k + 1} ({k})", column): Cell(LINF, alone(k, "linf", 0.3, **how), **STORED)
+        (f"d_{k + 1} ({k})", column): Cell(LINF, measure, **STORED)
         for k in range(10)
-        for column, how in ATTACKS.items()
+        for column, measure in {
+            "PGD 200 x .01": alone(k, "linf", 0.3, **PLAIN),
+            "Auto-PGD 100": alone(k, "linf", 0.3, 100, 0.6, run="auto"),
+            **{f"lowered by {name}": lowered(k, "linf", 0.3, **how) for name, how in STRONGER.items()},
+        }.items()
     },
     {},
     tuple(
-        Order(f"d_{k + 1}: {attack} lowers it by no more than .002", (f"d_{k + 1} ({k})", "PGD, 200 images"),
-              (f"d_{k + 1} ({k})", attack), 0.002)
+        Order(f"d_{k + 1}: {name} lowers it by less than .002", 0.002, (f"d_{k + 1} ({k})", f"lowered by {name}"))
         for k in range(10)
-        for attack in list(ATTACKS)[3:]
+        for name in STRONGER
     ),
-    "The thesis tells of the first two. Random search takes no gradient: it makes Square's proposals. " + HERE,
+    "The thesis tells of the first two. The last columns are AUC under PGD minus AUC under the attack, of the same 200 images: "
+    "below 0 the attack is the weaker one. Random search takes no gradient: it makes Square's proposals. " + HERE,
 )  # fmt: skip
 
 THESIS_3_6 = Experiment(
