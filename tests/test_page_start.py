@@ -177,6 +177,21 @@ def test_a_hostile_address_opens_a_station_that_there_is(visit, query):
     assert heading(page)
 
 
+LOADED = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+  .reduce((sum, entry) => sum + entry.transferSize, 0)"""
+
+
+def test_a_first_load_is_at_most_1_2_megabytes(browser, url):
+    context = browser.new_context()  # with nothing in its cache
+    page = context.new_page()
+    page.goto(url)
+    ready(page, 0)
+    page.wait_for_load_state("networkidle")
+    loaded = page.evaluate(LOADED)
+    context.close()
+    assert 300_000 < loaded <= 1_200_000
+
+
 def test_links_act_in_place_and_back_and_forward_return(visit):
     page, sessions = visit(), set()
     ready(page, 0)
