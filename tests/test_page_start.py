@@ -186,7 +186,8 @@ def test_a_first_load_is_at_most_1_2_megabytes(browser, url):
     page = context.new_page()
     page.goto(url)
     ready(page, 0)
-    page.wait_for_load_state("networkidle")
+    page.locator("button[role=tab]").first.wait_for()
+    page.evaluate("async () => { await document.fonts.ready; }")
     loaded = page.evaluate(LOADED)
     context.close()
     assert 300_000 < loaded <= 1_200_000
