@@ -1,6 +1,6 @@
 """The papers' tables and figures: which models each rests on, how a cell is measured, what the paper says and claims."""
 
-from . import cem, detectors, generative, jeat, outside, restoration, robustness, sweeps, thesis
+from . import cem, detectors, generation, generative, jeat, outside, restoration, robustness, sweeps, thesis
 from .table import Cell, Experiment, Order, Place
 from .verdicts import judge
 
@@ -27,13 +27,13 @@ EXPERIMENTS: dict[str, Experiment] = {
     "thesis-fig-2.4": thesis.FIG_2_4,
     "thesis-fig-2.5": thesis.FIG_2_5,
     "thesis-fig-2.6": thesis.FIG_2_6,
-    "thesis-2.5": thesis.T_2_5,
+    "thesis-2.5": generation.T_2_5,
     "thesis-2.7": restoration.THESIS_2_7,
     "thesis-2.8": restoration.THESIS_2_8,
     "thesis-fig-2.9": restoration.THESIS_FIG_2_9,
-    "thesis-2.10": thesis.T_2_10,
-    "thesis-2.11": thesis.T_2_11,
-    "thesis-fig-2.15": thesis.FIG_2_15,
+    "thesis-2.10": generation.T_2_10,
+    "thesis-2.11": generation.T_2_11,
+    "thesis-fig-2.15": generation.FIG_2_15,
     "thesis-fig-2.16": restoration.THESIS_FIG_2_16,
     "thesis-stability": thesis.STABILITY,
     "thesis-3.2": detectors.THESIS_3_2,
