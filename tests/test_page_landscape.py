@@ -44,7 +44,7 @@ def test_a_point_by_keys_has_a_ball_its_numbers_stand_under_the_panels_and_its_l
     again.locator("#cem-roll[data-ready]").wait_for()
     calm(again)
     assert [again.locator(f"#land-spot-{k}").inner_text() for k in range(2)] == numbers
-    assert again.locator("#cem-roll figure").count() == 2
+    assert again.locator("#cem-roll figure").count() == 2 and again.evaluate("scrollY") == 0
     sampling_is_on_top(again)
 
 

@@ -29,7 +29,7 @@ export function mount(element, props, trigger, watch) {
   const seen = node("figure", { class: "cem-pad-seen" }, small, node("figcaption", { text: "as the nets see it" }));
   const ways = node("p", { class: "cem-pad-ways", text: "Or paste a picture. By keys: arrows move the pen, space sets it down, Enter shows it." });
   const root = element.querySelector("#cem-pad");
-  root.replaceChildren(canvas, node("div", { class: "cem-pad-side" }, tools, seen), said, ways);
+  root.replaceChildren(canvas, node("div", { class: "cem-pad-side" }, tools, seen), ways, said);
 
   const context = canvas.getContext("2d", { willReadFrequently: true });
   Object.assign(context, { lineCap: "round", lineJoin: "round", lineWidth: PEN, strokeStyle: "#fff", fillStyle: "#000" });

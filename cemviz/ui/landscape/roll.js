@@ -6,6 +6,8 @@ import { films } from "../start/views.js";
 export function mount(element, props, watch) {
   const root = element.querySelector("#cem-roll");
   let film = null;
+  let pressed = false; // a ball that a link brings moves the page nowhere
+  for (const name of ["click", "keydown"]) element.closest("#land-stage")?.addEventListener(name, () => (pressed = true));
 
   async function draw() {
     film?.pause();
@@ -29,7 +31,8 @@ export function mount(element, props, watch) {
     film = new Transport(ui);
     film.load({ ...view, interval: 130 });
     film.begin();
-    root.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    if (pressed) root.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    pressed = false;
     root.dataset.ready = String(Number(root.dataset.ready ?? 0) + 1);
   }
   document.addEventListener("cemviz-pause", () => film?.pause());

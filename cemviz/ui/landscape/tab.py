@@ -124,7 +124,7 @@ def _controls(studio: Studio, selection: Selection, data: str, kind: str) -> dic
 
 def _panels(count: int) -> dict[str, Any]:
     """The scale, and a place for every model."""
-    parts: dict[str, Any] = {"scale": gr.HTML("", elem_id="land-scale", padding=False)}
+    parts: dict[str, Any] = {"scale": gr.HTML("", elem_id="land-scale", **PLAIN)}
     with gr.Row():
         for k in range(MOST_MODELS):
             with gr.Column(min_width=150, visible=k < max(count, 1)) as parts[f"column{k}"]:
