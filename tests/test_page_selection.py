@@ -1,6 +1,7 @@
 """The selection in a real browser: chosen in one tab, looked at in the others, and in the address under one name."""
 
 import numpy as np
+import pytest
 from pages import MARKS, SLOW, calm, drawn, open_tab
 from PIL import Image
 from test_page_digit import answered, draw, shown
@@ -43,6 +44,19 @@ def test_of_nets_that_are_chosen_at_once_the_last_one_is_drawn(visit):
     calm(page)
     assert page.locator("#sel-a input").input_value().startswith("mnist-trades") and "a=mnist-trades" in page.url
     assert "TRADES" in page.locator("#land-title-0").inner_text()
+
+
+@pytest.mark.parametrize(("tab", "stage"), [("landscape", "land"), ("restore", "restore"), ("detect", "detect")])
+def test_a_tab_that_draws_by_itself_says_so_from_the_choice_on_until_it_is_drawn(visit, tab, stage):
+    page = visit(f"?tab={tab}&x=grid:4")
+    calm(page)
+    busy = f"() => document.querySelector('#{stage}-stage').classList.contains('cem-busy')"
+    page.wait_for_function(f"() => !({busy})()")
+    for words in ("digit 2, test", "digit 2, test"):  # the second time nothing is drawn
+        chosen(page, "x", words)
+        assert page.evaluate(busy)
+        page.wait_for_function(f"() => !({busy})()", timeout=SLOW)
+    assert "x=grid" in page.url
 
 
 def test_another_net_makes_the_samples_stale_until_they_are_asked_for(visit):

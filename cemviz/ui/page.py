@@ -1,6 +1,7 @@
 """The page: its tabs in reading order, the address that makes a picture again, and what stops when a visitor leaves."""
 
 import os
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported: the page must not call home
@@ -35,7 +36,7 @@ from .start import tab as start_tab
 from .theme import CSS, HEAD, THEME
 from .training import tab as training_tab
 from .views import navigator
-from .wiring import Wiring
+from .wiring import Wiring, at_work
 from .yours import panel
 
 TABS: dict[str, tuple[str, Any]] = {
@@ -168,29 +169,30 @@ def _first_views(
         number = address.redraw[key]
         leaves[key].select(address.opening(key), [session, address.restored, *values], [number, address.open], **LAST, **LIGHT)
         if tab.draw is not None:
-            function, inputs, outputs = tab.draw
-            number.change(function, inputs, outputs, **how)
+            at_work(partial(number.change, *tab.draw, **how), f"cemvizRuns('{key}', {{}})")
     of_open_tab: dict[str, Any] = {
         "inputs": [session, address.open, *values],
         "outputs": [address.open, *address.redraw.values()],
-        "js": f"(session, _, ...rest) => [session, {OPEN_TAB}, ...rest]",
+        "js": f"(session, _, ...rest) => {{ cemvizAsked(1); return [session, {OPEN_TAB}, ...rest]; }}",
         **LAST,
         **LIGHT,
     }
+    heard = {"js": "() => { cemvizAsked(-1); return []; }"}
     for event in read:  # after it the browser has what the address asks for; a tab that was opened before was not drawn
-        event.then(address.begin, **of_open_tab)
+        event.then(address.begin, **of_open_tab).then(None, None, None, **heard)
     chosen = address.selection
     nets = [chosen.a, chosen.b, chosen.picture, chosen.label]
     for leader, net in (("a", chosen.a), ("b", chosen.b)):
         followers = [*(part for part in nets if part is not net), chosen.taken]
-        event = by_hand(net)(selection.follower(studio, chosen, leader), nets, followers, **LAST, **LIGHT)
+        follow = selection.follower(studio, chosen, leader)
+        event = at_work(partial(by_hand(net), follow, nets, followers, **LAST, **LIGHT), "cemvizAsked({})")
         for tab in built.values():
             if tab.follow is not None:
                 event = event.then(*tab.follow, **LAST, **LIGHT)
-        event.then(address.selected, **of_open_tab)
+        event.then(address.selected, **of_open_tab).then(None, None, None, **heard)
     for part in (chosen.picture, chosen.label, chosen.seed):
-        by_hand(part)(address.selected, **of_open_tab)
+        by_hand(part)(address.selected, **of_open_tab).then(None, None, None, **heard)
     by_hand(chosen.picture)(None, None, chosen.taken, js="() => ''")  # what was done to an upload is told of no other picture
     wire = Wiring(session, studio, {**chosen.parts, "taken": chosen.taken})
     given = wire.click(chosen.upload, selection.take_upload, ["a"], ["x", "taken"], {"data": "data"}, **TAKING)
-    given.success(address.selected, **of_open_tab)
+    given.success(address.selected, **of_open_tab).then(None, None, None, **heard)

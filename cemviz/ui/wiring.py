@@ -71,16 +71,22 @@ class Wiring:
             return guarded_stream(stream)
         return guarded(lambda session, *values: placed(handler(self.studio, session, **given(values))))
 
-    def __call__(self, triggers: Any, handler: Handler, inputs: Sequence[str], outputs: Sequence[str], **how: Any) -> Any:
+    def __call__(
+        self, triggers: Any, handler: Handler, inputs: Sequence[str], outputs: Sequence[str], *, tab: str = "", **how: Any
+    ) -> Any:
         """Let one or several events call a handler.
 
         By default a second press of a button while the first is at work is nothing, and what else changes meanwhile is told
         after it: a press twice must not discard two runs, and the last choice counts.
+
+        Args:
+            tab: that says it is at work while this runs, see `at_work`.
         """
         together = triggers if isinstance(triggers, list) else [triggers]
         if any(trigger.event_name != "click" for trigger in together):
             how = LAST | how
-        return gr.on(together, self.bound(handler, inputs), [self.session, *self[inputs]], self[outputs], **how)
+        called = self.bound(handler, inputs), [self.session, *self[inputs]], self[outputs]
+        return at_work(lambda **js: gr.on(together, *called, **js, **how), f"cemvizRuns('{tab}', {{}})" if tab else "")
 
     def click(
         self, view: gr.HTML, handler: Handler, inputs: Sequence[str], outputs: Sequence[str], at: Mapping[str, str], **how: Any
@@ -107,6 +113,20 @@ class Wiring:
     def first(self, handler: Handler, inputs: Sequence[str], outputs: Sequence[str]) -> tuple[Any, list[Any], list[Any]]:
         """A handler as a tab's first view, see `controls.Tab`."""
         return self.bound(handler, inputs), [self.session, *self[inputs]], self[outputs]
+
+
+def at_work(event: Callable[..., Any], tell: str) -> Any:
+    """Make an event, and let the browser know when it begins, at once, and when it has ended.
+
+    Args:
+        event: makes it, of further arguments.
+        tell: JavaScript with a place for 1, it begins, or -1; "" tells nothing.
+    """
+    if not tell:
+        return event()
+    made = event(js=f"(...args) => {{ {tell.format(1)}; return args; }}")
+    made.then(None, None, None, js=f"() => {{ {tell.format(-1)}; return []; }}")
+    return made
 
 
 class TimeLeft:

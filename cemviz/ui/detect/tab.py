@@ -44,7 +44,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     gr.Markdown(words.HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
     changed = [by_hand(parts[name]) for name in ("front", "label")] + [parts["times"].release, parts["index"].submit]
-    wire(changed, do.go, do.RUN, do.SHOWN, **HEAVY)
+    wire(changed, do.go, do.RUN, do.SHOWN, tab="detect", **HEAVY)
     wire(by_hand(parts["why"]), do.explain, ["why"], do.EXPLAINED, **HEAVY)
     return Tab({name: parts[part] for name, part in NAMES.items()}, wire.first(do.go, do.RUN, do.SHOWN), looks=looks)
 

@@ -95,8 +95,8 @@ new MutationObserver(() => {
 // or until the line below it says why there is none.
 {
   // stage -> the line below it; button -> its stage
-  const LINES = { "samp-stage": "samp-status", "land-stage": "land-status", "rob-stage": "rob-status", "rob-look": "rob-reading", "lab-stage": "lab-status" };
-  const BUTTONS = { "samp-run": "samp-stage", "land-run": "land-stage", "rob-run": "rob-stage", "rob-look-run": "rob-look", "lab-run": "lab-stage" };
+  const LINES = { "samp-stage": "samp-status", "rob-stage": "rob-status", "rob-look": "rob-reading", "lab-stage": "lab-status" };
+  const BUTTONS = { "samp-run": "samp-stage", "rob-run": "rob-stage", "rob-look-run": "rob-look", "lab-run": "lab-stage" };
   const busy = (stage) => {
     const [place, line] = [document.getElementById(stage), document.getElementById(LINES[stage])];
     if (!place || !line) return;
@@ -116,6 +116,30 @@ new MutationObserver(() => {
     if (stage) busy(stage);
   });
   document.addEventListener("cemviz-asked", (event) => busy(event.detail)); // a story is drawn without a press
+}
+
+// A tab that draws by itself says that it is at work from the change on, until the last of its runs has ended.
+{
+  const STAGES = { landscape: "land-stage", restore: "restore-stage", detect: "detect-stage" };
+  const SOON = 300; // ms in which the next of a chain of events begins
+  const runs = {}; // tab -> how many are at work
+  let asked = null;
+  window.cemvizRuns = (tab, more) => {
+    const stage = document.getElementById(STAGES[tab]);
+    if (!stage) return;
+    runs[tab] = Math.max((runs[tab] ?? 0) + more, 0);
+    if (runs[tab]) stage.classList.add("cem-busy");
+    else setTimeout(() => runs[tab] || stage.classList.remove("cem-busy"), SOON);
+  };
+  // what the selection says is heard by the tab that is open
+  window.cemvizAsked = (more) => {
+    if (more > 0) asked = document.querySelector("button[role=tab][aria-selected=true]")?.dataset.tabId ?? null;
+    window.cemvizRuns(asked, more);
+  };
+  document.addEventListener("click", (event) => {
+    const stage = event.target.closest?.("#land-stop") && "landscape"; // a run that is cancelled tells of no end
+    if (stage) window.cemvizRuns(stage, -Infinity);
+  });
 }
 
 // Tables that a run fills tell of it as the views do: once their words are others, since gradio touches them for less.

@@ -57,8 +57,10 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     asked += [by_hand(parts[name]) for name in ("more", "directions", "anchor")]
     asked += [parts[name].submit for name in ("index", "other")]
     running = [
-        wire(by_hand(parts["story"]), do.play, do.RUN, [*dict.fromkeys(do.TOLD + do.SHOWN)], **NEWEST, **HEAVY),
-        wire(asked, do.go, do.RUN, do.SHOWN, **HEAVY),
+        wire(
+            by_hand(parts["story"]), do.play, do.RUN, [*dict.fromkeys(do.TOLD + do.SHOWN)], tab="landscape", **NEWEST, **HEAVY
+        ),
+        wire(asked, do.go, do.RUN, do.SHOWN, tab="landscape", **HEAVY),
     ]
     drawing = ["energy", "levels", "seen", "chains"]
     wire([by_hand(parts[name]) for name in drawing[1:]], do.figures, do.LOOK, do.SHOWN, **LIGHT)

@@ -52,7 +52,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     changed = [by_hand(parts[name]) for name in ("task", "variant", "source")]
     changed += [parts[name].release for name in ("sigma", "blur")]
     changed += [parts[name].submit for name in ("number", "index")]
-    wire(changed, do.go, do.RUN, do.SHOWN, **HEAVY)
+    wire(changed, do.go, do.RUN, do.SHOWN, tab="restore", **HEAVY)
     wire.click(parts["view"], do.painted, [], ["mask"], {"hole": "hole"}, **LIGHT).success(*view, **NEWEST, **HEAVY)
     return Tab({name: parts[part] for name, part in NAMES.items()}, view, looks=looks)
 
