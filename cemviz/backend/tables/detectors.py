@@ -312,7 +312,7 @@ PLAIN: dict[str, Any] = {"steps": 200, "step": 0.01}
 STRONGER: dict[str, dict[str, Any]] = {
     "5 restarts": PLAIN | {"restarts": 5},
     "Adam": PLAIN | {"run": "adam"},
-    "random search, 1,000 queries": {"steps": 1000, "step": 0.6, "run": "random"},
+    "random search, 5,000 queries": {"steps": 5000, "step": 0.6, "run": "random"},
 }
 """Attack that might be stronger -> how it is made."""
 
