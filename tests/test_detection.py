@@ -57,7 +57,7 @@ def test_the_error_of_the_auc_is_its_spread_over_draws():
 
 
 def test_sets_that_lie_wholly_apart_have_an_error_that_falls_with_their_numbers():
-    """Of n in n it is not known to be certain; where one is out of place, the spread is the placements'."""
+    """A share of n in n is not known to be certain; where one is out of place, the spread is the placements'."""
     errors = [auc_error(torch.ones(n), torch.zeros(2 * n)) for n in (10, 40, 160)]
     assert errors == pytest.approx([math.sqrt((n + 1) / (n + 2) ** 3) for n in (10, 40, 160)])
     assert auc_error(torch.zeros(10), torch.ones(10)) == pytest.approx(errors[0])  # an AUC of 0
@@ -68,7 +68,7 @@ def test_sets_that_lie_wholly_apart_have_an_error_that_falls_with_their_numbers(
 
 
 def test_the_drop_of_the_auc_has_a_paired_error():
-    """What both attacks leave alike scatters in neither."""
+    """The error leaves out the scatter that both attacks share."""
     draws = [(randn(60, seed=3 * k) + 2, randn(80, seed=3 * k + 1), 0.2 * randn(80, seed=3 * k + 2)) for k in range(300)]
     drops = [auc_drop(inside, outside, outside + 0.1 + more) for inside, outside, more in draws]
     values, errors = (torch.tensor(part) for part in zip(*drops, strict=True))

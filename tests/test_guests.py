@@ -47,16 +47,8 @@ GIVEN = {"file": None, "repository": "", "dataset": "stripes", "scale": words.GU
 
 def asked(session, studio, **values):
     """The panel at the end of a run."""
-    given = {
-        "file": None,
-        "repository": "",
-        "dataset": "stripes",
-        "scale": words.GUESS,
-        "threat": words.GUESS,
-        "arch": "",
-    } | values
     shown = {}
-    for changes in do.go(studio, session, **given):
+    for changes in do.go(studio, session, **GIVEN | values):
         shown |= changes
     return shown
 
@@ -184,17 +176,9 @@ def test_a_threat_model_is_read_as_people_write_it(studio, file, text, norm, rad
 )
 def test_what_cannot_be_brought_in_is_said_and_leaves_nothing(studio, file, values, line):
     session = Session()
-    given = {
-        "file": None,
-        "repository": "",
-        "dataset": "stripes",
-        "scale": words.GUESS,
-        "threat": words.GUESS,
-        "arch": "",
-    } | values
     shown = {}
     with pytest.raises(BadInput, match=line):
-        for changes in do.go(studio, session, **given):
+        for changes in do.go(studio, session, **GIVEN | values):
             shown |= changes
     assert shown["status"].startswith("**No net was brought in:**") and not shown["link"] and not session.nets
     assert not (store.folder() / "visitors").is_dir()
@@ -267,7 +251,7 @@ def test_the_panel_takes_the_name_of_an_architecture(studio):
 def test_a_run_that_is_stopped_brings_nothing_in(studio, file):
     session = Session()
     assert do.halt(studio, session) == {"status": do.gr.skip()}
-    work = do.go(studio, session, file=file, repository="", dataset="stripes", scale=words.GUESS, threat=words.GUESS, arch="")
+    work = do.go(studio, session, **GIVEN | {"file": file})
     assert next(work)["status"] == "Reading..."
     next(work)
     assert do.halt(studio, session)["status"] == do.STOPPED

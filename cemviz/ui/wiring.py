@@ -275,6 +275,6 @@ def played(tab: str, tell: Callable[..., Changes], go: Callable[..., Iterator[Ch
 
 def stop(session: Session, tab: str) -> bool:
     """End what a tab has at work; tells whether there was anything."""
-    at_work = tab in session.stops and not session.stops[tab].is_set()
+    busy = tab in session.stops and not session.stops[tab].is_set()
     session.stops[tab].set()
-    return at_work
+    return busy

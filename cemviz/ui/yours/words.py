@@ -37,7 +37,7 @@ def summary(item: Imported) -> str:
 
 
 def found(item: Imported) -> dict[str, str]:
-    """What the three questions were answered with: control -> words."""
+    """Answers that an import found to the three questions: control -> words."""
     data = "none of these" if item.card.data == UNKNOWN else item.card.data
     return {"dataset": data, "scale": str(item.tries[0]), "threat": f"{item.threat_model}, {item.threat}"}
 
