@@ -28,16 +28,18 @@ from cemviz.backend.studio import Studio
 from cemviz.backend.train import live as training
 from cemviz.data.images import root
 from cemviz.ui import visits
+from cemviz.ui.first import FirstViews
 from cemviz.ui.page import build, launch_options
 
 gc.freeze()
 gc.enable()
 
 
-def ready(studio: Studio) -> None:
-    """Load what the first visitor's first run and first game would wait for; not before the page answers."""
+def ready(studio: Studio, views: FirstViews) -> None:
+    """Load what the first run and the first game would wait for, and draw first views: once the page answers."""
     studio.apart.start()
     warm_up()
+    views.warm()
 
 
 def main() -> None:
@@ -78,11 +80,12 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the page as Ctrl-C does
     closed = threading.Event()
     try:
-        page = build(studio)
-        page.launch(**launch_options(studio), **server, prevent_thread_lock=True)
+        views = FirstViews(studio)
+        page = build(studio, views)
+        page.launch(**launch_options(studio, views), **server, prevent_thread_lock=True)
         LOG.info("page: open at %s on %s", page.local_url, studio.device.title)
         visits.watch(page, closed, limits.memory)
-        threading.Thread(target=ready, args=[studio], daemon=True).start()  # while the first visitor reads
+        threading.Thread(target=ready, args=[studio, views], daemon=True).start()  # while the first visitor reads
         page.block_thread()
     except OSError as error:
         message = f"cemviz: the page could not be opened ({error}); is the port in use? Give another: --port 7900"

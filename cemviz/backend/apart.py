@@ -35,6 +35,9 @@ ITEM, OVER, FAULT = "item", "over", "fault"
 PATIENCE = 10.0
 """Seconds that a process has to end by itself once the page has closed the pipe."""
 
+NICE = 10
+"""How far the process stands back where the page itself has something to answer: whoever waits for an answer waits longest."""
+
 LOST = "the process that computes ended ({}); ask again, and it is started anew"
 
 
@@ -164,6 +167,8 @@ def main() -> None:
         signal.signal(ending, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
+    with suppress(AttributeError, OSError):  # another system's
+        os.nice(NICE)
     device, data = pickle.load(sys.stdin.buffer)
     own.enter(images.root(data))
     serve(sys.stdin.buffer, answers, Studio(choose(device), data))

@@ -91,6 +91,7 @@ class Address:
         session, notice: the visitor's state, and where to say what was asked in vain.
         restored: becomes true once the browser has what the address asks for.
         open: key of the tab on screen, filled by the browser where it is asked for.
+        filed: keys of the tabs that it has from files, with commas between, see `first`; filled by it, too.
         chooser: opens a tab.
         redraw: tab -> a number; its first view is made again when that changes. No gr.State: gradio tells of a state's change
             only after an event that was queued.
@@ -104,6 +105,7 @@ class Address:
     notice: gr.Markdown
     restored: gr.Checkbox
     open: gr.Textbox
+    filed: gr.Textbox
     chooser: gr.Tabs
     redraw: Mapping[str, gr.Number]
 
@@ -184,25 +186,36 @@ class Address:
         Its second value is whether the browser has what the address asks for; until then `begin` will have the tab drawn.
         """
 
-        def opened(session: Session, restored: bool, *values: Any) -> Changes:
-            wanted = restored and session.asked != key and session.drawn.get(key) != self._looked(key, values)
+        def opened(session: Session, restored: bool, filed: str | None, *values: Any) -> Changes:
+            wanted = restored and session.asked != key and self._other(key, session, filed, values)
             return self._anew(key, session, values) if wanted else {self.open: key}  # gradio takes no empty answer
 
         return opened
 
-    def begin(self, session: Session, key: str | None, *values: Any) -> Changes:
+    def begin(self, session: Session, key: str | None, filed: str | None, *values: Any) -> Changes:
         """Have the tab that was asked for drawn, or the open one, now that the browser has what the address asks for."""
         asked, session.asked = session.asked, ""
         key = asked or key
-        wanted = bool(asked) or (key in self.tabs and session.drawn.get(key) != self._looked(key, values))
+        wanted = bool(asked) or (key in self.tabs and self._other(key, session, filed, values))
         return self._anew(key, session, values) if wanted else {self.open: key}
 
-    def selected(self, session: Session, key: str | None, *values: Any) -> Changes:
+    def selected(self, session: Session, key: str | None, filed: str | None, *values: Any) -> Changes:
         """Have the open tab drawn of another selection, unless its view is dear: that one is stale until it is asked for."""
         tab = self.tabs.get(key)
         if tab is None or not tab.looks or tab.follow is not None or None in self._looked(key, values):
             return {self.open: key}  # None: a field just emptied, to type the next seed, is no seed yet
-        return self.begin(session, key, *values)
+        return self.begin(session, key, filed, *values)
+
+    def _other(self, key: str, session: Session, filed: str | None, values: tuple[Any, ...]) -> bool:
+        """Whether what is on screen of a tab, if anything, is of another selection than now."""
+        shown = session.drawn.get(key)
+        if shown is None and key in (filed or "").split(","):
+            shown = tuple(self.begun(key))
+        return shown != self._looked(key, values)
+
+    def begun(self, key: str) -> list[Any]:
+        """The part of the selection that a tab looks at, as the page was built."""
+        return [part.value for part in self.tabs[key].looks.values()]
 
     def _looked(self, key: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """The part of the selection that a tab looks at, from values of `inputs`."""

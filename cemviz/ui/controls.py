@@ -48,6 +48,10 @@ TAKING: dict[str, Any] = HEAVY | {"concurrency_id": "taking", "concurrency_limit
 """Arguments of events that take a visitor's picture: they wait for nobody, and say as others do what is wrong."""
 
 
+class NotYet(Exception):
+    """A session that does not wait asked for what the device would have to compute."""
+
+
 class Session:
     """State of one visitor, changed in place.
 
@@ -61,9 +65,12 @@ class Session:
         nets: models of a visitor's own that the menus offer -> whether this visitor brought it, see `backend.foreign.guests`.
         asked: tab that a link of the page opens, until it is drawn.
         menus: control -> the choices that the browser has of it, where they are not those of the beginning.
+        views: tab -> draws its first view for a session, see `first`.
+        waits: whether a run of it may wait for the device; else it raises NotYet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, views: Mapping[str, Callable[["Session"], Any]] | None = None, *, waits: bool = True) -> None:
+        self.views, self.waits = {} if views is None else views, waits
         self.stops: defaultdict[str, threading.Event] = defaultdict(threading.Event)
         self.playground = Playground()
         self.held: dict[str, Any] = {}
@@ -71,6 +78,17 @@ class Session:
         self.asked = ""
         self.nets: dict[str, bool] = {}
         self.menus: dict[Any, list[tuple[str, Any]]] = {}
+
+    def catch_up(self, tab: str) -> None:
+        """Have what the browser shows of a tab at first, which it may have from a file, for what goes on from it."""
+        if tab not in self.drawn and tab in self.views:
+            self.waits = False
+            try:
+                self.views[tab](self)
+            except NotYet:  # it was forgotten meanwhile
+                self.drawn.pop(tab, None)
+            finally:
+                self.waits = True
 
     def leave(self) -> None:
         """End whatever still runs: the visitor is gone."""
@@ -83,7 +101,7 @@ class Session:
             guests.forget(name)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Session":
-        return Session()  # gradio copies a state's first value for every visitor; locks and nets cannot be copied
+        return Session(self.views)  # gradio copies a state's first value for every visitor; locks and nets cannot be copied
 
 
 NEWEST: dict[str, Any] = {"trigger_mode": "multiple"}
@@ -130,6 +148,7 @@ class Tab:
         stories: an address that names one sets all that it sets; what else the address names comes on top.
         looks: name -> control, the part of the selection that the tab looks at; when it changes, the first view is made anew.
         own: menu -> reads a text of the address that is none of its choices: a visitor's own as one, (title, value), or None.
+        alike: its first view is the same for every visitor, and goes to browsers as a file, see `first`.
         follow: (function, inputs, outputs) in place of that, where the view is dear: fits the tab's controls to the selection,
             and its picture is stale until a button is pressed.
     """
@@ -142,6 +161,7 @@ class Tab:
     looks: Mapping[str, gr.components.Component] = field(default_factory=dict)
     own: Mapping[gr.components.Component, Callable[[str], tuple[str, str] | None]] = field(default_factory=dict)
     follow: tuple[Callable[..., Any], list[Any], list[Any]] | None = None
+    alike: bool = False
 
 
 def on_offer(studio: Studio, own: Iterable[str] = ()) -> dict[str, Card]:

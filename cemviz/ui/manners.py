@@ -6,9 +6,12 @@ apart: what fails while a call is read is refused, what fails in a handler stays
 
 import json
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
+from gradio.utils import resolve_singleton
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,7 +34,7 @@ class Malformed(gr.Error):
 
 
 class Page(gr.Blocks):
-    """Blocks that refuse a malformed call while they read it."""
+    """Blocks that refuse a malformed call while they read it, and leave alone what an answer leaves as it is."""
 
     async def preprocess_data(self, block_fn: Any, inputs: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
         """See `gr.Blocks`.
@@ -46,6 +49,28 @@ class Page(gr.Blocks):
         except Exception as error:
             raise Malformed(error) from error
         return values
+
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        """See `gr.Blocks`, which makes each component anew that a handler did not name: most of what an answer costs here."""
+        if _skipped(predictions):
+            predictions = {}
+        if not isinstance(predictions, dict) or not all(isinstance(part, Block) for part in predictions):
+            return await super().postprocess_data(block_fn, predictions, state)
+        changed = [part for part in block_fn.outputs if not _skipped(predictions.get(part, SKIP))]
+        told: dict[Any, Any] = {}
+        if changed:
+            few = copy(block_fn)
+            few.outputs = changed
+            values = [predictions[part] for part in changed]
+            told = dict(zip(changed, await super().postprocess_data(few, resolve_singleton(values), state), strict=True))
+        return [told.get(part, None if part.stateful else SKIP) for part in block_fn.outputs]
+
+
+SKIP = gr.skip()
+
+
+def _skipped(change: Any) -> bool:
+    return isinstance(change, dict) and change == SKIP
 
 
 def _check(part: gr.components.Component, value: Any) -> None:

@@ -1,5 +1,6 @@
 """The page: its tabs in reading order, the address that makes a picture again, and what stops when a visitor leaves."""
 
+import json
 import os
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from .detect import tab as detect_tab
 from .digit import tab as digit_tab
 from .door import Door
 from .equations import tab as tab_equations
+from .first import FirstFiles, FirstViews
 from .head import EarlyHead
 from .health import Health
 from .lab import tab as lab_tab
@@ -72,22 +74,26 @@ INTRO = """# cemviz
 Adversarial training is energy-based modelling: attacks climb a landscape, training flattens it, samplers roll down it."""
 
 
-def launch_options(studio: Studio) -> dict[str, Any]:
+def launch_options(studio: Studio, views: FirstViews) -> dict[str, Any]:
     """Arguments of `launch`; the head holds what plays before the page around it is there.
 
     Args:
-        studio: that the page was built with.
+        studio, views: that the page was built with.
     """
+    files = Middleware(FirstFiles, views=views)
     early = Middleware(EarlyHead, html=f"{HEAD}\n{start_tab.head()}")
     compressed = Middleware(GZipMiddleware, minimum_size=2000, compresslevel=5)
     door = Middleware(Door, visitors=studio.limits.visitors)
     return LAUNCH | {
-        "app_kwargs": {"middleware": [Middleware(Health, studio=studio), door, compressed, early, Middleware(Manners)]}
+        "app_kwargs": {"middleware": [Middleware(Health, studio=studio), files, door, compressed, early, Middleware(Manners)]}
     }
 
 
 WAIT = 0.01
 """Seconds between two looks of gradio's queue for work; its own millisecond takes 6 % of a core of a server at rest."""
+
+ESTIMATES = 60.0
+"""Seconds between two of gradio's estimates of a wait: of twenty presses each would tell of all others, before what it says."""
 
 OPEN_TAB = "document.querySelector('button[role=tab][aria-selected=true]')?.dataset.tabId ?? null"
 """The tab on screen, in JavaScript. The server cannot know: presses in quick succession may reach it in any order."""
@@ -101,23 +107,25 @@ SHOW_TAB = f"""(...args) => {{
     history.pushState(null, '', address);
     document.dispatchEvent(new CustomEvent('cemviz-address'));
   }}
-  document.dispatchEvent(new CustomEvent('cemviz-pause'));
+  if (!cemvizOpens(tab)) document.dispatchEvent(new CustomEvent('cemviz-pause'));
   return [];
 }}"""
-"""A tab that is opened is a place that Back leaves."""
+"""A tab that is opened is a place that Back leaves, and nothing plays on behind it; see `js/first.js` for those with a file."""
 
 
-def build(studio: Studio | None = None) -> gr.Blocks:
+def build(studio: Studio | None = None, views: FirstViews | None = None) -> gr.Blocks:
     """Make the page.
 
     Args:
         studio: device, models and images; None takes the best device.
+        views: takes the tabs' first views, for `launch_options`.
     """
     studio = studio or Studio()
+    views = FirstViews(studio) if views is None else views
     read_once()
     own.enter(images.root(studio.data))
     with Page(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
-        session = gr.State(Session(), delete_callback=Session.leave)  # when its visit ends, see `visits`
+        session = gr.State(Session(views), delete_callback=Session.leave)  # when its visit ends, see `visits`
         gr.Markdown(INTRO, elem_id="intro")
         panel.build(session, studio)
         notice = gr.Markdown(visible=False, elem_id="notice")
@@ -136,27 +144,27 @@ def build(studio: Studio | None = None) -> gr.Blocks:
         )
         if faults := store.left_out():
             gr.Markdown("**Left out:** " + "  \n".join(faults), elem_id="left-out")
-        open_tab = gr.Textbox(visible=False)
+        open_tab, filed = gr.Textbox(visible=False), gr.Textbox(visible=False)
         redraw = {key: gr.Number(0, visible="hidden") for key in built}
         gr.HTML(selection.style({key: tab.looks for key, tab in built.items()}), padding=False, elem_id="selection-style")
         menus = shared.menus(studio)
-        address = Address(studio, built, shared, menus, session, notice, restored, open_tab, tabs, redraw)
+        address = Address(studio, built, shared, menus, session, notice, restored, open_tab, filed, tabs, redraw)
         loaded = page.load(address.restore, session, address.outputs, **LIGHT)
         linked = asked.select(address.go, address.inputs, address.outputs, **NEWEST, **LIGHT)
-        _first_views(studio, built, leaves, address, (loaded, linked))
+        _first_views(studio, built, leaves, address, (loaded, linked), views)
         address.follow()
         running = [event for tab in built.values() for event in tab.running]
         # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
         tabs.select(lambda visitor: visitor.stops["playground"].set(), session, None, cancels=running, **LAST, **LIGHT)
         tabs.select(address.refresh, session, [address.open, *address.menus], **LAST, **LIGHT)
         tabs.select(None, None, None, js=SHOW_TAB)
-    page.queue(default_concurrency_limit=4, max_size=LINE)
+    page.queue(default_concurrency_limit=4, max_size=LINE, status_update_rate=ESTIMATES)
     page._queue.sleep_when_free = WAIT
     return page
 
 
 def _first_views(
-    studio: Studio, built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Address, read: tuple[Any, ...]
+    studio: Studio, built: dict[str, Tab], leaves: dict[str, gr.Tab], address: Address, read: tuple[Any, ...], views: FirstViews
 ) -> None:
     """Draw each tab when it is first open, the one that is open when the address was read, and what another selection changes.
 
@@ -166,14 +174,22 @@ def _first_views(
     how: dict[str, Any] = HEAVY | {"concurrency_id": "views"}  # one that waits for the device holds up no other's
     session, *values = address.inputs
     for key, tab in built.items():
-        number = address.redraw[key]
-        leaves[key].select(address.opening(key), [session, address.restored, *values], [number, address.open], **LAST, **LIGHT)
+        number, opens = address.redraw[key], leaves[key].select
         if tab.draw is not None:
-            at_work(partial(number.change, *tab.draw, **how), f"cemvizRuns('{key}', {{}})")
+            draws = at_work(partial(number.change, *tab.draw, **how), f"cemvizRuns('{key}', {{}})")
+            if tab.alike:
+                views.add(key, tab, draws)
+                outputs, asks = tab.draw[2], gr.Number(0, visible="hidden")
+                first = f"(...values) => cemvizFirst('{key}', {len(outputs)}, {json.dumps(address.begun(key))}, ...values)"
+                leaves[key].select(None, [*tab.looks.values(), asks], [*outputs, asks], js=first)
+                opens = asks.change
+        js = "(session, restored, _, ...rest) => [session, restored, cemvizFiled(), ...rest]"
+        asked = [session, address.restored, address.filed, *values]
+        opens(address.opening(key), asked, [number, address.open], js=js, **LAST, **LIGHT)
     of_open_tab: dict[str, Any] = {
-        "inputs": [session, address.open, *values],
+        "inputs": [session, address.open, address.filed, *values],
         "outputs": [address.open, *address.redraw.values()],
-        "js": f"(session, _, ...rest) => {{ cemvizAsked(1); return [session, {OPEN_TAB}, ...rest]; }}",
+        "js": f"(session, _, __, ...rest) => {{ cemvizAsked(1); return [session, {OPEN_TAB}, cemvizFiled(), ...rest]; }}",
         **LAST,
         **LIGHT,
     }

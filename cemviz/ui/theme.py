@@ -15,7 +15,7 @@ from typing import Final
 import gradio as gr
 
 from . import glossary
-from .modules import shipped
+from .modules import served, shipped
 
 HERE: Final = Path(__file__).parent
 
@@ -67,7 +67,7 @@ def _palette_css() -> str:
 
 
 def _plotly_address() -> str:
-    """A tag with the address of plotly.py's own plotly.js on this machine, which the first figure of a page fetches.
+    """Addresses of plotly.py's own plotly.js, which the first figure of a page fetches, and of what draws until it is there.
 
     Gradio bundles an older plotly.js than plotly.py writes for.
     """
@@ -75,7 +75,8 @@ def _plotly_address() -> str:
     if package is None or package.origin is None:
         raise ImportError("plotly is not installed: pip install -r requirements.txt")
     script = Path(package.origin).parent / "package_data" / "plotly.min.js"
-    return f'<meta name="cem-plotly" content="{shipped(script)}">'
+    sketch = served(HERE / "js/sketch.js")
+    return f'<meta name="cem-plotly" content="{shipped(script)}"><meta name="cem-sketch" content="{sketch}">'
 
 
 STYLES: Final = (
@@ -91,7 +92,7 @@ STYLES: Final = (
     "detect/detect.css",
     "yours/yours.css",
 )
-SCRIPTS: Final = ("js/page.js", "js/sliders.js", "js/skip.js", "js/glossary.js", "js/classroom.js")
+SCRIPTS: Final = ("js/page.js", "js/first.js", "js/sliders.js", "js/skip.js", "js/glossary.js", "js/classroom.js")
 
 CSS: Final = _text("css/page.css")
 HEAD: Final = "\n".join(

@@ -21,7 +21,7 @@ from ..backend.jobs import Waiting
 from ..backend.studio import Studio
 from ..backend.use_case import Step
 from . import manners
-from .controls import LAST, NEWEST, STOPPED, Session, guarded, guarded_stream
+from .controls import LAST, NEWEST, STOPPED, NotYet, Session, guarded, guarded_stream
 
 SAME, PATIENCE = "waiting: another visitor has asked for the same, and it is nearly there", 0.25
 """Words for who asks for what is at work already, and seconds between two looks."""
@@ -160,9 +160,12 @@ def run(
         what to say meanwhile, as str, STOPPED at the end of a run that was; every result as it is.
     Raises:
         Replaced: a newer run began; a handler lets it pass.
+        NotYet: the results are not known, and the session does not wait.
     """
-    stop = begun or claim(session, tab)
     key = asked and (tab, *map(repr, asked), studio.fingerprint())
+    if not session.waits and not (key and studio.remembered.get(key)):
+        raise NotYet
+    stop = begun or claim(session, tab)
     results: list[Any] = []
     claimed = False
 

@@ -52,23 +52,28 @@ def drawers(data: str, cards: dict[str, Card]) -> Iterator[tuple[Card, str]]:
 
 def requests(data: str, cards: dict[str, Card]) -> dict[str, SweepRequest]:
     """The boards of a data set by name."""
-    seeds = SEEDS.get(data, 1)
-    asked = [request_of(card, sampler, over, seeds=seeds) for card, sampler in drawers(data, cards) for over in PAIRS]
+    same: dict[str, Any] = {"seeds": SEEDS.get(data, 1), "judge": judge_of(data)}
+    asked = [request_of(card, sampler, over, **same) for card, sampler in drawers(data, cards) for over in PAIRS]
     return {name_of(request): request for request in asked}
 
 
 def request_of(card: Card, sampler: str, over: tuple[str, ...], **numbers: Any) -> SweepRequest:
-    """A sweep as boards have it: the kind's usual chains, the first of which draws class FIRST, and a judge of clean images,
-    which does not overlook speckle, where there is one.
+    """A sweep as boards have it: the kind's usual chains, the first of which draws class FIRST.
 
     Args:
         numbers: further fields of the request, which win.
     """
-    clean = f"{dataset(card.data).judge}-clean"
-    judge, first = clean if clean in kinds.judges(card.data) else None, FIRST % len(card.classes)
+    first = FIRST % len(card.classes)
     turned = (*card.classes[first:], *card.classes[:first])
     usual = kinds.of(card).usual | {"sampler": sampler, "seeds": 1} | BEGIN.get(sampler, {})
-    return SweepRequest(card.name, over=over, judge=judge, classes=turned, **usual | numbers)
+    judged = {} if "judge" in numbers else {"judge": judge_of(card.data)}
+    return SweepRequest(card.name, over=over, classes=turned, **usual | judged | numbers)
+
+
+def judge_of(data: str) -> str | None:
+    """The judge of clean images, which does not overlook speckle, where there is one."""
+    clean = f"{dataset(data).judge}-clean"
+    return clean if clean in kinds.judges(data) else None
 
 
 def shipped(studio: Studio, request: SweepRequest) -> Artefact | None:

@@ -1,10 +1,12 @@
 """A visitor without a browser: the page's components and events as its configuration lists them, driven by gradio's protocol.
 
-What a handler changes is kept, and has the events follow that a browser would have follow. Scripts are not run.
+What a handler changes is kept, and has the events follow that a browser would have follow. No script is run: what the page's
+own does when a tab is opened, whose first view is a file, is done here too, see `ui/js/first.js`.
 """
 
 import asyncio
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -12,6 +14,9 @@ from contextlib import suppress
 from typing import Any
 
 import httpx
+
+FIRST = re.compile(r"cemvizFirst\('([a-z]+)'")
+"""The script of the event that opens a tab whose first view is a file."""
 
 DEEPEST, PATIENCE = 6, 60.0
 """Events that may follow from one another, and seconds without a word after which an event is given up."""
@@ -26,15 +31,18 @@ class Visitor:
 
     Attributes:
         values: component -> its value by now.
+        filed: tabs whose first view was their file.
         took: called with (what, seconds) for every light request and first word of a queued one.
     """
 
     def __init__(self, http: httpx.AsyncClient, took: Callable[[str, float], None]) -> None:
         self.http, self.took, self.session = http, took, secrets.token_hex(8)
         self.values: dict[int, Any] = {}
+        self.filed: set[str] = set()
         self._events: dict[str, asyncio.Queue[dict[str, Any]]] = {}
         self._heart: asyncio.Task[None] | None = None
         self._ears: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
 
     async def open(self, config: dict[str, Any], query: str = "") -> None:
         """Load the document, and set what its address names.
@@ -49,6 +57,8 @@ class Visitor:
         self.config, self.query = config, query
         self.values = {part["id"]: part["props"].get("value") for part in config["components"]}
         self.named = {part["props"]["elem_id"]: part["id"] for part in config["components"] if part["props"].get("elem_id")}
+        scripts = ((FIRST.search(call["js"]), call) for call in config["dependencies"] if isinstance(call["js"], str))
+        self.scripts = {found[1]: call for found, call in scripts if found}
         self.tab = dict(part.split("=") for part in query[1:].split("&") if part).get("tab", "start")
         self._heart = asyncio.create_task(self._beat())
         began = time.monotonic()
@@ -61,9 +71,24 @@ class Visitor:
         await self._fire(lambda target: target == [part, event])
 
     async def show(self, tab: str) -> None:
-        """Open a tab, and wait for its view."""
+        """Open a tab, and wait for its view, and no longer: what every opening asks for beside it goes on."""
         self.tab = tab
-        await self.press(f"tab-{tab}", "select")
+        beside = asyncio.create_task(self.press("tabs", "select"))
+        self._beside.append(beside)
+        await (self._first(tab) if tab in self.scripts else self.press(f"tab-{tab}", "select"))
+
+    async def _first(self, tab: str) -> None:
+        """The file of a tab's first view, or else what its event asks of the server."""
+        call = self.scripts[tab]
+        *outputs, asks = call["outputs"]
+        if tab not in self.filed and not self.query:
+            answer = await self.http.get(f"/first/{tab}.json")
+            if answer.status_code == 200:
+                self.filed.add(tab)
+                self._keep({"outputs": outputs}, answer.json())
+                return
+        self.values[asks] = (self.values[asks] or 0) + 1
+        await self._fire(lambda target: target == [asks, "change"])
 
     def set(self, element: str, value: Any) -> None:
         """Set a control."""
@@ -71,7 +96,7 @@ class Visitor:
 
     async def leave(self) -> None:
         """Close the page, whatever is at work."""
-        tasks = [task for task in (self._heart, self._ears) if task is not None]
+        tasks = [task for task in (self._heart, self._ears, *self._beside) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -84,6 +109,8 @@ class Visitor:
         js = call["js"] if isinstance(call["js"], str) else ""
         if "dataset.tabId" in js and len(call["inputs"]) > 1:
             self.values[call["inputs"][1]] = self.tab
+        if "cemvizFiled" in js:
+            self.values[call["inputs"][2]] = ",".join(self.filed)
         body = {
             "data": [self.values.get(part) for part in call["inputs"]], "fn_index": call["id"], "session_hash": self.session,
             "event_data": None, "trigger_id": call["targets"][0][0] if call["targets"] else None,

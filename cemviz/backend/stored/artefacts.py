@@ -4,6 +4,7 @@ An artefact is tensors and their JSON head, one whole pair at every moment, or t
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,12 @@ def read(kind: str, name: str, again: str) -> Artefact | None:
         BrokenCheckpoint: it cannot be read, or its two files do not match.
     """
     described = path(kind, name)
+    return _unchanged(described, kind, name, again, *files.version(described))
+
+
+@lru_cache(maxsize=64)
+def _unchanged(described: Path, kind: str, name: str, again: str, *version: int) -> Artefact | None:
+    """An artefact, read once for each version of its JSON, which names its tensors: who reads it changes nothing in it."""
     try:
         head = files.read_json(described)
     except FileNotFoundError:

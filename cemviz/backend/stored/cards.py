@@ -6,7 +6,6 @@ A card that cannot be used is left out of lists, with one line that says why (`l
 import json
 import os
 import re
-import time
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,9 +22,6 @@ LARGEST = 2**20
 
 PLAIN, KEY, GUESTS = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", r"~[0-9a-f]{12}", "visitors"
 """Patterns of a name and of a visitor's key, and the folder of models that have one."""
-
-SETTLED = 10**9
-"""Nanoseconds after which a file's time tells a change: file systems count it in ticks, and two writes may fall into one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +140,7 @@ def read_card(name: str) -> Card:
     """
     at = path(name)
     try:
-        return _unchanged(at, name, *_version(at))
+        return _unchanged(at, name, *files.version(at))
     except FileNotFoundError:
         known = ", ".join(p.stem for p in sorted(folder().glob("*.json"))) or "none yet: train one"
         raise KeyError(f"no model {name!r} in {folder()}; there are {known}") from None
@@ -156,16 +152,6 @@ def read_card(name: str) -> Card:
 def _unchanged(at: Path, name: str, *version: int) -> Card:
     """A card, read once for each version of its file: a page looks at all of them many times."""
     return parsed(name, files.read_json(at, LARGEST))
-
-
-def _version(at: Path) -> tuple[int, ...]:
-    """Marks of a file's version: where it lies, its size and times, and the moment while those are no proof."""
-    try:
-        status = at.stat()
-    except OSError:  # the reading says why
-        return (time.time_ns(),)
-    new = time.time_ns() - status.st_mtime_ns < SETTLED
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, *([time.time_ns()] if new else []))
 
 
 def check(card: Card) -> None:

@@ -11,6 +11,7 @@ import json
 import lzma
 import os
 import re
+import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +25,9 @@ from torch import Tensor
 
 LARGEST, DEEPEST = 64 * 2**20, 32
 """Bytes and levels of nesting of a JSON file, at most."""
+
+SETTLED = 10**9
+"""Nanoseconds after which a file's time tells a change: file systems count it in ticks, and two writes may fall into one."""
 
 _writes = count()
 
@@ -112,6 +116,16 @@ def _unsqueezed(content: bytes) -> bytes:
     if len(plain) > LARGEST or not unpacker.eof:
         raise ValueError(f"it is cut off, or larger than {LARGEST:,} bytes unpacked")
     return plain
+
+
+def version(path: Path) -> tuple[int, ...]:
+    """Marks of a file's version: where it lies, its size and times, and the moment while those are no proof."""
+    try:
+        status = path.stat()
+    except OSError:  # the reading says why
+        return (time.time_ns(),)
+    new = time.time_ns() - status.st_mtime_ns < SETTLED
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, *([time.time_ns()] if new else []))
 
 
 def read_json(path: Path, largest: int = LARGEST) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from .. import store
 from ..checks import BadInput
 from ..device import Device
 from ..requests import ReproduceRequest, TrainRequest
+from ..stored import files
 from ..studio import Studio
 from ..train import states
 from ..train.run import Model, Trained, train
@@ -79,7 +81,13 @@ def results_path(target: str) -> Path:
 def results() -> dict[str, dict[str, Any]]:
     """The tables that were made, by target, in the order of EXPERIMENTS."""
     made = {target: results_path(target) for target in EXPERIMENTS}
-    return {target: json.loads(path.read_text(encoding="utf-8")) for target, path in made.items() if path.is_file()}
+    return {target: _read(path, *files.version(path)) for target, path in made.items() if path.is_file()}
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path, *version: int) -> dict[str, Any]:
+    """A table, read once for each version of its file: who reads it changes nothing in it."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def as_text(table: dict[str, Any]) -> Iterator[str]:

@@ -137,6 +137,7 @@ def _detect(studio: Studio, session: Session, request: DetectRequest, x: str) ->
 
 def explain(studio: Studio, session: Session, *, why: bool) -> Iterator[Changes]:
     """Integrated gradients of the usual two classifiers and the net a class, on the picture that is shown."""
+    session.catch_up("detect")
     detected: Detected | None = session.held.get("detected")
     if not why or detected is None:
         yield {"masks": "", "reading": ""}

@@ -46,7 +46,9 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     changed = [by_hand(parts[name]) for name in ("front", "label")] + [parts["times"].release, parts["index"].submit]
     wire(changed, do.go, do.RUN, do.SHOWN, tab="detect", **HEAVY)
     wire(by_hand(parts["why"]), do.explain, ["why"], do.EXPLAINED, **HEAVY)
-    return Tab({name: parts[part] for name, part in NAMES.items()}, wire.first(do.go, do.RUN, do.SHOWN), looks=looks)
+    return Tab(
+        {name: parts[part] for name, part in NAMES.items()}, wire.first(do.go, do.RUN, do.SHOWN), looks=looks, alike=True
+    )
 
 
 def _view(name: str) -> gr.HTML:

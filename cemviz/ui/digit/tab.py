@@ -39,7 +39,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     wire.click(pad, do.take, [], ["pad", "picture"], {"kind": "kind", "data": "data", "number": "number"}, **TAKING).success(
         *view, **NEWEST, **HEAVY
     )
-    return Tab({name: parts[part] for name, part in NAMES.items()}, view, looks=looks)
+    return Tab({name: parts[part] for name, part in NAMES.items()}, view, looks=looks, alike=True)
 
 
 def _begin() -> str | None:

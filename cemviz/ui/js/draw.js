@@ -36,9 +36,9 @@ export const largest = (values) => values.indexOf(Math.max(...values));
 
 const hex = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
 
-/** `count` colours from the first stop to the last, as [r, g, b]. */
+/** `count` colours from the first stop to the last, as [r, g, b]; a stop is as "#08306b" or one of these. */
 export function ramp(stops, count) {
-  const ends = stops.map(hex);
+  const ends = stops.map((stop) => (Array.isArray(stop) ? stop : hex(stop)));
   return Array.from({ length: count }, (_, i) => {
     const at = (i / Math.max(count - 1, 1)) * (ends.length - 1);
     const left = Math.min(Math.floor(at), ends.length - 2);

@@ -49,13 +49,12 @@ async function decode(source) {
   return image;
 }
 
-const PLACE = ["tab", "tour", "said", "__theme"]; // names in the address that say nothing of the picture
 
 // Where the first run of a page that asks for nothing else will be stands its end, which ships with the page: the same nets,
 // sampler, seed and starts. `props.poster` is the id of the data.
 async function showPoster() {
   const shipped = document.getElementById(props.poster);
-  if (!shipped || [...new URLSearchParams(location.search).keys()].some((name) => !PLACE.includes(name))) return;
+  if (!shipped || !window.cemvizPlain()) return;
   const { panels, side, steps, classes } = JSON.parse(shipped.textContent);
   const columns = Math.ceil(classes.length / 2);
   const sheets = await Promise.all([panels.robust, panels.standard].map(({ sprite }) => decode(sprite)));

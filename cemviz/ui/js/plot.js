@@ -30,6 +30,19 @@ function plotlyLoaded() {
   return window.cemPlotly;
 }
 
+// Until plotly.js is there, a quick drawing of the figure stands where its own will.
+let rough = null;
+async function sketched() {
+  const { sketch } = await import(new URL(document.querySelector("meta[name=cem-sketch]").content, document.baseURI));
+  if (window.Plotly || !props.value || !plot.clientWidth) return;
+  rough?.remove();
+  rough = sketch(readFigure(), plot.clientWidth, heightNow(), cssValue("--body-text-color"));
+  if (!rough) return;
+  rough.className = "cem-sketch";
+  plot.before(rough);
+  await new Promise((painted) => setTimeout(painted, 50)); // plotly.js holds the page up while it begins
+}
+
 function readFigure() {
   // Figures are built with the light palette; in the dark each of its colours has a partner.
   const swap = (hex) => props.dark_of[hex.toUpperCase()] ?? hex;
@@ -134,18 +147,21 @@ plot.addEventListener("pointerleave", () => (glass.hidden = true));
 
 // While one frame is being drawn, newer ones only mark the picture as stale: the last one wins, none queue up.
 async function draw() {
+  if (!props.value && !bound) return;
   if (busy) {
     stale = true;
     return;
   }
   busy = true;
   try {
+    if (!window.Plotly) await sketched().catch((error) => console.error("sketch:", error));
     const Plotly = await plotlyLoaded();
     if (props.value) {
       const { data, layout } = readFigure();
       plane = layout.meta?.plane ? unpack(layout.meta.plane) : null;
       delete layout.meta;
       await Plotly.react(plot, data, layout, { ...CONFIG, displayModeBar: plane || props.square ? false : "hover" });
+      rough?.remove();
       plot.dispatchEvent(new CustomEvent("cemviz-drawn", { bubbles: true }));
       if (plane && !glass.isConnected) plot.after(glass);
       if (!bound) bindEvents();

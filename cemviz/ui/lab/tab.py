@@ -56,6 +56,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         {name: parts[part] for name, part in NAMES.items()},
         wire.first(do.opened, given, do.SHOWN) if do.known(studio) else None,
         looks=looks,
+        alike=True,
     )
 
 

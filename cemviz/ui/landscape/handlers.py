@@ -197,6 +197,7 @@ def drawn(session: Session) -> Picture:
     Raises:
         BadInput: it drew nothing yet.
     """
+    session.catch_up("landscape")
     if "landscape" not in session.held:
         raise BadInput("point", "nothing was drawn yet; press Draw first")
     return session.held["landscape"]
@@ -253,6 +254,7 @@ def figures(
 def shadows(session: Session) -> dict[str, NDArray[np.float32]]:
     """Paths of the chains that were last sampled, on the planes of their own nets: net -> (chains, K + 1, 2)."""
     paths = {}
+    session.catch_up("sampling")
     for model, plane in drawn(session).planes.items():
         frames = session.held.get("frames", {}).get(model)
         if frames is not None:

@@ -82,6 +82,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         | dict.fromkeys(wire[("more", "plane")], lambda visitor: do.drawable(studio, visitor.nets)),
         stories=Stories(parts["story"], tell, wire[do.TOLD]),
         looks={name: selection.parts[name] for name in ("a", "b", "x", "y", "seed")},
+        alike=True,
     )
 
 

@@ -54,7 +54,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     changed += [parts[name].submit for name in ("number", "index")]
     wire(changed, do.go, do.RUN, do.SHOWN, tab="restore", **HEAVY)
     wire.click(parts["view"], do.painted, [], ["mask"], {"hole": "hole"}, **LIGHT).success(*view, **NEWEST, **HEAVY)
-    return Tab({name: parts[part] for name, part in NAMES.items()}, view, looks=looks)
+    return Tab({name: parts[part] for name, part in NAMES.items()}, view, looks=looks, alike=True)
 
 
 def _controls(studio: Studio, selection: Selection) -> dict[str, Any]:

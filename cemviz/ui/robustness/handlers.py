@@ -195,6 +195,7 @@ def drawn(session: Session) -> Changes:
 
 def redraw(studio: Studio, session: Session, *, attack: str, factor: float) -> Changes:
     """Another attack, or differences amplified otherwise: nothing is computed."""
+    session.catch_up("robustness")
     if not session.held.get("attacked"):
         raise BadInput("images", "nothing was attacked yet; press Attack first")
     session.held["attack shown"] = attack, factor

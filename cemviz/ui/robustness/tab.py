@@ -69,6 +69,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         wire.first(do.first, ["origin", *do.RATES, *do.IMAGES], [*do.MEASURED, *do.LOOKED]),
         menus={parts["models"]: lambda visitor: do.offered(studio, visitor.nets)},
         looks={name: selection.parts[name] for name in ("a", "x", "y", "seed")},
+        alike=True,
     )
 
 

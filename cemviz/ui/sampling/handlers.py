@@ -1,5 +1,6 @@
 """Handlers of the sampling tab: plain functions of the controls' values, by name."""
 
+import itertools
 import math
 import tempfile
 import threading
@@ -48,6 +49,9 @@ SHOWN = ("story", "prose", "player", "status", "script", "by_a", "by_b", "featur
 
 WRITERS = {"png": export.save_png, "gif": export.save_gif, "npz": export.save_npz}
 """Ending of a file that is taken away -> what writes it."""
+
+COUNT = itertools.count(1)
+"""Numbers of the runs: a view takes no notice of a value that equals the one it has."""
 
 LENGTHS = ("alpha", "eta", "beta", "steps")
 
@@ -105,10 +109,13 @@ def go(studio: Studio, session: Session, *, begun: threading.Event, story: str |
                 yield {"status": item}
         if line == STOPPED:
             return
-        session.held["samples"] = number = session.held.get("samples", 0) + 1
         session.held["sampled"], session.held["chains"] = asked, done[0]
         session.held["frames"] = {chains.card.name: chains.pixels[:, :FOLLOWED] for chains in done}
-        yield {"player": words.payload(done, number), "status": words.summary(studio, done), "script": script.shown(*asked)}
+        yield {
+            "player": words.payload(done, next(COUNT)),
+            "status": words.summary(studio, done),
+            "script": script.shown(*asked),
+        }
     except EXPECTED as error:  # stays to be read when the message has gone
         yield {"status": f"**Nothing was sampled:** {words_of(error)}."}
         raise
@@ -227,6 +234,7 @@ def taken(studio: Studio, session: Session, *, suffix: str) -> Changes:
     Args:
         suffix: one of WRITERS.
     """
+    session.catch_up("sampling")
     chains = session.held.get("chains")
     if chains is None:
         raise BadInput("run", "nothing is sampled yet; press Sample first")

@@ -72,6 +72,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         stories=Stories(parts["story"], tell, wire[setting]),
         looks=looks,
         follow=wire.first(do.followed, ["setting", "a", "by_a", "b", "by_b"], do.FITTED),
+        alike=True,
     )
 
 
