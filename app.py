@@ -35,11 +35,11 @@ gc.freeze()
 gc.enable()
 
 
-def ready(studio: Studio, views: FirstViews) -> None:
+def ready(studio: Studio, views: FirstViews, closed: threading.Event) -> None:
     """Load what the first run and the first game would wait for, and draw first views: once the page answers."""
     studio.apart.start()
     warm_up()
-    views.warm()
+    views.warm(closed)
 
 
 def main() -> None:
@@ -85,7 +85,7 @@ def main() -> None:
         page.launch(**launch_options(studio, views), **server, prevent_thread_lock=True)
         LOG.info("page: open at %s on %s", page.local_url, studio.device.title)
         visits.watch(page, closed, limits.memory)
-        threading.Thread(target=ready, args=[studio, views], daemon=True).start()  # while the first visitor reads
+        threading.Thread(target=ready, args=[studio, views, closed], daemon=True).start()  # while the first visitor reads
         page.block_thread()
     except OSError as error:
         message = f"cemviz: the page could not be opened ({error}); is the port in use? Give another: --port 7900"

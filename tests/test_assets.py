@@ -15,7 +15,8 @@ from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.look.landscape import ENERGIES
 from cemviz.backend.store import BrokenCheckpoint
-from cemviz.backend.stored import assets
+from cemviz.backend.stored import artefacts, assets, files
+from cemviz.backend.stored.artefacts import Artefact
 from cemviz.backend.studio import Studio
 from cemviz.backend.use_case import Step
 
@@ -92,3 +93,17 @@ def test_spoiled_assets_are_refused_with_the_cure(studio, spoil):
         path.write_bytes(other.read_bytes())
     with pytest.raises(BrokenCheckpoint, match="python -m cemviz assets stripes"):
         assets.grids("stripes")
+
+
+def test_an_artefact_is_read_once_until_its_file_is_another(studio, monkeypatch):
+    monkeypatch.setattr(files, "SETTLED", 0)  # else a file of this second may change within its tick
+    whole, count = files.read_tensors, []
+    monkeypatch.setattr(files, "read_tensors", lambda *given: count.append(1) or whole(*given))
+    first = assets.grids("stripes")
+    assert assets.grids("stripes").tensors is first.tensors and len(count) == 1
+    artefact = artefacts.read("grids", "stripes", "")
+    artefacts.write("grids", "stripes", Artefact(artefact.head | {"radius": 7.0}, artefact.tensors))
+    count.clear()
+    assert assets.grids("stripes").radius == 7.0 != first.radius and len(count) == 1
+    artefacts.path("grids", "stripes").unlink()
+    assert assets.grids("stripes") is None

@@ -96,8 +96,8 @@ def test_a_tab_is_drawn_when_it_is_open_and_looks_at_something_else(restored):
     held, address = Session(), restored.load.__self__
     numbers = [4] * len(address.redraw)
 
-    def asked(handler, *given, a="mnist-at", x="grid:4", y="none", seed=0):
-        changes = handler(held, *given, a, "none", x, y, seed, *numbers)
+    def asked(handler, given, a="mnist-at", x="grid:4", y="none", seed=0, filed=""):
+        changes = handler(held, given, filed, a, "none", x, y, seed, *numbers)
         return {key for key, part in address.redraw.items() if changes.get(part) == 5}
 
     opened = address.opening("playground")
@@ -117,12 +117,30 @@ def test_a_tab_is_drawn_when_it_is_open_and_looks_at_something_else(restored):
     assert held.drawn["landscape"][:2] == ("mnist-at", "none") and not asked(address.begin, "landscape", x="grid:5")
 
 
+def test_a_tab_whose_view_is_a_file_is_drawn_once_it_looks_at_something_else(restored):
+    held, address = Session(), restored.load.__self__
+    numbers, begun = [4] * len(address.redraw), [part.value for part in address.selection.parts.values()]
+
+    def asked(handler, given, filed, seed=0):
+        changes = handler(held, given, filed, *begun[:-1], seed, *numbers)
+        return {key for key, part in address.redraw.items() if changes.get(part) == 5}
+
+    opened = address.opening("landscape")
+    for shown in ("landscape", "lab,landscape"):
+        assert not asked(opened, True, shown) and not asked(address.begin, "landscape", shown)
+        assert not asked(address.selected, "landscape", shown)
+    assert asked(address.selected, "landscape", "landscape", seed=1) == {"landscape"}
+    assert asked(opened, True, "landscape") == {"landscape"}, "the file's selection again, but another was drawn since"
+    held.drawn.clear()
+    assert asked(opened, True, "lab") == {"landscape"} and not asked(opened, True, "lab")
+
+
 def test_another_selection_is_drawn_at_once_unless_the_view_is_dear(restored):
     held, address = Session(), restored.load.__self__
     numbers = [4] * len(address.redraw)
 
     def chosen(key, seed=0):
-        return address.selected(held, key, "mnist-at", "none", "grid:4", "none", seed, *numbers)
+        return address.selected(held, key, None, "mnist-at", "none", "grid:4", "none", seed, *numbers)
 
     assert address.redraw["landscape"] in chosen("landscape")
     assert chosen("sampling") == {address.open: "sampling"} and chosen("landscape", None) == {address.open: "landscape"}

@@ -1,5 +1,6 @@
 """Tables of the papers: what is trained and measured once, how orders are judged, and what a table tells."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.requests import ReproduceRequest, TrainRequest
+from cemviz.backend.stored import files
 from cemviz.backend.studio import Studio
 from cemviz.backend.tables import EXPERIMENTS, Cell
 from cemviz.backend.tables import reproduce as engine
@@ -111,6 +113,17 @@ def test_present_trains_the_first_seed_only_and_takes_others_that_exist(toy):
     _, table = run(seeds=3, present=True)
     assert [row["seeds"] for row in table["rows"]] == [2, 1] and table["rows"][1]["deviation"] is None
     assert table["command"].endswith("--seeds 3 --scale evidence --present")
+
+
+def test_a_table_that_is_made_again_is_read_again(toy, monkeypatch):
+    monkeypatch.setattr(files, "SETTLED", 0)
+    path = engine.results_path("toy")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for words in ({"about": "one"}, {"about": "another"}):
+        path.write_text(json.dumps(words), encoding="utf-8")
+        assert results()["toy"] == words and results()["toy"] is results()["toy"]
+    path.unlink()
+    assert "toy" not in results()
 
 
 def test_an_interrupted_table_keeps_what_it_has(toy):

@@ -210,12 +210,12 @@ class Address:
         """Whether what is on screen of a tab, if anything, is of another selection than now."""
         shown = session.drawn.get(key)
         if shown is None and key in (filed or "").split(","):
-            shown = tuple(self.begun(key))
+            shown = tuple(self.begun(key).values())
         return shown != self._looked(key, values)
 
-    def begun(self, key: str) -> list[Any]:
-        """The part of the selection that a tab looks at, as the page was built."""
-        return [part.value for part in self.tabs[key].looks.values()]
+    def begun(self, key: str) -> dict[str, Any]:
+        """The part of the selection that a tab looks at, as the page was built, by its names in the address."""
+        return {name: part.value for name, part in self.tabs[key].looks.items()}
 
     def _looked(self, key: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """The part of the selection that a tab looks at, from values of `inputs`."""

@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import json
 import re
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -27,7 +28,7 @@ from ..backend.diary import LOG
 from ..backend.studio import Studio
 from .controls import Changes, NotYet, Session, Tab
 
-PATH = re.compile(r"/first/([a-z]+)\.json")
+PATH = re.compile(r"/first/([a-z]+)\.json$")
 
 AGE = 1800.0
 """Seconds after which a file is made anew: those that it names are deleted two hours after they were made."""
@@ -69,15 +70,24 @@ class FirstViews(Mapping[str, Any]):
         """How many tabs have a file."""
         return len(self._tabs)
 
-    def warm(self) -> None:
-        """Draw all views once, while nobody else asks for the device: from then on each has its file."""
+    def warm(self, closed: threading.Event) -> None:
+        """Draw all views once, while nobody else asks for the device: from then on each has its file.
+
+        Args:
+            closed: the page is, and its device with it.
+        """
         for key, (tab, _) in self._tabs.items():
-            while self.studio.jobs.length:
-                time.sleep(PAUSE)
+            while self.studio.jobs.length and not closed.is_set():
+                closed.wait(PAUSE)
+            if closed.is_set():
+                return
             try:
                 drawn(tab, Session())
             except gr.Error as error:  # its visitors are told
                 LOG.info("first view of %s: %s", key, error)
+            except RuntimeError:  # no new work is taken
+                if not closed.is_set():
+                    raise
 
     async def file(self, key: str, page: gr.Blocks) -> File | None:
         """The file of a tab, or None where the device would have to compute its view."""
@@ -113,7 +123,12 @@ def drawn(tab: Tab, session: Session) -> Changes:
         for component, change in new.items():
             if component in outputs:  # a skip of everything names none
                 changes[component] = changes.get(component, {}) | _update(change)
-    return {component: gr.update(**change) for component, change in changes.items()}
+    # a value alone as it is: an update of a view of ours would empty its properties
+    return {
+        component: change["value"] if change.keys() == {"value"} else gr.update(**change)
+        for component, change in changes.items()
+        if change
+    }
 
 
 def _update(change: Any) -> dict[str, Any]:

@@ -180,7 +180,9 @@ def _first_views(
             if tab.alike:
                 views.add(key, tab, draws)
                 outputs, asks = tab.draw[2], gr.Number(0, visible="hidden")
-                first = f"(...values) => cemvizFirst('{key}', {len(outputs)}, {json.dumps(address.begun(key))}, ...values)"
+                own = next(iter(tab.params)).split(".")[0] + "."
+                given = ", ".join(map(json.dumps, (key, len(outputs), own, address.begun(key))))
+                first = f"(...values) => cemvizFirst({given}, ...values)"
                 leaves[key].select(None, [*tab.looks.values(), asks], [*outputs, asks], js=first)
                 opens = asks.change
         js = "(session, restored, _, ...rest) => [session, restored, cemvizFiled(), ...rest]"

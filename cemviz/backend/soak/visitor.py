@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-FIRST = re.compile(r"cemvizFirst\('([a-z]+)'")
+FIRST = re.compile(r'cemvizFirst\("([a-z]+)"')
 """The script of the event that opens a tab whose first view is a file."""
 
 DEEPEST, PATIENCE = 6, 60.0

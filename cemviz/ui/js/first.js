@@ -8,15 +8,23 @@
   window.cemvizFiled = () => [...filed].join();
   window.cemvizOpens = (tab) => opened.has(tab);
 
+  // Whether neither the address nor the controls ask for another picture than the one that the page was built with.
+  const asBuilt = (own, begun, values) => {
+    const asked = [...new URLSearchParams(location.search)];
+    const same = asked.every(([name, text]) => !name.startsWith(own) && (!(name in begun) || text === String(begun[name])));
+    return same && JSON.stringify(values) === JSON.stringify(Object.values(begun));
+  };
+
   // What the event that opens a tab sets: the outputs of its first view, and a number whose change asks the server instead.
-  // `values` are what the tab looks at, and that number; `begun` what it was built with. What is undefined stays.
-  window.cemvizFirst = async (tab, outputs, begun, ...values) => {
+  // `own` is how its names in the address begin, `begun` what it looks at as the page was built; `values` are those of now, and
+  // that number.  What is undefined stays.
+  window.cemvizFirst = async (tab, outputs, own, begun, ...values) => {
     document.dispatchEvent(new CustomEvent("cemviz-pause")); // before the view is there, which may play by itself
     const number = values.pop();
     const ask = [...Array(outputs), number + 1];
     const again = opened.has(tab);
     opened.add(tab);
-    if (again || !window.cemvizPlain() || JSON.stringify(values) !== JSON.stringify(begun)) return ask;
+    if (again || !asBuilt(own, begun, values)) return ask;
     filed.add(tab); // already: who asks meanwhile what is drawn has to hear of it
     try {
       const answer = await fetch(`first/${tab}.json`);
