@@ -43,6 +43,8 @@ def asked(warm, visit):
 
 def test_the_tabs_that_all_see_alike_are_shown_without_a_run_and_stay(asked):
     page, runs = asked()
+    files = []
+    page.on("request", lambda request: files.append(request.url) if "/first/" in request.url else None)
     for tab, shown in FILED.items():
         open_tab(page, tab)
         page.locator(shown).first.wait_for()
@@ -51,7 +53,7 @@ def test_the_tabs_that_all_see_alike_are_shown_without_a_run_and_stay(asked):
         open_tab(page, tab)
         calm(page)
         assert page.locator(FILED[tab]).first.is_visible()
-    assert runs == []
+    assert runs == [] and len(files) == len(FILED)
     with urlopen(page.url.split("?")[0] + "first/landscape.json") as file:
         assert file.headers["etag"] and json.load(file)
 
@@ -91,6 +93,14 @@ def test_what_is_another_picture_than_the_file_s_is_drawn(asked):
     drawn(page, "#land-plot-1")
     calm(page)
     assert len(runs) == 1 and "x=gallery" in page.url
+    page, runs = asked("?tab=start&l.energy=marginal&r.count=7")
+    open_tab(page, "Lab")  # of which the address says nothing
+    page.locator(FILED["Lab"]).first.wait_for()
+    calm(page)
+    assert runs == []
+    open_tab(page, "Landscape")
+    page.locator("#land-caption-0", has_text="E(x) of the image").wait_for()
+    assert len(runs) == 1
     page, runs = asked()
     open_tab(page, "Restore")
     page.locator(FILED["Restore"]).first.wait_for()
