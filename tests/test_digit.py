@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from cemviz.backend.attack.growing import flips, growing
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
 from cemviz.backend.look import digit as drawings
-from cemviz.backend.look.digit import Digit, readers
+from cemviz.backend.look.digit import Digit
 from cemviz.backend.look.drawings import as_mnist, from_file, from_ink, packed, unpacked
 from cemviz.backend.look.pictures import subject
 from cemviz.backend.requests import DigitRequest
@@ -170,7 +171,7 @@ def test_the_windows_middle_is_the_drawing_s_own_energy(seen):
 
 def test_attacked_pictures_stay_in_their_balls_and_get_no_better(seen):
     for one in seen.seen:
-        for frame, radius in zip(one.attacked.astype(int), drawings.RADII, strict=True):
+        for frame, radius in zip(one.attacked.astype(int), seen.radii, strict=True):
             assert np.abs(frame - one.attacked[0]).max() <= 255 * radius + 1
         loss = [np.logaddexp.reduce(f) - f[one.label] for f in one.logits.astype(np.float64)]
         assert all(b >= a - 1e-4 for a, b in pairwise(loss)) and loss[-1] > loss[0]
@@ -198,8 +199,9 @@ def test_without_a_class_it_becomes_what_the_second_net_sees(studio, four):
 @pytest.mark.parametrize(
     ("models", "asked", "words"),
     [
-        (("mnist-jeat", "cifar10-at"), "", "reads no drawn digits"), (("nope", "mnist-jeat"), "", "reads no drawn digits"),
-        (("mnist-uat", "mnist-jeat"), "", "reads no drawn digits"), (("mnist-at", "mnist-jeat"), "ten", "class is 'ten'"),
+        (("mnist-jeat", "cifar10-at"), "", "look at other pictures"), (("nope", "mnist-jeat"), "", "'nope', which is no"),
+        (("mnist-uat", "mnist-jeat"), "", "is no classifier"), (("mnist-at", "mnist-jeat"), "ten", "class is 'ten'"),
+        (("cifar10-at", "cifar10-standard"), "", "cannot look at one"),
     ],
 )  # fmt: skip
 def test_models_and_classes_that_do_not_fit_are_named(studio, four, models, asked, words):
@@ -219,7 +221,7 @@ def test_the_pad_s_ink_becomes_a_drawing_and_the_drawing_four_answers(studio):
     ink = (bar(80, 14, left=50) * 255).byte().numpy().tobytes()
     pad = handlers.take(studio, Session(), kind="ink", data=base64.b64encode(ink).decode())["pad"]
     assert unpacked(pad).sum() > 20
-    *_, last = handlers.go(studio, Session(), pad=pad, a=NETS["standard"], b=NETS["robust"], y=NONE)
+    *_, last = handlers.go(studio, Session(), pad=pad, a=NETS["standard"], b=NETS["robust"], picture="", y=NONE)
     assert '"become":{"asked":"1"' in last["results"] and "address of this page" in last["status"]
 
 
@@ -240,15 +242,30 @@ def test_a_drawing_is_the_picture_of_the_other_tabs_and_a_judge_reads_its_class(
 @pytest.mark.parametrize(
     ("asked", "nets"),
     [
-        (("cifar10-at", "mnist-at"), (FIRST[0], "mnist-at")), (("mnist-at", NONE), ("mnist-at", FIRST[1])),
-        ((FIRST[1], NONE), (FIRST[1], None)),
+        (("mnist-uat", "mnist-at"), (FIRST[0], "mnist-at")), (("mnist-at", NONE), ("mnist-at", FIRST[1])),
+        ((FIRST[1], NONE), (FIRST[1], FIRST[0])), (("mnist-at", "cifar10-at"), ("mnist-at", FIRST[1])),
     ],
 )  # fmt: skip
 def test_nets_that_read_no_digits_give_way(studio, four, asked, nets):
     session = Session()
-    first = next(handlers.go(studio, session, pad=four, a=asked[0], b=asked[1], y=NONE))
-    assert first["a"] == nets[0] and first["b"] in (nets[1] or readers(studio)) and first["b"] != first["a"]
-    assert first["picture"]["value"] == four
+    first = next(handlers.go(studio, session, pad=four, a=asked[0], b=asked[1], picture="gallery:0", y=NONE))
+    assert (first["a"], first["b"]) == nets and first["picture"]["value"] == four and first["drawing"]["visible"]
+
+
+@pytest.mark.parametrize(("b", "picture"), [("cifar10-standard", "gallery:3"), ("mnist-jeat", "gallery:3"), (NONE, "test")])
+def test_nets_of_photographs_look_at_the_selection_s_picture(studio, four, b, picture):
+    asked = {"pad": four, "a": "cifar10-at", "b": b, "picture": picture, "y": "ship"}
+    if picture == "test":
+        with pytest.raises(BadInput, match="which test image is not said"):
+            list(handlers.go(studio, Session(), **asked))
+        return
+    first, *_, last = handlers.go(studio, Session(), **asked)
+    assert not first["drawing"]["visible"] and first["instead"]["visible"] and first.get("b", b) == "cifar10-standard"
+    told = json.loads(last["results"])
+    assert not told["drawn"] and told["attack"]["pixels"] == 32 and told["attack"]["radii"][-1] == 0.1
+    assert told["become"]["asked"] == "ship" and "drawn by cifar10-at" in last["status"] and "address" not in last["status"]
+    at, standard = (told["attack"][side] for side in ("robust", "standard"))
+    assert np.argmax(standard["logits"][-1]) != standard["label"] and np.argmax(at["logits"][2]) == at["label"]
 
 
 @pytest.mark.parametrize(
@@ -261,6 +278,6 @@ def test_what_no_pad_sends_is_refused(studio, kind, data):
 
 def test_the_words_say_who_holds_out(seen):
     assert see(seen).startswith("Both see a 4. A changes its mind at ε = ")
-    other = Digit(seen.request, seen.x, seen.classes, seen.radii, 3, 1.0, (seen.seen[0], seen.seen[0]))
+    other = Digit(seen.request, seen.x, seen.title, seen.classes, seen.radii, 3, 1.0, (seen.seen[0], seen.seen[0]))
     assert see(other).count("changes its mind") == 2
     assert len(payload(seen, 1)) < 150_000

@@ -128,3 +128,24 @@ def test_a_picture_of_ones_own_is_sampled_from_and_its_link_shows_the_same(visit
     calm(again)
     assert again.locator("#samp-player .cem-panel canvas").first.evaluate(shot) == own != before
     assert again.locator("#sel-x input").input_value() == "your picture"
+
+
+def test_a_photograph_of_ones_own_has_the_four_answers_and_a_digit_s_net_brings_the_pad_back(visit, tmp_path):
+    page = visit("?tab=digit&a=cifar10-at&x=gallery:8&y=ship", reduced_motion="reduce")
+    page.locator("#digit-status", has_text="drawn by cifar10-at").wait_for(timeout=SLOW)
+    calm(page)
+    assert not page.locator("#cem-pad").is_visible() and page.locator("#sel-x").is_visible()
+    assert page.locator("#sel-b input").input_value().startswith("cifar10-standard")
+    before, pictures = shown(page), [shot.evaluate("c => c.toDataURL()") for shot in page.locator("#cem-digit .cem-one").all()]
+    assert len(pictures) == 4 and pictures[2] != pictures[3]
+    sheet = np.full((40, 40, 3), (60, 120, 220), np.uint8)
+    sheet[22:32, 6:34] = (150, 30, 20)
+    Image.fromarray(sheet).save(tmp_path / "ship.png")
+    page.locator("#cem-upload input[type=file]").set_input_files(tmp_path / "ship.png")
+    answered(page, before)
+    page.locator("#digit-status", has_text="address of this page").wait_for()
+    assert page.locator("#cem-digit .cem-one").first.evaluate("c => c.toDataURL()") != pictures[0] and "x=upload" in page.url
+    chosen(page, "a", "mnist-jeat: JEAT (L∞ .2)")
+    page.locator("#cem-pad canvas").first.wait_for()
+    answered(page, before + 1)
+    assert not page.locator("#sel-x").is_visible()

@@ -76,4 +76,4 @@ MAX_SEED = 2**31 - 1
 
 def article(noun: str) -> str:
     """The noun with its article, for messages: a classifier, an encoder."""
-    return f"an {noun}" if noun[0] in "aeio" and not noun.startswith("one") else f"a {noun}"
+    return f"an {noun}" if noun[0] in "aeio8" and not noun.startswith("one") else f"a {noun}"

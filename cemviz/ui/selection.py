@@ -46,8 +46,8 @@ UNASKED = ("own", "all in turn")
 SHOWN = {"x": "#sel-x, #sel-upload, #sel-taken:has(p)"}
 """Part of the selection -> its elements, where there are several."""
 
-PICTURED = {"sampling": "[data-start=picture]", "robustness": "[data-source=picture]"}
-"""Tab that looks at the picture only at times -> when, by what page.js writes of its controls."""
+PICTURED = {"sampling": "[data-start=picture]", "robustness": "[data-source=picture]", "digit": "[data-pad=none]"}
+"""Tab that looks at the picture only at times -> when, by what page.js and digit.js write of it."""
 
 UPLOAD = served(Path(__file__).parent / "js" / "upload.js")
 

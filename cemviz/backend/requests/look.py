@@ -58,15 +58,15 @@ class LandscapeRequest:
 
 @request
 class DigitRequest:
-    """Show a drawn digit to two nets.
+    """Show a picture to two nets.
 
     Attributes:
-        picture: "drawn:" and the bytes of 28 x 28 pixels in base64, 4 bits a pixel.
-        models: two stored classifiers of MNIST's size.
+        image: of nets of digits "drawn:" and the bytes of 28 x 28 pixels in base64, 4 bits a pixel; of others one of PICTURE.
+        models: two stored classifiers of one data set.
         asked: the class that it is to become; empty takes what the second net sees.
     """
 
-    picture: Annotated[str, Field("picture", "drawn:BASE64")]
+    image: Annotated[str, Field("picture", "drawn:BASE64")]
     models: Models
     asked: Annotated[str, Field("turn it into", "a class, or nothing for what it is")] = ""
     seed: Seed = 0

@@ -1,4 +1,4 @@
-// Four answers to one drawing: what two nets see, what fools them, the land around it, and what it becomes.
+// Four answers to one picture: what two nets see, what fools them, the land around it, and what it becomes.
 import { node, softmax } from "../js/draw.js";
 import { Transport } from "../js/transport.js";
 import { VIEWS } from "../start/views.js";
@@ -66,6 +66,7 @@ export function mount(element, props, watch) {
     for (const film of films) film.pause();
     films = next;
     root.replaceChildren(...cards);
+    document.body.dataset.pad = data.drawn ? "drawn" : "none"; // without one, the picture is the selection's
     const newest = data.number >= Number(root.dataset.asked ?? 0); // else the pad holds something newer by now
     root.classList.toggle("cem-old", !newest);
     if (newest) document.dispatchEvent(new CustomEvent("cemviz-answered"));

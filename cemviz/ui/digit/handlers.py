@@ -5,14 +5,15 @@ from typing import Any
 
 import gradio as gr
 
+from ...backend import kinds
 from ...backend.checks import BadInput
-from ...backend.look.digit import Digit, digit, readers, reads
+from ...backend.look.digit import Digit, digit, draws, readers, reads
 from ...backend.look.drawings import from_file, from_ink, packed
-from ...backend.look.pictures import DRAWN, offered
+from ...backend.look.pictures import DRAWN, offered, pictured
 from ...backend.requests import DigitRequest
 from ...backend.studio import Studio
 from ..controls import EXPECTED, STOPPED, Session, words_of
-from ..selection import FIRST, NONE, of_card, own_choice
+from ..selection import FIRST, NONE, alike, of_card, own_choice
 from ..uploads import content
 from ..wiring import Changes, run
 from . import words
@@ -20,8 +21,8 @@ from . import words
 LIMIT = 30.0
 """Seconds that the nets may take."""
 
-RUN = ("pad", "a", "b", "y")
-SHOWN = ("results", "status", "a", "b", "y", "picture")
+RUN = ("pad", "a", "b", "picture", "y")
+SHOWN = ("results", "status", "a", "b", "y", "picture", "drawing", "instead")
 
 KINDS = {"ink": from_ink, "file": from_file}
 """Kinds of what the pad sends, its own pixels or a file -> how each is read."""
@@ -40,26 +41,44 @@ def take(studio: Studio, session: Session, *, kind: Any, data: Any, number: Any 
     return {"pad": drawing, "picture": gr.update(choices=[*offered(DRAWN), own_choice(drawing)], value=drawing)}
 
 
-def go(studio: Studio, session: Session, *, pad: str | None, a: str, b: str, y: str) -> Iterator[Changes]:
-    """Show the drawing to both nets; nets of other pictures give way to those of the tour."""
-    known, cards = readers(studio), studio.cards()
-    if known and not (reads(cards.get(a)) and reads(cards.get(b))):
-        usual = [name for name in (*FIRST, *known) if name in known]
-        a = a if reads(cards.get(a)) else usual[0]
-        b = b if reads(cards.get(b)) else next((name for name in usual[1:] if name != a), a)
-        fits = of_card(cards[a], pad or "", y)
-        y = fits["y"]["value"]
-        yield {"a": a, "b": b, "picture": fits["x"], "y": fits["y"]}
-    session.drawn["digit"] = (a, b, y)
+def go(studio: Studio, session: Session, *, pad: str | None, a: str, b: str, picture: str, y: str) -> Iterator[Changes]:
+    """Show the drawing to both nets, or the selection's picture to nets of other pictures."""
+    net_a, net_b = together(studio, a, b)
+    card = studio.cards()[net_a] if net_a else None
+    drawing = card is None or draws(card)
+    place = {"drawing": gr.update(visible=drawing), "instead": gr.update(visible=not drawing)}
+    if card is not None and (net_a, net_b) != (a, b):
+        a, b = net_a, net_b
+        fits = of_card(card, (pad or "") if drawing else picture, y)
+        picture, y = fits["x"]["value"], fits["y"]["value"]
+        place |= {"a": a, "b": b, "picture": fits["x"], "y": fits["y"]}
+    session.drawn["digit"] = (a, b, picture, y)
+    yield place
     drawn, number = session.held.get("pad", ("", 0))
     number = number if drawn == pad else 0  # a link's drawing has none
-    request = DigitRequest(pad or "", (a, b), "" if y == NONE else y)
     try:
-        for item in run(studio, session, "digit", studio.work(digit, request), title="A drawing", limit=LIMIT, asked=[request]):
+        if not drawing and picture == "test":
+            raise BadInput("picture", "which test image is not said here; choose another picture, or upload one")
+        request = DigitRequest((pad or "") if drawing else picture, (a, b), "" if y == NONE else y)
+        work = studio.work(pictured, digit, request)
+        for item in run(studio, session, "digit", work, title="A picture", limit=LIMIT, asked=[request]):
             if isinstance(item, Digit):
-                yield {"results": words.payload(item, number), "status": words.READY}
+                yield {"results": words.payload(item, number), "status": words.ready(item)}
             elif item != STOPPED:
                 yield {"status": f"Looking: {item}"}
     except EXPECTED as error:
         yield {"status": f"**Nothing was looked at:** {words_of(error)}."}
         raise
+
+
+def together(studio: Studio, a: str, b: str) -> tuple[str, str]:
+    """The two nets that look: net A and net B, its opposite where B looks at other pictures; the tour's where A is none."""
+    cards = studio.cards()
+    if not reads(cards.get(a)):
+        known = readers(studio)
+        a = next((name for name in (*FIRST, *known) if name in known), "")
+    if not a or (reads(cards.get(b)) and alike(cards[b], cards[a])):
+        return a, b
+    usual = (*FIRST[::-1], *kinds.pair(cards, cards[a].data, cards[a].kind), *cards)
+    like = (name for name in usual if name != a and reads(cards.get(name)) and alike(cards[name], cards[a]))
+    return a, next(like, a)

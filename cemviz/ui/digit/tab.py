@@ -26,14 +26,17 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     gr.Markdown(words.INTRO, elem_id="digit-intro")
     with gr.Row():
         with gr.Column(scale=1, min_width=300, elem_id="digit-controls"):
-            pad = module_view(
-                PAD, '<div id="cem-pad"></div>', "(element, props, trigger, watch)", _begin(), elem_id="digit-pad"
-            )
+            with gr.Column() as drawing:
+                pad = module_view(
+                    PAD, '<div id="cem-pad"></div>', "(element, props, trigger, watch)", _begin(), elem_id="digit-pad"
+                )
+            instead = gr.Markdown(words.INSTEAD, visible=False, elem_id="digit-instead")
             status = gr.Markdown("", elem_id="digit-status")
         with gr.Column(scale=3, min_width=320, elem_id="digit-stage"):
             results = module_view(SEEN, '<div id="cem-digit"></div>', "(element, props, watch)", None, elem_id="digit-results")
-    looks = {"a": selection.a, "b": selection.b, "y": selection.label}
+    looks = {"a": selection.a, "b": selection.b, "x": selection.picture, "y": selection.label}
     parts = {"pad": pad, "picture": selection.picture, "status": status, "results": results, **looks}
+    parts |= {"drawing": drawing, "instead": instead}
     wire = Wiring(session, studio, parts)
     view = wire.first(do.go, do.RUN, do.SHOWN)
     wire.click(pad, do.take, [], ["pad", "picture"], {"kind": "kind", "data": "data", "number": "number"}, **TAKING).success(

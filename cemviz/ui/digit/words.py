@@ -5,17 +5,25 @@ from typing import Any
 
 import torch
 
+from ...backend.checks import article
 from ...backend.look.digit import STEPS, WINDOW, Digit
 from ...backend.packed import field, short, sprite
 
 INTRO = """Draw a digit, or upload a picture of one. Two nets look at it at once; ask for a class y, and it rolls into that.
-What you draw is kept in the address of this page alone: share the link to share the drawing."""
+It is kept in the address of this page alone: share the link to share it. With CIFAR-10 nets it is a photograph."""
 
-READY = "The drawing is in the address of this page."
+INSTEAD = """These nets look at other pictures than digits: choose one in the bar above, or upload one of your own there."""
+"""In the pad's place."""
+
+
+def ready(digit: Digit) -> str:
+    """Which picture was looked at."""
+    own = digit.request.image.partition(":")[0] in ("drawn", "upload")
+    return f"{digit.title[:1].upper()}{digit.title[1:]}." + " It is in the address of this page." * own
 
 
 def payload(digit: Digit, number: int) -> str:
-    """A drawing's answers as `digit.js` takes them, JSON.
+    """A picture's answers as `digit.js` takes them, JSON.
 
     Args:
         number: of the pad's change that they answer, see `pad.js`.
@@ -29,12 +37,13 @@ def payload(digit: Digit, number: int) -> str:
         "number": number,
         "classes": list(digit.classes),
         "titles": each(lambda seen: seen.title),
-        "told": {"see": see(digit), "become": f"The drawing rolls down E(x, {digit.classes[digit.asked]}) of each net."},
-        "attack": {"radii": list(digit.radii)} | each(lambda seen: {
+        "drawn": digit.request.image.startswith("drawn:"),
+        "told": {"see": see(digit), "become": f"The picture rolls down E(x, {digit.classes[digit.asked]}) of each net."},
+        "attack": {"radii": list(digit.radii), "pixels": digit.x.shape[0], "classes": list(digit.classes)} | each(lambda seen: {
             "sprite": sprite(seen.attacked[:, None]), "logits": [short(row) for row in seen.logits], "label": seen.label,
         }),
         "window": {"radius": digit.radius, "side": WINDOW} | each(lambda seen: field(torch.from_numpy(seen.energy))),
-        "become": {"asked": digit.classes[digit.asked], "steps": STEPS} | each(lambda seen: {
+        "become": {"asked": digit.classes[digit.asked], "steps": STEPS, "pixels": digit.x.shape[0]} | each(lambda seen: {
             "sprite": sprite(seen.rolled[:, None]), "energy": short(seen.energies),
         }),
     }, ensure_ascii=False, separators=(",", ":"))  # fmt: skip
@@ -44,7 +53,8 @@ def see(digit: Digit) -> str:
     """Answers and attacks of both nets, in a sentence each."""
     a, b = digit.seen
     names = digit.classes
-    same = f"Both see a {names[a.label]}." if a.label == b.label else f"A sees a {names[a.label]}, B a {names[b.label]}."
+    both = article(names[a.label])
+    same = f"Both see {both}." if a.label == b.label else f"A sees {both}, B {article(names[b.label])}."
     return f"{same} {_fooled('A', a.flips, digit)}, {_fooled('B', b.flips, digit)}."
 
 

@@ -79,7 +79,7 @@ export async function unlabelled(host, { unlabelled: data }) {
 }
 
 export async function attack(host, { attack: data, titles }) {
-  const parts = both(host, "the digit under an attack that grows with the slider", titles);
+  const parts = both(host, "the image under an attack that grows with the slider", titles);
   for (const [key, part] of Object.entries(parts)) {
     part.canvas = part.stage.appendChild(node("canvas", { class: "cem-pixels cem-one" }));
     part.image = await pictures(data[key].sprite);
@@ -90,10 +90,10 @@ export async function attack(host, { attack: data, titles }) {
     label: (k) => `ε = ${data.radii[k].toFixed(2)}`,
     show(k) {
       for (const [key, { canvas, image, line }] of Object.entries(parts)) {
-        tiles(canvas, image, k, 28, 1, 1);
+        tiles(canvas, image, k, data.pixels ?? 28, 1, 1);
         const p = softmax(data[key].logits[k]);
         const says = largest(p);
-        line.textContent = `sees ${says}, sure by ${p[says] > 0.995 ? "> 99" : Math.round(100 * p[says])} %`;
+        line.textContent = `sees ${data.classes?.[says] ?? says}, sure by ${p[says] > 0.995 ? "> 99" : Math.round(100 * p[says])} %`;
         line.classList.toggle("cem-wrong", says !== (data[key].label ?? data.label));
       }
     },
@@ -157,7 +157,7 @@ function chart(stage, field, side, low, high) {
 }
 
 export async function window_(host, { window: data, titles }) {
-  const parts = both(host, "the energy of the digit's label around the digit, deep is likely", titles);
+  const parts = both(host, "the energy of the image's label around the image, deep is likely", titles);
   const side = data.side ?? 41;
   const [low, high] = [Math.min(data.standard.low, data.robust.low), Math.max(data.standard.high, data.robust.high)];
   for (const [key, part] of Object.entries(parts)) {
@@ -178,7 +178,7 @@ export async function window_(host, { window: data, titles }) {
         dot.setAttribute("cx", Math.min(k / middle, 0.94)); // the whole ball at the edge too
         const at = (column) => valueOf(grid[middle * side + column], field);
         const rise = at(middle + k) - at(middle);
-        line.textContent = `E(x, y) is ${plain(at(middle + k))}: ${rise < 0 ? "−" : "+"}${plain(Math.abs(rise))} from the digit`;
+        line.textContent = `E(x, y) is ${plain(at(middle + k))}: ${rise < 0 ? "−" : "+"}${plain(Math.abs(rise))} from the image`;
       }
     },
   };
@@ -213,9 +213,9 @@ const roll = (film) => async (host, { roll: data }) => {
   };
 };
 
-/** A drawing that rolls down E(x, asked). */
+/** A picture that rolls down E(x, asked). */
 export async function become(host, { become: data, titles }) {
-  const parts = both(host, "the drawing as it rolls down the energy of the class asked for", titles);
+  const parts = both(host, "the picture as it rolls down the energy of the class asked for", titles);
   for (const [key, part] of Object.entries(parts)) {
     part.canvas = part.stage.appendChild(node("canvas", { class: "cem-pixels cem-one" }));
     part.image = await pictures(data[key].sprite);
@@ -226,7 +226,7 @@ export async function become(host, { become: data, titles }) {
     label: (k) => `step ${k} of ${data.steps}`,
     show(k) {
       for (const [key, { canvas, image, line }] of Object.entries(parts)) {
-        tiles(canvas, image, k, 28, 1, 1);
+        tiles(canvas, image, k, data.pixels, 1, 1);
         line.textContent = `E(x, ${data.asked}) = ${plain(data[key].energy[k])}`;
       }
     },
