@@ -1,5 +1,6 @@
 """The robustness tab: rows to tables and curves, the handlers without a browser, and the stories that wait for their models."""
 
+import html
 import json
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import rates
 from rates import save
-from stripes import elsewhere
+from stripes import card, elsewhere
 from tabs import first_view, page
 
 from cemviz.attacks import ATTACKS
@@ -25,6 +26,7 @@ from cemviz.data.datasets import DATASETS
 from cemviz.ui import selection
 from cemviz.ui.controls import Session
 from cemviz.ui.landscape import tab as tab_landscape
+from cemviz.ui.nets import about
 from cemviz.ui.robustness import handlers as do
 from cemviz.ui.robustness import tab as tab_robustness
 from cemviz.ui.robustness import words
@@ -85,6 +87,15 @@ def test_a_net_outside_its_own_threat_model_is_marked():
 def test_names_of_models_are_escaped():
     bad = replace(ROW, model="<img>")
     assert "<img>" not in words.table([bad], styles(["<img>"]))
+
+
+def test_what_is_known_of_a_net_stands_behind_its_name():
+    measured = {"accuracy": {"value": 0.9912}, "robust": {"value": 0.5, "attack": "apgd", "norm": "linf", "radius": 0.2}}
+    net = replace(card("net-a"), title="Stripes, a <b>trained</b> net", metrics=measured)
+    line = "net-a, stripes, a <b>trained</b> net, 99.1 % of test images right, 50.0 % under apgd within L∞, ε = 0.2"
+    assert about(net) == line and about(replace(net, metrics={})) == line[: line.index(", 99.1")]
+    told = words.table([ROW, OTHER], styles(["net-a", "net-b"]), {"net-a": net})
+    assert f'<span title="{html.escape(line)}">net-a</span>' in told and '<span title="">net-b</span>' in told
 
 
 def test_the_curve_shows_chance_the_threat_model_and_errors():

@@ -184,6 +184,7 @@ class Panel:
         labels: B words about where each chain starts, e.g. "asked: 3".
         final: B words about where it ends, e.g. "predicted 3 (0.98)".
         note: a sentence under the pictures.
+        about: a line that stands behind the title.
         plane: the chains' unit features in two dimensions, (T, B, 2), within the unit disc; None draws no map of them.
         landmarks: words -> a place on the same plane, (x, y).
     """
@@ -194,6 +195,7 @@ class Panel:
     labels: Sequence[str] | None = None
     final: Sequence[str] | None = None
     note: str = ""
+    about: str = ""
     plane: ArrayLike | None = None
     landmarks: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
@@ -288,6 +290,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "final": None if panel.final is None else list(panel.final),
         "series": {name: _numbers(values) for name, values in panel.series.items()},
         "note": panel.note,
+        "about": panel.about,
         "map": None if panel.plane is None else {"places": _places(panel.plane), "landmarks": _marks(panel.landmarks)},
     }
 

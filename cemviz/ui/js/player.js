@@ -134,6 +134,7 @@ function badge(panel) {
 function buildPanel(panel, index, sprite) {
   const node = html("section", "cem-panel");
   const title = html("p", "cem-panel-title", panel.title);
+  title.title = panel.about;
   if (run.panels.length > 1) title.prepend(badge(index));
   const grid = html("div", "cem-grid");
   grid.setAttribute("role", "listbox");

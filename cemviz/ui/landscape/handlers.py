@@ -234,7 +234,7 @@ def figures(
     changes: dict[str, Any] = {f"column{k}": gr.update(visible=k < len(panels)) for k in range(MOST_MODELS)}
     for k, panel in enumerate(panels):
         marked = (request.directions == "random" or panel.model == plane) and None not in (a, b)
-        changes[f"title{k}"] = f"**{panel.title}**"
+        changes[f"title{k}"] = words.title(panel, studio.cards().get(panel.model))
         path = rolls[panel.model].path if panel.model in rolls else None
         point = (a, b) if marked else None
         drawing = (

@@ -14,8 +14,10 @@ from ...backend.look.pictures import offered
 from ...backend.look.roll import Roll
 from ...backend.packed import short
 from ...backend.requests import SELF, LandscapeRequest
+from ...backend.store import Card
 from ...backend.stored import assets
 from ...backend.studio import Studio
+from ..nets import about
 from ..numbers import minus
 from ..views import sprite
 
@@ -58,6 +60,11 @@ OWN = "The image is your {words}."
 
 BY_CONSTRUCTION = """This image was drawn by {model}, so it lies near that model's minimum **by construction**: it is no
 evidence about real images."""
+
+
+def title(panel: Panel, card: Card | None) -> str:
+    """What a panel is of, and behind it what is known of the net."""
+    return f'<b title="{html.escape(about(card) if card else panel.model)}">{html.escape(panel.title)}</b>'
 
 
 def titled(table: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -137,7 +137,7 @@ def seen(studio: Studio, rows: list[Rates], models: list[str]) -> Changes:
         return changes
     looks = styles(models)
     caption = words.caption(rows, studio.cards()[models[0]].data, studio.device.title)
-    changes |= {"rates": words.table(rows, looks), "caption": caption}
+    changes |= {"rates": words.table(rows, looks, studio.cards()), "caption": caption}
     for norm, (column, plot) in PLOTS.items():
         if curved := [row for row in rows if row.norm == norm and row.curve]:
             changes |= {column: gr.update(visible=True), plot: curves(curved, looks)}

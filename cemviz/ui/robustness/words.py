@@ -1,12 +1,14 @@
 """Words of the robustness tab: its story, the table of rates, and images before and after as HTML."""
 
 import html
+from collections.abc import Mapping
 from typing import Any
 
 from ...attacks import ATTACKS
 from ...backend.attack.examples import Attacked, Example, amplified
 from ...backend.attack.rates import COLUMNS, NORMS, SHIPPED, Rates, groups, within
-from ...backend.store import called
+from ...backend.store import Card, called
+from ..nets import about
 from ..numbers import minus
 from ..views import sprite
 from .plots import DASHES, Style
@@ -55,8 +57,13 @@ def pair(known: dict[str, Any], data: str) -> list[str]:
     return max(by_threat.values(), key=len, default=[])
 
 
-def table(rows: list[Rates], looks: dict[str, Style]) -> str:
-    """Models × attacks, grouped by threat model; the first column is the legend of the curve."""
+def table(rows: list[Rates], looks: dict[str, Style], cards: Mapping[str, Card] | None = None) -> str:
+    """Models × attacks, grouped by threat model; the first column is the legend of the curve.
+
+    Args:
+        cards: of what is stored, for what stands behind the names.
+    """
+    known = cards or {}
     shown = [name for name in COLUMNS if any(name in row.rates for row in rows)]
     head = "".join(f'<th scope="col">{COLUMNS[name]}</th>' for name in shown)
     body = ""
@@ -66,7 +73,9 @@ def table(rows: list[Rates], looks: dict[str, Style]) -> str:
         for row in members:
             other = "" if row.own == (norm, radius) else f"<small>its own: {within(*row.own)}</small>"
             cells = "".join(f"<td>{_rate(row, name)}</td>" for name in shown)
-            body += f'<tr><th scope="row">{_swatch(looks[row.model])} {html.escape(called(row.model))}{other}</th>{cells}</tr>'
+            line = html.escape(about(known[row.model])) if row.model in known else ""
+            name = f'<span title="{line}">{html.escape(called(row.model))}</span>'
+            body += f'<tr><th scope="row">{_swatch(looks[row.model])} {name}{other}</th>{cells}</tr>'
     return _scrolled("Test images still classified right [%]", f'<th scope="col">model</th>{head}', body)
 
 

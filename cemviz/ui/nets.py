@@ -1,0 +1,19 @@
+"""What is known of a net, in a line that stands behind its name."""
+
+from ..backend.attack.rates import within
+from ..backend.store import Card, called
+from ..data.datasets import dataset
+
+
+def about(card: Card) -> str:
+    """Its file, its data, how it was trained, and how many test images it gets right, with and without an attack."""
+    parts = [called(card.name), dataset(card.data).title, card.words]
+    measured = {name: card.metrics[name] for name in ("accuracy", "robust") if name in card.metrics}
+    if "accuracy" in measured:
+        parts.append(f"{100 * measured['accuracy']['value']:.1f} % of test images right")
+    if "robust" in measured:
+        robust = measured["robust"]
+        parts.append(
+            f"{100 * robust['value']:.1f} % under {robust['attack']} within {within(robust['norm'], robust['radius'])}"
+        )
+    return ", ".join(parts)
