@@ -311,3 +311,8 @@ def test_a_card_that_changed_is_read_anew_and_an_unchanged_one_is_read_once(stor
         reads.clear()
         assert [store.read_card("toy").title for _ in range(4)] == [title] * 4
         assert len(reads) == (1 if seconds > 1 else 4)
+
+
+def test_a_net_is_headed_by_words_and_one_of_somebody_s_own_by_its_file():
+    trained = replace(card("toy~key"), title="Stripes, adversarial (L2 1)")
+    assert trained.heading == "Adversarial (L2 1)" and replace(trained, origin="foreign").heading == "toy"

@@ -14,7 +14,7 @@ from cemviz.samplers import SAMPLERS
 
 REQUESTS = [row for name, row in vars(requests).items() if inspect.isclass(row) and name.endswith("Request")]
 NEEDED = {
-    "model": "m", "models": ("m",), "recipe": "mnist-at", "target": "cem-3", "picture": "drawn:", "name": "leaves",
+    "model": "m", "models": ("m",), "recipe": "mnist-at", "target": "cem-3", "image": "drawn:", "name": "leaves",
     "folder": ".", "source": "net.pt", "repo": "hf:a/b",
 }  # fmt: skip
 

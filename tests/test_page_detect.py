@@ -79,7 +79,7 @@ def test_the_threshold_is_dragged_without_a_request(visit):
     assert "others" in page.url and "worst" in page.url and "de.T" not in page.url and not sent
     page.get_by_role("link", name="Counterfactuals in Sampling").click()
     page.wait_for_function("() => location.search.includes('tab=sampling')")
-    page.get_by_text(f"{MODEL}, CS").first.wait_for(timeout=SLOW)
+    page.locator(f"#samp-player [title^='{MODEL},']", has_text="by CS").first.wait_for(timeout=SLOW)
     assert page.locator("#sel-x input").input_value().startswith("digit 2")
 
 

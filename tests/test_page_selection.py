@@ -26,7 +26,7 @@ def test_what_one_tab_chose_is_what_the_others_look_at(visit):
     page.wait_for_function("() => document.querySelector('#land-title-0').innerText.includes('TRADES')")
     assert "a=mnist-trades" in page.url
     open_tab(page, "Sampling")
-    page.locator("#samp-player").get_by_text("mnist-trades").first.wait_for(timeout=SLOW)
+    page.locator("#samp-player").locator("[title^='mnist-trades,']").first.wait_for(timeout=SLOW)
     open_tab(page, "Robustness")
     page.locator("#rob-reading").get_by_text("PGD-20").wait_for(timeout=SLOW)
     assert page.locator("#sel-a input").input_value().startswith("mnist-trades")
@@ -61,7 +61,7 @@ def test_a_tab_that_draws_by_itself_says_so_from_the_choice_on_until_it_is_drawn
 
 def test_another_net_makes_the_samples_stale_until_they_are_asked_for(visit):
     page = visit("?tab=sampling&s.a=mnist-at&s.as=rcs&s.b=none&s.count=4&s.K=5", reduced_motion="reduce")
-    page.locator("#samp-player").get_by_text("mnist-at").first.wait_for(timeout=SLOW)
+    page.locator("#samp-player").locator("[title^='mnist-at,']").first.wait_for(timeout=SLOW)
     calm(page)
     assert "a=mnist-at" in page.url and "s.a=" not in page.url, "the older name is gone once the new one is written"
     chosen(page, "a", "mnist-standard:")

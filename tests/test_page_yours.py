@@ -27,7 +27,7 @@ def test_a_dropped_net_is_sampled_from_and_in_the_menus_of_its_visitor_alone(vis
     page = visit("?tab=equations", reduced_motion="reduce")
     dropped(page, file)
     page.wait_for_function("() => location.search.includes('tab=sampling')", timeout=SLOW)
-    page.locator("#samp-player").get_by_text("course_l2_1_5, RCS").first.wait_for(timeout=SLOW)
+    page.locator("#samp-player").get_by_text("course_l2_1_5, by RCS").first.wait_for(timeout=SLOW)
     assert not page.locator("#yours-go").is_visible(), "the panel lies above the picture no more"
     assert page.locator("#sel-a input").input_value() == "course_l2_1_5: imported"
     assert page.locator("#sel-b input").input_value().startswith("mnist-standard:")

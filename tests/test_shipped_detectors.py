@@ -5,7 +5,7 @@ import torch
 
 from cemviz.backend.device import choose
 from cemviz.backend.studio import Studio
-from cemviz.backend.tables.detectors import L2, LINF, alone
+from cemviz.backend.tables.evaded import L2, LINF, alone
 from cemviz.data import images
 
 pytestmark = [

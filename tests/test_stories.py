@@ -21,6 +21,7 @@ from cemviz.backend.tables.reproduce import results
 from cemviz.backend.use_case import follow
 from cemviz.metrics.answers import logits
 from cemviz.ui.controls import Session
+from cemviz.ui.landscape import ball
 from cemviz.ui.landscape import handlers as landscape_tab
 from cemviz.ui.sampling import handlers as sampling_tab
 
@@ -229,7 +230,7 @@ def test_a_ball_opens_under_sampling_as_the_same_roll(studio, energy):
     window = {"directions": "adversarial", "radius": 6.0, "seed": 0}
     look = {"energy": energy, "levels": "raw", "seen": "map", "chains": False, "a": 2.0, "b": -3.0, "plane": "mnist-jeat"}
     list(landscape_tab.go(studio, held, story=None, **nets, **shot, **window, **look))
-    *_, last = landscape_tab.rolled(studio, held, **look)
+    *_, last = ball.rolled(studio, held, **look)
     link = dict(parse_qsl(json.loads(last["roll"])["opens"].removeprefix("?")))
     asked = sampling_tab.read(
         link["a"], link["s.as"], link["b"], link["s.bs"], link["s.start"], "", int(link["s.count"]),

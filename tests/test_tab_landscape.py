@@ -24,8 +24,8 @@ from cemviz.backend.studio import Studio
 from cemviz.data.datasets import DATASETS
 from cemviz.ui.controls import STOPPED, Session
 from cemviz.ui.landscape import handlers as do
+from cemviz.ui.landscape import picture, words
 from cemviz.ui.landscape import tab as tab_landscape
-from cemviz.ui.landscape import words
 from cemviz.ui.landscape.plots import legend, relief, shared, surface
 from cemviz.ui.selection import NONE
 from cemviz.ui.wiring import claim
@@ -153,18 +153,18 @@ def test_the_script_makes_the_picture_on_screen(studio):
     script = next(step["script"] for step in draw(studio, held, **asked) if "script" in step)
     assert "follow(landscape(studio, LandscapeRequest(models=('stripes-standard', 'stripes-at'), image='test:3'" in script
     assert "energy='marginal', directions='adversarial', radius=2.0, side=7, seed=4" in script
-    assert "energy" not in do.figures(studio, held, **LOOK)["script"]  # joint, as on the screen then
+    assert "energy" not in picture.figures(studio, held, **LOOK)["script"]  # joint, as on the screen then
 
 
 def test_stop_keeps_what_is_there(studio):
     held = Session()
-    items = do.draw(studio, held, ask("gallery:0"), claim(held, "landscape"))
+    items = picture.draw(studio, held, ask("gallery:0"), claim(held, "landscape"))
     assert "points" in next(items)
     assert next(items).model == "stripes-standard"
     held.stops["landscape"].set()
     assert list(items) == [] and not studio.jobs._line  # the device is free again
-    picture = held.held["landscape"]
-    assert [panel.model for panel in picture.panels] == ["stripes-standard"] and picture.notes == [STOPPED]
+    kept = held.held["landscape"]
+    assert [panel.model for panel in kept.panels] == ["stripes-standard"] and kept.notes == [STOPPED]
 
 
 def test_a_picture_stopped_before_its_first_panel_leaves_the_one_before(studio):
@@ -362,12 +362,12 @@ def test_paths_of_chains_are_drawn_in_the_planes_of_their_own_nets(studio):
     shots = [plane.at(*corners[[k]].T)[0].clamp(0, 1) for k in (0, 0, 1, 2)]
     frames = to_pixels(torch.stack(shots)).reshape(2, 2, *to_pixels(shots[0][None]).shape[1:])
     held.held["frames"] = {"stripes-at": frames}
-    paths = do.shadows(held)
+    paths = picture.shadows(held)
     assert set(paths) == {"stripes-at"} and paths["stripes-at"].shape == (2, 2, 2)
     for k, corner in enumerate(corners[1:]):
         assert paths["stripes-at"][k, 1] == pytest.approx(corner.numpy(), abs=0.08)  # clamped, 8 bits
     shown, hidden = (
-        [len(json.loads(do.figures(studio, held, **LOOK | {"chains": chains})[f"plot{k}"])["data"]) for k in (0, 1)]
+        [len(json.loads(picture.figures(studio, held, **LOOK | {"chains": chains})[f"plot{k}"])["data"]) for k in (0, 1)]
         for chains in (True, False)
     )
     assert (np.array(shown) - hidden).tolist() == [0, 3], "of a net that drew no chains there are none"

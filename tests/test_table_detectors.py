@@ -12,7 +12,7 @@ from cemviz.attacks import perturb, threat
 from cemviz.backend import store
 from cemviz.backend.device import choose
 from cemviz.backend.studio import Studio
-from cemviz.backend.tables import detectors, generative, outside
+from cemviz.backend.tables import detectors, evaded, generative, outside
 from cemviz.metrics.detection import auc, threshold_at
 from cemviz.metrics.detection import generative as answers
 
@@ -21,7 +21,7 @@ from cemviz.metrics.detection import generative as answers
 def studio(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     stored(equip(tmp_path_factory.mktemp("tables"), patch), patch)
-    patch.setattr(detectors, "CLASSIFIER", "stripes-standard")
+    patch.setattr(evaded, "CLASSIFIER", "stripes-standard")
     yield Studio(choose("cpu"))
     patch.undo()
 
@@ -32,7 +32,7 @@ def value(measure, model="each", seed=0):
 
 @pytest.mark.parametrize("k", [0, 2])
 def test_a_detector_is_told_by_its_clean_class_against_the_attacked_others(studio, k):
-    ours = value(detectors.alone(k, "l2", 0.5, 10, 0.1, count=15))
+    ours = value(evaded.alone(k, "l2", 0.5, 10, 0.1, count=15))
     test, net = studio.test_images("stripes").first(30), studio.model("each")[0]
     x, y = test.floats(), test.labels
     others = x[y != k][:15]
@@ -46,7 +46,7 @@ def test_a_detector_is_told_by_its_clean_class_against_the_attacked_others(studi
 
 
 def test_more_restarts_only_lower_the_auc(studio):
-    one, five = (value(detectors.alone(1, "linf", 0.2, 4, 0.05, restarts=r, count=15))["value"] for r in (1, 5))
+    one, five = (value(evaded.alone(1, "linf", 0.2, 4, 0.05, restarts=r, count=15))["value"] for r in (1, 5))
     assert five <= one
 
 
@@ -59,7 +59,7 @@ def test_random_search_goes_on_where_square_rests_and_raises_a_score_without_its
         assert not torch.is_grad_enabled()
         return -10.0 - at.flatten(1).sum(1)
 
-    states = list(detectors.random_search(energy, x, dyn, generator=torch.Generator().manual_seed(0)))
+    states = list(evaded.random_search(energy, x, dyn, generator=torch.Generator().manual_seed(0)))
     last = states[-1]
     assert len(states) == 61 and ((last.x - x).abs() <= 0.1 + 1e-6).all()
     assert last.energy.tolist() == pytest.approx(energy_of(last.x), abs=1e-4)
@@ -72,41 +72,41 @@ def energy_of(x):
 
 def test_random_search_is_a_weaker_attack_on_a_detector_than_steps_are(studio):
     values = [
-        value(detectors.alone(1, "linf", 0.4, steps, step, run=run, count=15))["value"]
+        value(evaded.alone(1, "linf", 0.4, steps, step, run=run, count=15))["value"]
         for run, steps, step in (("steps", 40, 0.02), ("random", 200, 0.6), ("random", 2, 0.6))
     ]
     assert values == sorted(values) and values[0] < values[1] < values[2]
 
 
 def test_a_stronger_attack_lowers_the_auc_of_the_same_images_and_a_weaker_one_raises_it(studio, monkeypatch):
-    monkeypatch.setattr(detectors, "PLAIN", {"steps": 20, "step": 0.02})
-    plain = value(detectors.alone(1, "linf", 0.4, 20, 0.02, count=15))["value"]
+    monkeypatch.setattr(evaded, "PLAIN", {"steps": 20, "step": 0.02})
+    plain = value(evaded.alone(1, "linf", 0.4, 20, 0.02, count=15))["value"]
     for how in ({"steps": 40, "step": 0.02}, {"steps": 1, "step": 0.01}, {"steps": 20, "step": 0.02, "restarts": 3}):
-        told = value(detectors.lowered(1, "linf", 0.4, **how, count=15))
-        assert told["value"] == pytest.approx(plain - value(detectors.alone(1, "linf", 0.4, **how, count=15))["value"], abs=0.1)
+        told = value(evaded.lowered(1, "linf", 0.4, **how, count=15))
+        assert told["value"] == pytest.approx(plain - value(evaded.alone(1, "linf", 0.4, **how, count=15))["value"], abs=0.1)
         assert (told["value"] < 0) == (how["steps"] == 1) and told["count"] == 15
 
 
 def test_a_ways_rate_counts_what_passes_as_another_class(studio):
     for way, evasion in detectors.WAYS.values():
-        none = value(detectors.passed(way, evasion, 12, steps=1))["value"]
+        none = value(evaded.passed(way, evasion, 12, steps=1))["value"]
         assert 0 <= none <= 1
-    strong = value(detectors.passed("integrated", "staged", 12, steps=10))["value"]
-    weak = value(detectors.passed("integrated", "classifier", 12, steps=10))["value"]
+    strong = value(evaded.passed("integrated", "staged", 12, steps=10))["value"]
+    weak = value(evaded.passed("integrated", "classifier", 12, steps=10))["value"]
     assert strong >= weak
 
 
 def test_the_smallest_change_passes_and_lies_in_what_was_searched(studio, monkeypatch):
-    monkeypatch.setattr(detectors, "COUNT", 30)
-    monkeypatch.setattr(detectors, "SEARCH", 15)
-    monkeypatch.setattr(detectors, "HALVINGS", 5)
-    result = value(detectors.distortion(4))
-    assert 0 < result["value"] <= detectors.LONGEST and result["count"] == 4
+    monkeypatch.setattr(evaded, "COUNT", 30)
+    monkeypatch.setattr(evaded, "SEARCH", 15)
+    monkeypatch.setattr(evaded, "HALVINGS", 5)
+    result = value(evaded.distortion(4))
+    assert 0 < result["value"] <= evaded.LONGEST and result["count"] == 4
     net, x = studio.model("each")[0], studio.test_images("stripes").first(30).floats()
     with torch.no_grad():
         limit = threshold_at(0.95, answers(net(x)).score)
-    monkeypatch.setattr(detectors, "threshold_at", lambda *_: limit + 5)
-    assert value(detectors.distortion(4))["value"] > result["value"]  # a higher bar takes a longer way
+    monkeypatch.setattr(evaded, "threshold_at", lambda *_: limit + 5)
+    assert value(evaded.distortion(4))["value"] > result["value"]  # a higher bar takes a longer way
 
 
 def test_other_images_are_told_apart_worse_in_the_worst_case(studio, monkeypatch):

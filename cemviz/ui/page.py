@@ -155,8 +155,7 @@ def build(studio: Studio | None = None, views: FirstViews | None = None) -> gr.B
         address.follow()
         running = [event for tab in built.values() for event in tab.running]
         # only what goes on by itself ends with its tab; a run that was asked for is there when the visitor comes back
-        tabs.select(lambda visitor: visitor.stops["playground"].set(), session, None, cancels=running, **LAST, **LIGHT)
-        tabs.select(address.refresh, session, [address.open, *address.menus], **LAST, **LIGHT)
+        tabs.select(address.refresh, session, [address.open, *address.menus], cancels=running, **LAST, **LIGHT)
         tabs.select(None, None, None, js=SHOW_TAB)
     page.queue(default_concurrency_limit=4, max_size=LINE, status_update_rate=ESTIMATES)
     page._queue.sleep_when_free = WAIT

@@ -111,7 +111,7 @@ def digit(studio: Studio, request: DigitRequest) -> Iterator[Step | Digit]:
         f = torch.stack(scores)
         seen.append(Seen(
             model=card.name,
-            title=card.words[:1].upper() + card.words[1:],
+            title=card.heading,
             label=label,
             logits=f.cpu().numpy(),
             attacked=_pixels(torch.stack(frames)),

@@ -75,6 +75,11 @@ class Card:
         """How it was trained, in words: the title without the name of its data set."""
         return self.title.split(", ", 1)[-1]
 
+    @property
+    def heading(self) -> str:
+        """How it is called over a picture: in those words, where a recipe trained it; one of somebody's own as its file."""
+        return self.words[:1].upper() + self.words[1:] if self.origin == "recipe" else called(self.name)
+
     def as_json(self) -> dict[str, Any]:
         """Content of its file."""
         values = asdict(self)

@@ -6,7 +6,8 @@ import torch
 
 from ..device import Device
 from ..studio import Studio
-from .detectors import HERE, L2, STORED, images
+from .detectors import HERE, STORED
+from .evaded import L2, images
 from .measures import Measure, evaluated
 from .table import Cell, Experiment, Order
 

@@ -7,7 +7,8 @@ from ..device import Device
 from ..requests import OutsideRequest
 from ..studio import Studio
 from ..use_case import Step
-from .detectors import CLASSIFIER, L2, STORED
+from .detectors import STORED
+from .evaded import CLASSIFIER, L2
 from .measures import Measure
 from .table import Cell, Experiment, Order
 

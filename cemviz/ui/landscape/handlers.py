@@ -2,47 +2,30 @@
 
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from typing import Any
 
 import gradio as gr
-import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from ...backend import kinds, script
-from ...backend.checks import BadInput
+from ...backend import kinds
 from ...backend.kinds import KINDS
-from ...backend.look.landscape import MOST_MODELS, Missing, Panel, landscape, plane_of, point, precomputed, viewed
-from ...backend.look.pictures import portable
-from ...backend.look.roll import Roll, roll, rolling
+from ...backend.look.landscape import MOST_MODELS, viewed
 from ...backend.presets import LANDSCAPE, lacking, playable
 from ...backend.requests import LandscapeRequest
 from ...backend.stored import assets
 from ...backend.studio import Studio
 from ...data.datasets import DATASETS, dataset
-from ...metrics.landscape import Plane
 from ..controls import STOPPED, Session, on_offer, titled
 from ..selection import NONE, of_card, pictured
-from ..wiring import Changes, newest, played, run, still, stop
+from ..wiring import Changes, newest, played, stop
 from . import words
-from .plots import legend, relief, shared, surface
-
-LIMIT = 120.0
-"""Seconds a picture may take on the page."""
-
-FALLS = {"joint": "cs", "marginal": "langevin"}
-"""Energy -> the sampler that descends it."""
+from .ball import rolled
+from .picture import SLOTS, awaited, details, draw, drawn, figures, touched
 
 LOOK = ("energy", "levels", "seen", "chains", "a", "b", "plane")
 """Controls of how the panels are shown, and of the point looked at."""
 
 RUN = ("story", "net_a", "net_b", "more", "image", "index", "y", "anchor", "other", "directions", "radius", "seed", *LOOK)
 """Controls that a picture depends on."""
-
-SLOTS = tuple(f"{part}{k}" for k in range(MOST_MODELS) for part in ("column", "title", "plot", "spot", "caption"))
-"""Parts of the panels."""
 
 SHOWN = (
     "story", "intro", "waiting", "more", "image", "index", "anchor", "other", "radius", "energy", "a", "b", "plane",
@@ -52,16 +35,6 @@ SHOWN = (
 
 TOLD = ("waiting", "net_a", "net_b", "more", "image", "y", "anchor", "directions", "radius", "seed")
 """Elements that a story sets."""
-
-
-class Picture(NamedTuple):
-    """Last picture of a visitor: panels as they come, what is said of those that do not, planes of images, rolls of a ball."""
-
-    request: LandscapeRequest
-    panels: list[Panel]
-    notes: list[str]
-    planes: dict[str, Plane]
-    rolls: dict[str, Roll]
 
 
 def drawable(studio: Studio, own: Iterable[str] = ()) -> list[tuple[str, str]]:
@@ -155,136 +128,6 @@ def fitted(studio: Studio, request: LandscapeRequest, story: str | None, plane: 
     }
 
 
-def draw(studio: Studio, session: Session, request: LandscapeRequest, begun: threading.Event) -> Iterator[str | Panel]:
-    """Measure what is asked and keep it in the session, panel by panel.
-
-    Precomputed windows wait for nobody; the others wait for the device and stop when the visitor says so.
-
-    Args:
-        begun: the tab's claim, see `wiring.claim`.
-    Yields:
-        what to say meanwhile, and every panel that had to be computed.
-    Raises:
-        Replaced: a newer picture began; the session holds that one.
-    """
-    picture = Picture(request, [], [], {}, {})
-    if len(precomputed(studio, request)) < len(set(request.models)):
-        work, told = studio.work(landscape, request), "{} points".format
-        how: dict[str, Any] = {"title": "Landscape", "limit": LIMIT, "asked": [request], "told": told, "begun": begun}
-        items = run(studio, session, "landscape", work, **how)
-    else:
-        items = landscape(studio, request)
-    for item in items:
-        still(session, "landscape", begun)
-        if isinstance(item, Panel):
-            picture.panels.append(item)
-            session.held["landscape"] = picture
-            if not item.precomputed:
-                yield item
-        elif isinstance(item, Missing):
-            picture.notes.append(f"**{item.model}** is not shown. {item.why}")
-        elif item == STOPPED:
-            picture.notes.append(item)
-        else:
-            yield item
-    if not picture.panels:
-        yield "  \n".join(picture.notes)
-
-
-def drawn(session: Session) -> Picture:
-    """Last picture of the session.
-
-    Raises:
-        BadInput: it drew nothing yet.
-    """
-    session.catch_up("landscape")
-    if "landscape" not in session.held:
-        raise BadInput("point", "nothing was drawn yet; press Draw first")
-    return session.held["landscape"]
-
-
-def touched(studio: Studio, session: Session) -> bool:
-    """Look up what the browser needs to show the image under the pointer; tells whether there is any.
-
-    After the figures: where the image is one of a data set, the set is read.
-    """
-    picture = drawn(session)
-    for panel in picture.panels:
-        plane = plane_of(studio, picture.request, panel.model)
-        if plane is not None:
-            picture.planes[panel.model] = plane
-    return bool(picture.planes)
-
-
-def figures(
-    studio: Studio,
-    session: Session,
-    *,
-    energy: str,
-    levels: str,
-    seen: str,
-    chains: bool,
-    a: float | None,
-    b: float | None,
-    plane: str | None,
-) -> Changes:
-    """All panels from what the session drew, on one scale, with the point marked."""
-    request, panels, notes, planes, rolls = drawn(session)
-    common, paths = shared(panels, energy, levels), shadows(session) if chains else {}
-    changes: dict[str, Any] = {f"column{k}": gr.update(visible=k < len(panels)) for k in range(MOST_MODELS)}
-    for k, panel in enumerate(panels):
-        marked = (request.directions == "random" or panel.model == plane) and None not in (a, b)
-        changes[f"title{k}"] = words.title(panel, studio.cards().get(panel.model))
-        path = rolls[panel.model].path if panel.model in rolls else None
-        point = (a, b) if marked else None
-        drawing = (
-            relief(panel, common, point, path)
-            if seen == "relief"
-            else surface(panel, common, request.directions, point, planes.get(panel.model), path, paths.get(panel.model, ()))
-        )
-        changes[f"plot{k}"] = drawing
-        changes[f"caption{k}"] = words.caption(panel, energy)
-    return changes | {
-        "scale": legend(common),
-        "status": "  \n".join([*notes, words.report(studio, request, panels, energy)]),
-        "script": script.shown(replace(request, energy=energy)),
-    }
-
-
-def shadows(session: Session) -> dict[str, NDArray[np.float32]]:
-    """Paths of the chains that were last sampled, on the planes of their own nets: net -> (chains, K + 1, 2)."""
-    paths = {}
-    session.catch_up("sampling")
-    for model, plane in drawn(session).planes.items():
-        frames = session.held.get("frames", {}).get(model)
-        if frames is not None:
-            steps, count = frames.shape[:2]
-            x = torch.from_numpy(frames).to(plane.u).flatten(0, 1).permute(0, 3, 1, 2) / 255
-            paths[model] = plane.shadow(x).view(steps, count, 2).swapaxes(0, 1).cpu().numpy()
-    return paths
-
-
-def awaited(session: Session) -> Changes:
-    """The places of panels that are still to come."""
-    request, panels, *_ = drawn(session)
-    changes: dict[str, Any] = {}
-    for k in range(len(panels), len(request.models)):
-        empty = dict.fromkeys((f"caption{k}", f"spot{k}"), "")
-        changes |= {f"column{k}": gr.update(visible=True), f"title{k}": "computing ...", f"plot{k}": None, **empty}
-    return changes
-
-
-def details(studio: Studio, session: Session, *, a: float, b: float, plane: str | None, energy: str, **shown: Any) -> Changes:
-    """Picture and table of a point, and its numbers under each panel."""
-    request, panels, *_ = drawn(session)
-    models = [panel.model for panel in panels]
-    spot = point(studio, request, a, b, plane if plane in models else models[0])
-    shot = None if spot.pixels is None else words.enlarged(spot)
-    rows = {row.model: row for row in spot.rows}
-    lines = {f"spot{k}": words.spot(spot, rows[model], energy) if model in rows else "" for k, model in enumerate(models)}
-    return {"picture": gr.update(value=shot, visible=shot is not None), "table": words.table(spot), **lines}
-
-
 def looked(studio: Studio, session: Session, **look: Any) -> Changes:
     """Another point."""
     return {**figures(studio, session, **look), **details(studio, session, **look)}
@@ -294,46 +137,6 @@ def picked(studio: Studio, session: Session, *, k: int, a: float, b: float, **sh
     """The point that was clicked in panel k."""
     spot = {"a": float(f"{a:.3g}"), "b": float(f"{b:.3g}"), "plane": drawn(session).panels[k].model}
     return {**looked(studio, session, **shown, **spot), **spot}
-
-
-def rolled(studio: Studio, session: Session, *, begun: threading.Event | None = None, **look: Any) -> Iterator[Changes]:
-    """Release a ball at the point looked at, in every panel.
-
-    Args:
-        begun: the tab's claim where it is a part of a picture that is drawn, see `wiring.newest`.
-    """
-    picture, (a, b, energy) = drawn(session), (look[name] for name in ("a", "b", "energy"))
-    if not picture.planes:
-        yield {"roll": None}
-        return
-    request = replace(picture.request, energy=energy)
-    plane = look["plane"] if look["plane"] in picture.planes else picture.panels[0].model
-    picture.rolls.clear()
-    work, asked = studio.work(roll, request, a, b, plane), (request, a, b, plane)
-    for item in run(studio, session, "landscape", work, title="A ball", limit=LIMIT, asked=asked, begun=begun):
-        if isinstance(item, Roll):
-            picture.rolls[item.model] = item
-        elif item == STOPPED:
-            return
-    name = KINDS[picture.panels[0].kind].view.energies[energy]
-    yield {**figures(studio, session, **look), "roll": words.film(picture.rolls, name, chains_of(studio, picture, energy))}
-
-
-def chains_of(studio: Studio, picture: Picture, energy: str) -> str | None:
-    """The address under which Sampling rolls the same ball, a chain for each of two nets; None where no name holds it."""
-    first, card = next(iter(picture.rolls.values())), studio.cards()[picture.panels[0].model]
-    if not KINDS[card.kind].classifies:
-        return None
-    x = portable(card, first.pixels[0])
-    if x is None:
-        return None
-    sampler, dyn = FALLS[energy], rolling(card.shape)
-    a, b, *_ = *picture.rolls, NONE
-    return "?" + urlencode({
-        "tab": "sampling", "a": a, "b": b, "x": x, "y": picture.panels[0].name, "seed": 0, "s.start": "picture",
-        "s.as": sampler, "s.bs": sampler, "s.count": 1, "s.alpha": f"{dyn.step:g}", "s.eta": 0, "s.beta": "inf",
-        "s.K": dyn.steps,
-    })  # fmt: skip
 
 
 def prose(studio: Studio, story: str | None, models: list[str]) -> str:

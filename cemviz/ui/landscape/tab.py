@@ -18,8 +18,8 @@ from ..modules import module_view, served
 from ..selection import Selection
 from ..views import live_plot
 from ..wiring import Wiring
+from . import ball, picture, words
 from . import handlers as do
-from . import words
 from .plots import LEVELS, SEEN
 
 NAMES = {
@@ -63,13 +63,13 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         wire(asked, do.go, do.RUN, do.SHOWN, tab="landscape", **HEAVY),
     ]
     drawing = ["energy", "levels", "seen", "chains"]
-    wire([by_hand(parts[name]) for name in drawing[1:]], do.figures, do.LOOK, do.SHOWN, **LIGHT)
+    wire([by_hand(parts[name]) for name in drawing[1:]], picture.figures, do.LOOK, do.SHOWN, **LIGHT)
     wire([by_hand(parts[name]) for name in ("energy", "plane")], do.looked, do.LOOK, do.SHOWN, **LIGHT)
     moved = [look.click, parts["a"].submit, parts["b"].submit]
     gone = [wire(moved, do.looked, do.LOOK, do.SHOWN, **LIGHT)]
     for k in range(MOST_MODELS):
         gone.append(wire.click(parts[f"plot{k}"], partial(do.picked, k=k), drawing, do.SHOWN, {"a": "x", "b": "y"}, **LIGHT))
-    running += [seen.then(*wire.first(do.rolled, do.LOOK, do.SHOWN), **NEWEST, **HEAVY) for seen in gone]
+    running += [seen.then(*wire.first(ball.rolled, do.LOOK, do.SHOWN), **NEWEST, **HEAVY) for seen in gone]
     wire(halt.click, do.halt, do.LOOK, do.SHOWN, cancels=running, **LIGHT)
 
     def tell(story: str) -> dict[Any, Any]:

@@ -62,7 +62,7 @@ def _panel(chains: Chains) -> Panel:
         reader = "" if chains.judge is None else f"{chains.judge}: "
         final = [f"{reader}{names[y]} ({p:.2f})" for y, p in zip(chains.predicted, chains.confidence, strict=True)]
     return Panel(
-        title=f"{chains.card.words[:1].upper()}{chains.card.words[1:]}, by {chains.request.sampler.upper()}",
+        title=f"{chains.card.heading}, by {chains.request.sampler.upper()}",
         about=about(chains.card),
         frames=chains.pixels,
         series={kind.series[key][0]: values[:, 0] if key in kind.whole else values for key, values in chains.series.items()},
