@@ -23,7 +23,7 @@ from .digit import tab as digit_tab
 from .door import Door
 from .equations import tab as tab_equations
 from .first import FirstFiles, FirstViews
-from .head import EarlyHead
+from .head import Document, EarlyHead
 from .health import Health
 from .lab import tab as lab_tab
 from .landscape import tab as landscape_tab
@@ -80,13 +80,16 @@ def launch_options(studio: Studio, views: FirstViews) -> dict[str, Any]:
     Args:
         studio, views: that the page was built with.
     """
-    files = Middleware(FirstFiles, views=views)
-    early = Middleware(EarlyHead, html=f"{HEAD}\n{start_tab.head()}")
-    compressed = Middleware(GZipMiddleware, minimum_size=2000, compresslevel=5)
-    door = Middleware(Door, visitors=studio.limits.visitors)
-    return LAUNCH | {
-        "app_kwargs": {"middleware": [Middleware(Health, studio=studio), files, door, compressed, early, Middleware(Manners)]}
-    }
+    middleware = [
+        Middleware(Health, studio=studio),
+        Middleware(FirstFiles, views=views),
+        Middleware(Door, visitors=studio.limits.visitors),
+        Middleware(Document),
+        Middleware(GZipMiddleware, minimum_size=2000, compresslevel=5),
+        Middleware(EarlyHead, html=f"{HEAD}\n{start_tab.head()}"),
+        Middleware(Manners),
+    ]
+    return LAUNCH | {"app_kwargs": {"middleware": middleware}}
 
 
 WAIT = 0.01
