@@ -13,8 +13,8 @@ def page():
     """A page with one event that sets four parts, a visitor's state among them, and one that sets one."""
     with Page() as page:
         parts = {"number": gr.Number(1), "menu": gr.Dropdown(["a", "b"]), "line": gr.Markdown(""), "state": gr.State(0)}
-        several = gr.Button().click(lambda: None, None, list(parts.values()))
-        single = gr.Button().click(lambda: None, None, parts["line"])
+        several = gr.Button().click(lambda: None, None, list(parts.values()), queue=False)
+        single = gr.Button().click(lambda: None, None, parts["line"], queue=False)
     page.several, page.single, page.parts = page.fns[several["id"]], page.fns[single["id"]], parts
     return page
 
@@ -56,7 +56,7 @@ def test_what_an_answer_leaves_is_not_made_anew(page, monkeypatch):
 
     with Page() as other:
         parts = [Counted(["a"]), gr.Markdown("")]
-        event = other.fns[gr.Button().click(lambda: None, None, parts)["id"]]
+        event = other.fns[gr.Button().click(lambda: None, None, parts, queue=False)["id"]]
     for answer in ({parts[1]: "x"}, {}, gr.skip(), {parts[0]: gr.skip()}):
         told = asyncio.run(other.postprocess_data(event, answer, None))
         assert told[0] == gr.skip() and Counted.made == 1

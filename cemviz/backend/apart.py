@@ -35,7 +35,7 @@ ITEM, OVER, FAULT = "item", "over", "fault"
 PATIENCE = 10.0
 """Seconds that a process has to end by itself once the page has closed the pipe."""
 
-NICE = 10
+NICE = 5
 """How far the process stands back where the page itself has something to answer: whoever waits for an answer waits longest."""
 
 LOST = "the process that computes ended ({}); ask again, and it is started anew"

@@ -52,6 +52,10 @@ class Page(gr.Blocks):
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
         """See `gr.Blocks`, which makes each component anew that a handler did not name: most of what an answer costs here."""
+        if (
+            block_fn.queue
+        ):  # a stream: told without that pause, two words reach the browser as one, and it takes the later alone
+            return await super().postprocess_data(block_fn, predictions, state)
         if _skipped(predictions):
             predictions = {}
         if not isinstance(predictions, dict) or not all(isinstance(part, Block) for part in predictions):
