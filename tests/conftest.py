@@ -1,10 +1,14 @@
 """Shared by the suite: one thread, seeded generators, tiny nets and a tiny data set on disk."""
 
+import asyncio
 import gc
 import math
 import os
 import sys
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start, too: the cores are shared already
 
@@ -32,6 +36,12 @@ def pytest_collection_finish():
     """Look for no garbage among what the imports made, which stays."""
     gc.collect()
     gc.freeze()
+
+
+def awaited(work: Coroutine) -> Any:
+    """What a coroutine returns, in a thread of its own: the browser's loop runs in the tests' own once there was a browser."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
+from conftest import awaited
 from starlette.testclient import TestClient
 
 from cemviz.backend.limits import Limits
@@ -61,7 +62,7 @@ def views():
 
 
 def made(views):
-    return asyncio.run(views.views.file("view", views.page))
+    return awaited(views.views.file("view", views.page))
 
 
 def test_a_view_is_all_that_its_handler_told_the_last_word_first(views):
@@ -103,7 +104,7 @@ def test_a_file_is_made_once_and_anew_when_models_changed_or_it_is_old(views, mo
     async def thrice():
         return await asyncio.gather(*(views.views.file("view", views.page) for _ in range(3)))
 
-    assert len({file.tag for file in asyncio.run(thrice())}) == 1 and len(count) == 1
+    assert len({file.tag for file in awaited(thrice())}) == 1 and len(count) == 1
     monkeypatch.setattr(first, "AGE", -1.0)
     assert made(views) is not None and len(count) == 2
     monkeypatch.undo()

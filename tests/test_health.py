@@ -1,7 +1,8 @@
 """GET /health: a line of facts without a visit; every other request goes on to the page."""
 
-import asyncio
 import threading
+
+from conftest import awaited
 
 from cemviz.backend.device import choose
 from cemviz.backend.studio import Studio
@@ -19,7 +20,7 @@ def answered(path, method="GET", kind="http"):
         sent.append(message)
 
     app = Health(page, Studio(choose("cpu")))
-    asyncio.run(app({"type": kind, "method": method, "path": path, "headers": []}, None, send))
+    awaited(app({"type": kind, "method": method, "path": path, "headers": []}, None, send))
     return sent
 
 

@@ -1,14 +1,13 @@
 """Calls that no page of ours makes: each is refused with one line and no traceback, and the page goes on as if it were not."""
 
-import asyncio
 import json
 import random
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 import gradio as gr
 import httpx
 import pytest
+from conftest import awaited
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
@@ -96,12 +95,6 @@ def test_other_paths_tell_nothing_and_break_nothing(client):
                 assert answer.status_code >= 400
 
 
-def alone(work):
-    """Run a coroutine in a thread of its own: a browser of these tests may have this one's loop."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
-
-
 # the parts ---------------------------------------------------------------------------------------------------------------
 
 
@@ -140,7 +133,7 @@ def test_a_stream_that_breaks_breaks_and_is_not_ended_as_if_it_were_whole():
 
     for method, path in (("GET", "/gradio_api/queue/data"), ("POST", "/gradio_api/upload")):
         with pytest.raises(RuntimeError, match="lost"):
-            alone(Manners(broken)({"type": "http", "method": method, "path": path}, None, send))
+            awaited(Manners(broken)({"type": "http", "method": method, "path": path}, None, send))
     assert [message["type"] for message in sent] == ["http.response.start"] * 2
 
 
@@ -162,12 +155,12 @@ def test_a_component_takes_what_it_can_be_and_nothing_else(part, good, bad):
         made.change(lambda value: None, made)
     (call,) = page.fns.values()
     for value in good:
-        alone(page.preprocess_data(call, [value], None))
+        awaited(page.preprocess_data(call, [value], None))
     for value in bad:
         with pytest.raises(Malformed, match="this call was refused"):
-            alone(page.preprocess_data(call, [value], None))
+            awaited(page.preprocess_data(call, [value], None))
     with pytest.raises(Malformed, match="enough input values"):
-        alone(page.preprocess_data(call, [], None))
+        awaited(page.preprocess_data(call, [], None))
 
 
 @pytest.mark.parametrize("data", [None, {}, {"x": 1}])

@@ -52,10 +52,6 @@ class Page(gr.Blocks):
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
         """See `gr.Blocks`, which makes each component anew that a handler did not name: most of what an answer costs here."""
-        if (
-            block_fn.queue
-        ):  # a stream: told without that pause, two words reach the browser as one, and it takes the later alone
-            return await super().postprocess_data(block_fn, predictions, state)
         if _skipped(predictions):
             predictions = {}
         if not isinstance(predictions, dict) or not all(isinstance(part, Block) for part in predictions):
@@ -68,6 +64,20 @@ class Page(gr.Blocks):
             values = [predictions[part] for part in changed]
             told = dict(zip(changed, await super().postprocess_data(few, resolve_singleton(values), state), strict=True))
         return [told.get(part, None if part.stateful else SKIP) for part in block_fn.outputs]
+
+    def handle_streaming_diffs(
+        self, block_fn: Any, data: list[Any], session_hash: str | None, run: str | None, final: bool, **how: Any
+    ) -> list[Any]:
+        """See `gr.Blocks`, which tells of a stream's word what differs from the one before; here each is told whole.
+
+        The browser makes those differences in the word before itself.  Where it was held up and has not shown that one yet,
+        what the newer word leaves out is gone from both.
+        """
+        follows = session_hash is not None and run is not None and run in self.pending_diff_streams[session_hash]
+        whole = super().handle_streaming_diffs(block_fn, data, session_hash, run, final, **how | {"simple_format": True})
+        if how.get("simple_format") or final or not follows:
+            return whole
+        return [[["replace", [], value]] for value in whole]
 
 
 SKIP = gr.skip()

@@ -148,7 +148,7 @@ plot.addEventListener("pointerleave", () => (glass.hidden = true));
 // While one frame is being drawn, newer ones only mark the picture as stale: the last one wins, none queue up.
 async function draw() {
   if (!props.value && !bound) {
-    setTimeout(plotlyLoaded, 1000); // beforehand: it holds the page up, and of what is told meanwhile gradio keeps the last word alone
+    setTimeout(plotlyLoaded, 1000); // beforehand: it holds the page up for most of a second
     return;
   }
   if (busy) {
