@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from cemviz.backend.limits import Limits
 from cemviz.backend.remembered import Remembered
+from cemviz.backend.stored import artefacts
 from cemviz.ui import first
 from cemviz.ui.controls import NotYet, Session, Tab
 from cemviz.ui.first import FirstFiles, FirstViews, drawn
@@ -96,7 +97,7 @@ def test_nothing_is_drawn_beforehand_for_a_page_that_closes_and_what_fails_is_it
                 views.views.warm(Event())
 
 
-def test_a_file_is_made_once_and_anew_when_models_changed_or_it_is_old(views, monkeypatch):
+def test_a_file_is_made_once_and_anew_when_models_or_numbers_changed_or_it_is_old(views, monkeypatch, places):
     views.views.warm(Event())
     whole, count = first.drawn, []
     monkeypatch.setattr(first, "drawn", lambda *given: count.append(1) or whole(*given))
@@ -107,7 +108,11 @@ def test_a_file_is_made_once_and_anew_when_models_changed_or_it_is_old(views, mo
     assert len({file.tag for file in awaited(thrice())}) == 1 and len(count) == 1
     monkeypatch.setattr(first, "AGE", -1.0)
     assert made(views) is not None and len(count) == 2
-    monkeypatch.undo()
+    monkeypatch.setattr(first, "AGE", 1800.0)
+    artefacts.write("history", "a", artefacts.Artefact({"of": "a run"}))  # no first view shows one
+    assert made(views) is not None and len(count) == 2
+    artefacts.write("sweeps", "a", artefacts.Artefact({"of": "a board"}))
+    assert made(views) is not None and made(views) is not None and len(count) == 3
     views.studio.models = 2
     assert made(views) is None  # its results are of other models
 
@@ -141,10 +146,10 @@ def app(middleware, page):
 def test_a_visitor_who_was_shown_a_file_is_caught_up_with_once(views):
     session = deepcopy(Session(views.views))
     session.catch_up("view")
-    assert "picture" not in session.held and "view" not in session.drawn and session.waits  # it is not known yet
+    assert "picture" not in session.held and "view" not in session.drawn  # it is not known yet
     views.views.warm(Event())
     session.catch_up("view")
-    assert session.held["picture"] == (3,) and session.drawn["view"] == (3,) and session.waits
+    assert session.held["picture"] == (3,) and session.drawn["view"] == (3,)
     session.held.clear()
     session.catch_up("view")
     session.catch_up("no such tab")

@@ -81,14 +81,15 @@ class Session:
 
     def catch_up(self, tab: str) -> None:
         """Have what the browser shows of a tab at first, which it may have from a file, for what goes on from it."""
-        if tab not in self.drawn and tab in self.views:
-            self.waits = False
-            try:
-                self.views[tab](self)
-            except NotYet:  # it was forgotten meanwhile
-                self.drawn.pop(tab, None)
-            finally:
-                self.waits = True
+        if tab in self.drawn or tab not in self.views:
+            return
+        shown = Session(waits=False)  # apart from this one, whose own runs may be waiting
+        try:
+            self.views[tab](shown)
+        except NotYet:  # it was forgotten meanwhile
+            return
+        self.held = shown.held | self.held
+        self.drawn = shown.drawn | self.drawn
 
     def leave(self) -> None:
         """End whatever still runs: the visitor is gone."""

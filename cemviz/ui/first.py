@@ -25,6 +25,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..backend.diary import LOG
+from ..backend.stored import artefacts
 from ..backend.studio import Studio
 from .controls import Changes, NotYet, Session, Tab
 
@@ -32,6 +33,9 @@ PATH = re.compile(r"/first/([a-z]+)\.json$")
 
 AGE = 1800.0
 """Seconds after which a file is made anew: those that it names are deleted two hours after they were made."""
+
+RESTS_ON = ("detection", "gallery", "grids", "robustness", "sweeps")
+"""Folders of stored numbers and images that first views show, beside the models."""
 
 PAUSE = 0.5
 """Seconds between two looks whether the device is free."""
@@ -50,7 +54,7 @@ class FirstViews(Mapping[str, Any]):
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self._tabs: dict[str, tuple[Tab, Any]] = {}
-        self._files: dict[str, tuple[File, int, float]] = {}  # with the models it rests on, and when it was made
+        self._files: dict[str, tuple[File, tuple[int, ...], float]] = {}  # with marks of what it rests on, and when it was made
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def add(self, key: str, tab: Tab, event: Any) -> None:
@@ -92,9 +96,9 @@ class FirstViews(Mapping[str, Any]):
     async def file(self, key: str, page: gr.Blocks) -> File | None:
         """The file of a tab, or None where the device would have to compute its view."""
         async with self._locks[key]:  # it is made once, whoever else asks meanwhile
-            models = self.studio.fingerprint()
-            file, of, made = self._files.get(key, (None, 0, 0.0))
-            if file is not None and of == models and time.monotonic() - made < AGE:
+            stored = self.studio.fingerprint(), *artefacts.times(RESTS_ON)
+            file, of, made = self._files.get(key, (None, (), 0.0))
+            if file is not None and of == stored and time.monotonic() - made < AGE:
                 return file
             tab, event = self._tabs[key]
             try:
@@ -104,7 +108,7 @@ class FirstViews(Mapping[str, Any]):
             data = await page.postprocess_data(page.fns[event["id"]], changes, None)
             body = gzip.compress(json.dumps(data, separators=(",", ":"), default=_plain).encode(), 6, mtime=0)
             file = File(body, f'"{hashlib.sha256(body).hexdigest()[:16]}"')
-            self._files[key] = file, models, time.monotonic()
+            self._files[key] = file, stored, time.monotonic()
             return file
 
 

@@ -3,6 +3,7 @@
 An artefact is tensors and their JSON head, one whole pair at every moment, or the JSON alone.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -66,6 +67,12 @@ def write(kind: str, name: str, artefact: Artefact, indent: int | None = 2) -> P
         return files.write_pair(described, artefact.tensors, lambda sha256: held | {"tensors": sha256}, indent, squeeze=True)
     files.write_json(described, artefact.head, indent)
     return described
+
+
+def times(kinds: Iterable[str]) -> list[int]:
+    """When each kind last had an artefact written, in nanoseconds; 0 where there is none.  Each is moved into its folder."""
+    folders = [folder() / kind for kind in kinds]
+    return [place.stat().st_mtime_ns if place.is_dir() else 0 for place in folders]
 
 
 def read(kind: str, name: str, again: str) -> Artefact | None:
