@@ -39,7 +39,7 @@ def pytest_collection_finish():
 
 
 def awaited(work: Coroutine) -> Any:
-    """What a coroutine returns, in a thread of its own: the browser's loop runs in the tests' own once there was a browser."""
+    """The value of a coroutine, run in a thread of its own: once there was a browser, its loop runs in the tests' thread."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, work).result()
 

@@ -1,4 +1,4 @@
-"""What a handler's answer becomes on the page: what it names as gradio has it, and nothing is made anew of what it leaves."""
+"""Answers of handlers on the page: all that is named is as gradio has it, and nothing else is made anew."""
 
 import gradio as gr
 import pytest

@@ -23,7 +23,7 @@ from cemviz.ui.wiring import Wiring, run
 
 
 class Studio:
-    """What first views need of one; `models` stands for what is stored."""
+    """The part of a studio that first views need; `models` stands for those that are stored."""
 
     def __init__(self):
         self.models, self.limits, self.remembered = 1, Limits(), Remembered()

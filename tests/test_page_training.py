@@ -26,7 +26,7 @@ def says(page, words: str) -> None:
 
 @pytest.mark.slow
 def test_a_run_is_started_paused_resumed_finished_and_in_the_other_menus(visit):
-    page = visit("?tab=training&t.recipe=mnist-standard&t.steps=40")  # enough to be paused on the way, however busy the machine
+    page = visit("?tab=training&t.recipe=mnist-standard&t.steps=16")  # enough to be paused on the way, however busy the machine
     says(page, "No curves are here yet")
     page.locator("#train-name input, #train-name textarea").fill("my-first")
     page.locator("#train-start").click()
@@ -40,10 +40,10 @@ def test_a_run_is_started_paused_resumed_finished_and_in_the_other_menus(visit):
     page.wait_for_function("() => document.querySelector('#train-a input').value === 'my-first'")
     assert "update looked at" in page.locator("#train-numbers").inner_text()
     page.locator("#cem-frames .cem-frames-tiles canvas").nth(9).wait_for()
-    assert page.locator("#cem-frames output").inner_text() == "update 40 of 40"
+    assert page.locator("#cem-frames output").inner_text() == "update 16 of 16"
     page.locator("#cem-frames input[type=range]").focus()
     page.keyboard.press("Home")
-    assert page.locator("#cem-frames output").inner_text() == "update 1 of 40"
+    assert page.locator("#cem-frames output").inner_text() == "update 1 of 16"
     page.wait_for_function("() => document.querySelector('#train-look input[type=number]').value === '1'")  # figures follow
     open_tab(page, "Sampling")
     page.locator("#sel-a input").click()

@@ -1,4 +1,4 @@
-"""What a handler tells word by word, in a browser that is held up meanwhile: none of it is lost."""
+"""Words of a run in a browser that is held up meanwhile: none is lost."""
 
 import threading
 

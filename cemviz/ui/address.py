@@ -145,7 +145,7 @@ class Address:
         return {"tab": {"", *self.tabs}.__contains__, "tour": {"", *stations}.__contains__}
 
     def refresh(self, session: Session) -> Changes:
-        """What another tab brings: menus with what is stored by now, and the visitor's own; the game of the one before ends."""
+        """Menus with what is stored by now, and the visitor's own, when a tab is opened; the game of the one before ends."""
         session.stops["playground"].set()
         return self._listed(session) | {self.open: gr.skip()}  # gradio takes no empty answer
 

@@ -1,4 +1,4 @@
-"""What a tab shows at first, as a file: the same for every visitor, it waits for nobody and takes nothing of the device.
+"""First views of tabs, as files: the same for every visitor, it waits for nobody and takes nothing of the device.
 
 A browser that opens a tab whose controls are as the page was built asks for the file, see `js/first.js`.  Where its results are
 not known yet there is none: the tab is drawn for this visitor as any other picture is, and who comes next finds the file.

@@ -1,4 +1,4 @@
-"""What is known of a net, in a line that stands behind its name."""
+"""The line that stands behind a net's name: all that is known of it."""
 
 from ..backend.attack.rates import within
 from ..backend.store import Card, called

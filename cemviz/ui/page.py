@@ -27,6 +27,7 @@ from .head import Document, EarlyHead
 from .health import Health
 from .lab import tab as lab_tab
 from .landscape import tab as landscape_tab
+from .lean import keep_no_copies
 from .manners import Manners, Page
 from .playground import tab as playground_tab
 from .restore import tab as restore_tab
@@ -126,6 +127,7 @@ def build(studio: Studio | None = None, views: FirstViews | None = None) -> gr.B
     studio = studio or Studio()
     views = FirstViews(studio) if views is None else views
     read_once()
+    keep_no_copies()
     own.enter(images.root(studio.data))
     with Page(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
         session = gr.State(Session(views), delete_callback=Session.leave)  # when its visit ends, see `visits`

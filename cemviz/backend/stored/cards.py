@@ -6,6 +6,7 @@ A card that cannot be used is left out of lists, with one line that says why (`l
 import json
 import os
 import re
+import time
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -87,6 +88,10 @@ class Card:
 
 
 KNOWN = [f.name for f in fields(Card) if f.name != "unknown"]
+
+
+FRESH = 1.0
+"""Seconds after which the cards are looked through again: a file that is written to in its place leaves its folder's time."""
 
 
 def folder() -> Path:
@@ -184,13 +189,20 @@ def with_metric(name: str, metric: str, value: dict[str, Any]) -> Card:
 
 def survey() -> tuple[dict[str, Card], dict[str, str]]:
     """The cards of all stored models, by name, and of the files that are none why they are left out, by file name."""
+    place = folder()
+    return _surveyed(place, int(time.monotonic() / FRESH), *files.version(place))
+
+
+@lru_cache(maxsize=4)
+def _surveyed(place: Path, *version: int) -> tuple[dict[str, Card], dict[str, str]]:
+    """The survey of a folder, made once for each of its versions: each file asked for lets another thread go first."""
     read, faults = {}, {}
     try:
-        names = sorted(entry for entry in os.listdir(folder()) if entry.endswith(".json") and not entry.startswith("."))
+        names = sorted(entry for entry in os.listdir(place) if entry.endswith(".json") and not entry.startswith("."))
     except FileNotFoundError:
         return {}, {}
     except OSError as error:
-        return {}, {str(folder()): f"the folder {folder()} cannot be read ({reason(error)})"}
+        return {}, {str(place): f"the folder {place} cannot be read ({reason(error)})"}
     for entry in names:
         try:
             name = entry.removesuffix(".json")

@@ -1,4 +1,4 @@
-"""What an attack does to detectors, alone and behind a classifier: the measures that the tables of section 3.2 are made of.
+"""Effects of an attack on detectors, alone and behind a classifier: the measures that the tables of section 3.2 are made of.
 
 All are of stored models, and of test images in mixed order.
 """

@@ -17,7 +17,7 @@ INSTEAD = """These nets look at other pictures than digits: choose one in the ba
 
 
 def ready(digit: Digit) -> str:
-    """Which picture was looked at."""
+    """Name of the picture that was looked at."""
     own = digit.request.image.partition(":")[0] in ("drawn", "upload")
     return f"{digit.title[:1].upper()}{digit.title[1:]}." + " It is in the address of this page." * own
 

@@ -63,7 +63,7 @@ evidence about real images."""
 
 
 def title(panel: Panel, card: Card | None) -> str:
-    """What a panel is of, and behind it what is known of the net."""
+    """Heading of a panel: its subject, and behind it the line of its net."""
     return f'<b title="{html.escape(about(card) if card else panel.model)}">{html.escape(panel.title)}</b>'
 
 
