@@ -1,13 +1,15 @@
 """Open the page: python app.py [--host 127.0.0.1] [--port 7860] [--device cpu] [--data FOLDER] [--no-browser] [--log FILE]
 
-[--visitors 500] [--time 600] [--memory 4096]: what those who use it at once may take, see docs/HOSTING.md.
+[--visitors 500] [--time 600] [--memory 4096] [--disk 2048]: what those who use it at once may take, see docs/HOSTING.md.
 """
 
 import argparse
 import gc
 import os
+import shutil
 import signal
 import socket
+import tempfile
 import threading
 from pathlib import Path
 
@@ -59,10 +61,13 @@ def main() -> None:
     parser.add_argument(
         "--memory", type=int, default=usual.memory, help=f"MiB from which closed visits end at once ({usual.memory})"
     )
+    parser.add_argument(
+        "--disk", type=int, default=usual.disk, help=f"MiB of temporary files, uploads among them ({usual.disk})"
+    )
     args = parser.parse_args()
     try:
         root(args.data)  # a mistyped folder is said now, not when a visitor asks for an image
-        limits = Limits(args.visitors, args.time, args.memory)
+        limits = Limits(args.visitors, args.time, args.memory, args.disk)
         studio = Studio(choose(args.device), args.data, Apart(args.device, args.data), limits)
         if args.port is not None and not 0 < args.port < 65536:
             raise ValueError(f"port is {args.port}; give a whole number from 1 to 65535")
@@ -79,6 +84,9 @@ def main() -> None:
     server = {} if hosted() else {"server_name": args.host, "server_port": args.port, "inbrowser": not args.no_browser}
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the page as Ctrl-C does
     closed = threading.Event()
+    # uploads and files for download lie in a folder of this page's own: it is measured, and goes when the page closes
+    files = tempfile.mkdtemp(prefix="cemviz-page-", dir=os.environ.get("GRADIO_TEMP_DIR"))
+    os.environ["GRADIO_TEMP_DIR"] = files
     try:
         views = FirstViews(studio)
         page = build(studio, views)
@@ -96,6 +104,7 @@ def main() -> None:
         training.halt()  # every unfinished run is saved
         studio.apart.close()
         guests.forget_all()
+        shutil.rmtree(files, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ class Limits:
         visitors: pages that may be open at once; who comes later is told to come back.
         time: seconds of the device that one run may take, a training apart; a tab's own limit holds where it is shorter.
         memory: MiB of the server, beyond which visits whose page was closed end at once instead of after ten minutes.
+        disk: MiB of temporary files, uploads among them, beyond which no upload is taken.
     Raises:
         ValueError: one is not a number above 0.
     """
@@ -19,6 +20,7 @@ class Limits:
     visitors: int = 500
     time: float = 600.0
     memory: int = 4096
+    disk: int = 2048
 
     def __post_init__(self) -> None:
         for limit in fields(self):

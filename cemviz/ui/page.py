@@ -33,6 +33,7 @@ from .playground import tab as playground_tab
 from .restore import tab as restore_tab
 from .results import tab as tab_results
 from .robustness import tab as robustness_tab
+from .room import Room
 from .sampling import tab as sampling_tab
 from .signatures import read_once
 from .start import tab as start_tab
@@ -85,6 +86,7 @@ def launch_options(studio: Studio, views: FirstViews) -> dict[str, Any]:
         Middleware(Health, studio=studio),
         Middleware(FirstFiles, views=views),
         Middleware(Door, visitors=studio.limits.visitors),
+        Middleware(Room, most=studio.limits.disk * 2**20),
         Middleware(Document),
         Middleware(GZipMiddleware, minimum_size=2000, compresslevel=5),
         Middleware(EarlyHead, html=f"{HEAD}\n{start_tab.head()}"),
