@@ -95,7 +95,8 @@ def test_what_is_known_of_a_net_stands_behind_its_name():
     line = "net-a, stripes, a <b>trained</b> net, 99.1 % of test images right, 50.0 % under apgd within L∞, ε = 0.2"
     assert about(net) == line and about(replace(net, metrics={})) == line[: line.index(", 99.1")]
     told = words.table([ROW, OTHER], styles(["net-a", "net-b"]), {"net-a": net})
-    assert f'<span title="{html.escape(line)}">net-a</span>' in told and '<span title="">net-b</span>' in told
+    assert f'<span title="{html.escape(line)}">A &lt;b&gt;trained&lt;/b&gt; net</span>' in told
+    assert '<span title="">net-b</span>' in told, "of one that is not stored no words are known"
 
 
 def test_the_curve_shows_chance_the_threat_model_and_errors():

@@ -19,6 +19,7 @@ from cemviz.backend.requests import MAX_UPDATES, RunRequest
 from cemviz.backend.studio import Studio
 from cemviz.backend.train import live as training
 from cemviz.backend.train.live import Update, run
+from cemviz.backend.train.runs import heading as run_heading
 from cemviz.backend.train.runs import unfinished
 from cemviz.training.recipes import RECIPES, recipe
 from cemviz.ui.controls import Session
@@ -367,3 +368,11 @@ def test_another_visitor_s_run_is_listed_while_it_goes_on(studio):
     next(going)
     assert ("my-theirs (unfinished)", "my-theirs") in known()
     going.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [("mnist-at-flat-evidence", "Adversarial, flat head"), ("mnist-jeat", "JEAT (L∞ .2)"), ("my-first", "my-first")],
+)
+def test_a_recipe_s_own_run_is_headed_by_its_words_and_any_other_by_its_name(name, heading):
+    assert run_heading(name) == heading

@@ -10,11 +10,21 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from ...training.recipes import RECIPES
 from .. import store
 from ..requests import RunRequest
 from ..store import BrokenCheckpoint
 from ..stored import artefacts
 from . import curves, pair, states
+
+
+def heading(name: str) -> str:
+    """How a run is called over its curves: a recipe's own run in the recipe's words, any other by its name."""
+    recipe = RECIPES.get(name.removesuffix(f"-{pair.SCALE}"))
+    if recipe is None:
+        return name
+    words = recipe.title.split(", ", 1)[-1]
+    return words[:1].upper() + words[1:]
 
 
 @dataclass(frozen=True, slots=True)

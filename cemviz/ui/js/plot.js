@@ -1,9 +1,13 @@
 // A Plotly figure that is redrawn in place. `props.value` is the figure as JSON; see views.live_plot.
 const plot = element.querySelector(".cem-plot");
 // A plane keeps its shape on a narrow page: no taller than it is wide, plus room for its titles.
-const heightNow = () => (props.square ? Math.min(props.height, plot.clientWidth + SQUARE_EXTRA || props.height) : props.height);
-const SQUARE_EXTRA = 70;
 const NARROW = 260; // px
+const EXTRA = 70; // px of words and numbers below a square plane; on a phone the words go
+const narrow = () => props.square && plot.clientWidth > 0 && plot.clientWidth < NARROW;
+function heightNow() {
+  if (!props.square || !plot.clientWidth) return props.height;
+  return Math.min(props.height, plot.clientWidth + (narrow() ? 0 : EXTRA));
+}
 plot.style.height = `${heightNow()}px`;
 plot.setAttribute("aria-label", props.label);
 
@@ -74,7 +78,7 @@ function themed(layout) {
     autosize: true,
   };
   withColours(result);
-  if (props.square && plot.clientWidth && plot.clientWidth < NARROW) {
+  if (narrow()) {
     // two planes side by side on a phone: the numbers stay, the words go
     for (const name of ["xaxis", "yaxis"]) result[name] = { ...result[name], title: { text: "" }, nticks: 4 };
     Object.assign(result, { margin: { l: 24, r: 2, t: 4, b: 22 }, annotations: [], font: { ...result.font, size: 10 } });

@@ -73,8 +73,9 @@ def table(rows: list[Rates], looks: dict[str, Style], cards: Mapping[str, Card] 
         for row in members:
             other = "" if row.own == (norm, radius) else f"<small>its own: {within(*row.own)}</small>"
             cells = "".join(f"<td>{_rate(row, name)}</td>" for name in shown)
-            line = html.escape(about(known[row.model])) if row.model in known else ""
-            name = f'<span title="{line}">{html.escape(called(row.model))}</span>'
+            card = known.get(row.model)
+            line, heading = ("", called(row.model)) if card is None else (about(card), card.heading)
+            name = f'<span title="{html.escape(line)}">{html.escape(heading)}</span>'
             body += f'<tr><th scope="row">{_swatch(looks[row.model])} {name}{other}</th>{cells}</tr>'
     return _scrolled("Test images still classified right [%]", f'<th scope="col">model</th>{head}', body)
 

@@ -14,8 +14,8 @@ export const nearest = (steps, at) =>
 /** The updates at which any of the panels has a frame, in order. */
 export const moments = (panels) => [...new Set(panels.flatMap(({ frames }) => frames.map(({ step }) => step)))].sort((a, b) => a - b);
 
-/** How many chains a frame's judge reads as asked, in words; "" where nobody reads them. */
-export const reading = ({ read }, { judge, count }) => (read === null || !judge ? "" : `${judge} reads ${read} of ${count} as asked`);
+/** How many chains a net that had no part in the run reads as asked, in words; "" where nobody reads them. */
+export const reading = ({ read }, { judge, count }) => (read === null || !judge ? "" : `another net reads ${read} of ${count} as asked`);
 
 /** Lines over updates: [{points: [[update, value]], tint, dash}], with a cursor; a press seeks. */
 function chart(title, lines, last, share, seek) {
@@ -127,7 +127,7 @@ export function mount(element, props, watch, trigger) {
       const shares = data.panels.map(({ frames, count, judge }, k) =>
         line(judge ? frames.map(({ step, read }) => [step, read / count]) : [], k),
       );
-      charts.push(chart(`share that ${judged[0].judge} reads as asked`, shares, last, true, seek));
+      charts.push(chart(`share that another net, ${judged[0].judge}, reads as asked`, shares, last, true, seek));
     }
     charts.push(chart("loss, nats", data.panels.map(({ loss }, k) => line(loss, k)), last, false, seek));
     for (const { figure } of charts) figure.addEventListener("pointerup", () => chosen());

@@ -43,13 +43,13 @@ VIEW = ("recipe", "scale", "steps", "a", "b", "chosen")
 
 
 def shown(session: Session) -> list[Shown]:
-    """The runs on screen: names, curves, and the probe nearest to the update looked at."""
+    """The runs on screen: headings, curves, and the probe nearest to the update looked at."""
     on_screen = []
     for name in session.held.get("train.shown", ()):
         live = session.held.get("train.live")
         history = live.history if live is not None and live.name == name else runs.read_history(name)
         if history is not None:
-            on_screen.append(Shown(name, history, nearest(history, session.held.get("train.at"))))
+            on_screen.append(Shown(runs.heading(name), history, nearest(history, session.held.get("train.at"))))
     return on_screen
 
 

@@ -178,10 +178,11 @@ class Shown:
     """A run on screen.
 
     Attributes:
+        heading: how it is called over its curves.
         at: index of the probe looked at, or None where there is none yet.
     """
 
-    name: str
+    heading: str
     history: History
     at: int | None
 
@@ -203,7 +204,7 @@ def frames(runs: Sequence[Shown], at: float | None, play: bool) -> str | None:
         about = {"classes": [], "judge": "", "count": 0, "shots": []} | run.history.get("frames", {})
         sums = np.sum(list(run.history["terms"].values()), 0) if run.history["terms"] else []
         panels.append({
-            "name": run.name, **{key: about[key] for key in ("classes", "judge", "count")}, "frames": about["shots"],
+            "name": run.heading, **{key: about[key] for key in ("classes", "judge", "count")}, "frames": about["shots"],
             "loss": [*zip(run.history["steps"], short(sums), strict=True)],
         })  # fmt: skip
     if not any(panel["frames"] for panel in panels):
@@ -220,7 +221,7 @@ def curves(shown: Figure, runs: Sequence[Shown]) -> str:
     """Panels of lines over updates, a column a run; the probe looked at is marked.  A name has one look in all of them."""
     lines = [[row.read(run.history) for run in runs] for row in shown.rows]
     end = max((run.history["steps"][-1] for run in runs if run.history["steps"]), default=1)
-    panels = Panels(len(shown.rows), [run.name for run in runs], {"range": [0, max(end, 10) * 1.02]}, "update")
+    panels = Panels(len(shown.rows), [run.heading for run in runs], {"range": [0, max(end, 10) * 1.02]}, "update")
     names = dict.fromkeys(name for columns in lines for own in columns for name in own)
     styles = dict(zip(names, itertools.cycle(COLOURS), strict=False))
     for r, (row, columns) in enumerate(zip(shown.rows, lines, strict=True)):
@@ -239,7 +240,7 @@ def energies(runs: Sequence[Shown]) -> str:
     looked_at = [run.probe["energies"] for run in runs if run.probe is not None]
     every = [values for points in looked_at for both in points.values() for values in both.values()]
     edges = np.linspace(*_ends(np.concatenate(every) if every else np.zeros(1)), BINS + 1)
-    panels = Panels(len(ENERGIES), [run.name for run in runs], {"range": [edges[0], edges[-1]]}, "energy, nats")
+    panels = Panels(len(ENERGIES), [run.heading for run in runs], {"range": [edges[0], edges[-1]]}, "energy, nats")
     for r, key in enumerate(ENERGIES):
         for c, run in enumerate(runs):
             panels.axis(r, c, f"{both(run.history)[key]}: share", {"tickformat": ".0%", "rangemode": "tozero"})

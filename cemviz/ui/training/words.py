@@ -46,7 +46,7 @@ def learned() -> str:
     raw, unit = HEADS["jeat17"], HEADS["cs"]
     return (
         f"{FRAMES} The pair that opens is one net, seed and order of images, 468 updates each (*our choice*); only A's images "
-        f"are attacked. At the end mnist-judge, a net that had no part in either, reads **{at} of 20** of A's chains as asked "
+        f"are attacked. At the end another net, mnist-judge, reads **{at} of 20** of A's chains as asked "
         f"and **{standard} of 20** of B's. Both have a *flat* head, which sees where in the picture a feature lies. With a "
         f"head that averages over the picture the standard net draws too: {raw['mnist-at']} of 20 (mnist-at) and "
         f"{raw['mnist-standard']} (mnist-standard). And much of the difference is the raw gradient's: with steps of one "
@@ -187,4 +187,4 @@ def numbers(runs: Sequence[Shown]) -> str:
         row("Δ_θ E(x)", spread("delta_theta", "marginal")),
         row("cosine", lambda p: minus(f"{p['cosine']:+.2f}")),
     ]
-    return table(rows, ("at the update looked at", *(run.name for run in runs)))
+    return table(rows, ("at the update looked at", *(run.heading for run in runs)))
