@@ -20,10 +20,10 @@ from . import curves, pair, states
 
 def heading(name: str) -> str:
     """How a run is called over its curves: a recipe's own run in the recipe's words, any other by its name."""
-    recipe = RECIPES.get(name.removesuffix(f"-{pair.SCALE}"))
-    if recipe is None:
+    scales = RECIPES.get(name.removesuffix(f"-{pair.SCALE}"))
+    if scales is None:
         return name
-    words = recipe.title.split(", ", 1)[-1]
+    words = next(iter(scales.values())).title.split(", ", 1)[-1]
     return words[:1].upper() + words[1:]
 
 
