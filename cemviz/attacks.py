@@ -192,8 +192,8 @@ def worst_of(
     for _ in range(restarts - 1):
         *_, last = climb(energy, x, dyn, run=run, generator=generator)
         better = last.energy < best.energy
-        kept = [torch.where(per_sample(better, a), a, b) for a, b in zip(last[1:], best[1:], strict=True)]
-        best = State(best.k, *kept)
+        others = [torch.where(per_sample(better, a), a, b) for a, b in zip(last[1:], best[1:], strict=True)]
+        best = State(best.k, *others)
     return best
 
 

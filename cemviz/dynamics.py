@@ -132,9 +132,9 @@ def feasible(x: Tensor, x0: Tensor, dyn: Dynamics) -> Tensor:
     return box(ball(x, x0, dyn.radius, dyn.norm), dyn.bounds)
 
 
-def pin(known: Tensor, mask: Tensor) -> Project:
-    """A projection that holds the coordinates where mask is true at their known values: inpainting.  Source: thesis 2.5.3."""
-    return lambda x: torch.where(mask, known, x)
+def pin(values: Tensor, mask: Tensor) -> Project:
+    """A projection that holds the coordinates where mask is true at these values: inpainting.  Source: thesis 2.5.3."""
+    return lambda x: torch.where(mask, values, x)
 
 
 def sign(v: Tensor) -> Tensor:
@@ -172,8 +172,8 @@ def slope(energy: Energy, x: Tensor) -> tuple[Tensor, Tensor]:
 
     An energy that knows its gradient brings it as a method of this name.
     """
-    if own := getattr(energy, "slope", None):
-        return own(x)
+    if gradient := getattr(energy, "slope", None):
+        return gradient(x)
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         e = energy(x)

@@ -235,22 +235,22 @@ def crowding(z: Tensor) -> Tensor:
 
 def negated(energy: Scored) -> Scored:
     """The same energy upside down, so that descending the result climbs the original: what an untargeted attack does."""
-    return lambda scores, *given: -energy(scores, *given)
+    return lambda scores, *arguments: -energy(scores, *arguments)
 
 
-def on(net: nn.Module | Callable[[Tensor], Tensor], energy: Scored, *given: Tensor) -> Energy:
-    """Bind a net and what is given (a label, features) to an energy of scores: the result is an energy of the input.
+def on(net: nn.Module | Callable[[Tensor], Tensor], energy: Scored, *arguments: Tensor) -> Energy:
+    """Bind a net and further arguments (a label, features) to an energy of scores: the result is an energy of the input.
 
     Args:
         net: maps (B, *D) to scores, (B, ...).
         energy: one of this module's functions.
-        given: its remaining arguments, each with batch size B where the energy asks for it.
+        arguments: the energy's others, each with batch size B where the energy asks for it.
     Returns:
-        x -> energy(net(x), *given), (B, *D) -> (B,); its method `rows` gives the energy of some rows of the batch alone.
+        x -> energy(net(x), *arguments), (B, *D) -> (B,); its method `rows` gives the energy of some rows of the batch alone.
     """
 
     def bound(x: Tensor) -> Tensor:
-        return energy(net(x), *given)
+        return energy(net(x), *arguments)
 
-    bound.rows = lambda index: on(net, energy, *(part[index] for part in given))
+    bound.rows = lambda index: on(net, energy, *(part[index] for part in arguments))
     return bound

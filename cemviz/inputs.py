@@ -22,13 +22,13 @@ def row(name: str | Row, table: Mapping[str, Row], kind: type[Row]) -> Row:
         KeyError: unknown name.
         TypeError: neither a name nor a row.
     """
-    noun, known = kind.__name__.lower(), ", ".join(table)
+    noun, names = kind.__name__.lower(), ", ".join(table)
     if isinstance(name, kind):
         return name
     if not isinstance(name, str):
-        raise TypeError(f"{noun} is {name!r}; give a row, {kind.__name__}(...), or one of {known}")
+        raise TypeError(f"{noun} is {name!r}; give a row, {kind.__name__}(...), or one of {names}")
     if name not in table:
-        raise KeyError(f"no {noun} {name!r}; choose one of {known}")
+        raise KeyError(f"no {noun} {name!r}; choose one of {names}")
     return table[name]
 
 

@@ -94,8 +94,8 @@ class Mixture:
         device = getattr(generator, "device", "cpu")
         share = rand((count,), generator=generator, device=device, dtype=torch.float64)
         picks = torch.bucketize(share, weights.cumsum(0).to(share) / weights.sum(), right=True).clamp(max=len(chosen) - 1)
-        drawn = torch.stack([self._draw(part, count, generator, device) for part in chosen])
-        return drawn[picks, torch.arange(count, device=drawn.device)]
+        samples = torch.stack([self._draw(part, count, generator, device) for part in chosen])
+        return samples[picks, torch.arange(count, device=samples.device)]
 
     def _draw(self, part: Part, count: int, generator: Generator | None, device: torch.device | str) -> Tensor:
         if part.name in self.images:

@@ -93,14 +93,14 @@ class Sampler:
             raise ValueError(f"the sampler {self.title!r} moves a whole batch; give at least 2 chains, not {len(x0)}")
         if self.given is None:
             return on(net, self.energy)
-        given = y if self.given == "label" else refs if self.given == "references" else x0
-        if given is None:
+        condition = y if self.given == "label" else refs if self.given == "references" else x0
+        if condition is None:
             wanted = "the classes to sample" if self.given == "label" else "reference images"
             raise ValueError(f"the sampler {self.title!r} needs {wanted}")
         if self.given != "label":
             with torch.no_grad():
-                given = net(given)
-        return on(net, self.energy, given)
+                condition = net(condition)
+        return on(net, self.energy, condition)
 
 
 SAMPLERS: dict[str, Sampler] = {

@@ -63,10 +63,10 @@ def square(
                 new = (_patch if dyn.norm == "linf" else _pyramid)(x[left], x0[left], dyn.radius, size, draws)
             new = feasible(new, x0[left], dyn)
             new_e = _energies(energy, x, new, left)
-            taken = torch.ones_like(left, dtype=torch.bool) if k == 1 else new_e < e[left]
+            accepted = torch.ones_like(left, dtype=torch.bool) if k == 1 else new_e < e[left]
             x, e = x.clone(), e.clone()  # a state that was yielded stays what it was
-            x[left] = torch.where(per_sample(taken, new), new, x[left])
-            e[left] = torch.where(taken, new_e, e[left])
+            x[left] = torch.where(per_sample(accepted, new), new, x[left])
+            e[left] = torch.where(accepted, new_e, e[left])
         yield State(k, x, e, none)
 
 

@@ -41,7 +41,7 @@ def look(studio, session, *, seed, size):
     """A handler of three words, whose second is what the device computes."""
     session.drawn["view"] = (seed,)
     yield {"line": "at work", "size": gr.update(maximum=9)}
-    for item in run(studio, session, "view", iter([(seed,)]), title="A view", limit=9, asked=[seed]):
+    for item in run(studio, session, "view", iter([(seed,)]), title="A view", limit=9, requests=[seed]):
         session.held["picture"] = item
         yield {"line": f"picture of {item[0]:g}"}
     yield {"size": gr.update(visible=False), "seed": gr.skip()}
@@ -160,8 +160,8 @@ def test_a_session_that_does_not_wait_gets_what_is_known_and_nothing_else():
     studio, how = Studio(), {"title": "x", "limit": 9}
     hasty = Session(waits=False)
     with pytest.raises(NotYet):
-        list(run(studio, hasty, "view", iter(["a"]), asked=[1], **how))
-    assert list(run(studio, Session(), "view", iter([1.5]), asked=[1], **how)) == [1.5]
-    assert list(run(studio, hasty, "view", iter([]), asked=[1], **how)) == [1.5]
+        list(run(studio, hasty, "view", iter(["a"]), requests=[1], **how))
+    assert list(run(studio, Session(), "view", iter([1.5]), requests=[1], **how)) == [1.5]
+    assert list(run(studio, hasty, "view", iter([]), requests=[1], **how)) == [1.5]
     with pytest.raises(NotYet):
         list(run(studio, hasty, "view", iter([2.5]), **how))  # of results that nothing decides none are known

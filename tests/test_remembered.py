@@ -62,7 +62,7 @@ def told(studio, log, asked, tab="tab", fails=False):
         if fails:
             raise ValueError("no")
 
-    return list(run(studio, Session(), tab, work(), title="Work", limit=10, asked=asked))
+    return list(run(studio, Session(), tab, work(), title="Work", limit=10, requests=asked))
 
 
 def test_the_same_request_is_computed_once_for_all_visitors():
@@ -93,7 +93,7 @@ def test_nothing_is_remembered_without_a_request_after_a_fault_or_a_stop():
         yield 3
 
     for _ in range(2):
-        assert list(run(studio, session, "tab", work(), title="Work", limit=10, asked=["stopped"])) == [
+        assert list(run(studio, session, "tab", work(), title="Work", limit=10, requests=["stopped"])) == [
             1,
             2,
             STOPPED,
@@ -110,7 +110,9 @@ def test_what_is_at_work_for_one_visitor_is_waited_for_by_the_others(monkeypatch
         yield name
 
     visitors = [Session(), Session(), Session()]
-    first, second, third = (run(studio, v, "tab", work(i), title="Work", limit=10, asked=["a"]) for i, v in enumerate(visitors))
+    first, second, third = (
+        run(studio, v, "tab", work(i), title="Work", limit=10, requests=["a"]) for i, v in enumerate(visitors)
+    )
     assert "at work" in next(first) and next(second) == next(second) == next(third) == SAME
     visitors[2].stops["tab"].set()
     assert list(third) == [STOPPED]
@@ -125,7 +127,7 @@ def test_who_leaves_hands_the_work_to_who_waits(monkeypatch):
         yield Step(0, 1, f"{name} at work")
         yield name
 
-    first, second = (run(studio, Session(), "tab", work(i), title="Work", limit=10, asked=["a"]) for i in range(2))
+    first, second = (run(studio, Session(), "tab", work(i), title="Work", limit=10, requests=["a"]) for i in range(2))
     next(first), next(second)
     first.close()
     assert "1 at work" in next(second) and list(second) == [1]
@@ -134,7 +136,7 @@ def test_who_leaves_hands_the_work_to_who_waits(monkeypatch):
 def test_a_newer_run_ends_one_whose_results_are_known():
     studio, session = Bench(), Session()
     studio.remembered.put(("tab", "'a'", studio.models), [1, 2, 3])
-    items = run(studio, session, "tab", iter(()), title="Work", limit=10, asked=["a"])
+    items = run(studio, session, "tab", iter(()), title="Work", limit=10, requests=["a"])
     assert next(items) == 1
     session.stops["tab"].set()
     assert list(items) == [STOPPED]

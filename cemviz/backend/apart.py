@@ -60,11 +60,11 @@ class Apart:
         with self._lock:
             self._started()
 
-    def run(self, use_case: Callable[..., Iterator[Any]], *given: Any) -> Generator[Any, None, None]:
+    def run(self, use_case: Callable[..., Iterator[Any]], *arguments: Any) -> Generator[Any, None, None]:
         """A use-case of the other process's studio.
 
         Args:
-            use_case: a function of a module, f(studio, *given).
+            use_case: a function of a module, f(studio, *arguments).
         Yields:
             its items.
         Raises:
@@ -74,7 +74,7 @@ class Apart:
         with self._lock:
             process, number = self._started(), next(self._numbers)
         try:
-            self._ask(process, OPEN, number, use_case, given)
+            self._ask(process, OPEN, number, use_case, arguments)
             while (answer := self._ask(process, NEXT, number)) is not None:
                 yield answer[0]
         finally:
@@ -109,14 +109,14 @@ class Apart:
                 raise Lost(LOST.format("before that"))
             try:
                 _send(process.stdin, packed)
-                what, told = pickle.load(process.stdout)
+                kind, answer = pickle.load(process.stdout)
             except Exception:  # its end, or what cannot be read
                 process.kill()
                 how = self._end(process)
                 raise Lost(LOST.format(f"signal {-how}: was there memory for it?" if how < 0 else f"code {how}")) from None
-        if what == FAULT:
-            raise told
-        return (told,) if what == ITEM else None
+        if kind == FAULT:
+            raise answer
+        return (answer,) if kind == ITEM else None
 
     def _end(self, process: subprocess.Popen[bytes]) -> int:
         """How a process ended that is about to."""
@@ -147,8 +147,8 @@ def serve(orders: IO[bytes], answers: IO[bytes], studio: Studio) -> None:
 def _answer(works: dict[int, Generator[Any, None, None]], studio: Studio, order: str, number: int, *more: Any) -> bytes:
     try:
         if order == OPEN:
-            use_case, given = more
-            works[number] = use_case(studio, *given)
+            use_case, arguments = more
+            works[number] = use_case(studio, *arguments)
         elif order == NEXT:
             return pickle.dumps((ITEM, next(works[number])), pickle.HIGHEST_PROTOCOL)
         elif number in works:

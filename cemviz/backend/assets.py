@@ -104,8 +104,8 @@ def _make_grids(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
                 x, y = test.floats(i), test.labels[i]
                 plane = landscape.around(net, x, y, kind, radius, SIDE, SEED)
                 energies.append(torch.stack(landscape.energies(net, plane, y)).half())
-                done = (m * len(DIRECTIONS) + list(DIRECTIONS).index(kind)) * len(places) + n + 1
-                yield Step(done, len(measured) * len(DIRECTIONS) * len(places), card.name)
+                count = (m * len(DIRECTIONS) + list(DIRECTIONS).index(kind)) * len(places) + n + 1
+                yield Step(count, len(measured) * len(DIRECTIONS) * len(places), card.name)
             joint, marginal = torch.stack(energies, 1)
             tensors |= {f"{card.name}/{kind}/joint": joint, f"{card.name}/{kind}/marginal": marginal}
     labels = [int(test.labels[i]) for i in places]

@@ -46,14 +46,14 @@ def number(field: str, value: float | None, low: float, high: float, *, symbol: 
     return int(read) if whole else read
 
 
-def choice(field: str, value: str, known: Collection[str]) -> str:
-    """One of the known names.
+def choice(field: str, value: str, choices: Collection[str]) -> str:
+    """One of the choices.
 
     Raises:
         BadInput
     """
-    if value not in known:
-        raise BadInput(field, f"{field} is {value!r}; choose one of {', '.join(known)}")
+    if value not in choices:
+        raise BadInput(field, f"{field} is {value!r}; choose one of {', '.join(choices)}")
     return value
 
 

@@ -39,18 +39,18 @@ def choose(name: str | None = None) -> Device:
     Raises:
         ValueError: unknown, or not on this machine.
     """
-    asked = name or os.environ.get("CEMVIZ_DEVICE")
-    if not asked:
-        asked = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    name = name or os.environ.get("CEMVIZ_DEVICE")
+    if not name:
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        device = torch.device(asked)
+        device = torch.device(name)
     except RuntimeError:
         device = None
     if device is None or device.type not in ("cuda", "mps", "cpu"):
-        raise ValueError(f"device is {asked!r}; choose cuda, cuda:N, mps or cpu")
-    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}[device.type]
-    if not here or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
-        raise ValueError(f"device {asked!r} is not on this machine; choose cpu, or leave it out")
+        raise ValueError(f"device is {name!r}; choose cuda, cuda:N, mps or cpu")
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}[device.type]
+    if not present or (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()):
+        raise ValueError(f"device {name!r} is not on this machine; choose cpu, or leave it out")
     if device.type == "cuda":
         return Device(device, torch.cuda.get_device_name(device))
     threads = torch.get_num_threads()

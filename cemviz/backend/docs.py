@@ -92,8 +92,8 @@ def write(folder: Path = FOLDER) -> Iterator[Step | dict[str, Any]]:
     Yields:
         a step a page, then {written: paths}.
     """
-    for done, (name, text) in enumerate(PAGES.items()):
-        yield Step(done, len(PAGES), name)
+    for count, (name, text) in enumerate(PAGES.items()):
+        yield Step(count, len(PAGES), name)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text(), encoding="utf-8")
     yield {"written": [str(folder / name) for name in PAGES]}

@@ -145,7 +145,7 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str,
     if count < 2:
         raise BadInput("count", f"count is {count}; {request.metric} needs at least 2 images")
     usual = kinds.of(on.card).usual["sampler"]
-    asked = SampleRequest(
+    chains = SampleRequest(
         on.card.name,
         request.sampler or usual,
         start=request.start,
@@ -154,18 +154,18 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str,
         step=request.step,
         seed=request.seed,
     )
-    run = prepared(on.studio, asked, count)
+    run = prepared(on.studio, chains, count)
     features = []
     for part in run.last():
         features.append(extractor(part))
         yield Step(sum(map(len, features)), count, "samples")
-    seen = torch.cat(features)
-    numbers = {"extractor": extractor.name, "count": count, "sampler": asked.sampler, "start": request.start}
+    fakes = torch.cat(features)
+    numbers = {"extractor": extractor.name, "count": count, "sampler": chains.sampler, "start": request.start}
     numbers |= {k: getattr(run.dynamics, k) for k in ("steps", "step", "noise")}
     numbers["radius"] = "inf" if math.isinf(run.dynamics.radius) else run.dynamics.radius  # JSON knows no infinity
     if request.metric == "is":
-        splits = len(seen.chunk(SPLITS))
-        value, spread = quality.inception_score(extractor, seen, splits, request.seed)
+        splits = len(fakes.chunk(SPLITS))
+        value, spread = quality.inception_score(extractor, fakes, splits, request.seed)
         part = math.ceil(count / splits)
         if part < len(on.test.classes):
             numbers["warnings"] = [*on.test.warnings, f"{splits} parts of {count} images score at most {part}; give more"]
@@ -175,20 +175,20 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str,
     other = on.test.first(2 * count).floats(slice(count, None))
     # what real images score with so few: the bias that a reader should have in mind
     floor = round(quality.frechet(real, extractor(other)), 4) if len(other) == count else None
-    error = quality.frechet_error(real, seen)
+    error = quality.frechet_error(real, fakes)
     spread = None if error is None else round(error, 4)
-    yield numbers | {"value": round(quality.frechet(real, seen), 4), "spread": spread, "floor": floor}
+    yield numbers | {"value": round(quality.frechet(real, fakes), 4), "spread": spread, "floor": floor}
 
 
 def _extractor(request: EvaluateRequest, on: Subject) -> quality.Extractor:
     """The one asked for, else Inception where it is, else the data set's judge; a judge never judges itself or another."""
     usual, judges = dataset(on.card.data).judge, kinds.judges(on.card.data)
-    asked = request.extractor or ("inception" if quality.inception_here() else f"judge-{usual}")
-    choice("extractor", asked, ["inception", *dict.fromkeys(f"judge-{name}" for name in (usual, *judges))])
+    key = request.extractor or ("inception" if quality.inception_here() else f"judge-{usual}")
+    choice("extractor", key, ["inception", *dict.fromkeys(f"judge-{name}" for name in (usual, *judges))])
     compared(on.card)
-    if asked == "inception":
+    if key == "inception":
         return quality.inception(on.studio.device.torch)
-    return judge_of(on.studio, on.card, asked.removeprefix("judge-"))
+    return judge_of(on.studio, on.card, key.removeprefix("judge-"))
 
 
 def compared(card: Card) -> None:
@@ -253,8 +253,8 @@ def _fisher(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, 
 
 def _outside(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, Any]]:
     """How well the model's score tells test images from others, with and without an attack on these."""
-    given = {name: value for name in (*OUTSIDE, "count", "seed") if (value := getattr(request, name)) is not None}
-    for item in outside(on.studio, OutsideRequest(on.card.name, **given)):
+    options = {name: value for name in (*OUTSIDE, "count", "seed") if (value := getattr(request, name)) is not None}
+    for item in outside(on.studio, OutsideRequest(on.card.name, **options)):
         if isinstance(item, Step):
             yield item
             continue

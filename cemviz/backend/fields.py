@@ -108,8 +108,8 @@ def request(cls: type[T]) -> type[T]:
     Raises, when an instance is made:
         BadInput: a value that does not fit its field.
     """
-    made = checked_dataclass(frozen=True, config={"extra": "forbid"})(cls)
-    construct = made.__init__
+    checked = checked_dataclass(frozen=True, config={"extra": "forbid"})(cls)
+    construct = checked.__init__
 
     @wraps(construct)
     def __init__(self: Any, *args: Any, **values: Any) -> None:
@@ -118,8 +118,8 @@ def request(cls: type[T]) -> type[T]:
         except ValidationError as error:
             raise _bad(error) from None
 
-    made.__init__ = __init__  # type: ignore[method-assign]
-    return made
+    checked.__init__ = __init__  # type: ignore[method-assign]
+    return checked
 
 
 def _bad(error: ValidationError) -> BadInput:
@@ -150,19 +150,19 @@ def types_of(kind: type, name: str) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
-def changes(asked: Any) -> dict[str, Any]:
+def changes(request: Any) -> dict[str, Any]:
     """The values of a request that differ from its defaults, by name: what a link, a command line and a script have to say."""
     left = {}
-    for f in fields(asked):
+    for f in fields(request):
         default = f.default_factory() if f.default_factory is not MISSING else f.default
-        if (value := getattr(asked, f.name)) != default:
+        if (value := getattr(request, f.name)) != default:
             left[f.name] = value
     return left
 
 
-def as_python(asked: Any) -> str:
+def as_python(request: Any) -> str:
     """A request as a line of Python."""
-    return f"{type(asked).__name__}({', '.join(f'{name}={_literal(value)}' for name, value in changes(asked).items())})"
+    return f"{type(request).__name__}({', '.join(f'{name}={_literal(value)}' for name, value in changes(request).items())})"
 
 
 def _literal(value: Any) -> str:

@@ -120,15 +120,15 @@ class Jobs:
                         self._usual += (ran - self._usual) / 8  # of the last eight, about
                         return
                     yield item
-                    here = time.monotonic() - began
+                    spent = time.monotonic() - began
                     if stop.is_set():
-                        ran, how = ran + here, "stopped"
+                        ran, how = ran + spent, "stopped"
                         return
-                    if ran + here > limit:
+                    if ran + spent > limit:
                         raise TimedOut(f"{title} ran longer than {limit:g} s and was stopped; ask for fewer steps or chains")
-                    if here > turn and len(self._line) > 1:
+                    if spent > turn and len(self._line) > 1:
                         break
-                ran += here
+                ran += spent
                 self._leave(place)
                 place = self._join(visitor)
         except Exception as error:

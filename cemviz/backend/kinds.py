@@ -150,8 +150,8 @@ def _of_labels(net: nn.Module, card: Card, label: int, images: list[tuple[str, T
 
 
 def _of_pairs(net: nn.Module, card: Card, label: int, images: list[tuple[str, Tensor]]) -> Reading:
-    names, held = zip(*images, strict=True)
-    return Reading(Instances(net, torch.stack(held)), torch.tensor(0, device=held[0].device), names)
+    names, pictures = zip(*images, strict=True)
+    return Reading(Instances(net, torch.stack(pictures)), torch.tensor(0, device=pictures[0].device), names)
 
 
 def _of_data(net: nn.Module, card: Card, label: int, images: list[tuple[str, Tensor]]) -> Reading:
@@ -264,8 +264,8 @@ def of(card: Card) -> Kind:
         BadInput: a kind that is not in the table.
     """
     if card.kind not in KINDS:
-        known = ", ".join(KINDS)
-        raise BadInput("model", f"model {card.name!r} is of kind {card.kind!r}, which is unknown here; known are {known}")
+        kinds = ", ".join(KINDS)
+        raise BadInput("model", f"model {card.name!r} is of kind {card.kind!r}, which is unknown here; known are {kinds}")
     return KINDS[card.kind]
 
 
@@ -315,7 +315,7 @@ def _classifiers(data: str) -> list[Card]:
     return [card for card in cards if card.kind in KINDS and KINDS[card.kind].classifies]
 
 
-def chosen(known: Mapping[str, Card], names: Iterable[str], most: int) -> list[Card]:
+def chosen(cards: Mapping[str, Card], names: Iterable[str], most: int) -> list[Card]:
     """The cards of models by name, each once, in the order they are named.
 
     Raises:
@@ -324,7 +324,7 @@ def chosen(known: Mapping[str, Card], names: Iterable[str], most: int) -> list[C
     names = list(names)
     if not 1 <= len(names) <= most:
         raise BadInput("models", f"{len(names)} models are chosen; choose 1 to {most}")
-    return [known[choice("models", name, known)] for name in dict.fromkeys(names)]
+    return [cards[choice("models", name, cards)] for name in dict.fromkeys(names)]
 
 
 def alike(cards: Iterable[Card]) -> list[Card]:

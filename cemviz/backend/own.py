@@ -35,8 +35,8 @@ def add(studio: Studio, request: AddRequest) -> Iterator[Step | dict[str, Any]]:
     root = images.root() or images.CACHE / "data"
     checked = own.check(request.name, Path(request.folder).expanduser(), root, request.size, request.title)
     recipes = recipes_of(request.name, checked.own)
-    if taken := [recipe for recipe in recipes if recipe in RECIPES]:
-        raise BadData(f"name is {request.name!r}, and a recipe {taken[0]!r} is there already; take another name")
+    if clashes := [recipe for recipe in recipes if recipe in RECIPES]:
+        raise BadData(f"name is {request.name!r}, and a recipe {clashes[0]!r} is there already; take another name")
     yield Step(1, 3, "copying")
     path = own.add(request.name, checked, root)
     yield Step(2, 3, "fitting the seeds")

@@ -55,11 +55,11 @@ def plane(window: Plane) -> dict[str, Any]:
     def last(x: Tensor) -> Tensor:
         return x.permute(1, 2, 0)
 
-    made: dict[str, Any] = {"x": packed(last(window.centre) * 255), "shape": list(last(window.centre).shape)}
+    content: dict[str, Any] = {"x": packed(last(window.centre) * 255), "shape": list(last(window.centre).shape)}
     for name, direction in (("u", window.u), ("v", window.v)):
         scale = float(direction.abs().max())
-        made |= {name: packed(last(direction) / scale * 127 + 127), f"{name} scale": scale / 127}
-    return made
+        content |= {name: packed(last(direction) / scale * 127 + 127), f"{name} scale": scale / 127}
+    return content
 
 
 def packed(values: Tensor) -> str:

@@ -79,8 +79,8 @@ def rows() -> dict[str, Bench]:
     Raises:
         BadInput: neither library is installed.
     """
-    here = {name: peer for name, peer in PEERS.items() if find_spec(name)}
-    if not here:
+    installed = {name: peer for name, peer in PEERS.items() if find_spec(name)}
+    if not installed:
         raise BadInput("name", "peers needs one of torchattacks and foolbox; run: pip install torchattacks foolbox")
     return {
         f"{'rcs' if sampling else 'pgd'} {model} {name}": Bench(
@@ -89,5 +89,5 @@ def rows() -> dict[str, Bench]:
         )
         for model in MODELS
         for sampling in (False, True)
-        for name, peer in here.items()
+        for name, peer in installed.items()
     }  # fmt: skip

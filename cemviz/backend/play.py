@@ -59,8 +59,8 @@ def changed_rules(base: Rules, **changes: Any) -> Rules:
     Raises:
         BadInput
     """
-    given = {name: value for name, value in changes.items() if value is not None}
-    return Rules(**asdict(RulesRequest(**asdict(base) | given)))
+    numbers = {name: value for name, value in changes.items() if value is not None}
+    return Rules(**asdict(RulesRequest(**asdict(base) | numbers)))
 
 
 def warm_up() -> None:
@@ -178,9 +178,9 @@ class Playground:
     def _timed(self, move: Callable[[], T]) -> T:
         with self._lock:
             began = time.perf_counter()
-            done = move()
+            outcome = move()
             self.seconds += time.perf_counter() - began
-        return done
+        return outcome
 
     def record(self) -> Standing:
         """Judge the game and write it into the history; one turn leaves one entry, its latest."""
@@ -224,9 +224,9 @@ class Playground:
     def view(self, side: int = SIDE, arrows: int = ARROWS) -> View:
         """The same, and how the game stands, which is written into the history."""
         with self._lock:
-            stands, drawn = self.record(), self.picture(side, arrows)
+            stands, picture = self.record(), self.picture(side, arrows)
             return View(
-                **{part.name: getattr(drawn, part.name) for part in fields(drawn)},
+                **{part.name: getattr(picture, part.name) for part in fields(picture)},
                 history=np.array(self._history, dtype=np.float32),
                 stands=stands,
                 seconds=self.seconds,

@@ -264,14 +264,16 @@ def models(preset: SamplePreset | LandscapePreset) -> tuple[str, ...]:
 
 def playable(table: dict[str, Preset], stored: Iterable[str]) -> dict[str, Preset]:
     """The stories of a table whose models are all stored; the others stay out of the menus."""
-    known = set(stored)
-    return {key: preset for key, preset in table.items() if known.issuperset(models(preset))}
+    present = set(stored)
+    return {key: preset for key, preset in table.items() if present.issuperset(models(preset))}
 
 
 def lacking(table: dict[str, Preset], stored: Iterable[str]) -> list[str]:
     """A sentence for each of the other stories: which models it waits for, and how to get them."""
-    known = set(stored)
-    missing = {preset.title: [name for name in dict.fromkeys(models(preset)) if name not in known] for preset in table.values()}
+    present = set(stored)
+    missing = {
+        preset.title: [name for name in dict.fromkeys(models(preset)) if name not in present] for preset in table.values()
+    }
     return [
         f"The story {title!r} waits for {', '.join(names)}: train with `python -m cemviz train {names[0]}`."
         for title, names in missing.items()

@@ -36,9 +36,9 @@ class Remembered:
     def claim(self, key: Any) -> bool:
         """Whether a request is the caller's to compute: nobody else is at work on it.  Who claims it releases it."""
         with self._lock:
-            mine = key not in self._at_work
+            free = key not in self._at_work
             self._at_work.add(key)
-            return mine
+            return free
 
     def release(self, key: Any) -> None:
         """Leave a request to others, whether it has results now or not."""

@@ -43,11 +43,11 @@ COMMANDS = {
 """Request -> its command, for those that are commands; the first field is written without a name."""
 
 
-def python(*asked: Any) -> str:
+def python(*requests: Any) -> str:
     """A script that runs these requests, all of one kind, and keeps their results."""
-    module, function = USES[type(asked[0])]
-    name = type(asked[0]).__name__
-    runs = "\n".join(f"results.append(follow({function}(studio, {as_python(each)})))" for each in asked)
+    module, function = USES[type(requests[0])]
+    name = type(requests[0]).__name__
+    runs = "\n".join(f"results.append(follow({function}(studio, {as_python(each)})))" for each in requests)
     return (
         f"from cemviz.backend.{module} import {function}\nfrom cemviz.backend.requests import {name}\n"
         "from cemviz.backend.studio import Studio\nfrom cemviz.backend.use_case import follow\n\n"
@@ -55,13 +55,13 @@ def python(*asked: Any) -> str:
     )
 
 
-def command(asked: Any) -> str | None:
+def command(request: Any) -> str | None:
     """The command line of a request; None where the use-case is no command."""
-    if type(asked) not in COMMANDS:
+    if type(request) not in COMMANDS:
         return None
-    first, given = fields(asked)[0].name, changes(asked)
-    words = [f"python -m cemviz {COMMANDS[type(asked)]}", shlex.quote(str(getattr(asked, first)))]
-    for name, value in given.items():
+    first, values = fields(request)[0].name, changes(request)
+    words = [f"python -m cemviz {COMMANDS[type(request)]}", shlex.quote(str(getattr(request, first)))]
+    for name, value in values.items():
         if name != first:
             option = f"--{name.replace('_', '-')}"
             words.append(option if value is True else f"{option} {shlex.quote(_text(value))}")
@@ -76,9 +76,9 @@ def _text(value: Any) -> str:
     return between.join(map(_text, value))
 
 
-def shown(*asked: Any) -> str:
+def shown(*requests: Any) -> str:
     """Both, as one listing."""
-    commands = [line for each in asked if (line := command(each))]
-    return python(*asked) + (
+    commands = [line for each in requests if (line := command(each))]
+    return python(*requests) + (
         "\n# or on the command line:\n" + "\n".join(f"#   {line}" for line in commands) if commands else ""
     )

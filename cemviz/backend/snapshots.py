@@ -50,8 +50,8 @@ def make(data: str) -> Iterator[Step | dict[str, Any]]:
     for i, (name, preset) in enumerate(PLAY.items()):
         yield Step(i, len(PLAY), name)
         with one_core():
-            made = played(preset)
-        yield {"path": str(artefacts.write("play", name, made, indent=None))}
+            story = played(preset)
+        yield {"path": str(artefacts.write("play", name, story, indent=None))}
 
 
 def played(preset: PlayPreset) -> Artefact:

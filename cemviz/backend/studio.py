@@ -62,9 +62,9 @@ class Studio:
         self._p0 = lru_cache(maxsize=8)(self._mixture)
         self._images: list[Images] = []
 
-    def work(self, use_case: Callable[..., Iterator[Any]], *given: Any) -> Generator[Any, None, None]:
-        """A use-case and what it is given, to be computed where this studio's device is, see `apart`."""
-        return self.apart.run(use_case, *given) if self.apart else use_case(self, *given)
+    def work(self, use_case: Callable[..., Iterator[Any]], *arguments: Any) -> Generator[Any, None, None]:
+        """A use-case and its arguments, to be computed where this studio's device is, see `apart`."""
+        return self.apart.run(use_case, *arguments) if self.apart else use_case(self, *arguments)
 
     def cards(self) -> dict[str, Card]:
         """The stored models, by name; read anew, so that a model trained meanwhile appears."""

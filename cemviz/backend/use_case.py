@@ -29,18 +29,18 @@ class Step:
         return f"{self.doing}: {self.done} of {self.of}" if self.doing else f"{self.done} of {self.of}"
 
 
-def follow(work: Iterable[Any], tell: Callable[[Step], None] = lambda step: None) -> list[Any]:
+def follow(work: Iterable[Any], report: Callable[[Step], None] = lambda step: None) -> list[Any]:
     """Run a use-case to its end.
 
     Args:
-        tell: is handed every step.
+        report: is handed every step.
     Returns:
         its results, in order.
     """
     results = []
     for item in work:
         if isinstance(item, Step):
-            tell(item)
+            report(item)
         else:
             results.append(item)
     return results

@@ -37,16 +37,16 @@ def train_command(
     as_json: Json = False,
 ) -> None:
     """Train a recipe, store the model with its card, and measure its clean and robust accuracy."""
-    asked: dict[str, Any] = {} if steps is None else {"steps": steps}
+    fields: dict[str, Any] = {} if steps is None else {"steps": steps}
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals:
             raise BadInput("set", f"--set is {change!r}; give field=value, such as --set lr=0.001")
-        asked[key] = value
+        fields[key] = value
     studio = Studio(choose(device), request.data)
     if note := distributed.advice():
         progress(f"cemviz: {note}")
-    model = _trained(studio, replace(request, changes=asked))
+    model = _trained(studio, replace(request, changes=fields))
     distributed.leave()
     if model is None:
         return
@@ -98,8 +98,8 @@ def evaluate_command(request: EvaluateRequest, *, data: Data = None, device: Dev
 @asks(ImportRequest, "source")
 def import_command(request: ImportRequest, *, data: Data = None, device: DeviceName = None, as_json: Json = False) -> None:
     """Store a net from elsewhere: recognised, measured, checked, with what its file does not say guessed and said."""
-    made: Imported = last(bring(Studio(choose(device), data), request))
-    answer(made.facts, as_json, made.lines())
+    net: Imported = last(bring(Studio(choose(device), data), request))
+    answer(net.facts, as_json, net.lines())
 
 
 @app.command("publish")

@@ -13,7 +13,7 @@ Usual = Callable[[dict[str, Any]], Mapping[str, Any]]
 """Fields as given -> further fields, for those that nobody gave."""
 
 
-def asks(kind: type, *arguments: str, usual: Usual = lambda given: {}) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def asks(kind: type, *arguments: str, usual: Usual = lambda _: {}) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Let a command take a request: `command(request, ...)`, with an option for every field of the request.
 
     Args:
@@ -23,16 +23,16 @@ def asks(kind: type, *arguments: str, usual: Usual = lambda given: {}) -> Callab
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = list(inspect.signature(command).parameters.values())[1:]
-        asked = [_parameter(kind, f.name, f.name in arguments) for f in fields(kind) if f.name in fields_of(kind)]
+        rest = list(inspect.signature(command).parameters.values())[1:]
+        parameters = [_parameter(kind, f.name, f.name in arguments) for f in fields(kind) if f.name in fields_of(kind)]
 
         def run(**values: Any) -> None:
-            given = {p.name: _parts(kind, p.name, values.pop(p.name)) for p in asked}
-            given = {name: value for name, value in given.items() if value is not None}
-            command(kind(**usual(given) | given), **values)
+            entries = {p.name: _parts(kind, p.name, values.pop(p.name)) for p in parameters}
+            entries = {name: value for name, value in entries.items() if value is not None}
+            command(kind(**usual(entries) | entries), **values)
 
-        run.__signature__ = inspect.Signature([*asked, *own])  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in [*asked, *own]}
+        run.__signature__ = inspect.Signature([*parameters, *rest])  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in [*parameters, *rest]}
         run.__doc__, run.__name__ = command.__doc__, command.__name__
         return run
 
@@ -44,19 +44,21 @@ def _parameter(kind: type, name: str, positional: bool) -> inspect.Parameter:
     about: Field = fields_of(kind)[name]
     default = default_of(kind, name)
     plain = next(t for t in types_of(kind, name) if t is not type(None))
-    shown = f"<{plain.__name__}>" if isinstance(about, Number) else None
+    metavar = f"<{plain.__name__}>" if isinstance(about, Number) else None
     # a text the request reads itself: its message names value and range, those of the parser do not
-    plain = str if shown or get_origin(plain) is tuple else plain
+    plain = str if metavar or get_origin(plain) is tuple else plain
     if positional:
-        annotation: Any = Annotated[plain, typer.Argument(help=about.help, metavar=shown, show_default=default is not MISSING)]
-        given = inspect.Parameter.empty if default is MISSING else default
+        annotation: Any = Annotated[
+            plain, typer.Argument(help=about.help, metavar=metavar, show_default=default is not MISSING)
+        ]
+        usual = inspect.Parameter.empty if default is MISSING else default
     else:
         words = f"{about.symbol}: {about.help}" if about.symbol else about.help or about.title
         if default not in (None, MISSING, ()) and default is not False and "(default" not in words:
             words += f" (default: {','.join(default) if isinstance(default, tuple) else default})"
         names = [f"--{about.option}"] if about.option else []
-        annotation, given = Annotated[plain | None, typer.Option(*names, help=words, metavar=shown, show_default=False)], None
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=given, annotation=annotation)
+        annotation, usual = Annotated[plain | None, typer.Option(*names, help=words, metavar=metavar, show_default=False)], None
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=usual, annotation=annotation)
 
 
 def _parts(kind: type, name: str, value: Any) -> Any:

@@ -24,9 +24,9 @@ from .options import asks
 from .shared import Data, DeviceName, Json, answer, app, last, progress
 
 
-def usual(given: dict[str, Any]) -> dict[str, Any]:
+def usual(arguments: dict[str, Any]) -> dict[str, Any]:
     """Sampler, start and number of chains that suit the kind of model."""
-    return of(store.read_card(given["model"])).usual
+    return of(store.read_card(arguments["model"])).usual
 
 
 @app.command("sample")
@@ -93,7 +93,7 @@ def restore_command(
     store.check_place(out)
     restored: Restored = last(restore(Studio(choose(device), data), request))
     save_png(restored, out)
-    dyn, found = restored.dynamics, {} if restored.ssim is None else dict(zip(("before", "after"), restored.ssim, strict=True))
+    dyn, scores = restored.dynamics, {} if restored.ssim is None else dict(zip(("before", "after"), restored.ssim, strict=True))
     result = {
         "model": request.model,
         "task": request.task,
@@ -103,7 +103,7 @@ def restore_command(
         "D": restored.series["D"][-1].tolist(),
         "distance": restored.series["distance"][-1].tolist(),
         "out": str(out),
-        **{f"ssim_{name}": value for name, value in found.items()},
+        **{f"ssim_{name}": value for name, value in scores.items()},
     }
     answer(result, as_json)
 

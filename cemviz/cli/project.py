@@ -99,12 +99,12 @@ def bench_command(
 ) -> None:
     """Measure what the library adds to bare passes of the same net, or against its peers, as ratios."""
     root()
-    here = choose(device)
+    chosen = choose(device)
     if name == "peers":
         rows = peers.rows()
     else:
         rows = {choice("name", name, [*BENCHES, "peers"]): BENCHES[name]} if name else BENCHES
-    result = bench(rows, here)
+    result = bench(rows, chosen)
     width = max(map(len, rows))
     lines = [
         f"{row['name']:<{width}} {row['ratio']:.3f} x ({row['low']:.3f} to {row['high']:.3f}), {row['verdict']} "
@@ -122,8 +122,8 @@ def soak_command(request: SoakRequest, *, as_json: Json = False) -> None:
     met = last(soak(request))
     columns = ("count", "p50", "p95", "most")
     table = {"seconds": dict(zip(columns, columns, strict=True)), **met["took"]}
-    lines = [f"{what:<24}" + "".join(f"{row[column]:>8}" for column in columns) for what, row in table.items()]
+    lines = [f"{event:<24}" + "".join(f"{row[column]:>8}" for column in columns) for event, row in table.items()]
     lines += [f"{count} x {fault}" for fault, count in met["faults"].items()] or ["no refusals, no errors"]
-    held = [f"{size / 2**20:.0f} MiB" for size in met["memory"].values() if size]
-    lines.append(f"visits: {met['visits']}; memory of the page: {' -> '.join(held) or 'not known'}")
+    sizes = [f"{size / 2**20:.0f} MiB" for size in met["memory"].values() if size]
+    lines.append(f"visits: {met['visits']}; memory of the page: {' -> '.join(sizes) or 'not known'}")
     answer(met, as_json, lines)

@@ -40,15 +40,17 @@ def read(
     """
     names, passed = _classes(folder)
     files = {name: _images(folder / name, passed) for name in names}
-    said = _merged(folder, row, names, known=classes is not None or row.classes is not None)
-    said += [f"{folder} has {_listed(passed)}, passed over: read are .png, .webp and .jpg in CLASS folders"] if passed else []
+    cautions = _merged(folder, row, names, fixed=classes is not None or row.classes is not None)
+    cautions += (
+        [f"{folder} has {_listed(passed)}, passed over: read are .png, .webp and .jpg in CLASS folders"] if passed else []
+    )
     classes = tuple(classes or row.classes or files)
     of_folder = labels(row, list(files), classes, str(folder))
     turns = row.labels(list(files), row.classes or list(files))  # the order is the set's own, whatever a model's order is
-    seen, places = Counter(), []
+    counts, places = Counter(), []
     for turn, label, names in zip(turns, of_folder, files.values(), strict=True):
-        places += [(seen[turn] + i, turn or 0, label) for i in range(len(names))]
-        seen[turn] += len(names)
+        places += [(counts[turn] + i, turn or 0, label) for i in range(len(names))]
+        counts[turn] += len(names)
     if not places:
         raise DataMissing(f"{folder} holds no images; expected CLASS/*.png, .webp or .jpg")
     key = cache.fingerprint(folder, files, row.shape)
@@ -58,7 +60,7 @@ def read(
         if not cache.write(caches, key, pixels) and caches:
             warnings.warn(f"could not cache the decoded images of {folder}: the next start decodes them again", stacklevel=4)
     order = sorted(range(len(places)), key=places.__getitem__)
-    return pixels[order], torch.tensor([places[k][2] for k in order]), classes, tuple(said)
+    return pixels[order], torch.tensor([places[k][2] for k in order]), classes, tuple(cautions)
 
 
 def files(folder: Path) -> dict[str, list[Path]]:
@@ -105,31 +107,31 @@ def _classes(folder: Path) -> tuple[list[str], list[str]]:
 
 def _images(folder: Path, passed: list[str]) -> list[str]:
     """Names of the images of a class; adds to `passed` its folders and the pictures of other formats."""
-    kept = []
+    names = []
     for entry in _entries(folder):
         suffix = Path(entry.name).suffix.lower()
         if entry.name.startswith("."):
             continue
         if suffix in SUFFIXES and entry.is_file():
-            kept.append(entry.name)
+            names.append(entry.name)
         elif entry.is_dir() or suffix in Image.registered_extensions().keys() - SUFFIXES:
             passed.append(f"{folder.name}/{entry.name}")
-    return kept
+    return names
 
 
-def _merged(folder: Path, row: Dataset, names: Sequence[str], *, known: bool) -> list[str]:
+def _merged(folder: Path, row: Dataset, names: Sequence[str], *, fixed: bool) -> list[str]:
     """A sentence for each two folders that one class name means; where no class names are known they are refused."""
     spelled: dict[str, str] = {}
-    said = []
+    cautions = []
     for name in names:
         other = spelled.setdefault(row.canonical(name), name)
         if other == name:
             continue
         both = f"{folder} has the folders {other!r} and {name!r}, which name one class"
-        if not known:
+        if not fixed:
             raise BadData(f"{both}; merge or rename them")
-        said.append(f"{both}: their images are taken together")
-    return said
+        cautions.append(f"{both}: their images are taken together")
+    return cautions
 
 
 def _decoded(folder: Path, files: Sequence[str], row: Dataset) -> Tensor:

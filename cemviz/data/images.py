@@ -58,18 +58,18 @@ class Images:
         if len(self) == 1:
             return [*self.warnings, f"{self.name} ({self.split}): one image is no sample; the spread is not 0"]
         if len(present) == 1:
-            one = f"{self.name} ({self.split}): all {len(self)} images are of one class, {self.classes[present[0]]!r}"
-            return [*self.warnings, f"{one}; a net that always answers so would score 1"]
+            caution = f"{self.name} ({self.split}): all {len(self)} images are of one class, {self.classes[present[0]]!r}"
+            return [*self.warnings, f"{caution}; a net that always answers so would score 1"]
         return list(self.warnings)
 
 
-def root(given: str | Path | None = None) -> Path | None:
+def root(folder: str | Path | None = None) -> Path | None:
     """The folder of local data sets: the argument, else CEMVIZ_DATA, else the user's cache if it exists.
 
     Raises:
         DataMissing: the argument, or else CEMVIZ_DATA, names no folder; empty, each counts as not given.
     """
-    for source, value in (("data", given), ("CEMVIZ_DATA", os.environ.get("CEMVIZ_DATA"))):
+    for source, value in (("data", folder), ("CEMVIZ_DATA", os.environ.get("CEMVIZ_DATA"))):
         if value:
             path = os.path.expanduser(value)
             if not os.path.isdir(path):
@@ -134,8 +134,8 @@ def load(
             raise DataMissing(f"{name} has too few images for a {split} split; give at least 10 of a class")
         chosen = replace(stored, split=split, pixels=stored.pixels[places], labels=stored.labels[places])
     absent = sorted(set(range(len(chosen.classes))) - set(chosen.labels.unique().tolist()))
-    said = [f"{name} ({split}) has no images of {', '.join(chosen.classes[label] for label in absent)}"] if absent else []
-    warnings = (*chosen.warnings, *said)
+    absences = [f"{name} ({split}) has no images of {', '.join(chosen.classes[label] for label in absent)}"] if absent else []
+    warnings = (*chosen.warnings, *absences)
     return replace(chosen, pixels=chosen.pixels.to(device), labels=chosen.labels.to(device), warnings=warnings)
 
 
@@ -161,11 +161,11 @@ def _stored(name: str, split: str, classes: Sequence[str] | None, folder: Path |
     row, caches = described(name, folder), [CACHE / "decoded" / f"{name}-{split}.safetensors"]
     if _has(folder, name, split):
         beside = folder / name / f".{split}.safetensors"
-        pixels, labels, known, said = folders.read(folder / name / split, row, classes, [beside, *caches])
-        return Images(name, split, pixels, labels, known, said)
-    pixels, labels, own = originals.read(name, row, split, folder or CACHE / "data", download)
-    classes = tuple(classes or own)
-    return Images(name, split, pixels, torch.tensor(folders.labels(row, own, classes, row.title))[labels], classes)
+        pixels, labels, names, cautions = folders.read(folder / name / split, row, classes, [beside, *caches])
+        return Images(name, split, pixels, labels, names, cautions)
+    pixels, labels, original = originals.read(name, row, split, folder or CACHE / "data", download)
+    classes = tuple(classes or original)
+    return Images(name, split, pixels, torch.tensor(folders.labels(row, original, classes, row.title))[labels], classes)
 
 
 def batches(

@@ -35,8 +35,8 @@ def read(name: str, row: Dataset, split: str, root: Path, download: bool) -> tup
     if row.torchvision is None or split not in ("train", "test"):
         if name in DATASETS or (root / name).is_dir():
             raise DataMissing(f"{row.title} has no {split} split on this machine: set CEMVIZ_DATA or --data to {local}")
-        known = ", ".join(DATASETS)
-        raise DataMissing(f"no data set {name!r}: known are {known}, or a folder ROOT/{name}/{split}/CLASS/*.png below --data")
+        names = ", ".join(DATASETS)
+        raise DataMissing(f"no data set {name!r}: known are {names}, or a folder ROOT/{name}/{split}/CLASS/*.png below --data")
     import torchvision  # imported here: it takes seconds, and folders do not need it
 
     make = getattr(torchvision.datasets, row.torchvision)

@@ -82,19 +82,19 @@ def described(name: str, root: Path | None) -> Dataset:
     Raises:
         BadData: see `read`.
     """
-    own = None if name in DATASETS or root is None else read(root / name, name)
-    return dataset(name) if own is None else own.row
+    added = None if name in DATASETS or root is None else read(root / name, name)
+    return dataset(name) if added is None else added.row
 
 
 def sets(root: Path | None) -> Iterator[tuple[str, Own]]:
     """Every set that was added below the root, by name; one whose file is broken is left out, and refused where it is used."""
     for path in sorted(root.glob(f"*/{FILE}")) if root else ():
         try:
-            own = read(path.parent, path.parent.name)
+            added = read(path.parent, path.parent.name)
         except BadData:
             continue
-        if own is not None:
-            yield path.parent.name, own
+        if added is not None:
+            yield path.parent.name, added
 
 
 def check(name: str, folder: Path, root: Path, size: int | None = None, title: str = "") -> Checked:
@@ -127,7 +127,7 @@ def check(name: str, folder: Path, root: Path, size: int | None = None, title: s
         if (count := len(parts["train"][label])) < 2:
             raise BadData(f"class {label!r} has {count} image for training; give at least 2")
     row = Dataset(title or name, None if size is None else (3, size, size), classes)
-    pixels, said = _pixels(folder, present, row)
+    pixels, cautions = _pixels(folder, present, row)
     shape = tuple(pixels["train"].shape[1:])
     if bool((pixels["train"][:, :1] == pixels["train"]).all()):
         shape = (1, *shape[1:])
@@ -135,8 +135,8 @@ def check(name: str, folder: Path, root: Path, size: int | None = None, title: s
     x = pixels["train"][:, : shape[0]].double().flatten(2) / 255
     mean, std = x.mean((0, 2)), x.std((0, 2)).clamp(min=0.01)
     counts = {split: sum(map(len, part.values())) for split, part in parts.items()}
-    own = Own(_row(name, title or name, shape, classes, _digits(mean), _digits(std)), counts)
-    return Checked(own, parts, said)
+    added = Own(_row(name, title or name, shape, classes, _digits(mean), _digits(std)), counts)
+    return Checked(added, parts, cautions)
 
 
 def add(name: str, checked: Checked, root: Path) -> Path:
@@ -182,20 +182,20 @@ def _cut(classes: dict[str, list[Path]], folder: Path) -> dict[str, dict[str, li
 
 def _pixels(folder: Path, present: list[str], row: Dataset) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
     """Pixels of each split, and of a folder without splits all for the training one."""
-    pixels, said = {}, []
+    pixels, cautions = {}, []
     try:
         for split in present or ["train"]:
             pixels[split], _, _, warned = folders.read(folder / split if present else folder, row, row.classes, [])
-            said += warned
+            cautions += warned
     except BadData as error:
         if "scale all to one size" in str(error):
             raise BadData(f"{error}, or give --size, such as --size 32") from error
         raise
     sizes = {split: tuple(x.shape[2:]) for split, x in pixels.items()}
     if len(set(sizes.values())) > 1:
-        shown = ", ".join(f"{split} {width} x {height}" for split, (height, width) in sizes.items())
-        raise BadData(f"the splits of {folder} differ in size ({shown} pixels); give --size, such as --size 32")
-    return pixels, tuple(said)
+        listed = ", ".join(f"{split} {width} x {height}" for split, (height, width) in sizes.items())
+        raise BadData(f"the splits of {folder} differ in size ({listed} pixels); give --size, such as --size 32")
+    return pixels, tuple(cautions)
 
 
 def _fits(folder: Path, shape: tuple[int, ...]) -> None:

@@ -23,13 +23,13 @@ def placed(toy: Toy, x: float, y: float, size: float = 1.0) -> Toy:
 
     p(z) = p_toy(centre + (z - (x, y)) / size) / size^2
     """
-    own, centre = torch.tensor(toy.centre), torch.tensor([x, y])
+    middle, centre = torch.tensor(toy.centre), torch.tensor([x, y])
 
     def sample(n: int, generator: torch.Generator | None = None) -> Tensor:
-        return centre + size * (toy.sample(n, generator) - own)
+        return centre + size * (toy.sample(n, generator) - middle)
 
     def log_prob(z: Tensor) -> Tensor:
-        return toy.log_prob(own.to(z) + (z - centre.to(z)) / size) - 2 * math.log(size)
+        return toy.log_prob(middle.to(z) + (z - centre.to(z)) / size) - 2 * math.log(size)
 
     where = f"{toy.title}, dragged to ({x:g}, {y:g})" + (f", size {size:g}" if size != 1 else "")
     return replace(toy, title=where.replace("-", "−"), sample=sample, log_prob=log_prob, centre=(x, y), reach=toy.reach * size)

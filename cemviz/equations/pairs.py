@@ -80,19 +80,19 @@ def adversarial_references(seed: int) -> Check:
     def views(x: Tensor, generator: torch.Generator | None) -> Tensor:
         return (x + 0.2 * torch.randn(x.shape, generator=generator, dtype=x.dtype)).clamp(0, 1)
 
-    seen: list[Tensor] = []
+    inputs: list[Tensor] = []
 
     class Watched(torch.nn.Module):
         """The net, which keeps its last input: the attacked views."""
 
         def forward(self, v: Tensor) -> Tensor:
-            seen[:] = [v.detach()]
+            inputs[:] = [v.detach()]
             return case.net(v)
 
     g = torch.Generator().manual_seed(seed)
     objective = contrastive.all_adversarial(ATTACK, views, generator=g)
     (loss,) = objective(Watched(), (case.x, case.y), 0.0).values()
-    left, v = -by_weights(loss, case.net), seen[0]
+    left, v = -by_weights(loss, case.net), inputs[0]
     n, z = len(v) // 2, case.net(v)
     others = [[k for k in range(2 * n) if k != i] for i in range(2 * n)]
     gradients, weights = one_by_one([[(z[i] * z[k]).sum() for k in row] for i, row in enumerate(others)], case.net)

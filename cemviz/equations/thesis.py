@@ -102,12 +102,12 @@ def stationary(seed: int) -> Check:
 def divergence(seed: int) -> Check:
     """The payoff at the best D of two known laws beside their Jensen-Shannon divergence."""
     g = torch.Generator().manual_seed(seed)
-    real, made = (torch.cat([torch.randint(1, 9, (5,), generator=g), torch.tensor([1])]) for _ in range(2))
-    p, q = real.double() / real.sum(), made.double() / made.sum()
+    real, fake = (torch.cat([torch.randint(1, 9, (5,), generator=g), torch.tensor([1])]) for _ in range(2))
+    p, q = real.double() / real.sum(), fake.double() / fake.sum()
     best = (p / q).log()  # D* = p / (p + q)
 
     def payoff(d: Tensor) -> Tensor:  # each point as often as its law says
-        return game.utility(d.repeat_interleave(real), d.repeat_interleave(made))
+        return game.utility(d.repeat_interleave(real), d.repeat_interleave(fake))
 
     d = best.clone().requires_grad_()
     u = payoff(d)

@@ -61,11 +61,11 @@ def auc_drop(inside: Tensor, outside: Tensor, attacked: Tensor) -> tuple[float, 
     return drop, _error(_places(a, b) - _places(a, c), _places(b, a) - _places(c, a))
 
 
-def _places(one: Tensor, other: Tensor) -> Tensor:
+def _places(scores: Tensor, other: Tensor) -> Tensor:
     """Share of the other set that lies below each input of one, ties half."""
     order = other.sort().values
-    below = torch.searchsorted(order, one)
-    return (below + torch.searchsorted(order, one, right=True)).double() / 2 / len(other)
+    below = torch.searchsorted(order, scores)
+    return (below + torch.searchsorted(order, scores, right=True)).double() / 2 / len(other)
 
 
 def _error(*parts: Tensor) -> float:

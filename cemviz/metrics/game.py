@@ -73,13 +73,13 @@ class Standing:
     scale_moved: float
 
 
-def standing(net: nn.Module, data: str, shown: Tensor, moved: Tensor, fresh: Tensor, side: int = 121) -> Standing:
+def standing(net: nn.Module, data: str, real: Tensor, moved: Tensor, fresh: Tensor, side: int = 121) -> Standing:
     """Judge a game.
 
     Args:
         net: (n, 2) -> (n, 1) logits.
         data: name of p_data, see `data.named`.
-        shown: the points of p_data in play, (m, 2).
+        real: the points of p_data in play, (m, 2).
         moved: perturbed points, (m, 2).
         fresh: draws of p_data for the distance, (n, 2).
         side: of the grid that measures areas.
@@ -87,7 +87,7 @@ def standing(net: nn.Module, data: str, shown: Tensor, moved: Tensor, fresh: Ten
     points = grid(side)
     with torch.no_grad():
         f = net(points).squeeze(1)
-        f_data, f_moved = net(shown), net(moved)
+        f_data, f_moved = net(real), net(moved)
     d, inside = f.sigmoid(), on_support(data, points)
     return Standing(
         U=utility(f_data, f_moved).item(),

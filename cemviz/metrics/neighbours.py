@@ -80,6 +80,6 @@ def _nearest(distance: Distance, x: Tensor, images: Tensor, k: int) -> Neighbour
         part = (part.float() / 255 if part.dtype == torch.uint8 else part).to(x)
         value = torch.cat([value, distance(part).to(x)], 1)
         index = torch.cat([index, (i + torch.arange(len(part), device=x.device)).expand(len(x), -1)], 1)
-        value, kept = value.topk(min(k, value.shape[1]), largest=False)
-        index = index.gather(1, kept)
+        value, places = value.topk(min(k, value.shape[1]), largest=False)
+        index = index.gather(1, places)
     return Neighbours(index, value)

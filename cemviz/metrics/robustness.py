@@ -131,9 +131,9 @@ def _outcomes(
             if not len(left):
                 break
             draws = among(generator, first + left)
-            asked = Watched(net, part[left], labels[left], dyn) if watch else net
-            attacked = perturb(name, asked, part[left], labels[left], dyn, generator=draws)
-            attacked = asked.worst(attacked) if watch else attacked
+            target = Watched(net, part[left], labels[left], dyn) if watch else net
+            attacked = perturb(name, target, part[left], labels[left], dyn, generator=draws)
+            attacked = target.worst(attacked) if watch else attacked
             outcome[left] = outcomes(logits(net, attacked), labels[left])
         yield outcome
 

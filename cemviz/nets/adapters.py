@@ -114,7 +114,7 @@ def recognise(state: State) -> Recognised:
         Unrecognised: no family, or one whose net is not of these shapes.
     """
     bare, unused = stripped(state)
-    own = normalisation(bare)
+    constants = normalisation(bare)
     faults = []
     for named in unwrapped(bare):
         for key, family in FAMILIES.items():
@@ -127,7 +127,7 @@ def recognise(state: State) -> Recognised:
             except (ArithmeticError, IndexError, LookupError, TypeError, ValueError):  # shapes that no net of the family has
                 fault = "its shapes are of no such net"
             if fault is None:
-                return Recognised(key, match, placed, (*left, *unused), own)
+                return Recognised(key, match, placed, (*left, *unused), constants)
             faults.append(f"by {family.by} it looks like {family.title}, but {fault}")
     names = ", ".join(list(bare)[:4])
     raise Unrecognised(

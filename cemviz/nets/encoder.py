@@ -82,8 +82,8 @@ def encoder(
 
 def trunk_of(net_args: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The trunk of an encoder that these arguments make: its key of TRUNKS, and its own arguments."""
-    own = ("mean", "std", "trunk", "projection", "temperature", "unit")
-    return net_args.get("trunk", "small-resnet"), {k: v for k, v in net_args.items() if k not in own}
+    outer = ("mean", "std", "trunk", "projection", "temperature", "unit")
+    return net_args.get("trunk", "small-resnet"), {k: v for k, v in net_args.items() if k not in outer}
 
 
 def probed(trained: Encoder, net: nn.Sequential) -> nn.Sequential:

@@ -131,9 +131,9 @@ def taken_apart(exported: torch.export.ExportedProgram) -> tuple[Program, dict[s
         (node for node in exported.graph.nodes if node.op not in ("call_function", "placeholder", "output")), None
     ):
         raise ValueError(f"the net uses {other.op} {other.target}, which is none of the operations that are run here")
-    taken = {name for step in steps for name in used(step)}
-    held = {**exported.state_dict, **exported.constants}
-    tensors = {place: held[place].detach() for place in stored.values() if place in taken}
+    needed = {name for step in steps for name in used(step)}
+    values = {**exported.state_dict, **exported.constants}
+    tensors = {place: values[place].detach() for place in stored.values() if place in needed}
     tensors = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     weights = set(signature.inputs_to_parameters.values())
     described = {k: [list(v.shape), str(v.dtype).removeprefix("torch."), k in weights] for k, v in tensors.items()}

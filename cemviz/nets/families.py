@@ -153,7 +153,7 @@ def _sized(state: State, head: str, stem: str) -> dict[str, int]:
 
 def _own(state: State) -> Match | None:
     """A net of this project without its card, which alone knows the activation."""
-    numbers = sorted({int(found[1]) for name in state if (found := re.match(r"([0-9]{1,3})\.", name))})
+    numbers = sorted({int(match[1]) for name in state if (match := re.match(r"([0-9]{1,3})\.", name))})
     linear = max(numbers, default=0)
     if "1.weight" not in state or state["1.weight"].dim() != 4 or f"{linear}.weight" not in state:
         return None

@@ -60,10 +60,10 @@ class Twin:
         theirs = [(block[at], block[behind]) for block, at, behind in _pairs(net)]
         fold(self._view)
         self._folded = [(*pair, block[at]) for pair, (block, at, _) in zip(theirs, places, strict=True)]
-        made = {id(part) for _, _, convolution in self._folded for part in convolution.parameters()}
-        own = dict(net.named_parameters()) | dict(net.named_buffers())
-        kept = [*self._view.named_parameters(), *self._view.named_buffers()]
-        self._same = [(own[name], part) for name, part in kept if id(part) not in made]
+        convolutions = {id(part) for _, _, convolution in self._folded for part in convolution.parameters()}
+        sources = dict(net.named_parameters()) | dict(net.named_buffers())
+        parts = [*self._view.named_parameters(), *self._view.named_buffers()]
+        self._same = [(sources[name], part) for name, part in parts if id(part) not in convolutions]
 
     @torch.no_grad()
     def __call__(self) -> nn.Module:
@@ -73,6 +73,6 @@ class Twin:
             torch.mul(convolution.weight, scale[:, None, None, None], out=view.weight)
             bias = -norm.running_mean if convolution.bias is None else convolution.bias - norm.running_mean
             torch.addcmul(norm.bias, bias, scale, out=view.bias)
-        for own, view in self._same:
-            view.copy_(own)
+        for source, view in self._same:
+            view.copy_(source)
         return self._view

@@ -83,11 +83,11 @@ class Graph(nn.Module):
 
     def _run(self, x: Tensor, tensors: dict[str, Tensor], most: int | None = None) -> Tensor:
         values: dict[str, Any] = {**tensors, IMAGES: x}
-        for (name, function, args, named), done in zip(self.steps, self.done, strict=True):
+        for (name, function, args, named), spent in zip(self.steps, self.done, strict=True):
             values[name] = value = function(*_given(args, values, x), **_given(named, values, x))
             if most is not None and isinstance(value, Tensor) and value.numel() > most:
                 raise RuntimeError(f"step {name} would make {value.numel() // 2:,} numbers an image, {MOST_NUMBERS:,} at most")
-            for old in done:  # nothing is kept longer than it is needed
+            for old in spent:  # nothing is kept longer than it is needed
                 del values[old]
         return values[self.result]
 
@@ -132,18 +132,18 @@ def _checked(program: Program) -> list[tuple[str, Any, Any, Any]]:
         raise ValueError("a program has steps, result and tensors")
     if not 0 < len(program["steps"]) <= MOST_STEPS:
         raise ValueError(f"the program has {len(program['steps'])} steps; give 1 to {MOST_STEPS}")
-    known, ready = {IMAGES, *program["tensors"]}, []
+    names, ready = {IMAGES, *program["tensors"]}, []
     for name, operation, args, named in program["steps"]:
         function = _function(operation)
-        missing = next((other for other in used((name, None, args, named)) if other not in known), None)
+        missing = next((other for other in used((name, None, args, named)) if other not in names), None)
         if missing is not None:
             raise ValueError(f"step {name} uses {missing!r}, which nothing before it makes")
         changed = used((name, None, args[:1], {})) if _in_place(operation) else []
         if any(other in program["tensors"] for other in changed):
             raise ValueError(f"step {name} would change the weights {changed[0]}: the net is in train mode; export net.eval()")
-        known.add(name)
+        names.add(name)
         ready.append((name, function, args, named))
-    if program["result"] not in known:
+    if program["result"] not in names:
         raise ValueError(f"the program has no step {program['result']!r}, which is to be its result")
     return ready
 
@@ -153,10 +153,10 @@ def _function(operation: str) -> Any:
         return ON_NUMBERS[operation]
     name, _, overload = operation.partition(".")
     name, overload = ("reshape", "default") if name == "view" else (name, overload)  # its layout is ours, not the exporter's
-    known = getattr(torch.ops.aten, name) if name.rstrip("_") in OPERATIONS else None
-    if known is None or overload not in known.overloads():
+    operator = getattr(torch.ops.aten, name) if name.rstrip("_") in OPERATIONS else None
+    if operator is None or overload not in operator.overloads():
         raise ValueError(f"the net uses the operation {operation}, which is not among those that are run here")
-    return getattr(known, overload)
+    return getattr(operator, overload)
 
 
 def _in_place(operation: str) -> bool:
@@ -195,10 +195,10 @@ def _given(value: Any, values: Mapping[str, Any], x: Tensor) -> Any:
 
 
 def _dtype(name: str) -> torch.dtype:
-    found = getattr(torch, str(name), None)
-    if not isinstance(found, torch.dtype):
+    dtype = getattr(torch, str(name), None)
+    if not isinstance(dtype, torch.dtype):
         raise ValueError(f"dtype is {name!r}; give one such as float32")
-    return found
+    return dtype
 
 
 def _initial(shape: Sequence[int], dtype: torch.dtype) -> Tensor:

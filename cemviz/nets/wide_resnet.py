@@ -31,9 +31,9 @@ class PreActivation(nn.Module):
         pads: str = "around",
     ) -> None:
         super().__init__()
-        for name, value, known in (("shortcut", shortcut, SHORTCUTS), ("halves", halves, HALVES), ("pads", pads, PADS)):
-            if value not in known:
-                raise ValueError(f"{name} is {value!r}; choose one of {', '.join(known)}")
+        for name, value, choices in (("shortcut", shortcut, SHORTCUTS), ("halves", halves, HALVES), ("pads", pads, PADS)):
+            if value not in choices:
+                raise ValueError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
         bias = norm == "none"
         self.raw, self.after = shortcut == "raw", pads == "after" and stride == 2
         first, second = (stride, 1) if halves == "first" else (1, stride)

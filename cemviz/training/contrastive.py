@@ -56,8 +56,8 @@ def all_adversarial(
 
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         v, now = _two(views, batch, generator), grown(progress)
-        with still(net) as seen:
-            v_adv = settle(on(seen, negated(nt_xent)), v, now, start=near(v, now, generator=generator))
+        with still(net) as frozen:
+            v_adv = settle(on(frozen, negated(nt_xent)), v, now, start=near(v, now, generator=generator))
         z_adv = net(v_adv)
         terms = {"adversarial InfoNCE": nt_xent(z_adv).mean()}
         if weight:

@@ -63,8 +63,8 @@ class Replay:
         x0 = torch.where(per_sample(fresh, old), rand(old.shape, dtype=old.dtype, **draws), old)
         with evaluating(net):
             x = settle(on(net, marginal), x0, self.dyn, generator=self.generator)
-        kept = torch.where(x.isfinite(), x, x0)  # a diverging run is stopped, and its buffer must outlive it
-        self.chains[picks] = gathered(kept, self.generator)
+        finite = torch.where(x.isfinite(), x, x0)  # a diverging run is stopped, and its buffer must outlive it
+        self.chains[picks] = gathered(finite, self.generator)
         return x
 
 

@@ -151,11 +151,11 @@ def fit(
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     peaks = [group["lr"] for group in optimizer.param_groups]
     shadow = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(average), use_buffers=True) if average else None
-    generators, kept = generators or {}, getattr(objective, "tensors", {})
-    done = 0
+    generators, buffers = generators or {}, getattr(objective, "tensors", {})
+    step = 0
     if resume is not None:
-        _restore(resume, net, optimizer, shadow, generators, kept)
-        done = int(resume["step"])
+        _restore(resume, net, optimizer, shadow, generators, buffers)
+        step = int(resume["step"])
 
     def state() -> dict[str, Tensor]:
         flat = {f"net.{k}": v.clone() for k, v in net.state_dict().items()}
@@ -164,19 +164,19 @@ def fit(
         if shadow is not None:
             flat |= {f"average.{k}": v.clone() for k, v in shadow.state_dict().items()}
         flat |= {f"generator.{k}": g.get_state() for k, g in generators.items()}
-        flat |= {f"tensor.{k}": v.clone() for k, v in kept.items()}
-        return flat | {"step": torch.tensor(done)}
+        flat |= {f"tensor.{k}": v.clone() for k, v in buffers.items()}
+        return flat | {"step": torch.tensor(step)}
 
     moving = [b for module in net.modules() if isinstance(module, _BatchNorm) for b in module.buffers(recurse=False)]
     began = time.perf_counter()
-    while done < steps:
-        share = done / steps
+    while step < steps:
+        share = step / steps
         rate = schedule(share)
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * rate
         statistics = [b.clone() for b in moving]  # BatchNorm moves them before the loss is known
         batch = next(batches)
-        probed = probe is not None and (done % probe_every == 0 or done + 1 == steps)
+        probed = probe is not None and (step % probe_every == 0 or step + 1 == steps)
         finish = probe(net, batch) if probed else None
         terms = objective(net, batch, share)
         optimizer.zero_grad(set_to_none=True)
@@ -190,13 +190,13 @@ def fit(
         if not (all(abs(t) < LIMIT for t in values.values()) and math.isfinite(length)):  # also false for NaN
             for buffer, good in zip(moving, statistics, strict=True):
                 buffer.copy_(good)
-            raise _diverged(values, length, done + 1, steps, peaks[0])
+            raise _diverged(values, length, step + 1, steps, peaks[0])
         optimizer.step()
         if shadow is not None:
             shadow.update_parameters(net)
-        done += 1
-        seen = None if finish is None else finish(net)
-        yield Progress(done, steps, values, peaks[0] * rate, time.perf_counter() - began, state, seen)
+        step += 1
+        result = None if finish is None else finish(net)
+        yield Progress(step, steps, values, peaks[0] * rate, time.perf_counter() - began, state, result)
 
 
 def _diverged(values: Mapping[str, float], length: float, step: int, steps: int, lr: float) -> Diverged:
@@ -224,7 +224,7 @@ def _restore(
     optimizer: torch.optim.Optimizer,
     shadow: AveragedModel | None,
     generators: Mapping[str, torch.Generator],
-    kept: Mapping[str, Tensor],
+    buffers: Mapping[str, Tensor],
 ) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
@@ -235,7 +235,7 @@ def _restore(
             shadow.load_state_dict(part("average."))
         for name, generator in generators.items():
             generator.set_state(state[f"generator.{name}"].cpu())
-        for name, tensor in kept.items():
+        for name, tensor in buffers.items():
             tensor.copy_(state[f"tensor.{name}"])
     except (RuntimeError, KeyError) as error:
         raise ValueError(f"the saved state is of another run: {error}") from error

@@ -75,9 +75,9 @@ class PairProbe:
         """Share of the held images whose nearest labelled neighbour is of their class: clean, and after an attack that drives
         each from its own clean features."""
         (x, y), (bank, labels) = self.unseen, self.bank
-        known = F.normalize(_features(net, bank), dim=1)
+        references = F.normalize(_features(net, bank), dim=1)
         adversarial = self._attacked(net, x, _features(net, x))
-        nearest = [(F.normalize(_features(net, at), dim=1) @ known.T).argmax(1) for at in (x, adversarial)]
+        nearest = [(F.normalize(_features(net, at), dim=1) @ references.T).argmax(1) for at in (x, adversarial)]
         clean, robust = ((labels[at] == y).float().mean().item() for at in nearest)
         return round(clean, 4), round(robust, 4)
 

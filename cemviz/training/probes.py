@@ -108,8 +108,8 @@ def gradients(net: nn.Module, x: Tensor, x_adv: Tensor, y: Tensor) -> dict[str, 
 def halves(net: nn.Module, consistency: Tensor, contrastive: Tensor) -> dict[str, float]:
     """Norms of the gradients of two scalars over all weights, and the cosine: {consistency, contrastive, cosine}."""
     weights = [p for p in net.parameters() if p.requires_grad]
-    kept = {"retain_graph": True, "materialize_grads": True}  # a branch of a double norm may go unused
-    grads = (torch.autograd.grad(part, weights, **kept) for part in (consistency, contrastive))
+    options = {"retain_graph": True, "materialize_grads": True}  # a branch of a double norm may go unused
+    grads = (torch.autograd.grad(part, weights, **options) for part in (consistency, contrastive))
     # in float64: late in training the products of small gradients would underflow
     a, b = (torch.cat([g.flatten().cpu().double() for g in part]) for part in grads)
     sizes = a.norm().item(), b.norm().item()

@@ -76,9 +76,9 @@ class Recipe:
     role: Literal["model", "judge"] = "model"
 
     def __post_init__(self) -> None:
-        for key, known in (("objective", OBJECTIVES), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
-            if getattr(self, key) not in known:
-                raise ValueError(f"{key} is {getattr(self, key)!r}; choose one of {', '.join(known)}")
+        for key, choices in (("objective", OBJECTIVES), ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+            if getattr(self, key) not in choices:
+                raise ValueError(f"{key} is {getattr(self, key)!r}; choose one of {', '.join(choices)}")
         if self.role not in ("model", "judge"):
             raise ValueError(f"role is {self.role!r}; choose one of model, judge")
         for key in ("steps", "batch"):
@@ -232,11 +232,11 @@ def changed(row: Recipe, **changes: Any) -> Recipe:
         KeyError: unknown field.
         ValueError: a value that does not fit its field.
     """
-    known = [f.name for f in fields(row)]
+    names = [f.name for f in fields(row)]
     read = {}
     for key, value in changes.items():
-        if key not in known:
-            raise KeyError(f"a recipe has no field {key!r}; choose one of {', '.join(known)}")
+        if key not in names:
+            raise KeyError(f"a recipe has no field {key!r}; choose one of {', '.join(names)}")
         read[key] = _read(key, value, getattr(row, key))
     return replace(row, **read)
 

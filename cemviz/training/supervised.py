@@ -59,8 +59,8 @@ def adversarial(dyn: Dynamics, *, attack: str = "pgd", generator: torch.Generato
 
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         x, y = batch
-        with still(net) as seen:
-            x_adv = perturb(attack, seen, x, y, dyn, check=False, generator=generator)
+        with still(net) as frozen:
+            x_adv = perturb(attack, frozen, x, y, dyn, check=False, generator=generator)
         return {"adversarial cross-entropy": conditional(net(x_adv), y).mean()}
 
     return objective
@@ -84,8 +84,8 @@ def consistent(dyn: Dynamics, weight: float, *, attack: str = "pgd", generator: 
 
     def objective(net: nn.Module, batch: Batch, progress: float) -> dict[str, Tensor]:
         x, y = batch
-        with still(net) as seen:
-            x_adv = perturb(attack, seen, x, y, dyn, check=False, generator=generator)
+        with still(net) as frozen:
+            x_adv = perturb(attack, frozen, x, y, dyn, check=False, generator=generator)
         f_adv = net(x_adv)
         terms = {"adversarial cross-entropy": conditional(f_adv, y).mean()}
         if weight:  # a second pass would move BatchNorm's statistics
@@ -130,11 +130,11 @@ def trades(
         x, y = batch
         if not weight:
             return standard(net, batch, progress)
-        with still(net) as seen:
+        with still(net) as frozen:
             with torch.no_grad():
-                f0 = seen(x)
+                f0 = frozen(x)
             start = box(x + JITTER * randn(x.shape, generator=generator, device=x.device, dtype=x.dtype), dyn.bounds)
-            x_adv = settle(on(seen, negated(lambda f_adv: apart(f0, f_adv))), x, dyn, start=start)
+            x_adv = settle(on(frozen, negated(lambda f_adv: apart(f0, f_adv))), x, dyn, start=start)
         f, f_adv = net(x), net(x_adv)
         return {"cross-entropy": conditional(f, y).mean(), "divergence": weight * apart(f, f_adv).mean()}
 

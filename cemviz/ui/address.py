@@ -56,13 +56,13 @@ def read(component: gr.components.Component, text: str, choices: list[Any] | Non
             return {"true": True, "false": False}[text]
         if isinstance(component, gr.Dropdown | gr.Radio | gr.CheckboxGroup):
             offered = component.choices if choices is None else [c if isinstance(c, tuple) else (c, c) for c in choices]
-            known = {str(value): value for _, value in offered}
+            by_text = {str(value): value for _, value in offered}
             if getattr(component, "multiselect", False) or isinstance(component, gr.CheckboxGroup):
                 if not text:
                     return []
-                values = [known[part] for part in text.split(",") if part in known]
+                values = [by_text[part] for part in text.split(",") if part in by_text]
                 return values or gr.skip()
-            return known[text]
+            return by_text[text]
         if isinstance(component, gr.Textbox):
             return text if PLAIN.fullmatch(text) else gr.skip()
         if isinstance(component, gr.HTML):  # a pad
@@ -117,8 +117,8 @@ class Address:
     @property
     def menus(self) -> dict[gr.components.Component, Callable[[Session], list[Any]]]:
         """Controls whose choices depend on what is stored -> what lists them."""
-        own = {component: choices for tab in self.tabs.values() for component, choices in tab.menus.items()}
-        return {**self.listed, **own}
+        of_tabs = {component: choices for tab in self.tabs.values() for component, choices in tab.menus.items()}
+        return {**self.listed, **of_tabs}
 
     @property
     def own(self) -> dict[gr.components.Component, Callable[[str], tuple[str, str] | None]]:
@@ -135,8 +135,8 @@ class Address:
     def outputs(self) -> list[Any]:
         """All that an address may set."""
         set_by_stories = [component for tab in self.tabs.values() if tab.stories for component in tab.stories.sets]
-        own = [self.session, self.notice, self.restored, self.chooser, *self.redraw.values()]
-        return [*dict.fromkeys([*self.params.values(), *self.menus, *set_by_stories]), *own]
+        rest = [self.session, self.notice, self.restored, self.chooser, *self.redraw.values()]
+        return [*dict.fromkeys([*self.params.values(), *self.menus, *set_by_stories]), *rest]
 
     @property
     def _places(self) -> dict[str, Callable[[str], bool]]:
@@ -174,12 +174,12 @@ class Address:
             values: of `inputs`, the visitor left out.
         """
         query = named if isinstance(named := sent(event, "query"), dict) else {}
-        asked = current({str(name): str(text) for name, text in query.items()})
-        key = asked.setdefault("tab", next(iter(self.tabs)))
+        address = current({str(name): str(text) for name, text in query.items()})
+        key = address.setdefault("tab", next(iter(self.tabs)))
         if key not in self.tabs:
-            return self._set(asked, session, values)
+            return self._set(address, session, values)
         session.asked = key  # drawn once the browser has it all: a menu whose choices change too is late to show its value
-        return self._set(self._defaults(key) | asked, session, values)
+        return self._set(self._defaults(key) | address, session, values)
 
     def opening(self, key: str) -> Callable[..., Any]:
         """The handler of a tab that is opened: has it drawn if it was not yet, or looked at something else.
@@ -195,9 +195,9 @@ class Address:
 
     def begin(self, session: Session, key: str | None, filed: str | None, *values: Any) -> Changes:
         """Have the tab that was asked for drawn, or the open one, now that the browser has what the address asks for."""
-        asked, session.asked = session.asked, ""
-        key = asked or key
-        wanted = bool(asked) or (key in self.tabs and self._other(key, session, filed, values))
+        linked, session.asked = session.asked, ""
+        key = linked or key
+        wanted = bool(linked) or (key in self.tabs and self._other(key, session, filed, values))
         return self._anew(key, session, values) if wanted else {self.open: key}
 
     def selected(self, session: Session, key: str | None, filed: str | None, *values: Any) -> Changes:
@@ -209,10 +209,10 @@ class Address:
 
     def _other(self, key: str, session: Session, filed: str | None, values: tuple[Any, ...]) -> bool:
         """Whether what is on screen of a tab, if anything, is of another selection than now."""
-        shown = session.drawn.get(key)
-        if shown is None and key in (filed or "").split(","):
-            shown = tuple(self.begun(key).values())
-        return shown != self._looked(key, values)
+        selection = session.drawn.get(key)
+        if selection is None and key in (filed or "").split(","):
+            selection = tuple(self.begun(key).values())
+        return selection != self._looked(key, values)
 
     def begun(self, key: str) -> dict[str, Any]:
         """The part of the selection that a tab looks at, as the page was built, by its names in the address."""
@@ -234,25 +234,25 @@ class Address:
         begin = {name: part for name, part in tab.params.items() if tab.stories is None or part is tab.stories.menu}
         return {name: _text(part.value) for name, part in begin.items() if part.value is not None}
 
-    def _set(self, asked: dict[str, str], session: Session, values: Sequence[Any]) -> Changes:
+    def _set(self, address: dict[str, str], session: Session, values: Sequence[Any]) -> Changes:
         """Set what is asked: first all that its stories set, then what stands beside them, then what follows from net A.
 
         Args:
             values: of the selection by now; more may follow.
         """
         cards = self.studio.cards()
-        for name in (asked.get("a"), asked.get("b")):
+        for name in (address.get("a"), address.get("b")):
             if is_guest(name) and name in cards:
                 session.nets.setdefault(name, False)
         changes = self._listed(session) | {self.session: session}
-        self._stories(session, asked, changes)
-        lost = [_told(name, asked[name]) for name, there in self._places.items() if not there(asked.get(name, ""))]
-        lost += [part for name in self.params if name in asked for part in self._value(session, name, asked[name], changes)]
+        self._stories(session, address, changes)
+        lost = [_told(name, address[name]) for name, there in self._places.items() if not there(address.get(name, ""))]
+        lost += [part for name in self.params if name in address for part in self._value(session, name, address[name], changes)]
         self._fit(changes, values)
-        known = asked.get("tab") in self.tabs
+        opens = address.get("tab") in self.tabs
         changes[self.restored] = True
         changes[self.notice] = gr.update(value=LOST.format(", ".join(lost)), visible=bool(lost))
-        return changes | ({self.chooser: gr.Tabs(selected=asked["tab"])} if known else {})
+        return changes | ({self.chooser: gr.Tabs(selected=address["tab"])} if opens else {})
 
     def _fit(self, changes: Changes, values: Sequence[Any]) -> None:
         """The selection as it fits net A: a net, a picture and a class of another data set give way."""
@@ -268,11 +268,11 @@ class Address:
                 if change != now[name]:
                     _put(changes, self.selection.parts[name], change)
 
-    def _stories(self, session: Session, asked: dict[str, str], changes: Changes) -> None:
+    def _stories(self, session: Session, address: dict[str, str], changes: Changes) -> None:
         names = {component: name for name, component in self.params.items()}
         for stories in (tab.stories for tab in self.tabs.values() if tab.stories):
             choices = session.menus.get(stories.menu)
-            key = read(stories.menu, asked.get(names[stories.menu], ""), choices)
+            key = read(stories.menu, address.get(names[stories.menu], ""), choices)
             if isinstance(key, str):
                 for component, value in stories.tell(key).items():
                     _put(changes, component, value)
@@ -285,8 +285,8 @@ class Address:
             choices = [*choices, *(choice for choice in component.choices if choice not in choices)]
             _put(changes, component, gr.update(choices=choices))
         value = read(component, text, choices)
-        if isinstance(value, dict) and (reads := self.own.get(component)) and (made := reads(text)):
-            value = gr.update(choices=[*component.choices, made], value=text)
+        if isinstance(value, dict) and (reads := self.own.get(component)) and (added := reads(text)):
+            value = gr.update(choices=[*component.choices, added], value=text)
         _put(changes, component, value)
         return [_told(name, part) for part in unread(text, value)]
 

@@ -83,22 +83,22 @@ class Session:
         """Have what the browser shows of a tab at first, which it may have from a file, for what goes on from it."""
         if tab in self.drawn or tab not in self.views:
             return
-        shown = Session(waits=False)  # apart from this one, whose own runs may be waiting
+        other = Session(waits=False)  # apart from this one, whose own runs may be waiting
         try:
-            self.views[tab](shown)
+            self.views[tab](other)
         except NotYet:  # it was forgotten meanwhile
             return
-        self.held = shown.held | self.held
-        self.drawn = shown.drawn | self.drawn
+        self.held = other.held | self.held
+        self.drawn = other.drawn | self.drawn
 
     def leave(self) -> None:
         """End whatever still runs: the visitor is gone."""
         for stop in self.stops.values():
             stop.set()
-        if given := self.held.get("file"):
-            Path(given).unlink(missing_ok=True)
+        if file := self.held.get("file"):
+            Path(file).unlink(missing_ok=True)
         self.held.clear()
-        for name in [name for name, mine in self.nets.items() if mine]:
+        for name in [name for name, brought in self.nets.items() if brought]:
             guests.forget(name)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Session":
@@ -165,14 +165,14 @@ class Tab:
     alike: bool = False
 
 
-def on_offer(studio: Studio, own: Iterable[str] = ()) -> dict[str, Card]:
+def on_offer(studio: Studio, guests: Iterable[str] = ()) -> dict[str, Card]:
     """The models that a tab can look at, a visitor's own first.
 
     Args:
-        own: their names, see `Session.nets`.
+        guests: their names, see `Session.nets`.
     """
     cards = studio.cards()
-    return {name: cards[name] for name in (*own, *cards) if name in cards and cards[name].kind in KINDS}
+    return {name: cards[name] for name in (*guests, *cards) if name in cards and cards[name].kind in KINDS}
 
 
 def titled(cards: Mapping[str, Card], names: Iterable[str]) -> list[tuple[str, str]]:

@@ -16,29 +16,29 @@ def control(kind: type, name: str, value: Any = None, **layout: Any) -> gr.compo
         value: what it begins with; None takes the field's own default.
         layout: further arguments of the component, which win over what the field says.
     """
-    about, given = _given(kind, name, value)
+    about, arguments = _given(kind, name, value)
     if isinstance(about, Number):
         ends = {"precision": 0} if about.whole else {}
-        return gr.Number(**given | ends | {"info": about.help or None} | layout)
+        return gr.Number(**arguments | ends | {"info": about.help or None} | layout)
     if isinstance(about, Choice):
-        return gr.Dropdown(**given | {"choices": titled(about)} | layout)
+        return gr.Dropdown(**arguments | {"choices": titled(about)} | layout)
     if "choices" in layout:
-        return gr.Dropdown(**given | layout)
+        return gr.Dropdown(**arguments | layout)
     if bool in types_of(kind, name):
-        return gr.Checkbox(**given | layout)
-    return gr.Textbox(**given | {"info": about.help or None} | layout)
+        return gr.Checkbox(**arguments | layout)
+    return gr.Textbox(**arguments | {"info": about.help or None} | layout)
 
 
 def slider(kind: type, name: str, value: Any = None, *, step: float = 1, **layout: Any) -> gr.Slider:
     """A slider for a number with both ends."""
-    about, given = _given(kind, name, value)
-    return gr.Slider(**given | {"minimum": about.low, "maximum": about.high, "step": step} | layout)
+    about, arguments = _given(kind, name, value)
+    return gr.Slider(**arguments | {"minimum": about.low, "maximum": about.high, "step": step} | layout)
 
 
 def radio(kind: type, name: str, value: Any = None, **layout: Any) -> gr.Radio:
     """A row of buttons for a choice among few."""
-    about, given = _given(kind, name, value)
-    return gr.Radio(**given | {"choices": titled(about)} | layout)
+    about, arguments = _given(kind, name, value)
+    return gr.Radio(**arguments | {"choices": titled(about)} | layout)
 
 
 def ends(kind: type, name: str) -> str:

@@ -97,8 +97,8 @@ class FirstViews(Mapping[str, Any]):
         """The file of a tab, or None where the device would have to compute its view."""
         async with self._locks[key]:  # it is made once, whoever else asks meanwhile
             stored = self.studio.fingerprint(), *artefacts.times(RESTS_ON)
-            file, of, made = self._files.get(key, (None, (), 0.0))
-            if file is not None and of == stored and time.monotonic() - made < AGE:
+            file, version, began = self._files.get(key, (None, (), 0.0))
+            if file is not None and version == stored and time.monotonic() - began < AGE:
                 return file
             tab, event = self._tabs[key]
             try:
@@ -120,9 +120,9 @@ def drawn(tab: Tab, session: Session) -> Changes:
     """
     assert tab.draw is not None
     function, (_, *controls), outputs = tab.draw
-    told = function(session, *(control.value for control in controls))
+    output = function(session, *(control.value for control in controls))
     changes: Changes = {}
-    for step in told if isinstance(told, Iterator) else [told]:
+    for step in output if isinstance(output, Iterator) else [output]:
         new = step if isinstance(step, dict) else dict(zip(outputs, step, strict=True))
         for component, change in new.items():
             if component in outputs:  # a skip of everything names none
@@ -155,9 +155,9 @@ class FirstFiles:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        asked = scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and PATH.search(scope["path"])
-        if asked and asked[1] in self.views:
-            file = await self.views.file(asked[1], scope["app"].get_blocks())
+        match = scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and PATH.search(scope["path"])
+        if match and match[1] in self.views:
+            file = await self.views.file(match[1], scope["app"].get_blocks())
             await answer(Request(scope), file)(scope, receive, send)
         else:
             await self.app(scope, receive, send)

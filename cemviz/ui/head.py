@@ -72,16 +72,16 @@ class Document:
             for message in self._kept[key]:
                 await send(message)
             return
-        told: list[Message] = []
+        messages: list[Message] = []
 
         async def keep(message: Message) -> None:
-            told.append(message)
+            messages.append(message)
             await send(message)
 
         await self.app(scope, receive, keep)
-        whole = bool(told) and told[0].get("status") == 200 and not told[-1].get("more_body", False)
+        whole = bool(messages) and messages[0].get("status") == 200 and not messages[-1].get("more_body", False)
         if whole and len(self._kept) < MOST:
-            self._kept[key] = told
+            self._kept[key] = messages
 
 
 def _of_the_page(scope: Scope) -> bool:

@@ -28,8 +28,8 @@ class Malformed(gr.Error):
     """A call whose values its event does not take."""
 
     def __init__(self, error: Exception) -> None:
-        said = error.message if isinstance(error, gr.Error) else str(error)
-        line = " ".join(str(said).split()).encode("utf-8", "replace").decode()
+        message = error.message if isinstance(error, gr.Error) else str(error)
+        line = " ".join(str(message).split()).encode("utf-8", "replace").decode()
         super().__init__(f"this call was refused: {line[:LONGEST]}", title="Refused", print_exception=False)
 
 
@@ -57,13 +57,13 @@ class Page(gr.Blocks):
         if not isinstance(predictions, dict) or not all(isinstance(part, Block) for part in predictions):
             return await super().postprocess_data(block_fn, predictions, state)
         changed = [part for part in block_fn.outputs if not _skipped(predictions.get(part, SKIP))]
-        told: dict[Any, Any] = {}
+        updates: dict[Any, Any] = {}
         if changed:
             few = copy(block_fn)
             few.outputs = changed
             values = [predictions[part] for part in changed]
-            told = dict(zip(changed, await super().postprocess_data(few, resolve_singleton(values), state), strict=True))
-        return [told.get(part, None if part.stateful else SKIP) for part in block_fn.outputs]
+            updates = dict(zip(changed, await super().postprocess_data(few, resolve_singleton(values), state), strict=True))
+        return [updates.get(part, None if part.stateful else SKIP) for part in block_fn.outputs]
 
     def handle_streaming_diffs(
         self, block_fn: Any, data: list[Any], session_hash: str | None, run: str | None, final: bool, **how: Any
@@ -92,14 +92,14 @@ def _check(part: gr.components.Component, value: Any) -> None:
     if value is None:
         return
     if isinstance(part, gr.Number | gr.Slider):
-        taken = isinstance(value, int | float) and not isinstance(value, bool)
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
     elif isinstance(part, gr.Checkbox):
-        taken = isinstance(value, bool)
+        fits = isinstance(value, bool)
     elif isinstance(part, gr.Radio | gr.Dropdown):
-        taken = bool(getattr(part, "multiselect", False)) or not isinstance(value, list | dict)
+        fits = bool(getattr(part, "multiselect", False)) or not isinstance(value, list | dict)
     else:
-        taken = True
-    if not taken:
+        fits = True
+    if not fits:
         raise ValueError(f"{value!r} is nothing that {part.label or 'this control'} can be")
 
 
@@ -127,15 +127,15 @@ class Manners:
             await self.app(scope, receive, send)
             return
         path = scope["path"].rstrip("/")
-        held: list[Message] = []
+        starts: list[Message] = []
         begun = False
 
         async def watch(message: Message) -> None:
             nonlocal begun
             if message["type"] == "http.response.start" and message["status"] == 500 and path.endswith(CALL):
-                held.append(message)
-            elif held:
-                await _answer(held[0], message, send)
+                starts.append(message)
+            elif starts:
+                await _answer(starts[0], message, send)
             else:
                 begun = True
                 await send(message)
@@ -152,8 +152,8 @@ class Manners:
 async def _answer(start: Message, body: Message, send: Send) -> None:
     """Send a held answer on: 422 where its error is said, 500 where it is not."""
     try:
-        said = bool(json.loads(body.get("body", b"")).get("error"))
+        ours = bool(json.loads(body.get("body", b"")).get("error"))
     except (ValueError, AttributeError):
-        said = False
-    await send(start | {"status": 422 if said else 500})
+        ours = False
+    await send(start | {"status": 422 if ours else 500})
     await send(body)

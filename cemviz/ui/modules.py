@@ -24,17 +24,17 @@ def shipped(file: Path) -> str:
     return served(file)
 
 
-def module_view(source: str, template: str, given: str, value: str | None, **kwargs: Any) -> gr.HTML:
+def module_view(source: str, template: str, arguments: str, value: str | None, **kwargs: Any) -> gr.HTML:
     """Return a view whose module exports `mount`, called once it is on the page.
 
     Args:
         source: from `served`.
         template: HTML that `mount` fills.
-        given: what `mount` takes, of element, props, trigger and watch.
+        arguments: what `mount` takes, of element, props, trigger and watch.
         value: a string; `props.value`, and `watch("value", f)` tells of others.
         **kwargs: passed on to `gr.HTML`.
     """
     # a view's script runs inside one of gradio's own, against whose address a plain import would be resolved
     module = f"import(new URL('{source}', document.baseURI))"
-    script = f"{module}.then(({{ mount }}) => mount{given}).catch((error) => console.error(error));"
+    script = f"{module}.then(({{ mount }}) => mount{arguments}).catch((error) => console.error(error));"
     return gr.HTML(value, html_template=template, js_on_load=script, apply_default_css=False, **kwargs)

@@ -137,7 +137,7 @@ def build(studio: Studio | None = None, views: FirstViews | None = None) -> gr.B
         panel.build(session, studio)
         notice = gr.Markdown(visible=False, elem_id="notice")
         restored = gr.Checkbox(False, visible=False)  # sent as true by a browser that has what the address asks for
-        asked = navigator()
+        link = navigator()
         shared = selection.build(studio)
         built: dict[str, Tab] = {}
         leaves: dict[str, gr.Tab] = {}
@@ -157,7 +157,7 @@ def build(studio: Studio | None = None, views: FirstViews | None = None) -> gr.B
         menus = shared.menus(studio)
         address = Address(studio, built, shared, menus, session, notice, restored, open_tab, filed, tabs, redraw)
         loaded = page.load(address.restore, session, address.outputs, **LIGHT)
-        linked = asked.select(address.go, address.inputs, address.outputs, **NEWEST, **LIGHT)
+        linked = link.select(address.go, address.inputs, address.outputs, **NEWEST, **LIGHT)
         _first_views(studio, built, leaves, address, (loaded, linked), views)
         address.follow()
         running = [event for tab in built.values() for event in tab.running]
@@ -186,14 +186,14 @@ def _first_views(
             if tab.alike:
                 views.add(key, tab, draws)
                 outputs, asks = tab.draw[2], gr.Number(0, visible="hidden")
-                own = next(iter(tab.params)).split(".")[0] + "."
-                given = ", ".join(map(json.dumps, (key, len(outputs), own, address.begun(key))))
-                first = f"(...values) => cemvizFirst({given}, ...values)"
+                prefix = next(iter(tab.params)).split(".")[0] + "."
+                arguments = ", ".join(map(json.dumps, (key, len(outputs), prefix, address.begun(key))))
+                first = f"(...values) => cemvizFirst({arguments}, ...values)"
                 leaves[key].select(None, [*tab.looks.values(), asks], [*outputs, asks], js=first)
                 opens = asks.change
         js = "(session, restored, _, ...rest) => [session, restored, cemvizFiled(), ...rest]"
-        asked = [session, address.restored, address.filed, *values]
-        opens(address.opening(key), asked, [number, address.open], js=js, **LAST, **LIGHT)
+        inputs = [session, address.restored, address.filed, *values]
+        opens(address.opening(key), inputs, [number, address.open], js=js, **LAST, **LIGHT)
     of_open_tab: dict[str, Any] = {
         "inputs": [session, address.open, address.filed, *values],
         "outputs": [address.open, *address.redraw.values()],
@@ -218,5 +218,5 @@ def _first_views(
         by_hand(part)(address.selected, **of_open_tab).then(None, None, None, **heard)
     by_hand(chosen.picture)(None, None, chosen.taken, js="() => ''")  # what was done to an upload is told of no other picture
     wire = Wiring(session, studio, {**chosen.parts, "taken": chosen.taken})
-    given = wire.click(chosen.upload, selection.take_upload, ["a"], ["x", "taken"], {"data": "data"}, **TAKING)
-    given.success(address.selected, **of_open_tab).then(None, None, None, **heard)
+    uploaded = wire.click(chosen.upload, selection.take_upload, ["a"], ["x", "taken"], {"data": "data"}, **TAKING)
+    uploaded.success(address.selected, **of_open_tab).then(None, None, None, **heard)

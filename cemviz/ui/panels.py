@@ -28,9 +28,9 @@ class Panels:
             self.layout["legend"]["y"] = 1 + 22 / (170 * rows)  # above the names of the runs
             for c, run in enumerate(runs):
                 text = f"<b>{'AB'[c]}</b> {run}"
-                here = {"xref": "paper", "yref": "paper", "x": self._span(c)[0], "y": 1, "xanchor": "left", "yanchor": "bottom"}
+                spot = {"xref": "paper", "yref": "paper", "x": self._span(c)[0], "y": 1, "xanchor": "left", "yanchor": "bottom"}
                 self.layout["annotations"].append(
-                    {**here, "text": text, "showarrow": False, "font": {"color": INK, "size": 12}}
+                    {**spot, "text": text, "showarrow": False, "font": {"color": INK, "size": 12}}
                 )
 
     def _span(self, c: int) -> list[float]:
@@ -59,16 +59,16 @@ class Panels:
     def line(self, r: int, c: int, name: str, points: np.ndarray, colour: str, dash: str, *, steps: bool = False) -> None:
         """A line, with a band where the points have a spread."""
         axes = self._name(r, c)
-        here = {"type": "scatter", "xaxis": f"x{axes}", "yaxis": f"y{axes}", "legendgroup": name, "x": typed(points[:, 0])}
+        place = {"type": "scatter", "xaxis": f"x{axes}", "yaxis": f"y{axes}", "legendgroup": name, "x": typed(points[:, 0])}
         if points.shape[1] == 3:
-            edge = {**here, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+            edge = {**place, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
             faint = f"rgba({','.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))},.22)"
             self.data.append({**edge, "y": typed(points[:, 1] - points[:, 2])})
             self.data.append({**edge, "y": typed(points[:, 1] + points[:, 2]), "fill": "tonexty", "fillcolor": faint})
-        known = any(trace.get("name") == name for trace in self.data)
+        listed = any(trace.get("name") == name for trace in self.data)
         at = "energy %{x:.1f}: %{y:.0%}" if steps else "update %{x:d}: %{y:.4g}"
         self.data.append({
-            **here, "y": typed(points[:, 1]), "name": name, "showlegend": not known,
+            **place, "y": typed(points[:, 1]), "name": name, "showlegend": not listed,
             "mode": "lines" if steps or len(points) > 40 else "lines+markers", "marker": {"size": 4, "color": colour},
             "line": {"color": colour, "width": 2, "dash": dash, **({"shape": "hv"} if steps else {})},
             "hovertemplate": f"{name}<br>{at}<extra></extra>",

@@ -79,7 +79,10 @@ class Selection:
 
     def menus(self, studio: Studio) -> dict[gr.components.Component, Callable[[Session], list[Any]]]:
         """Control -> what lists its choices for a visitor by now."""
-        return {menu: lambda visitor, of=of: of(studio, visitor.nets) for menu, of in ((self.a, models), (self.b, beside))}
+        return {
+            menu: lambda visitor, listed=listed: listed(studio, visitor.nets)
+            for menu, listed in ((self.a, models), (self.b, beside))
+        }
 
 
 def build(studio: Studio) -> Selection:
@@ -117,15 +120,15 @@ def beginning(cards: Mapping[str, Card]) -> tuple[str | None, str]:
     return a, b or NONE
 
 
-def models(studio: Studio, own: Iterable[str] = ()) -> list[tuple[str, str]]:
+def models(studio: Studio, guests: Iterable[str] = ()) -> list[tuple[str, str]]:
     """The models that a tab can look at, as choices, a visitor's own first."""
-    cards = on_offer(studio, own)
+    cards = on_offer(studio, guests)
     return titled(cards, cards)
 
 
-def beside(studio: Studio, own: Iterable[str] = ()) -> list[tuple[str, str]]:
+def beside(studio: Studio, guests: Iterable[str] = ()) -> list[tuple[str, str]]:
     """The same, and none."""
-    return [("no comparison", NONE), *models(studio, own)]
+    return [("no comparison", NONE), *models(studio, guests)]
 
 
 def asking(labels: Iterable[str]) -> list[tuple[str, str]]:
@@ -152,10 +155,10 @@ def fitted(studio: Studio, *, a: str, b: str, x: str, y: str, leader: str) -> di
     return {"a": a, "b": b, **of_card(card, x, y)}
 
 
-def alike(one: Card, other: Card) -> bool:
+def alike(card: Card, other: Card) -> bool:
     """Whether two nets look at the same pictures; those of unknown data at least at the same sizes, with as many classes."""
-    return (one.data, one.shape) == (other.data, other.shape) and (
-        one.data != UNKNOWN or len(one.classes) == len(other.classes)
+    return (card.data, card.shape) == (other.data, other.shape) and (
+        card.data != UNKNOWN or len(card.classes) == len(other.classes)
     )
 
 
@@ -180,8 +183,8 @@ def pictured(card: Card, x: str) -> Changes:
     shots = offered(card.data)
     if (str(x).startswith("drawn:") and card.data == DRAWN) or uploads.fits(str(x), card.shape):
         shots = [*shots, own_choice(x)]
-    known = [name for _, name in shots]
-    return gr.update(choices=shots, value=x if x in known else next(name for name in SHOTS if name in known))
+    names = [name for _, name in shots]
+    return gr.update(choices=shots, value=x if x in names else next(name for name in SHOTS if name in names))
 
 
 def instead(a: str | None, model: str) -> str:
@@ -198,9 +201,9 @@ def take_upload(studio: Studio, session: Session, *, a: str, data: Any) -> Chang
     """Take an upload, a file's bytes in base64, as a picture for net A, and say what was done to it."""
     cards = studio.cards()
     card = cards[choice("net A", a, cards)]
-    x, done = taken(card.data, card.shape, content(data))
+    x, note = taken(card.data, card.shape, content(data))
     where = "It is in the address of this page, and nowhere else."
-    return {"x": pictured(card, x), "taken": f"Your picture. {done} {where}"}
+    return {"x": pictured(card, x), "taken": f"Your picture. {note} {where}"}
 
 
 def style(looks: Mapping[str, Iterable[str]]) -> str:
@@ -214,8 +217,8 @@ def style(looks: Mapping[str, Iterable[str]]) -> str:
         open_tab = f"#tabs button[data-tab-id={key}][aria-selected=true]"
         for condition, parts in (("", set(names) - {"x"}), (PICTURED.get(key, ""), set(names) & {"x"})):
             if parts:
-                shown = ", ".join(["#selection", *(SHOWN.get(name, f"#sel-{name}") for name in sorted(parts))])
-                rules.append(f":root:not(.cem-hide-controls) body{condition}:has({open_tab}) :is({shown})")
+                selectors = ", ".join(["#selection", *(SHOWN.get(name, f"#sel-{name}") for name in sorted(parts))])
+                rules.append(f":root:not(.cem-hide-controls) body{condition}:has({open_tab}) :is({selectors})")
     return f"<style>{', '.join(rules)} {{ display: flex !important; }}</style>"
 
 
@@ -224,16 +227,16 @@ def older(name: str) -> list[str]:
     return [old for old, now in OLDER.items() if now == name] + (["l.models"] if name == "a" else [])
 
 
-def current(asked: Mapping[str, str]) -> dict[str, str]:
+def current(address: Mapping[str, str]) -> dict[str, str]:
     """An address with the names of the selection; what a name of the open tab says wins over other tabs' older names."""
-    own = asked.get("tab", "")[:1] + "."
+    prefix = address.get("tab", "")[:1] + "."
     renamed: dict[str, str] = {}
     before = {*OLDER, *SEVERAL}
-    for name, text in sorted(asked.items(), key=lambda item: (item[0] not in before, item[0].startswith(own))):
+    for name, text in sorted(address.items(), key=lambda item: (item[0] not in before, item[0].startswith(prefix))):
         if name == "l.models":
             nets = [*text.split(","), NONE][: max(2, text.count(",") + 1)]
             renamed = {"a": nets[0], "b": nets[1], "l.more": ",".join(nets[2:])} | renamed
-        elif name == "s.classes" and "y" not in asked:  # one class is the selection's; several are Sampling's own
+        elif name == "s.classes" and "y" not in address:  # one class is the selection's; several are Sampling's own
             single = text and "," not in text
             renamed |= {"y": text.strip()} if single else {"y": NONE, name: text}
         elif OLDER.get(name) == "y":
@@ -245,5 +248,5 @@ def current(asked: Mapping[str, str]) -> dict[str, str]:
 
 def numbered(card: Card, y: str) -> str:
     """A class by its name, where an address gave its number."""
-    known = card.classes
-    return known[int(y)] if y not in known and y.isdecimal() and int(y) < len(known) else y
+    classes = card.classes
+    return classes[int(y)] if y not in classes and y.isdecimal() and int(y) < len(classes) else y

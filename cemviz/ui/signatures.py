@@ -16,9 +16,9 @@ from gradio.components import html
 
 def read_once() -> None:
     """Let gradio's modules that ask for signatures, and for events in a script, remember the answers."""
-    kept: dict[str, Any] = {name: cache(getattr(inspect, name)) for name in ("signature", "getfullargspec")}
+    cached: dict[str, Any] = {name: cache(getattr(inspect, name)) for name in ("signature", "getfullargspec")}
     for module in (blocks, component_meta):
         if not isinstance(module.inspect, SimpleNamespace):
-            module.inspect = SimpleNamespace(**vars(inspect) | kept)
+            module.inspect = SimpleNamespace(**vars(inspect) | cached)
     if not isinstance(html.re, SimpleNamespace):
         html.re = SimpleNamespace(**vars(re) | {"search": cache(re.search)})

@@ -260,10 +260,10 @@ def player_payload(
             raise ValueError(
                 f"panels differ in steps or picture size: {first.shape} and {panel.frames.shape}, both (T, B, H, W, C)"
             )
-    known = list(dict.fromkeys(name for panel in panels for name in panel.series))
+    series = list(dict.fromkeys(name for panel in panels for name in panel.series))
     for option, names in (("charts", charts), ("axis", axis), ("limits", limits)):
-        if unknown := [name for name in names or () if name not in known]:
-            raise ValueError(f"{option}: no panel has the series {unknown}; there are {known}")
+        if unknown := [name for name in names or () if name not in series]:
+            raise ValueError(f"{option}: no panel has the series {unknown}; there are {series}")
     height, width = first.shape[2:4]
     payload = {
         "steps": len(first),
@@ -272,7 +272,7 @@ def player_payload(
         "limits": {
             name: {"value": value, "label": label} for name, (value, label) in (limits or {}).items() if math.isfinite(value)
         },
-        "charts": list(known if charts is None else charts),
+        "charts": list(series if charts is None else charts),
         "axis": dict(axis or {}),
         "seed": seed,
         "autoplay": autoplay,
@@ -317,8 +317,8 @@ def sprite(frames: NDArray[np.uint8]) -> str:
         frames: uint8 of shape (T, B, H, W, C) or (T, B, H, W), with C 1 or 3.
     """
     _check_frames(frames, "frames")
-    encoded, known = _SPRITES.get(id(frames), ("", None))
-    if known is not None and known() is frames:
+    encoded, owner = _SPRITES.get(id(frames), ("", None))
+    if owner is not None and owner() is frames:
         return encoded
     steps, chains, height, width = frames.shape[:4]
     sheet = frames.reshape(steps, chains, height, width, -1).swapaxes(1, 2).reshape(steps * height, chains * width, -1)

@@ -53,8 +53,8 @@ def full(memory: int) -> bool:
 def resident() -> int | None:
     """Resident bytes of this process, or None where nobody knows them."""
     with suppress(OSError):
-        if found := re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text()):
-            return int(found[1]) * 1024
+        if match := re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text()):
+            return int(match[1]) * 1024
     return None
 
 

@@ -57,19 +57,19 @@ class Wiring:
         def placed(changes: Changes | None) -> dict[Any, Any] | None:
             return None if changes is None else {self.parts[name]: value for name, value in changes.items()}
 
-        def given(values: tuple[Any, ...]) -> dict[str, Any]:
+        def named(values: tuple[Any, ...]) -> dict[str, Any]:
             return dict(zip(inputs, values, strict=True))
 
         if inspect.isgeneratorfunction(handler):
 
             def stream(session: Session, *values: Any) -> Iterator[dict[Any, Any]]:
                 with suppress(Replaced):
-                    for changes in handler(self.studio, session, **given(values)):
+                    for changes in handler(self.studio, session, **named(values)):
                         yield placed(changes)
                 yield gr.skip()  # gradio ends a run with what it told last, once more: by now something newer may be there
 
             return guarded_stream(stream)
-        return guarded(lambda session, *values: placed(handler(self.studio, session, **given(values))))
+        return guarded(lambda session, *values: placed(handler(self.studio, session, **named(values))))
 
     def __call__(
         self, triggers: Any, handler: Handler, inputs: Sequence[str], outputs: Sequence[str], *, tab: str = "", **how: Any
@@ -115,18 +115,18 @@ class Wiring:
         return self.bound(handler, inputs), [self.session, *self[inputs]], self[outputs]
 
 
-def at_work(event: Callable[..., Any], tell: str) -> Any:
+def at_work(event: Callable[..., Any], script: str) -> Any:
     """Make an event, and let the browser know when it begins, at once, and when it has ended.
 
     Args:
         event: makes it, of further arguments.
-        tell: JavaScript with a place for 1, it begins, or -1; "" tells nothing.
+        script: JavaScript with a place for 1, it begins, or -1; "" tells nothing.
     """
-    if not tell:
+    if not script:
         return event()
-    made = event(js=f"(...args) => {{ {tell.format(1)}; return args; }}")
-    made.then(None, None, None, js=f"() => {{ {tell.format(-1)}; return []; }}")
-    return made
+    dependency = event(js=f"(...args) => {{ {script.format(1)}; return args; }}")
+    dependency.then(None, None, None, js=f"() => {{ {script.format(-1)}; return []; }}")
+    return dependency
 
 
 class TimeLeft:
@@ -146,15 +146,15 @@ class TimeLeft:
 
 
 def run(
-    studio: Studio, session: Session, tab: str, work: Iterator[Any], *, title: str, limit: float, asked: Sequence[Any] = (),
-    told: Callable[[Step], str] = str, begun: threading.Event | None = None,
+    studio: Studio, session: Session, tab: str, work: Iterator[Any], *, title: str, limit: float, requests: Sequence[Any] = (),
+    words: Callable[[Step], str] = str, begun: threading.Event | None = None,
 ) -> Iterator[Any]:  # fmt: skip
     """Follow a use-case on the page: when the device is free, until it ends, the visitor presses Stop or a newer run begins.
 
     Args:
         tab: what the run is of; another run of the same ends it.
-        asked: requests that decide the results: where anybody asked for the same before, those are there at once.
-        told: words for a step.
+        requests: requests that decide the results: where anybody asked for the same before, those are there at once.
+        words: words for a step.
         begun: what `claim` gave where the picture began before its run; None claims the tab now.
     Yields:
         what to say meanwhile, as str, STOPPED at the end of a run that was; every result as it is.
@@ -162,7 +162,7 @@ def run(
         Replaced: a newer run began; a handler lets it pass.
         NotYet: the results are not known, and the session does not wait.
     """
-    key = asked and (tab, *map(repr, asked), studio.fingerprint())
+    key = requests and (tab, *map(repr, requests), studio.fingerprint())
     if not session.waits and not (key and studio.remembered.get(key)):
         raise NotYet
     stop = begun or claim(session, tab)
@@ -175,8 +175,8 @@ def run(
 
     try:
         while key and not claimed:
-            if (known := studio.remembered.get(key)) is not None:
-                for item in known:
+            if (cached := studio.remembered.get(key)) is not None:
+                for item in cached:
                     if stop.is_set():
                         yield ended()
                         return
@@ -193,7 +193,7 @@ def run(
             left = TimeLeft()
             for item in items:
                 if isinstance(item, Step):
-                    yield told(item) + left.after(item)
+                    yield words(item) + left.after(item)
                 elif isinstance(item, Waiting):
                     yield str(item)
                 else:
@@ -237,8 +237,8 @@ def newest(tab: str) -> Callable[[Callable[..., Iterator[Changes]]], Callable[..
         ) -> Iterator[Changes]:
             begun = begun or claim(session, tab)
             try:
-                with closing(draw(studio, session, begun=begun, **values)) as told:
-                    for changes in told:
+                with closing(draw(studio, session, begun=begun, **values)) as stream:
+                    for changes in stream:
                         still(session, tab, begun)
                         yield changes
             finally:
@@ -268,9 +268,9 @@ def played(tab: str, tell: Callable[..., Changes], go: Callable[..., Iterator[Ch
 
     @newest(tab)
     def play(studio: Studio, session: Session, *, begun: threading.Event, story: str, **values: Any) -> Iterator[Changes]:
-        told = tell(studio, session, story=story)
-        values |= {name: value for name, value in values_of(told).items() if name in values}
-        yield told
+        setting = tell(studio, session, story=story)
+        values |= {name: value for name, value in values_of(setting).items() if name in values}
+        yield setting
         yield from go(studio, session, begun=begun, story=story, **values)
 
     return play

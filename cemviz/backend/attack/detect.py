@@ -100,11 +100,11 @@ class Detected:
         first = f"{self.title}; {self.card.name} behind {self.classifier}; thresholds: {limits}"
         titles = {"": "as it is"} | {key: row.title for key, row in EVASIONS.items()}
 
-        def said(verdict: Verdict) -> str:
+        def words(verdict: Verdict) -> str:
             return f"{verdict.answer} {'passes' if verdict.passes else 'rejected'} ({verdict.score:.3g})"
 
         return [first] + [
-            f"{titles[v.key]}: integrated {said(v.integrated)}, generative {said(v.generative)}" for v in self.versions
+            f"{titles[v.key]}: integrated {words(v.integrated)}, generative {words(v.generative)}" for v in self.versions
         ]
 
 
@@ -156,8 +156,8 @@ def detect(studio: Studio, request: DetectRequest) -> Iterator[Step | Detected]:
     def version(key: str, at: Tensor) -> Version:
         return _version(key, at, x, norm, net, other, card, limits)
 
-    seen = Detected(request, card, shot.title, label, its.name, norm, radius, limits, (version("", x),))
-    yield seen
+    detected = Detected(request, card, shot.title, label, its.name, norm, radius, limits, (version("", x),))
+    yield detected
     if not request.attacked:
         return
     dyn = threat("pgd", norm, radius, request.steps, 2.5 * radius / request.steps)
@@ -165,7 +165,7 @@ def detect(studio: Studio, request: DetectRequest) -> Iterator[Step | Detected]:
     for state in climb(lambda at: -_lowered(other(at), net(at), y), copies, dyn, generator=draws):
         yield Step(state.k, dyn.steps, "attacks")
     ends = zip(EVASIONS, state.x.split(1), strict=True)
-    yield replace(seen, versions=(*seen.versions, *(version(key, at) for key, at in ends)))
+    yield replace(detected, versions=(*detected.versions, *(version(key, at) for key, at in ends)))
 
 
 def _lowered(f: Tensor, h: Tensor, y: Tensor) -> Tensor:

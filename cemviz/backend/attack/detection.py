@@ -104,9 +104,9 @@ class Shipped:
 def shipped(data: str) -> Shipped:
     """The scores that ship, stale ones too; empty where none do.  Raises BrokenCheckpoint."""
 
-    def made(kept: Artefact) -> Shipped:
+    def made(artefact: Artefact) -> Shipped:
         return Shipped(
-            tuple(Rates(**row) for row in kept.head["rates"]), tuple(Outsiders(**row) for row in kept.head["outsiders"])
+            tuple(Rates(**row) for row in artefact.head["rates"]), tuple(Outsiders(**row) for row in artefact.head["outsiders"])
         )
 
     return assets.kept("detection", data, made) or Shipped((), ())
@@ -162,11 +162,13 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     """
     cards = studio.cards()
     hashes = {name: card.sha256 for name, card in cards.items()}
-    kept = shipped(data)
+    before = shipped(data)
     rates = [
-        row for row in kept.rates if (row.sha256, row.classifier_sha256) == (hashes.get(row.model), hashes.get(row.classifier))
+        row
+        for row in before.rates
+        if (row.sha256, row.classifier_sha256) == (hashes.get(row.model), hashes.get(row.classifier))
     ]
-    outsiders = [row for row in kept.outsiders if row.sha256 == hashes.get(row.model)]
+    outsiders = [row for row in before.outsiders if row.sha256 == hashes.get(row.model)]
     behind = kinds.pair(cards, data, "classifier")
     detectors = [card for card in cards.values() if card.data == data and card.kind in kinds.KINDS and kinds.of(card).detects]
     if not detectors or not behind:
@@ -178,10 +180,10 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
         for card, name in product(detectors, behind):
             if not any((row.model, row.classifier) == (card.name, name) for row in rates):
                 yield rates, measure(studio, card, cards[name])
-        asked = {"steps": STEPS, "restarts": RESTARTS, "count": COUNT, "seed": SEED}
+        numbers = {"steps": STEPS, "restarts": RESTARTS, "count": COUNT, "seed": SEED}
         for name, against in product(_scored(studio, data), OUTSIDERS.get(data, (UNIFORM,))):
             if not any((row.model, row.against) == (name, against) for row in outsiders):
-                yield outsiders, outside(studio, OutsideRequest(name, against, None, reach.norm, reach.radius, **asked))
+                yield outsiders, outside(studio, OutsideRequest(name, against, None, reach.norm, reach.radius, **numbers))
 
     for rows, items in work():
         for item in items:
@@ -244,8 +246,8 @@ def _scores(net: nn.Module, other: nn.Module, x: Tensor, y: Tensor | None = None
     with torch.no_grad():
         h = torch.cat([net(some) for some in x.split(500)])
         f = torch.cat([other(some) for some in x.split(500)])
-    found = {"integrated": integrated(f, h), "generative": generative(h)}
-    lists = {way: decided.score if y is None else deceiving(decided, y) for way, decided in found.items()}
+    decisions = {"integrated": integrated(f, h), "generative": generative(h)}
+    lists = {way: decided.score if y is None else deceiving(decided, y) for way, decided in decisions.items()}
     return {way: tuple(_short(value) for value in scores.tolist()) for way, scores in lists.items()}
 
 

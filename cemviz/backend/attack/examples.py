@@ -100,8 +100,8 @@ def attacked(studio: Studio, request: AttackedRequest) -> Iterator[Attacked]:
         BadInput: no classifier, a class it does not know, images that are not on this machine or beyond the end of a class.
         BrokenCheckpoint, Diverged.
     """
-    known = studio.cards()
-    card = kinds.classifier(known[choice("model", request.model, known)], "an attack")
+    cards = studio.cards()
+    card = kinds.classifier(cards[choice("model", request.model, cards)], "an attack")
     norm, radius = threat_model(card, request.norm, request.radius)
     pixels, labels, origin = _images(studio, request, card)
     net, _ = studio.model(card.name)
@@ -123,9 +123,9 @@ def amplified(change: np.ndarray, factor: float) -> np.ndarray:
     return np.rint((0.5 + factor * change).clip(0, 1) * 255).astype(np.uint8)
 
 
-def fitting(one: Attacked) -> int:
+def fitting(attacked: Attacked) -> int:
     """The largest of `FACTORS` that clips no difference; one for all images, so that they compare."""
-    most = max(float(np.abs(example.change).max()) for example in one.examples)
+    most = max(float(np.abs(example.change).max()) for example in attacked.examples)
     return max((factor for factor in FACTORS if factor * most <= 0.5 + 1e-6), default=FACTORS[0])
 
 
@@ -161,13 +161,13 @@ def _images(studio: Studio, request: AttackedRequest, card: Card) -> tuple[Tenso
         pixels, labels = gallery.images, gallery.labels
         origin = f"images that {gallery.model} drew, not real ones: they lie near that net's minimum by construction"
     every = range(len(card.classes))
-    asked = every if request.label is None else [card.classes.index(choice("class", request.label, card.classes))]
-    members = {label: (labels == label).nonzero().squeeze(1).tolist() for label in asked}
-    turns = [(asked[k % len(asked)], request.first + k // len(asked)) for k in range(request.count)]
+    classes = every if request.label is None else [card.classes.index(choice("class", request.label, card.classes))]
+    members = {label: (labels == label).nonzero().squeeze(1).tolist() for label in classes}
+    turns = [(classes[k % len(classes)], request.first + k // len(classes)) for k in range(request.count)]
     places = [members[label][n] for label, n in turns if n < len(members[label])]
     if not places:
         most = max(len(rows) for rows in members.values())
         if not most:
-            raise BadInput("label", f"there are no {origin} of {', '.join(card.classes[label] for label in asked)}")
+            raise BadInput("label", f"there are no {origin} of {', '.join(card.classes[label] for label in classes)}")
         raise BadInput("first", f"first is {request.first}; give a whole number from 0 to {most - 1}")
     return pixels[places], labels[places], origin

@@ -86,10 +86,8 @@ def score_of(card: Card, score: str | None) -> str:
         )
     chosen = score or kind.score
     if (chosen == "binary") != (kind.score == "binary"):
-        known = [key for key in SCORES if (key == "binary") == (kind.score == "binary")]
-        raise BadInput(
-            "score", f"score is {chosen!r}, {card.name!r} is {article(kind.title)}; choose one of {', '.join(known)}"
-        )
+        keys = [key for key in SCORES if (key == "binary") == (kind.score == "binary")]
+        raise BadInput("score", f"score is {chosen!r}, {card.name!r} is {article(kind.title)}; choose one of {', '.join(keys)}")
     return chosen
 
 
@@ -130,7 +128,9 @@ def outside(studio: Studio, request: OutsideRequest) -> Iterator[Step | Outside]
     x, part = images_of(studio, card, request.against, request.count, request.seed)
     raised = on(net, SCORES[score].of)
     with torch.no_grad():
-        inside, clean = (torch.cat([raised(some) for some in of.split(500)]) for of in (test.first(request.count).floats(), x))
+        inside, clean = (
+            torch.cat([raised(some) for some in images.split(500)]) for images in (test.first(request.count).floats(), x)
+        )
     dyn = threat("apgd", norm, radius, request.steps)
     worst = []
     for i, some in enumerate(x.split(SIZE)):

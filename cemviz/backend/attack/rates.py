@@ -29,8 +29,8 @@ from ..use_case import Step
 
 def columns(attacks: dict[str, Attack]) -> dict[str, str]:
     """Conditions that accuracy is measured under, with the headings: no attack, and every untargeted row that is shown."""
-    shown = {name: row for name, row in attacks.items() if row.shown and not row.targeted}
-    return {"none": "No attack"} | {name: row.column or row.title for name, row in shown.items()}
+    listed = {name: row for name, row in attacks.items() if row.shown and not row.targeted}
+    return {"none": "No attack"} | {name: row.column or row.title for name, row in listed.items()}
 
 
 COLUMNS = columns(ATTACKS)
@@ -184,7 +184,7 @@ def shipped(data: str) -> dict[str, Rates]:
     Raises:
         BrokenCheckpoint: the file cannot be read.
     """
-    return assets.kept("robustness", data, lambda kept: {row["model"]: _row(row) for row in kept.head["rows"]}) or {}
+    return assets.kept("robustness", data, lambda artefact: {row["model"]: _row(row) for row in artefact.head["rows"]}) or {}
 
 
 def ready(studio: Studio, models: tuple[str, ...]) -> tuple[list[Rates], list[str]]:

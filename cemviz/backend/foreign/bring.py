@@ -69,25 +69,25 @@ def _brought(studio: Studio, request: ImportRequest, key: str, folder: str | Non
     hint = f"{request.source if far else path.name} {store.called(name)}"
     sets = guesses.data_sets(studio, request.dataset, net.shape, net.outputs, hint)
     yield Step(1, 4, net.by)
-    found = yield from tries(studio, request, net, sets)
-    best = found[0]
+    attempts = yield from tries(studio, request, net, sets)
+    best = attempts[0]
     yield Step(2, 4, "checking")
-    made = studio.device.place(net.built(best.numbers, **best.choices))
-    seconds = pace(made, net.shape)
-    x, y = _images(studio, net, made, best.data, affordable(PASSES * seconds, 100))
-    _check(made, x, net.outputs)
-    warnings = (*_chance(best, net.outputs), *preflight(made, x, y))
+    model = studio.device.place(net.built(best.numbers, **best.choices))
+    seconds = pace(model, net.shape)
+    x, y = _images(studio, net, model, best.data, affordable(PASSES * seconds, 100))
+    _check(model, x, net.outputs)
+    warnings = (*_chance(best, net.outputs), *preflight(model, x, y))
     norm, radius, threat = guesses.threat(hint, net.shape, request.norm, request.radius)
     classes = guesses.classes_of(studio, best.data, net.outputs)
-    state = {k: v.cpu().clone() for k, v in made.state_dict().items()}  # the net is tried in half precision, too
-    full, precision = _precision(made, state, x, request.full)
-    shown = request.source if far else path.name  # no folders of this machine
+    state = {k: v.cpu().clone() for k, v in model.state_dict().items()}  # the net is tried in half precision, too
+    full, precision = _precision(model, state, x, request.full)
+    origin = request.source if far else path.name  # no folders of this machine
     title = "Own data" if best.data == UNKNOWN else dataset(best.data).title
     card = Card(
         name=name, title=f"{title}, imported", kind="classifier",
         net=net.net, net_args=net.args_with(best.numbers, **best.choices), data=best.data, shape=net.shape, classes=classes,
         recipe="", scale="", recipe_args={}, norm=norm, radius=radius, seed=0, steps=0, seconds=0.0, device="",
-        command=f"python -m cemviz import {shown} --as {store.called(name)}", created=date.today().isoformat(),
+        command=f"python -m cemviz import {origin} --as {store.called(name)}", created=date.today().isoformat(),
         notes=f"Trained elsewhere. {net.by}; the source's SHA-256 is {contents.sha256}.", origin="foreign",
     )  # fmt: skip
     yield Step(3, 4, "storing")
@@ -97,9 +97,9 @@ def _brought(studio: Studio, request: ImportRequest, key: str, folder: str | Non
         raise BadInput("source", str(fault)) from fault
     if best.accuracy is not None:
         yield Step(3, 4, "measuring its accuracy")
-        asked = EvaluateRequest(name, "accuracy", count=affordable(seconds, 1000))
-        card = store.with_metric(name, "accuracy", summary(follow(evaluate(studio, asked))[-1]))
-    yield imported(card, net.by, net.unused, tuple(found), warnings, precision, threat, seconds)
+        accuracy = EvaluateRequest(name, "accuracy", count=affordable(seconds, 1000))
+        card = store.with_metric(name, "accuracy", summary(follow(evaluate(studio, accuracy))[-1]))
+    yield imported(card, net.by, net.unused, tuple(attempts), warnings, precision, threat, seconds)
 
 
 def _same(name: str, path: Path) -> bool:
@@ -130,14 +130,14 @@ def _own_card(path: Path) -> Path | None:
     return None
 
 
-def _images(studio: Studio, net: Foreign, made: nn.Module, data: str, count: int) -> tuple[Tensor, Tensor]:
+def _images(studio: Studio, net: Foreign, model: nn.Module, data: str, count: int) -> tuple[Tensor, Tensor]:
     """Test images and their labels, or noise and the net's own answers."""
     if (test := test_images(studio, data, net)) is not None:
         part = test.first(count)
         return part.floats(), part.labels
     device = studio.device
     x = torch.rand(min(count, 32), *net.shape, generator=device.generator(0), device=device.torch)
-    answers = logits(made, x)
+    answers = logits(model, x)
     return x, answers.argmax(1) if answers.dim() == 2 else torch.zeros(len(x), dtype=torch.int64, device=device.torch)
 
 
@@ -169,9 +169,9 @@ def _precision(net: nn.Module, state: dict[str, Tensor], x: Tensor, full: bool) 
     """Whether single precision is kept, and in words what storing changes."""
     if full:
         return True, "in single precision, as asked"
-    kept = {k: v.float() if v.is_floating_point() else v for k, v in halved(state).items()}
+    half = {k: v.float() if v.is_floating_point() else v for k, v in halved(state).items()}
     before = logits(net, x, 20)
-    net.load_state_dict(kept)
+    net.load_state_dict(half)
     after = logits(net, x, 20)
     net.load_state_dict(state)
     if not after.isfinite().all():
@@ -188,5 +188,5 @@ def _told(studio: Studio, card: Card, by: str) -> Imported:
     """A model of this project, as it was stored."""
     net, card = studio.model(card.name)
     scale = tuple(card.net_args.get("mean", ())), tuple(card.net_args.get("std", ()))
-    one = (Try(card.data, "file", scale, {}, None),)
-    return imported(card, by, (), one, (), "as it was", "its card's", pace(net, card.shape))
+    attempt = (Try(card.data, "file", scale, {}, None),)
+    return imported(card, by, (), attempt, (), "as it was", "its card's", pace(net, card.shape))

@@ -94,14 +94,14 @@ def named(arch: str, states: Sequence[Mapping[str, Tensor]]) -> tuple[nn.Module,
         outputs = state[head].shape[0] if head in state else 1000
         with torch.device("meta"):
             wanted = _numbers(make(outputs).state_dict())
-        held = _numbers(state)
-        net = make(outputs) if wanted <= 2 * held else None  # a small file takes no large net's memory
+        size = _numbers(state)
+        net = make(outputs) if wanted <= 2 * size else None  # a small file takes no large net's memory
     except ModuleNotFoundError as error:
         raise BadInput("arch", f"{error.name} is not installed here; run: pip install {error.name}") from error
     except (RuntimeError, ValueError, TypeError, StopIteration) as error:
         raise BadInput("arch", f"arch is {arch!r}: {' '.join(str(error).split())[:120] or 'it has no head'}") from error
     if net is None:
-        raise BadInput("arch", f"{arch} has {wanted:,} weights, and the file holds {held:,} numbers; give the file of that net")
+        raise BadInput("arch", f"{arch} has {wanted:,} weights, and the file holds {size:,} numbers; give the file of that net")
     if (about := getattr(net, "pretrained_cfg", None)) is None:
         return net, None, (3, 224, 224) if head in state and len(state[head]) == 1000 else None
     return net, (tuple(about["mean"]), tuple(about["std"])), tuple(about["input_size"])
@@ -126,15 +126,15 @@ def _torchvision() -> dict[str, dict[str, tuple[int, ...]]]:
     """Names of torchvision's classifiers -> shapes of their tensors, PRIME where the classes are."""
     from torchvision import models
 
-    known = {}
+    nets = {}
     for name in models.list_models(module=models):
         make = _of_torchvision(name)
         try:
             with torch.device("meta"), warnings.catch_warnings(action="ignore"):
-                known[name] = _shapes(make(PRIME).state_dict())
+                nets[name] = _shapes(make(PRIME).state_dict())
         except NotImplementedError:  # RegNet computes its widths with tensors
             continue
-    return known
+    return nets
 
 
 def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:

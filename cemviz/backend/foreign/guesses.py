@@ -16,16 +16,16 @@ Scale = tuple[tuple[float, ...], tuple[float, ...]]
 """Mean and standard deviation per channel."""
 
 
-def shapes(studio: Studio, asked: str | None, side: int | None, channels: int) -> list[tuple[int, int, int]]:
+def shapes(studio: Studio, data: str | None, side: int | None, channels: int) -> list[tuple[int, int, int]]:
     """Shapes of an input, likeliest first.
 
     Raises:
         BadInput: a data set that is not known and not on this machine, or has other channels.
     """
-    if asked is not None:
-        shape = shape_of(studio, asked)
+    if data is not None:
+        shape = shape_of(studio, data)
         if side is None and shape[0] != channels:
-            raise BadInput("dataset", f"the net takes {channels} channels, images of {asked} have {shape[0]}; name another set")
+            raise BadInput("dataset", f"the net takes {channels} channels, images of {data} have {shape[0]}; name another set")
         return [shape if side is None else (channels, side, side)]
     if side is not None:
         return [(channels, side, side)]
@@ -54,45 +54,45 @@ def classes_of(studio: Studio, name: str, outputs: int) -> tuple[str, ...] | Non
     return names if names is not None and len(names) == outputs else None
 
 
-def data_sets(studio: Studio, asked: str | None, shape: tuple[int, int, int], outputs: int, hint: str) -> list[str]:
+def data_sets(studio: Studio, data: str | None, shape: tuple[int, int, int], outputs: int, hint: str) -> list[str]:
     """Data sets that fit shape and classes: the asked one, those that a name hints at, else all, likeliest first.
 
     Raises:
         BadInput: the asked one has another number of classes.
     """
-    if asked is not None:
-        if classes_of(studio, asked, outputs) is None:
+    if data is not None:
+        if classes_of(studio, data, outputs) is None:
             raise BadInput(
-                "dataset", f"the net has {outputs} outputs, and {asked} has other classes; name the set of its training"
+                "dataset", f"the net has {outputs} outputs, and {data} has other classes; name the set of its training"
             )
-        return [asked]
+        return [data]
     fitting = [name for name, row in DATASETS.items() if row.shape == shape and classes_of(studio, name, outputs) is not None]
-    told = [name for name in fitting if re.sub(r"\W|_", "", name) in re.sub(r"\W|_", "", hint.lower())]
-    return [max(told, key=len)] if told else fitting or [UNKNOWN]
+    named = [name for name in fitting if re.sub(r"\W|_", "", name) in re.sub(r"\W|_", "", hint.lower())]
+    return [max(named, key=len)] if named else fitting or [UNKNOWN]
 
 
-def scales(own: Scale | None, asked: str | None, usual: str, data: str, channels: int) -> dict[str, Scale]:
+def scales(constants: Scale | None, text: str | None, usual: str, data: str, channels: int) -> dict[str, Scale]:
     """Normalisations to try, by name, likeliest first; one alone where the file or a person says it.
 
     Raises:
         BadInput: a normalisation that is none.
     """
-    known = {
-        "file": own,
+    candidates = {
+        "file": constants,
         "none": ((0.0,) * channels, (1.0,) * channels),
         "set": (dataset(data).mean, dataset(data).std) if len(dataset(data).mean) == channels else None,
         "imagenet": IMAGENET if channels == 3 else None,
         "symmetric": ((0.5,) * channels, (0.5,) * channels),
     }
-    there = {name: tuple(scale) for name, scale in known.items() if scale}
-    if asked is None:
-        if own is not None:
+    there = {name: tuple(scale) for name, scale in candidates.items() if scale}
+    if text is None:
+        if constants is not None:
             return {"file": there["file"]}
         order = sorted(there, key=lambda name: (name != usual, SCALES.index(name)))
         return {name: there[name] for name in order}
-    if asked in there:
-        return {asked: there[asked]}
-    return {"given": _numbers(asked, channels, there)}
+    if text in there:
+        return {text: there[text]}
+    return {"given": _numbers(text, channels, there)}
 
 
 def _numbers(text: str, channels: int, there: dict[str, Scale]) -> Scale:
@@ -115,15 +115,15 @@ def threat(hint: str, shape: tuple[int, int, int], norm: str | None, radius: flo
         norm, radius: as asked.
     """
     text = hint.lower()
-    found = re.search(r"l[_-]?(2|inf)[_-]?(?:eps)?[_-]?(\d+(?:[._]\d+)?)?(?![\d])", text)
+    match = re.search(r"l[_-]?(2|inf)[_-]?(?:eps)?[_-]?(\d+(?:[._]\d+)?)?(?![\d])", text)
     usual_norm, usual = ("l2", 2.0) if shape[0] == 1 else ("linf", 8 / 255)
     if norm is not None and radius is not None:
         return norm, radius, "given"
-    read_norm = f"l{found[1]}" if found else None
+    read_norm = f"l{match[1]}" if match else None
     chosen, why = norm or read_norm or usual_norm, "given" if norm else "by its name" if read_norm else "usual for such images"
     number = None
-    if found and found[2] and chosen == read_norm:
-        number = float(found[2].replace("_", "."))
+    if match and match[2] and chosen == read_norm:
+        number = float(match[2].replace("_", "."))
         number = number / 255 if chosen == "linf" and number >= 1 else number
     if radius is None and number is None:
         number = usual if chosen == usual_norm else {"l2": 0.5, "linf": 0.2}[chosen]

@@ -33,7 +33,7 @@ def forget_all() -> None:
     """Remove the guests of this process, which ends."""
     place = folder() / cards.GUESTS
     for path in list(place.glob("*")) if _keys and place.is_dir() else ():
-        if path.name.partition("~")[2][:12] in {given[1:] for given in _keys}:
+        if path.name.partition("~")[2][:12] in {key[1:] for key in _keys}:
             path.unlink(missing_ok=True)
 
 
@@ -44,16 +44,16 @@ def make_room() -> None:
         BadInput: the guests of other visitors take all the space there is.
     """
     place = folder() / cards.GUESTS
-    left, held = time.time() - DAY, 0
+    left, size = time.time() - DAY, 0
     for path in place.glob("*") if place.is_dir() else ():
         with suppress(OSError):  # of a visitor who is just leaving
-            if (found := path.stat()).st_mtime < left:
+            if (stat := path.stat()).st_mtime < left:
                 path.unlink()
             else:
-                held += found.st_size
-    if held > MOST_BYTES:
+                size += stat.st_size
+    if size > MOST_BYTES:
         raise BadInput(
-            "source", f"nets of other visitors take {held:,} bytes, and {MOST_BYTES:,} is all there is; come back in an hour"
+            "source", f"nets of other visitors take {size:,} bytes, and {MOST_BYTES:,} is all there is; come back in an hour"
         )
 
 

@@ -36,10 +36,10 @@ def api() -> Any:
 
 def repository(text: str) -> tuple[str, str]:
     """USER/REPO and FILE, or "", of hf:USER/REPO[/FILE].  Raises BadInput."""
-    found = re.fullmatch(r"hf:([\w.-]+/[\w.-]+)(?:/([\w./-]+))?", text)
-    if not found or ".." in text:
+    match = re.fullmatch(r"hf:([\w.-]+/[\w.-]+)(?:/([\w./-]+))?", text)
+    if not match or ".." in text:
         raise BadInput("repository", f"repository is {text!r}; give hf:USER/REPO, or hf:USER/REPO/FILE")
-    return found[1], found[2] or ""
+    return match[1], match[2] or ""
 
 
 def fetched(source: str, folder: str | None = None) -> Path:
@@ -85,8 +85,8 @@ def architecture(source: str, folder: str | None = None) -> str | None:
 
 def _sizes(repo: str) -> dict[str, int]:
     """Files of a repository, and their bytes."""
-    found = _asked(repo, lambda: api().model_info(repo, files_metadata=True).siblings)
-    return {part.rfilename: part.size or 0 for part in found}
+    siblings = _asked(repo, lambda: api().model_info(repo, files_metadata=True).siblings)
+    return {part.rfilename: part.size or 0 for part in siblings}
 
 
 def _download(repo: str, file: str, sizes: dict[str, int], most: int, folder: str | None = None) -> Path:
@@ -185,10 +185,10 @@ def free(name: str) -> str:
         BadInput: it is taken, or none for a model.
     """
     try:
-        taken = cards.path(name).exists()
+        exists = cards.path(name).exists()
     except ValueError as error:
         raise BadInput("as", str(error)) from error
-    if taken:
+    if exists:
         raise BadInput("as", f"there is a model {name!r} already; give another name with --as")
     return name
 
@@ -199,13 +199,13 @@ def readme(card: Card, repo: str) -> str:
         f"| {metric} | {row['value']} | {row.get('count', '')} |" for metric, row in card.metrics.items() if "value" in row
     ]
     rows = ["| metric | value | images |", "|---|---|---|", *measured] if measured else []
-    made = f"Trained by `{card.command}`." if card.origin == "recipe" else card.notes
+    source = f"Trained by `{card.command}`." if card.origin == "recipe" else card.notes
     licence = ["license: mit"] if card.origin == "recipe" else []  # of a net from elsewhere its authors say
     size = " × ".join(map(str, card.shape))
     return "\n".join([
         "---", "library_name: cemviz", "tags: [energy-based-model, adversarial-robustness]", *licence, "---", "",
         f"# {card.title}", "",
         f"A {card.kind} of {dataset(card.data).title}, images of {size}, {len(card.classes)} classes.",
-        f"Threat model: {card.norm}, radius {card.radius:g}. {made}", "", *rows, "",
+        f"Threat model: {card.norm}, radius {card.radius:g}. {source}", "", *rows, "",
         "```sh", f"python -m cemviz pull {SCHEME}{repo}", f"python -m cemviz sample {card.name} --out grid.png", "```", "",
     ])  # fmt: skip

@@ -109,8 +109,8 @@ class Imported:
 
     def lines(self) -> list[str]:
         """The same for the command line, with what comes next."""
-        told = [f"{line} ({advice})" if advice else line for line, advice in self.told()]
-        return [f"{self.card.name}: {self.by}", *told, f"next: {self.command}", f"on the page: {self.link}"]
+        lines = [f"{line} ({advice})" if advice else line for line, advice in self.told()]
+        return [f"{self.card.name}: {self.by}", *lines, f"next: {self.command}", f"on the page: {self.link}"]
 
 
 def imported(

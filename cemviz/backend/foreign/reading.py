@@ -147,9 +147,9 @@ def _saved(path: Path) -> Any:
         line = f"{_resaved(path, part)} (of a whole net: .state_dict())"
         raise _bad(path, f"{_holds(error)}; where you trust it, save its weights alone: {line}") from error
     for tensor in _tensors(path, value):
-        held = 0 if tensor.is_meta or tensor.is_sparse else tensor.untyped_storage().nbytes()
-        if tensor.numel() * tensor.element_size() > held:
-            raise _bad(path, f"names a tensor of shape {list(tensor.shape)} and holds {held:,} bytes of it")
+        size = 0 if tensor.is_meta or tensor.is_sparse else tensor.untyped_storage().nbytes()
+        if tensor.numel() * tensor.element_size() > size:
+            raise _bad(path, f"names a tensor of shape {list(tensor.shape)} and holds {size:,} bytes of it")
     return value
 
 
@@ -175,8 +175,8 @@ def _tensors(path: Path, value: Any) -> list[Tensor]:
 
 
 def _holds(error: Exception) -> str:
-    found = re.search(r"GLOBAL (\S+)", str(error))
-    return f"holds more than tensors ({found[1]}), which may be code" if found else "holds more than tensors, or is cut"
+    match = re.search(r"GLOBAL (\S+)", str(error))
+    return f"holds more than tensors ({match[1]}), which may be code" if match else "holds more than tensors, or is cut"
 
 
 def _exported(path: Path) -> torch.export.ExportedProgram:

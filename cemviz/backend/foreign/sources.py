@@ -131,14 +131,14 @@ def foreign(studio: Studio, request: ImportRequest, contents: Contents) -> Forei
 def _of_program(studio: Studio, request: ImportRequest, contents: Contents) -> Foreign:
     program = contents.value
     if contents.form == "exported":
-        taken = _tried(lambda: taken_apart(program))
+        exported = _tried(lambda: taken_apart(program))
         shape = next(
             node.meta["val"].shape for node in program.graph.nodes if node.name == program.graph_signature.user_inputs[0]
         )
         if isinstance(shape[0], int):
             advice = "dynamic_shapes=({0: torch.export.Dim('batch')},)"
             raise BadInput("source", f"it was exported for batches of {shape[0]} alone; export it with {advice}")
-        return _taken(taken, tuple(map(int, shape[1:])), "a program of torch.export")
+        return _taken(exported, tuple(map(int, shape[1:])), "a program of torch.export")
     channels = _channels(dict(program.named_parameters()))
     tried = shapes(studio, request.dataset, request.side, channels)
     return _first(tried, lambda shape: scripted(program, shape), "a TorchScript program")
@@ -149,31 +149,31 @@ def _of_library(
 ) -> Foreign:
     """A net that a library builds by name."""
     net, usual, shape = named(arch, states)
-    asked = request.side is not None or request.dataset is not None
-    return _of_module(studio, request, net, by, states, constants, usual, None if asked else shape)
+    chosen = request.side is not None or request.dataset is not None
+    return _of_module(studio, request, net, by, states, constants, usual, None if chosen else shape)
 
 
 def _of_module(
     studio: Studio, request: ImportRequest, net: nn.Module, by: str, states: list[dict[str, Tensor]], constants: Scale | None,
-    own: Scale | None = None, shape: tuple[int, int, int] | None = None,
+    scale: Scale | None = None, shape: tuple[int, int, int] | None = None,
 ) -> Foreign:  # fmt: skip
     """A built net with a file's weights.
 
     Args:
         states: the file's tensors, as they are and without the names of what is around the net.
         constants: of a layer of the file that normalises.
-        own, shape: its library's normalisation, and the shape of its images.
+        scale, shape: its library's normalisation, and the shape of its images.
     """
     fitted = _fitted(net, states)
     left = net.load_state_dict(fitted, strict=False)
     if left.missing_keys:
         raise BadInput("source", f"the file lacks {left.missing_keys[0]}, which the net {by} has")
     if fitted is not states[0] and constants is not None:  # the layer stood around the net
-        own = constants
+        scale = constants
     net = net.float().eval()
     tried = [shape] if shape else shapes(studio, request.dataset, request.side, _channels(net.state_dict()))
-    found = _first(tried, lambda shape: traced(net, shape), by)
-    return Foreign(found.net, found.args, found.state, found.shape, by, unused=tuple(left.unexpected_keys), own=own)
+    foreign = _first(tried, lambda shape: traced(net, shape), by)
+    return Foreign(foreign.net, foreign.args, foreign.state, foreign.shape, by, unused=tuple(left.unexpected_keys), own=scale)
 
 
 def _fitted(net: nn.Module, states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -205,9 +205,9 @@ def _tried(take: Callable[[], Taken]) -> Taken:
         raise BadInput("source", str(error)) from error
 
 
-def _taken(taken: Taken, shape: tuple[int, int, int], by: str) -> Foreign:
+def _taken(program: Taken, shape: tuple[int, int, int], by: str) -> Foreign:
     """A program as a net, once it is seen to give logits."""
-    text, state = json.dumps(taken[0], separators=(",", ":"), allow_nan=False), taken[1]
+    text, state = json.dumps(program[0], separators=(",", ":"), allow_nan=False), program[1]
     plain = {"mean": [0.0] * shape[0], "std": [1.0] * shape[0]}
     try:
         net = build("graph", **plain, outputs=1, program=text)
@@ -217,8 +217,8 @@ def _taken(taken: Taken, shape: tuple[int, int, int], by: str) -> Foreign:
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise BadInput("source", f"the net cannot be run: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(f, Tensor) or f.dim() != 2 or len(f) != 3 or f.shape[1] < 2:
-        shown = tuple(f.shape) if isinstance(f, Tensor) else type(f).__name__
-        raise BadInput("source", f"the net returns {shown} for 3 images; give one that returns logits, (3, classes)")
+        result = tuple(f.shape) if isinstance(f, Tensor) else type(f).__name__
+        raise BadInput("source", f"the net returns {result} for 3 images; give one that returns logits, (3, classes)")
     return Foreign("graph", {"outputs": f.shape[1], "program": text}, state, shape, by, usual="none")
 
 

@@ -57,15 +57,15 @@ def tries(studio: Studio, request: ImportRequest, net: Foreign, sets: list[str])
     ]
     if not splits:
         return grid[:1]
-    made = {values: studio.device.place(net.built(grid[0].numbers, **dict(values))) for values in {_key(t) for t in grid}}
-    seconds = pace(made[_key(grid[0])], net.shape)
+    nets = {values: studio.device.place(net.built(grid[0].numbers, **dict(values))) for values in {_key(t) for t in grid}}
+    seconds = pace(nets[_key(grid[0])], net.shape)
     count, measured = affordable(seconds * len(grid)), []
     about = f"on {count} images each, about {seconds * len(grid) * count:.0f} s"
     for t in grid:
         yield Step(len(measured), len(grid), f"measuring normalisations {about}")
-        rescale(made[_key(t)], t.numbers)
+        rescale(nets[_key(t)], t.numbers)
         part = splits[t.data].first(count)
-        f = logits(made[_key(t)], part.floats(), 100)
+        f = logits(nets[_key(t)], part.floats(), 100)
         loss = conditional(f, part.labels).mean().nan_to_num(torch.inf).item()
         measured.append(replace(t, accuracy=share(outcomes(f, part.labels)), loss=loss))
     return sorted(measured, key=lambda t: (-t.accuracy, t.loss))

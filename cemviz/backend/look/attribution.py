@@ -78,8 +78,8 @@ def attribution(studio: Studio, request: AttributionRequest) -> Iterator[Step | 
         yield Step(len(masks), len(cards), card.name)
         net, _ = studio.model(card.name)
         pixels, rise = integrated_gradients(only(net, card.classes.index(label)), shot.x, request.steps)
-        kept = pixels.sum(0)
-        masks.append(Mask(card, kept.float().cpu().numpy(), rise, float(kept.sum()) - rise))
+        attributed = pixels.sum(0)
+        masks.append(Mask(card, attributed.float().cpu().numpy(), rise, float(attributed.sum()) - rise))
     yield Attribution(request, to_pixels(shot.x[None])[0], shot.title, label, tuple(masks))
 
 

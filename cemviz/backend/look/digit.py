@@ -95,21 +95,21 @@ def digit(studio: Studio, request: DigitRequest) -> Iterator[Step | Digit]:
     """
     nets = [_reader(studio, name) for name in request.models]
     x, title = _picture(studio, request.image, [card for _, card in nets])
-    own = [int(logits(net, x[None])[0].argmax()) for net, _ in nets]
+    answers = [int(logits(net, x[None])[0].argmax()) for net, _ in nets]
     card = nets[-1][1]
-    asked = labels((request.asked,), 1, card)[0] if request.asked else own[-1]
-    seen, radius = [], dataset(card.data).radius
+    target = labels((request.asked,), 1, card)[0] if request.asked else answers[-1]
+    sides, radius = [], dataset(card.data).radius
     radii = tuple(round(APART.get(card.shape[0], APART[3]) * i, 2) for i in range(COUNT))
-    for k, ((net, card), label) in enumerate(zip(nets, own, strict=True)):
+    for k, ((net, card), label) in enumerate(zip(nets, answers, strict=True)):
         yield Step(k, len(nets), card.name)
         y = torch.tensor([label], device=x.device)
         frames, scores = zip(*growing(net, x[None], y, "linf", radii, ATTACKED, studio.device.generator(0)), strict=True)
         plane = landscape.around(net, x, y[0], "adversarial", radius, WINDOW, 0)
         energy, _ = landscape.energies(net, plane, y[0])
         dyn = replace(suited(SAMPLER, card.shape), steps=STEPS)
-        chain = list(sample(SAMPLER, net, x[None], torch.full_like(y, asked), dyn, generator=Each(request.seed, [0])))
+        chain = list(sample(SAMPLER, net, x[None], torch.full_like(y, target), dyn, generator=Each(request.seed, [0])))
         f = torch.stack(scores)
-        seen.append(Seen(
+        sides.append(Seen(
             model=card.name,
             title=card.heading,
             label=label,
@@ -120,7 +120,7 @@ def digit(studio: Studio, request: DigitRequest) -> Iterator[Step | Digit]:
             rolled=_pixels(torch.cat([state.x for state in chain])),
             energies=torch.cat([state.energy for state in chain]).cpu().numpy(),
         ))  # fmt: skip
-    yield Digit(request, _pixels(x[None])[0], title, card.classes, radii, asked, radius, tuple(seen))
+    yield Digit(request, _pixels(x[None])[0], title, card.classes, radii, target, radius, tuple(sides))
 
 
 def _pixels(x: Tensor) -> np.ndarray:
@@ -157,6 +157,6 @@ def readers(studio: Studio) -> list[str]:
 def _reader(studio: Studio, name: str) -> tuple[nn.Module, Card]:
     cards = studio.cards()
     if not reads(cards.get(name)):
-        known = ", ".join(other for other, card in cards.items() if reads(card)) or "none"
-        raise BadInput("models", f"model is {name!r}, which is no classifier that shows its energies; choose one of {known}")
+        choices = ", ".join(other for other, card in cards.items() if reads(card)) or "none"
+        raise BadInput("models", f"model is {name!r}, which is no classifier that shows its energies; choose one of {choices}")
     return studio.model(name)

@@ -27,10 +27,10 @@ def as_mnist(ink: Tensor) -> Tensor:
         BadInput: nothing is drawn.
     Source: LeCun's description of the set; which pixel is meant was measured (mean 14.0, sd .3 over 1,000 images).
     """
-    drawn = ink > FAINT * ink.max()
+    inked = ink > FAINT * ink.max()
     if not ink.max() > 0.05:
         raise BadInput("picture", "nothing is drawn yet; draw a digit, or upload a picture of one")
-    rows, columns = drawn.any(1).nonzero().squeeze(1), drawn.any(0).nonzero().squeeze(1)
+    rows, columns = inked.any(1).nonzero().squeeze(1), inked.any(0).nonzero().squeeze(1)
     part = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = BOX / max(part.shape)
     size = [max(1, round(edge * scale)) for edge in part.shape]

@@ -123,11 +123,11 @@ def middle(studio: Studio, request: LandscapeRequest, *, pixels: bool = True) ->
     Raises: as `viewed` and `subject`; BadInput: a class that the models do not know.
     """
     card = viewed(studio, request)[0]
-    own = subject(studio, card.data, request.image, card.classes, pixels=pixels)
+    chosen = subject(studio, card.data, request.image, card.classes, pixels=pixels)
     if not request.label or kinds.of(card).view.paired:  # pairs have no class
-        return own
+        return chosen
     label = labels((request.label,), 1, card)[0]
-    return own if card.classes[label] == own.name else replace(own, label=label, name=card.classes[label], window=None)
+    return chosen if card.classes[label] == chosen.name else replace(chosen, label=label, name=card.classes[label], window=None)
 
 
 def precomputed(studio: Studio, request: LandscapeRequest) -> dict[str, Panel]:
@@ -206,10 +206,10 @@ def point(studio: Studio, request: LandscapeRequest, a: float, b: float, model: 
             raise BadInput("image", _cannot(cards[0], centre))
         axis = panels[owner].axis
         i, j = (int(np.abs(axis - v).argmin()) for v in (b, a))
-        seen = panels.values() if request.directions == "random" else [panels[owner]]
+        views = panels.values() if request.directions == "random" else [panels[owner]]
         a, b = float(axis[j]), float(axis[i])
         return Point(
-            a, b, float(np.hypot(a, b)), None, None, centre.lacking, None, tuple(_row_of(panel, i, j) for panel in seen)
+            a, b, float(np.hypot(a, b)), None, None, centre.lacking, None, tuple(_row_of(panel, i, j) for panel in views)
         )
     _, window = _plane(studio, request, owner, centre)
     x = torch.cat([window.at(*torch.tensor([[a], [b]]).to(centre.x)), centre.x[None]])

@@ -81,8 +81,8 @@ def subject(studio: Studio, data: str, image: str, classes: tuple[str, ...] | No
         return _of_test(unseen(studio, data, classes), data, text)
     asset = assets.grids(data) if origin == "grid" else assets.gallery(data)
     if asset is None:
-        what = "windows are precomputed" if origin == "grid" else "gallery ships"
-        raise BadInput("image", f"no {what} for {data}; make them with: python -m cemviz assets {data}")
+        missing = "windows are precomputed" if origin == "grid" else "gallery ships"
+        raise BadInput("image", f"no {missing} for {data}; make them with: python -m cemviz assets {data}")
     i = int(number("image", text, 0, len(asset.labels) - 1, whole=True))
     label, name = int(asset.labels[i]), asset.classes[i]
     if origin == "gallery":
@@ -181,8 +181,8 @@ def taken(data: str, shape: tuple[int, ...], content: bytes) -> tuple[str, str]:
     """
     if data == DRAWN:
         return packed(from_file(content)), "Centred and scaled as MNIST's digits are."
-    small, done = uploads.scaled(content, shape)
-    return uploads.named(small), done
+    small, note = uploads.scaled(content, shape)
+    return uploads.named(small), note
 
 
 def _own(studio: Studio, data: str, image: str) -> Subject:
@@ -198,8 +198,8 @@ def _own(studio: Studio, data: str, image: str) -> Subject:
     net, card = studio.model(judge)
     x = (unpacked(image) if drawing else uploads.pixels(image, card.shape)).to(studio.device.torch)
     label = int(logits(net, x[None])[0].argmax())
-    what = "a drawing" if drawing else "an uploaded picture"
-    return Subject(x, label, card.classes[label], f"{what}, which {judge} reads as {words(card.classes[label])}")
+    origin = "a drawing" if drawing else "an uploaded picture"
+    return Subject(x, label, card.classes[label], f"{origin}, which {judge} reads as {words(card.classes[label])}")
 
 
 def unseen(studio: Studio, data: str, classes: tuple[str, ...] | None = None) -> Images | None:

@@ -75,8 +75,8 @@ class Restored:
     @property
     def ssim(self) -> tuple[float, float] | None:
         """SSIM before and after, where the truth is known."""
-        found = self.series.get("ssim")
-        return None if found is None else (float(found[0, 0]), float(found[-1, 0]))
+        curve = self.series.get("ssim")
+        return None if curve is None else (float(curve[0, 0]), float(curve[-1, 0]))
 
 
 def restores(card: Card | None) -> bool:
@@ -94,12 +94,12 @@ def numbers(request: RestoreRequest, shape: tuple[int, ...]) -> Dynamics:
 
     A restoration takes half the sampler's step, a translation or an interpolation the sampler's own numbers.
     """
-    own = suited(SAMPLER, shape)
+    dyn = suited(SAMPLER, shape)
     if request.task in ("denoise", "inpaint"):
-        step = own.step / 2 if request.step is None else request.step
-        own = replace(own, step=step, steps=_strength(request, step, shape))
-    asked = {k: v for k in ("steps", "step") if (v := getattr(request, k)) is not None}
-    return replace(own, **asked)
+        step = dyn.step / 2 if request.step is None else request.step
+        dyn = replace(dyn, step=step, steps=_strength(request, step, shape))
+    changes = {k: v for k in ("steps", "step") if (v := getattr(request, k)) is not None}
+    return replace(dyn, **changes)
 
 
 def _strength(request: RestoreRequest, step: float, shape: tuple[int, ...]) -> int:
@@ -123,8 +123,8 @@ def restore(studio: Studio, request: RestoreRequest) -> Iterator[Step | Restored
         others = ", ".join(restorers(studio)) or "none yet; train one with: python -m cemviz train mnist-binary"
         title = article(kinds.of(card).title)
         raise BadInput("model", f"model {card.name!r} is {title}; a binary net restores: {others}")
-    found = shaped(studio, card, request.image)
-    x0, truth, lost = _damaged(studio, request, card, found.x)
+    picture = shaped(studio, card, request.image)
+    x0, truth, lost = _damaged(studio, request, card, picture.x)
     dyn = numbers(request, card.shape)
     hold: Project | None = pin(x0, ~lost) if request.hold else None
     unasked = torch.zeros(len(x0), dtype=torch.int64, device=x0.device)
@@ -138,7 +138,7 @@ def restore(studio: Studio, request: RestoreRequest) -> Iterator[Step | Restored
     yield Restored(
         request=request,
         card=card,
-        title=found.title,
+        title=picture.title,
         dynamics=dyn,
         truth=None if truth is None else to_pixels(truth)[0],
         lost=None if lost is None else lost.cpu().numpy(),

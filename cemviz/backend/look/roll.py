@@ -55,7 +55,7 @@ def roll(studio: Studio, request: LandscapeRequest, a: float, b: float, model: s
     if centre.x is None or start is None:
         raise BadInput("image", f"{centre.lacking} A ball needs them: choose an image of the gallery")
     place = (torch.tensor([float(number(name, v, -request.radius, request.radius))]) for name, v in (("a", a), ("b", b)))
-    x0 = start.at(*(one.to(centre.x) for one in place)).clamp(0, 1)
+    x0 = start.at(*(part.to(centre.x) for part in place)).clamp(0, 1)
     dyn = rolling(cards[0].shape)
     for k, card in enumerate(cards):
         yield Step(k, len(cards), card.name)

@@ -125,5 +125,5 @@ class RestoreRequest:
         if self.blur and self.task not in ("translate", "interpolate"):
             raise BadInput("blur", f"blur is of translate and interpolate; the task is {self.task}: leave it out")
         if bool(self.other) != (self.task == "interpolate"):
-            given = "give other, the image at its end" if not self.other else "leave other out"
-            raise BadInput("other", f"interpolate climbs from between two images; the task is {self.task}: {given}")
+            advice = "give other, the image at its end" if not self.other else "leave other out"
+            raise BadInput("other", f"interpolate climbs from between two images; the task is {self.task}: {advice}")

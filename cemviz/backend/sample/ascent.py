@@ -81,7 +81,7 @@ class Ascent:
             return {"judge": judge} | judged(studio.model(judge)[0](x))
 
 
-def begin(net: nn.Module, sampler: Sampler, asked: Tensor, x0: Tensor, refs: Tensor | None, features: str) -> Ascent:
+def begin(net: nn.Module, sampler: Sampler, labels: Tensor, x0: Tensor, refs: Tensor | None, features: str) -> Ascent:
     """The record of a run on a binary net."""
     return Ascent(net, sampler, x0)
 

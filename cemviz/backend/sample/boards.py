@@ -53,8 +53,8 @@ def drawers(data: str, cards: dict[str, Card]) -> Iterator[tuple[Card, str]]:
 def requests(data: str, cards: dict[str, Card]) -> dict[str, SweepRequest]:
     """The boards of a data set by name."""
     same: dict[str, Any] = {"seeds": SEEDS.get(data, 1), "judge": judge_of(data)}
-    asked = [request_of(card, sampler, over, **same) for card, sampler in drawers(data, cards) for over in PAIRS]
-    return {name_of(request): request for request in asked}
+    sweeps = [request_of(card, sampler, over, **same) for card, sampler in drawers(data, cards) for over in PAIRS]
+    return {name_of(request): request for request in sweeps}
 
 
 def request_of(card: Card, sampler: str, over: tuple[str, ...], **numbers: Any) -> SweepRequest:
@@ -80,11 +80,11 @@ def shipped(studio: Studio, request: SweepRequest) -> Artefact | None:
     """The board that ships of this request and rests on the weights that are stored now, or None; one seed is enough to ask."""
     cards = studio.cards()
     name, data = name_of(request), cards[request.model].data
-    asked = replace(request, seeds=SEEDS.get(data, 1)) if request.seeds == 1 else request
-    if requests(data, cards).get(name) != asked:
+    shipping = replace(request, seeds=SEEDS.get(data, 1)) if request.seeds == 1 else request
+    if requests(data, cards).get(name) != shipping:
         return None
     artefact = board(name)
-    return None if artefact is None or artefact.stale(cards, as_json(asked)) else artefact
+    return None if artefact is None or artefact.stale(cards, as_json(shipping)) else artefact
 
 
 def name_of(request: SweepRequest) -> str:
@@ -100,10 +100,10 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     Raises:
         BrokenCheckpoint, Unwritable; as `sweep`.
     """
-    asked = requests(data, studio.cards())
-    if not asked:
+    sweeps = requests(data, studio.cards())
+    if not sweeps:
         yield {"skipped": f"there is no model {dataset(data).gallery} and no encoder yet"}
-    for name, request in asked.items():
+    for name, request in sweeps.items():
         yield from _made(studio, request, FOLDER, name)
 
 

@@ -67,19 +67,19 @@ class Chains:
     @property
     def unheard(self) -> list[str]:
         """Options that were given and had no say: classes where none is climbed, an encoder's features of another kind."""
-        asked = {
+        ignored = {
             "classes": self.request.classes and not self.hinted,
             "features": self.request.features != SampleRequest.features and "features" not in kinds.of(self.card).asks,
         }
-        return [name for name, idle in asked.items() if idle]
+        return [name for name, idle in ignored.items() if idle]
 
     @property
     def settings(self) -> dict[str, Any]:
         """The numbers of the run, for a card or a file; an infinite beta is written as "inf"."""
         numbers = {k: v for k, v in asdict(self.dynamics).items() if k != "bounds"}
         numbers["radius"] = "inf" if math.isinf(self.dynamics.radius) else self.dynamics.radius
-        asked = {name: getattr(self.request, name) for name in kinds.of(self.card).asks}
-        return numbers | asked | {"start": self.request.start, "source": SAMPLERS[self.request.sampler].source}
+        options = {name: getattr(self.request, name) for name in kinds.of(self.card).asks}
+        return numbers | options | {"start": self.request.start, "source": SAMPLERS[self.request.sampler].source}
 
     @property
     def travel(self) -> str:
@@ -101,8 +101,8 @@ def hinted(request: SampleRequest) -> bool:
 
 def settings(request: SampleRequest, card: Card) -> Dynamics:
     """The numbers of a run: those asked for, and for the rest those that suit sampler and data."""
-    asked = {k: getattr(request, k) for k in ("steps", "step", "noise", "radius")}
-    return replace(suited(request.sampler, card.shape), **{k: v for k, v in asked.items() if v is not None})
+    numbers = {k: getattr(request, k) for k in ("steps", "step", "noise", "radius")}
+    return replace(suited(request.sampler, card.shape), **{k: v for k, v in numbers.items() if v is not None})
 
 
 def labels(classes: tuple[str | int, ...], count: int, card: Card) -> list[int]:
@@ -112,8 +112,8 @@ def labels(classes: tuple[str | int, ...], count: int, card: Card) -> list[int]:
         BadInput: a class the model does not know.
     """
     chosen = []
-    for asked in classes or range(len(card.classes)):
-        text = str(asked).strip()
+    for label in classes or range(len(card.classes)):
+        text = str(label).strip()
         if text in card.classes:
             chosen.append(card.classes.index(text))
         elif text.isdecimal() and int(text) < len(card.classes):
@@ -177,11 +177,11 @@ class Run:
         Args:
             first, end: which chains; what a chain draws depends on the seed and on its own place alone.
         """
-        asked, seed, device = self.asked[first:end], self.request.seed, self.studio.device
-        places, source = range(first, first + len(asked)), self._source()
-        x0 = draw(self.request.start, source, asked, Each(seed, places, device.torch))
+        labels, seed, device = self.asked[first:end], self.request.seed, self.studio.device
+        places, source = range(first, first + len(labels)), self._source()
+        x0 = draw(self.request.start, source, labels, Each(seed, places, device.torch))
         refs = references(source.images, self.card, device, seed + 2) if self.sampler.given == "references" else None
-        record = kinds.of(self.card).begin(self.net, self.sampler, asked, x0, refs, self.request.features)
+        record = kinds.of(self.card).begin(self.net, self.sampler, labels, x0, refs, self.request.features)
         # the noise has a source of its own: two samplers with one seed share their starts and their noise
         return x0, record, Each(seed + 1, places, device.torch)
 
@@ -235,8 +235,8 @@ def prepared(studio: Studio, request: SampleRequest, count: int | None = None) -
     if STARTS[request.start].needs == "gaussians" and studio.source(card).gaussians is None:
         make = f"python -m cemviz assets {card.data} --only seeds"
         raise BadInput("start", f"start {request.start!r} needs the class Gaussians of {card.data}; make them with: {make}")
-    asked = torch.tensor(labels(request.classes, count or request.count, card), device=studio.device.torch)
-    return Run(request, net, card, settings(request, card), sampler, asked, studio)
+    classes = torch.tensor(labels(request.classes, count or request.count, card), device=studio.device.torch)
+    return Run(request, net, card, settings(request, card), sampler, classes, studio)
 
 
 def sample(studio: Studio, request: SampleRequest) -> Iterator[Step | Chains]:
@@ -304,13 +304,13 @@ def reach(studio: Studio, chains: Chains) -> tuple[float, str] | None:
     """
     source = studio.source(chains.card)
     if source.images is not None:
-        near, what = source.images[:2000].flatten(1).float() / 255, "of 2,000 test images"
+        near, noun = source.images[:2000].flatten(1).float() / 255, "of 2,000 test images"
     elif source.gaussians is not None:
-        near, what = source.gaussians.means[:-1], "class mean (the data set itself is not on this machine)"
+        near, noun = source.gaussians.means[:-1], "class mean (the data set itself is not on this machine)"
     else:
         return None
     x0 = torch.from_numpy(chains.pixels[0]).to(near.device).permute(0, 3, 1, 2).flatten(1).float() / 255
-    return torch.cdist(x0, near).amin(1).median().item(), what
+    return torch.cdist(x0, near).amin(1).median().item(), noun
 
 
 def to_pixels(x: Tensor) -> np.ndarray:

@@ -88,9 +88,9 @@ def _judged(ends: Ends) -> Tensor:
         return logits(ends.seen.to(next(logits.parameters()))).cpu().softmax(1)
 
 
-def _sure(p: Tensor, asked: Tensor | None) -> Number:
+def _sure(p: Tensor, labels: Tensor | None) -> Number:
     """Mean probability of the class asked for, or of each chain's likeliest where none is: p is (B, classes)."""
-    return _mean(p.amax(1) if asked is None else p.gather(1, asked.to(p.device)[:, None])[:, 0])
+    return _mean(p.amax(1) if labels is None else p.gather(1, labels.to(p.device)[:, None])[:, 0])
 
 
 def _accuracy(ends: Ends) -> Number:
@@ -187,25 +187,27 @@ def eyes_of(studio: Studio, request: SweepRequest, card: Card) -> Eyes:
     if request.judge:
         choice("judge", request.judge, kinds.judges(card.data))
     needs = {need for name in wanted(request) for need in COLUMNS[name].needs}
-    usual, own = dataset(card.data).judge, kinds.of(card).reader(card)
+    usual, reader = dataset(card.data).judge, kinds.of(card).reader(card)
     name = request.judge or (usual if usual in kinds.judges(card.data) else None)
     judge = judge_of(studio, card, name) if name else None
     train = studio.split(card.data, "train", card.classes) if "train" in needs else None
     real = studio.split(card.data, "validation", card.classes) if "real" in needs else None
-    return Eyes(judge, studio.model(own)[0] if own else None, own, real, None if train is None else train.pixels[:NEAR])
+    return Eyes(
+        judge, studio.model(reader)[0] if reader else None, reader, real, None if train is None else train.pixels[:NEAR]
+    )
 
 
-def measurable(request: SweepRequest, card: Card, eyes: Eyes, asked: bool) -> list[str]:
+def measurable(request: SweepRequest, card: Card, eyes: Eyes, hinted: bool) -> list[str]:
     """The columns that are wanted and can be measured.
 
     Args:
-        asked: whether a class is asked for.
+        hinted: whether a class is asked for.
     Raises:
         BadInput: one that was asked for by name cannot be measured; the message says why.
     """
     there = {name for name in ("judge", "own", "real", "train") if getattr(eyes, name) is not None}
-    there |= {"asked"} if asked else set()
-    kept = []
+    there |= {"asked"} if hinted else set()
+    names = []
     for name in wanted(request):
         row = COLUMNS[name]
         lacking = next((need for need in row.needs if need not in there), None)
@@ -215,8 +217,8 @@ def measurable(request: SweepRequest, card: Card, eyes: Eyes, asked: bool) -> li
             why = LACKS[lacking].format(data=card.data, judge=dataset(card.data).judge, model=card.name)
             raise BadInput("metric", f"metric {name!r} cannot be measured: {why}")
         if not lacking:
-            kept.append(name)
-    return kept
+            names.append(name)
+    return names
 
 
 def features(eyes: Eyes, count: int, seed: int) -> Tensor | None:

@@ -113,15 +113,15 @@ class Crowd:
         gaussians = studio.source(card).gaussians
         means = None if gaussians is None else gaussians.means[:-1].view(-1, *card.shape)
         plane, marks = self.plane(means)
-        seen = {"plane": plane.cpu().numpy(), "landmarks": None if marks is None else marks.cpu().numpy()}
+        arrays = {"plane": plane.cpu().numpy(), "landmarks": None if marks is None else marks.cpu().numpy()}
         probe = probe_of(card)
         if probe is None:
-            return seen
+            return arrays
         with torch.no_grad():
-            return seen | {"judge": probe} | judged(studio.model(probe)[0](x))
+            return arrays | {"judge": probe} | judged(studio.model(probe)[0](x))
 
 
-def begin(net: nn.Module, sampler: Sampler, asked: Tensor, x0: Tensor, refs: Tensor | None, features: str) -> Crowd:
+def begin(net: nn.Module, sampler: Sampler, labels: Tensor, x0: Tensor, refs: Tensor | None, features: str) -> Crowd:
     """The record of a run on an encoder."""
     return Crowd(net if features == "projection" else net.of_trunk, sampler, x0, refs)
 
@@ -154,5 +154,5 @@ def summary(chains: "Chains") -> str:
         return spread + "No linear probe of this encoder is stored, so nothing says what the samples show."
     counts = Counter(chains.predicted.tolist())
     each = ", ".join(f"{names[y]} ×{counts[y]}" for y in sorted(counts))
-    kept = f"; {(chains.predicted == chains.asked).mean():.0%} for what their start hints at" if chains.hinted else ""
-    return spread + f"Its linear probe takes the samples for {len(counts)} of {len(names)} classes: {each}{kept}."
+    agreed = f"; {(chains.predicted == chains.asked).mean():.0%} for what their start hints at" if chains.hinted else ""
+    return spread + f"Its linear probe takes the samples for {len(counts)} of {len(names)} classes: {each}{agreed}."

@@ -94,9 +94,9 @@ class Split:
         return judged(self.logits)
 
 
-def begin(net: nn.Module, sampler: Sampler, asked: Tensor, x0: Tensor, refs: Tensor | None, features: str) -> Split:
+def begin(net: nn.Module, sampler: Sampler, labels: Tensor, x0: Tensor, refs: Tensor | None, features: str) -> Split:
     """The record of a run on a classifier."""
-    return Split(net, sampler, asked, x0, refs)
+    return Split(net, sampler, labels, x0, refs)
 
 
 def judged(f: Tensor) -> dict[str, np.ndarray]:
@@ -116,5 +116,5 @@ def summary(chains: "Chains") -> str:
     sampler = SAMPLERS[chains.request.sampler]
     climbs = "climbs {:+g}·f_y {:+g}·logsumexp".format(*sampler.climbs) if sampler.climbs else sampler.title
     right = float((chains.predicted == chains.asked).mean())
-    asked = f"{right:.0%} end in the asked class" if sampler.conditional else "no class asked"
-    return f"{climbs} ({sampler.source}): {asked}, mean confidence {np.mean(chains.confidence):.2f}, {chains.travel}."
+    verdict = f"{right:.0%} end in the asked class" if sampler.conditional else "no class asked"
+    return f"{climbs} ({sampler.source}): {verdict}, mean confidence {np.mean(chains.confidence):.2f}, {chains.travel}."

@@ -36,21 +36,21 @@ Key = tuple[float, ...]
 """alpha, beta, eta, K of a cell, in the order of NUMBERS."""
 
 
-def axes_of(request: SweepRequest, own: Dynamics) -> dict[str, tuple[float, ...]]:
+def axes_of(request: SweepRequest, dyn: Dynamics) -> dict[str, tuple[float, ...]]:
     """The values of what is swept.
 
     Args:
-        own: the sampler's numbers, whose multiples stand in for values that are not given: where its noise is 0 or its ball
+        dyn: the sampler's numbers, whose multiples stand in for values that are not given: where its noise is 0 or its ball
             infinite, multiples of those of CEM Table 5, and the infinite ball itself for the last of them.
     """
-    given = dict(zip(request.over, request.values, strict=False))
-    return {name: _whole(name, given.get(name) or _multiples(name, getattr(own, name))) for name in request.over}
+    values = dict(zip(request.over, request.values, strict=False))
+    return {name: _whole(name, values.get(name) or _multiples(name, getattr(dyn, name))) for name in request.over}
 
 
-def _multiples(name: str, own: float) -> tuple[float, ...]:
-    unit = own if 0 < own < math.inf else getattr(CEM_TABLE_5, name)
+def _multiples(name: str, usual: float) -> tuple[float, ...]:
+    unit = usual if 0 < usual < math.inf else getattr(CEM_TABLE_5, name)
     values = [float(f"{factor * unit:.4g}") for factor in FACTORS[name]]
-    return (*values[:-1], math.inf) if math.isinf(own) else tuple(values)
+    return (*values[:-1], math.inf) if math.isinf(usual) else tuple(values)
 
 
 def _whole(name: str, values: tuple[float, ...]) -> tuple[float, ...]:
@@ -65,10 +65,10 @@ def sweep(studio: Studio, request: SweepRequest) -> Iterator[Step | Sweep]:
     Raises:
         KeyError, BadInput, LookupError, BrokenCheckpoint, Diverged.
     """
-    asked = request.chains()
-    run = prepared(studio, asked)
+    chains = request.chains()
+    run = prepared(studio, chains)
     eyes = eyes_of(studio, request, run.card)
-    columns = dict.fromkeys([*measurable(request, run.card, eyes, hinted(asked)), "seconds"])
+    columns = dict.fromkeys([*measurable(request, run.card, eyes, hinted(chains)), "seconds"])
     axes = axes_of(request, run.dynamics)
     ks = axes.get("steps", (run.dynamics.steps,))
     others = {name: values for name, values in axes.items() if name != "steps"}
@@ -78,7 +78,7 @@ def sweep(studio: Studio, request: SweepRequest) -> Iterator[Step | Sweep]:
     measured: dict[Key, list[dict[str, Number]]] = {}
     pixels: dict[Key, np.ndarray] = {}
     for i, (seed, numbers) in enumerate(work):
-        chain = replace(run, request=replace(asked, seed=seed), dynamics=replace(run.dynamics, **numbers, steps=max(ks)))
+        chain = replace(run, request=replace(chains, seed=seed), dynamics=replace(run.dynamics, **numbers, steps=max(ks)))
         passed = yield from _along(chain, ks, Step(i, len(work), _words(numbers, seed)))
         for k in ks:
             ends = _ends(chain, passed, k, eyes, real[seed])
@@ -88,9 +88,9 @@ def sweep(studio: Studio, request: SweepRequest) -> Iterator[Step | Sweep]:
     keys = [_key(run.dynamics, dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
     judge = None if eyes.judge is None else eyes.judge.name.removeprefix("judge-")
     names = {card.name: card.sha256 for card in (studio.cards()[name] for name in (run.card.name, judge, eyes.reader) if name)}
-    shown = run.card.classes[run.asked[0]] if hinted(asked) else None
+    label = run.card.classes[run.asked[0]] if hinted(chains) else None
     cells, pictures = [_cell(key, measured[key]) for key in keys], np.stack([pixels[key] for key in keys])
-    yield Sweep(request, run.card, judge, shown, axes, cells, pictures, names)
+    yield Sweep(request, run.card, judge, label, axes, cells, pictures, names)
 
 
 @dataclass(slots=True)
@@ -126,9 +126,9 @@ def _along(chain: Run, ks: tuple[float, ...], at: Step) -> Generator[Step, None,
 
 
 def _ends(chain: Run, passed: dict[float, Passed], k: float, eyes: Eyes, real: Tensor | None) -> Ends:
-    x, asked = torch.cat(passed[k].x), chain.asked if hinted(chain.request) else None
+    x, labels = torch.cat(passed[k].x), chain.asked if hinted(chain.request) else None
     return Ends(
-        x, torch.cat(passed[0].x), torch.cat(passed[k].energy), asked, passed[k].seconds, eyes,
+        x, torch.cat(passed[0].x), torch.cat(passed[k].energy), labels, passed[k].seconds, eyes,
         eyes.judge(x) if eyes.judge else None, real, chain.request.seed,
     )  # fmt: skip
 
@@ -147,8 +147,8 @@ def _cell(key: Key, runs: list[dict[str, Number]]) -> Cell:
     return Cell(dict(zip(NUMBERS, key, strict=True)), columns)
 
 
-def _key(own: Dynamics, numbers: Settings) -> Key:
-    return tuple(numbers.get(name, getattr(own, name)) for name in NUMBERS)
+def _key(dyn: Dynamics, numbers: Settings) -> Key:
+    return tuple(numbers.get(name, getattr(dyn, name)) for name in NUMBERS)
 
 
 def _words(numbers: Settings, seed: int) -> str:

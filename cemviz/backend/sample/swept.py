@@ -72,10 +72,10 @@ class Sweep:
             stands = {k: columns[first][k] for k in ("value", "spread")}
             settings = {name: _finite(value) for name, value in cell.settings.items()}
             cells.append({"settings": settings, **stands, "seconds": columns["seconds"]["value"], "columns": columns})
-        asked = self.request
-        about = {"model": asked.model, "sampler": asked.sampler, "over": list(asked.over), "metric": first}
+        request = self.request
+        about = {"model": request.model, "sampler": request.sampler, "over": list(request.over), "metric": first}
         axes = {name: [_finite(value) for value in values] for name, values in self.axes.items()}
-        chains = {"count": asked.count, "seed": asked.seed, "seeds": asked.seeds, "shown": self.shown}
+        chains = {"count": request.count, "seed": request.seed, "seeds": request.seeds, "shown": self.shown}
         return about | {"axes": axes} | chains | {"split": "validation", "judge": self.judge, "cells": cells}
 
     def lines(self) -> Iterator[str]:
@@ -101,10 +101,10 @@ def symbol(axis: str) -> str:
 
 def as_json(request: SweepRequest) -> dict[str, Any]:
     """Fields of a request that are not its defaults, as JSON has them."""
-    given = changes(request)
-    if "values" in given:
-        given["values"] = [[_finite(value) for value in values] for values in request.values]
-    return {name: list(value) if isinstance(value, tuple) else _finite(value) for name, value in given.items()}
+    about = changes(request)
+    if "values" in about:
+        about["values"] = [[_finite(value) for value in values] for values in request.values]
+    return {name: list(value) if isinstance(value, tuple) else _finite(value) for name, value in about.items()}
 
 
 def _finite(value: Any) -> Any:

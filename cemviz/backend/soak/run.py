@@ -57,9 +57,9 @@ class Soak:
         """Whether the time is up."""
         return time.monotonic() > self.until
 
-    def seen(self, what: str, seconds: float) -> None:
+    def seen(self, event: str, seconds: float) -> None:
         """Note how long something took."""
-        self.took[what].append(seconds)
+        self.took[event].append(seconds)
 
     async def pause(self, low: float, high: float) -> None:
         """Wait as a person does who looks at something."""
@@ -79,11 +79,11 @@ class Soak:
                 await visitor.leave()
             await self.pause(1, 5)
 
-    async def timed(self, what: str, work: Awaitable[None]) -> None:
+    async def timed(self, event: str, work: Awaitable[None]) -> None:
         """Do something, and note how long it took."""
         began = time.monotonic()
         await work
-        self.seen(what, time.monotonic() - began)
+        self.seen(event, time.monotonic() - began)
 
 
 async def read(soak: Soak, visitor: Visitor) -> None:
@@ -165,7 +165,7 @@ async def _soak(request: SoakRequest) -> dict[str, Any]:
         await asyncio.gather(*(crowd.visit(kind, KINDS[kind][0]) for kind in kinds))
         return {
             "visitors": request.visitors, "minutes": request.minutes, "visits": dict(crowd.visits),
-            "took": {what: _spread(times) for what, times in sorted(crowd.took.items())}, "faults": dict(crowd.faults),
+            "took": {event: _spread(times) for event, times in sorted(crowd.took.items())}, "faults": dict(crowd.faults),
             "memory": {"before": before, "after": await _memory(http)},
         }  # fmt: skip
 

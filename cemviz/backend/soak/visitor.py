@@ -58,7 +58,7 @@ class Visitor:
         self.values = {part["id"]: part["props"].get("value") for part in config["components"]}
         self.named = {part["props"]["elem_id"]: part["id"] for part in config["components"] if part["props"].get("elem_id")}
         scripts = ((FIRST.search(call["js"]), call) for call in config["dependencies"] if isinstance(call["js"], str))
-        self.scripts = {found[1]: call for found, call in scripts if found}
+        self.scripts = {match[1]: call for match, call in scripts if match}
         self.tab = dict(part.split("=") for part in query[1:].split("&") if part).get("tab", "start")
         self._heart = asyncio.create_task(self._beat())
         began = time.monotonic()
@@ -146,7 +146,7 @@ class Visitor:
 
     async def _queued(self, call: dict[str, Any], body: dict[str, Any]) -> None:
         """Join the queue, and take what it says until the event has ended."""
-        began, told = time.monotonic(), False
+        began, generating = time.monotonic(), False
         joined = await self._join(body)
         heard = self._events.setdefault(joined, asyncio.Queue())
         if self._ears is None or self._ears.done():
@@ -156,19 +156,19 @@ class Visitor:
             while True:
                 message = await asyncio.wait_for(heard.get(), PATIENCE)
                 if message["msg"] == "process_generating" and message["success"]:
-                    given = message["output"]["data"]
-                    data = given if not data else [patched(old, new) for old, new in zip(data, given, strict=False)]
+                    output = message["output"]["data"]
+                    data = output if not data else [patched(old, new) for old, new in zip(data, output, strict=False)]
                     self._keep(call, data)
                 elif message["msg"] == "process_completed":
                     if not message["success"]:
                         raise Refused(str(message["output"].get("error"))[:100])
-                    given = message["output"].get("data") or []
-                    self._keep(call, given)
+                    output = message["output"].get("data") or []
+                    self._keep(call, output)
                     return
                 elif message["msg"] == "unexpected_error":
                     raise Refused(str(message)[:100])
-                if message["msg"] == "process_generating" and not told:
-                    told = True
+                if message["msg"] == "process_generating" and not generating:
+                    generating = True
                     self.took("first word", time.monotonic() - began)
         except TimeoutError:
             raise Refused(f"nothing heard for {PATIENCE:.0f} s") from None

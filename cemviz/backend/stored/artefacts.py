@@ -35,8 +35,8 @@ class Artefact:
     @property
     def models(self) -> dict[str, str]:
         """SHA-256 of the weights that the numbers rest on, by name of the model."""
-        one = {self.head["model"]: self.head["sha256"]} if {"model", "sha256"} <= self.head.keys() else {}
-        return self.head.get("models", one)
+        single = {self.head["model"]: self.head["sha256"]} if {"model", "sha256"} <= self.head.keys() else {}
+        return self.head.get("models", single)
 
     def stale(self, cards: dict[str, Card], request: dict[str, Any] | None = None) -> list[str]:
         """Changes since it was made: models that were trained anew (the numbers of one that is not stored stay), the request.
@@ -63,8 +63,8 @@ def write(kind: str, name: str, artefact: Artefact, indent: int | None = 2) -> P
     """
     described = path(kind, name)
     if artefact.tensors:
-        held = artefact.head
-        return files.write_pair(described, artefact.tensors, lambda sha256: held | {"tensors": sha256}, indent, squeeze=True)
+        head = artefact.head
+        return files.write_pair(described, artefact.tensors, lambda sha256: head | {"tensors": sha256}, indent, squeeze=True)
     files.write_json(described, artefact.head, indent)
     return described
 

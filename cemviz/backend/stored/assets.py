@@ -115,7 +115,7 @@ def gallery(data: str) -> Gallery | None:
     return kept("gallery", data, lambda file: Gallery(**file.head | {"classes": tuple(file.head["classes"])}, **file.tensors))
 
 
-def kept(kind: str, data: str, made: Callable[[Artefact], Asset]) -> Asset | None:
+def kept(kind: str, data: str, build: Callable[[Artefact], Asset]) -> Asset | None:
     """Value made of an asset's artefact, or None where none ships.
 
     Raises:
@@ -124,7 +124,7 @@ def kept(kind: str, data: str, made: Callable[[Artefact], Asset]) -> Asset | Non
     again = f"run: {command(data, kind)}"
     artefact = artefacts.read(kind, data, again)
     try:
-        return None if artefact is None else made(artefact)
+        return None if artefact is None else build(artefact)
     except (TypeError, KeyError, ValueError) as error:
         raise BrokenCheckpoint(f"{kind}/{data}.json cannot be read ({error}); restore it, or {again}") from error
 

@@ -96,9 +96,9 @@ FRESH = 1.0
 
 def folder() -> Path:
     """Where models lie: CEMVIZ_CHECKPOINTS, else the repository's checkpoints/, else ./checkpoints of an installed package."""
-    given = os.environ.get("CEMVIZ_CHECKPOINTS")
-    if given:
-        return Path(given).expanduser()
+    path = os.environ.get("CEMVIZ_CHECKPOINTS")
+    if path:
+        return Path(path).expanduser()
     return REPOSITORY if REPOSITORY.is_dir() else Path.cwd() / "checkpoints"
 
 
@@ -134,11 +134,11 @@ def parsed(name: str, values: dict[str, Any]) -> Card:
         BrokenCheckpoint: a field is missing or cannot be right; the message names it, its value and what is allowed.
     """
     # a file that was renamed is the model it is called
-    known = {k: v for k, v in values.items() if k in KNOWN} | {"name": name}
-    missing = [f.name for f in fields(Card)[:19] if f.name not in known]
+    facts = {k: v for k, v in values.items() if k in KNOWN} | {"name": name}
+    missing = [f.name for f in fields(Card)[:19] if f.name not in facts]
     if missing:
         raise BrokenCheckpoint(f"it has no field {missing[0]}")
-    return Card(**checked_fields(known), unknown={k: v for k, v in values.items() if k not in KNOWN})
+    return Card(**checked_fields(facts), unknown={k: v for k, v in values.items() if k not in KNOWN})
 
 
 def read_card(name: str) -> Card:
@@ -152,8 +152,8 @@ def read_card(name: str) -> Card:
     try:
         return _unchanged(at, name, *files.version(at))
     except FileNotFoundError:
-        known = ", ".join(p.stem for p in sorted(folder().glob("*.json"))) or "none yet: train one"
-        raise KeyError(f"no model {name!r} in {folder()}; there are {known}") from None
+        names = ", ".join(p.stem for p in sorted(folder().glob("*.json"))) or "none yet: train one"
+        raise KeyError(f"no model {name!r} in {folder()}; there are {names}") from None
     except BrokenCheckpoint as fault:
         raise BrokenCheckpoint(f"the card {at.name} cannot be read ({fault}); restore it, or train the model again") from fault
 

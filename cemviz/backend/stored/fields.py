@@ -73,9 +73,9 @@ def check_net(net: str, args: dict[str, Any]) -> None:
 
 
 @lru_cache(maxsize=256)
-def _measured(net: str, given: str) -> tuple[int | None, int | None]:
+def _measured(net: str, text: str) -> tuple[int | None, int | None]:
     """Number of outputs and of channels of a net, None where it does not say; refuses one that cannot be built."""
-    args = json.loads(given)
+    args = json.loads(text)
     _check_args(net, args)
     try:
         with torch.device("meta"):  # shapes without storage
@@ -98,10 +98,10 @@ def _check_args(net: str, args: dict[str, Any]) -> None:
     passed = [key for key, parameter in takes.items() if parameter.kind is inspect.Parameter.VAR_KEYWORD]
     for key in passed:  # what its trunk takes
         del takes[key]
-        trunk, known = args.get("trunk", takes["trunk"].default), PASSED_TO[net]
-        if not isinstance(trunk, str) or trunk not in known:
-            raise BrokenCheckpoint(f"net_args trunk is {_short(trunk)}; choose one of {', '.join(known)}")
-        takes |= {k: v for k, v in inspect.signature(known[trunk]).parameters.items() if k != "outputs"} | takes
+        trunk, trunks = args.get("trunk", takes["trunk"].default), PASSED_TO[net]
+        if not isinstance(trunk, str) or trunk not in trunks:
+            raise BrokenCheckpoint(f"net_args trunk is {_short(trunk)}; choose one of {', '.join(trunks)}")
+        takes |= {k: v for k, v in inspect.signature(trunks[trunk]).parameters.items() if k != "outputs"} | takes
     for key, value in args.items():
         if key not in takes:
             raise BrokenCheckpoint(f"net_args has {_short(key)}, which {net} does not know; it takes {', '.join(takes)}")

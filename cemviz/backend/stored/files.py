@@ -252,8 +252,8 @@ def sweep_pair(described: Path, sha256: str | None) -> None:
     """
     sweep(described)
     if sha256 is not None:
-        kept = tensors_path(described, sha256)
-        _remove([path for path in _tensors_of(described) if path != kept])
+        current = tensors_path(described, sha256)
+        _remove([path for path in _tensors_of(described) if path != current])
     elif not os.path.lexists(described):
         _remove([path for path in _tensors_of(described) if "@" in path.name])
 

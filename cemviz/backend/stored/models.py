@@ -35,8 +35,8 @@ def save(net: nn.Module | dict[str, Tensor], card: Card, *, full: bool = False) 
     described = cards.path(card.name)
     cards.check(card)
     state = net.state_dict() if isinstance(net, nn.Module) else net
-    kept = state if full else halved(state)
-    return files.write_pair(described, kept, lambda sha256: replace(card, sha256=sha256).as_json())
+    stored = state if full else halved(state)
+    return files.write_pair(described, stored, lambda sha256: replace(card, sha256=sha256).as_json())
 
 
 def halved(state: dict[str, Tensor]) -> dict[str, Tensor]:

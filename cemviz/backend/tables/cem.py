@@ -71,16 +71,16 @@ def draws_better(claim: str, column: str, better: str, other: str, second: str |
 
 def quality(data: str, rows: dict[str, tuple[str, dict[str, Any]]]) -> dict[Place, Cell]:
     """IS and FID of rows (a model and how it is sampled) and of real images, as both judges see the same samples."""
-    seen = [(metric, *one) for metric in ("is", "fid") for one in judges(data).items()]
+    looks = [(metric, *item) for metric in ("is", "fid") for item in judges(data).items()]
     return {
         (row, f"{metric.upper()}, {data}{eye}"): Cell(
             model, measures.ends(metric, judge, **how), "shipped", again=model in THRICE and how.get("radius") != 0
         )
         for row, (model, how) in rows.items()
-        for metric, eye, judge in seen
+        for metric, eye, judge in looks
     } | {
         ("real images", f"{metric.upper()}, {data}{eye}"): real(f"{data}-at", metric, 500, extractor=judge)
-        for metric, eye, judge in seen
+        for metric, eye, judge in looks
     }  # fmt: skip
 
 

@@ -26,14 +26,14 @@ def both_detectors(paper: dict[Place, tuple[float, float]], cells: dict[Place, t
         paper: (row, model) -> AUC of d_1 and d_2.
         cells: (row, model) -> (recipe, k -> measure), or None where no such net was trained.
     """
-    made: dict[Place, Cell] = {}
-    told: dict[Place, float] = {}
+    rows: dict[Place, Cell] = {}
+    numbers: dict[Place, float] = {}
     for (name, column), values in paper.items():
         for k, value in enumerate(values):
-            at, given = (name, f"{column}, d_{k + 1}"), cells[name, column]
-            told[at] = value
-            made[at] = Cell(LINF, absent(UNTRAINED), **STORED) if given is None else Cell(given[0], given[1](k), **STORED)
-    return made, told
+            at, cell = (name, f"{column}, d_{k + 1}"), cells[name, column]
+            numbers[at] = value
+            rows[at] = Cell(LINF, absent(UNTRAINED), **STORED) if cell is None else Cell(cell[0], cell[1](k), **STORED)
+    return rows, numbers
 
 
 def steps_of(run: str, values: dict[str, tuple[tuple[float, float], ...]]) -> tuple[Any, Any]:

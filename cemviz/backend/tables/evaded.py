@@ -150,8 +150,8 @@ def distortion(count: int = 50) -> Measure:
             passes = torch.zeros_like(middle, dtype=torch.bool)
             for i, reach in enumerate(middle.tolist()):
                 dyn = threat("pgd", "l2", reach, SEARCH, 2.5 * reach / SEARCH)
-                one, label = x[i : i + 1], y[i : i + 1]
-                *_, last = climb(lambda at, label=label: -rival(net(at), label), one, dyn, start=one, generator=draws)
+                image, label = x[i : i + 1], y[i : i + 1]
+                *_, last = climb(lambda at, label=label: -rival(net(at), label), image, dyn, start=image, generator=draws)
                 with torch.no_grad():
                     decided = generative(net(last.x))
                 passes[i] = bool(deceiving(decided, label) >= limit)

@@ -26,9 +26,9 @@ PICTURES, PHOTOGRAPHS = "cifar10-binary", "cifar10, from Tiny ImageNet"
 
 def pictures(name: str, start: str, **chains: Any) -> dict[Place, Cell]:
     """FID of chains of the CIFAR-10 net by both judges."""
-    asked = {"sampler": "ascent", "start": start} | chains
+    options = {"sampler": "ascent", "start": start} | chains
     return {
-        (name, f"FID{eye}"): Cell(PICTURES, ends("fid", judge, count=COUNT, **asked), "shipped")
+        (name, f"FID{eye}"): Cell(PICTURES, ends("fid", judge, count=COUNT, **options), "shipped")
         for eye, judge in judges("cifar10").items()
     }
 
@@ -127,8 +127,8 @@ def nearest(by: str, held_out: bool) -> Measure:
         rest = {"count": QUERIES, "extractor": f"judge-{JUDGE}" if by == "features" else None, "seed": seed, "note": ""}
         return rest | {"value": distance.median().item(), "split": "test" if held_out else None}
 
-    what = "held-out digits" if held_out else "samples"
-    return Measure(f"nearest of {NEAR[by]} training images to {what} by={by} count={QUERIES}", measure)
+    queries = "held-out digits" if held_out else "samples"
+    return Measure(f"nearest of {NEAR[by]} training images to {queries} by={by} count={QUERIES}", measure)
 
 
 FIG_2_15 = Experiment(
@@ -158,8 +158,8 @@ def seconds(count: int = 50) -> Measure:
         began = time.perf_counter()
         for _ in run.last():
             pass
-        taken = time.perf_counter() - began
-        return {"value": taken, "count": count, "extractor": None, "seed": seed, "note": f"on {device.title}"}
+        seconds = time.perf_counter() - began
+        return {"value": seconds, "count": count, "extractor": None, "seed": seed, "note": f"on {device.title}"}
 
     return Measure(f"seconds count={count}", measure)
 

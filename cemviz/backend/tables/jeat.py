@@ -171,8 +171,8 @@ JEAT_FIG_2 = Experiment(
     grid(FIG_2, SHAPES),
     {},
     tuple(
-        Order(f"{what} falls from {a} to {b}", (a, what), (b, what))
-        for what in SHAPES
+        Order(f"{shape} falls from {a} to {b}", (a, shape), (b, shape))
+        for shape in SHAPES
         for a, b in (("standard", "AT"), ("AT", "PreJEAT"), ("PreJEAT", "JEAT"))
     ),
     "100 test images, two random orthonormal directions each, L2 up to 6. range: highest minus lowest energy in the window; "

@@ -92,11 +92,11 @@ def ends(metric: str, extractor: str, *, count: int = 500, **chains: Any) -> Mea
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
         card, studio = store.read_card(model), Studio(device, data)
         eye = stored_judge(studio, card.data, extractor.removeprefix("judge-"))[0]
-        drawn = eye(_last_images(card.sha256, device, data, SampleRequest(model, seed=seed, **chains), count))
-        kept = {"count": count, "split": "test", "extractor": eye.name, "seed": seed, "note": ""}
+        samples = eye(_last_images(card.sha256, device, data, SampleRequest(model, seed=seed, **chains), count))
+        about = {"count": count, "split": "test", "extractor": eye.name, "seed": seed, "note": ""}
         if metric == "is":
-            return kept | variety(eye, drawn, seed)
-        return kept | distance(metric, eye(studio.test_images(card.data, card.classes).first(count).floats()), drawn)
+            return about | variety(eye, samples, seed)
+        return about | distance(metric, eye(studio.test_images(card.data, card.classes).first(count).floats()), samples)
 
     named = " ".join(f"{k}={v}" for k, v in sorted((chains | {"extractor": extractor, "count": count}).items()))
     return Measure(f"{metric} {named}", measure)
@@ -108,19 +108,19 @@ def _last_images(sha256: str, device: Device, data: str | None, request: SampleR
     return torch.cat(list(prepared(Studio(device, data), request, count).last()))
 
 
-def variety(eye: quality.Extractor, drawn: Tensor, seed: int) -> dict[str, Any]:
+def variety(eye: quality.Extractor, samples: Tensor, seed: int) -> dict[str, Any]:
     """IS of features, with its error: the deviation over splits, for their mean."""
-    splits = len(drawn.chunk(SPLITS))
-    value, deviation = quality.inception_score(eye, drawn, splits, seed)
+    splits = len(samples.chunk(SPLITS))
+    value, deviation = quality.inception_score(eye, samples, splits, seed)
     return {"value": value, "error": deviation / splits**0.5 or None, "resampled": RESAMPLED["is"]}
 
 
-def distance(metric: str, real: Tensor, drawn: Tensor) -> dict[str, Any]:
+def distance(metric: str, real: Tensor, samples: Tensor) -> dict[str, Any]:
     """FID with its jackknife error, or KID, whose error nobody knows, of features."""
     if metric == "kid":
-        return {"value": quality.kernel_distance(real, drawn), "error": None, "resampled": None}
-    error = quality.frechet_error(real, drawn)
-    return {"value": quality.frechet(real, drawn), "error": error, "resampled": RESAMPLED["fid"]}
+        return {"value": quality.kernel_distance(real, samples), "error": None, "resampled": None}
+    error = quality.frechet_error(real, samples)
+    return {"value": quality.frechet(real, samples), "error": error, "resampled": RESAMPLED["fid"]}
 
 
 def absent(reason: str) -> Measure:
@@ -149,9 +149,11 @@ def real_images(metric: str, count: int, extractor: str | None = None, split: st
         picks = torch.randperm(len(test) - fixed, generator=device.generator(seed), device=device.torch) + fixed
         order = torch.cat([torch.arange(fixed, device=device.torch), picks])
         compared, others = order[:count], order[count : 2 * count]
-        drawn = eye(test.floats(others))
+        samples = eye(test.floats(others))
         number = {"count": len(others), "split": split, "extractor": eye.name, "seed": seed, "note": ""}
-        return number | (variety(eye, drawn, seed) if metric == "is" else distance(metric, eye(test.floats(compared)), drawn))
+        return number | (
+            variety(eye, samples, seed) if metric == "is" else distance(metric, eye(test.floats(compared)), samples)
+        )
 
     named = f"{f' extractor={extractor}' if extractor else ''}{f' split={split}' if split != 'test' else ''}"
     return Measure(f"{metric} of real images count={count}{named}", measure)
@@ -164,7 +166,7 @@ def _eye(name: str, data: str, device: Device) -> quality.Extractor:
     return stored_judge(Studio(device), data, name.removeprefix("judge-"))[0]
 
 
-def window(what: str, *, count: int = 100, radius: float = 6.0, side: int = 21) -> Measure:
+def window(property: str, *, count: int = 100, radius: float = 6.0, side: int = 21) -> Measure:
     """Mean over test images of a figure of E(x, y) in a window around each: range, depth or offset, see `metrics.landscape`."""
 
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
@@ -174,15 +176,15 @@ def window(what: str, *, count: int = 100, radius: float = 6.0, side: int = 21) 
         for i in range(len(subset)):
             y = subset.labels[i]
             joint, _ = energies(net, around(net, subset.floats(i), y, "random", radius, side, seed * len(subset) + i), y)
-            shapes.append(getattr(shape(joint.cpu(), axis_of(radius, side)), what))
+            shapes.append(getattr(shape(joint.cpu(), axis_of(radius, side)), property))
         error = torch.tensor(shapes).std().item() / len(shapes) ** 0.5
         number = {"value": mean(shapes), "error": error, "resampled": "images", "count": len(subset)}
         return number | {"split": "test", "extractor": None}
 
-    return Measure(f"window {what} radius={radius:g} side={side} count={count}", measure)
+    return Measure(f"window {property} radius={radius:g} side={side} count={count}", measure)
 
 
-def over_training(delta: str, energy: str, what: str) -> Measure:
+def over_training(delta: str, energy: str, statistic: str) -> Measure:
     """A figure of a run's probes: lowest, highest or mean change of an energy, or the share of probes where it is positive."""
     pick: dict[str, Callable[[list[float]], float]] = {
         "lowest": min,
@@ -194,6 +196,6 @@ def over_training(delta: str, energy: str, what: str) -> Measure:
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
         history = store.read_json(curves.path(model))
         values = [probe[delta][energy][0] for probe in history["probes"]]
-        return {"value": float(pick[what](values)), "count": len(values), "split": "train", "extractor": None}
+        return {"value": float(pick[statistic](values)), "count": len(values), "split": "train", "extractor": None}
 
-    return Measure(f"{what} {delta} {energy}", measure, seeded=False)
+    return Measure(f"{statistic} {delta} {energy}", measure, seeded=False)

@@ -46,8 +46,8 @@ def reproduce(studio: Studio, request: ReproduceRequest) -> Iterator[Step | dict
     lacking: dict[Place, str] = {}
     seeds = range(request.seeds)
     work = [(place, cell, seed) for place, cell in experiment.cells.items() for seed in seeds if _wanted(cell, request, seed)]
-    for done, (place, cell, seed) in enumerate(sorted(work, key=lambda job: job[2])):  # a whole table first, then more seeds
-        yield (at := Step(done, len(work), f"{place[0]}, {place[1]}, seed {seed}"))
+    for count, (place, cell, seed) in enumerate(sorted(work, key=lambda job: job[2])):  # a whole table first, then more seeds
+        yield (at := Step(count, len(work), f"{place[0]}, {place[1]}, seed {seed}"))
         try:
             model = yield from _model(studio, cell, request, seed, at)
             for draw in seeds if cell.again and cell.measure.seeded else [seed]:
@@ -80,8 +80,8 @@ def results_path(target: str) -> Path:
 
 def results() -> dict[str, dict[str, Any]]:
     """The tables that were made, by target, in the order of EXPERIMENTS."""
-    made = {target: results_path(target) for target in EXPERIMENTS}
-    return {target: _read(path, *files.version(path)) for target, path in made.items() if path.is_file()}
+    paths = {target: results_path(target) for target in EXPERIMENTS}
+    return {target: _read(path, *files.version(path)) for target, path in paths.items() if path.is_file()}
 
 
 @lru_cache(maxsize=256)
@@ -133,20 +133,20 @@ def _model(studio: Studio, cell: Cell, request: ReproduceRequest, seed: int, at:
         if encoder is not None:  # a linear probe: the encoder of the same seed comes first
             below = Cell(encoder, cell.measure, cell.scale, cell.encoder)
             changes["encoder"] = yield from _model(studio, below, request, seed, at)
-        asked = TrainRequest(cell.recipe, scale, name, seed, changes or None, request.data, resume=True)
-        for item in _trained(studio, asked):
+        training = TrainRequest(cell.recipe, scale, name, seed, changes or None, request.data, resume=True)
+        for item in _trained(studio, training):
             if isinstance(item, Trained) and item.done % 10 == 0:
                 yield replace(at, doing=f"training {name} ({item.done}/{item.of}, {item.left / 60:.1f} min left)")
     return name
 
 
-def _trained(studio: Studio, asked: TrainRequest) -> Iterator[Trained | Model]:
+def _trained(studio: Studio, request: TrainRequest) -> Iterator[Trained | Model]:
     """Go on with an interrupted run; one that the code or the recipe has left behind begins anew."""
     try:
-        yield from train(studio, asked)
+        yield from train(studio, request)
     except AnotherRun:
-        states.path(str(asked.out)).unlink()
-        yield from train(studio, asked)
+        states.path(str(request.out)).unlink()
+        yield from train(studio, request)
 
 
 def _scale(cell: Cell, request: ReproduceRequest) -> str:

@@ -62,14 +62,14 @@ class Restoration:
         return self.numbers["ssim"] - self.before["ssim"]
 
 
-def tuned(energy: Energy, start: Tensor, truth: Tensor, step: float, known: Tensor | None = None) -> int:
+def tuned(energy: Energy, start: Tensor, truth: Tensor, step: float, fixed: Tensor | None = None) -> int:
     """The number of steps, from 1 to MOST, after which the mean SSIM is highest.
 
     Args:
         start, truth: images to choose on, (B, C, H, W).
-        known: true where pixels are held, (H, W).
+        fixed: true where pixels are held, (H, W).
     """
-    dyn, project = Dynamics(MOST, step), None if known is None else pin(start, known)
+    dyn, project = Dynamics(MOST, step), None if fixed is None else pin(start, fixed)
     means = [similarity(state.x, truth).mean().item() for state in descend(energy, start, dyn, project=project)]
     return max(range(1, MOST + 1), key=means.__getitem__)
 
@@ -109,34 +109,37 @@ def inpainted(model: str, sha256: str, device: Device, data: str | None) -> dict
         return {"ssim": alike.mean((1, 2))} | dict(zip(("inside", "outside"), split(alike, lost), strict=True))
 
     before = numbers(start)
-    found = {OCCLUDED: Restoration(before, before)}
-    for row, known in ((FREE, None), (HELD, ~lost)):
-        steps = tuned(energy, occluded(chosen, lost), chosen, step, known)
-        project = None if known is None else pin(start, known)
-        found[row] = Restoration(numbers(settle(energy, start, Dynamics(steps, step), project=project)), before, steps)
+    restorations = {OCCLUDED: Restoration(before, before)}
+    for row, fixed in ((FREE, None), (HELD, ~lost)):
+        steps = tuned(energy, occluded(chosen, lost), chosen, step, fixed)
+        project = None if fixed is None else pin(start, fixed)
+        restorations[row] = Restoration(numbers(settle(energy, start, Dynamics(steps, step), project=project)), before, steps)
     searched = images.load(card.data, "train", classes=card.classes, data=data, device=device.torch).pixels
     for row, search in BASELINES.items():
-        found[f"Recovered ({row})"] = Restoration(numbers(search(test, start, lost, searched)), before)
-    return found
+        restorations[f"Recovered ({row})"] = Restoration(numbers(search(test, start, lost, searched)), before)
+    return restorations
 
 
 OCCLUDED, FREE, HELD = "Occluded", "Recovered (ours, climbs freely)", "Recovered (ours, known pixels held)"
 
 COLUMNS: dict[str, Callable[[Restoration], Tensor | int]] = {
-    "before": lambda found: found.before["ssim"],
-    "SSIM": lambda found: found.numbers["ssim"],
-    "inside": lambda found: found.numbers["inside"],
-    "outside": lambda found: found.numbers["outside"],
-    "gain": lambda found: found.gain,
-    "fell": lambda found: (found.gain < 0).double(),
-    "K": lambda found: found.steps,
+    "before": lambda restoration: restoration.before["ssim"],
+    "SSIM": lambda restoration: restoration.numbers["ssim"],
+    "inside": lambda restoration: restoration.numbers["inside"],
+    "outside": lambda restoration: restoration.numbers["outside"],
+    "gain": lambda restoration: restoration.gain,
+    "fell": lambda restoration: (restoration.gain < 0).double(),
+    "K": lambda restoration: restoration.steps,
 }
 """Column -> its numbers, one an image: SSIM before and after, in the hole and around it, their difference, whether it fell."""
 
 
-def _number(found: Restoration, column: str) -> dict[str, Any]:
+def _number(restoration: Restoration, column: str) -> dict[str, Any]:
     """A cell's number, with its standard error over images and, for the gain, its interval in words."""
-    values, rest = COLUMNS[column](found), {"count": len(found.gain), "split": "test", "extractor": None, "note": ""}
+    values, rest = (
+        COLUMNS[column](restoration),
+        {"count": len(restoration.gain), "split": "test", "extractor": None, "note": ""},
+    )
     if isinstance(values, int):
         return rest | {"value": float(values), "error": None, "split": "validation"}
     over = mean(values)
@@ -151,8 +154,8 @@ def denoising(sigma: float, column: str) -> Measure:
     """A column of denoising at one strength of noise, which the seed of the table draws."""
 
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
-        found = denoised(model, Studio(device, data).cards()[model].sha256, device, data, sigma, seed)
-        return _number(found, column) | {"seed": seed}
+        restoration = denoised(model, Studio(device, data).cards()[model].sha256, device, data, sigma, seed)
+        return _number(restoration, column) | {"seed": seed}
 
     return Measure(f"denoise {column} sigma={sigma:g} count={COUNT}", measure, rate=column == "fell")
 

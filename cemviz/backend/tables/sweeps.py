@@ -162,9 +162,9 @@ CONTRADICTS = (
 
 def numbers(swept: Swept) -> str:
     """The numbers that stay while another is swept, in words."""
-    own = suited(swept.sampler, (1, 28, 28))
-    ball = "no ball" if own.radius > DIAGONAL else f"β {own.radius:g}"
-    return f"α {own.step:g}, {ball}, η {own.noise:g}, K {own.steps}"
+    dyn = suited(swept.sampler, (1, 28, 28))
+    ball = "no ball" if dyn.radius > DIAGONAL else f"β {dyn.radius:g}"
+    return f"α {dyn.step:g}, {ball}, η {dyn.noise:g}, K {dyn.steps}"
 
 
 def about(swept: Swept) -> str:

@@ -76,14 +76,14 @@ class Experiment:
     about: str
 
 
-def grid(systems: dict[str, str], columns: dict[str, Measure], **given: Any) -> dict[Place, Cell]:
-    """The cells of a table whose rows are systems and whose columns are measures; `given` are further fields of each cell."""
-    return {(row, column): Cell(recipe, m, **given) for row, recipe in systems.items() for column, m in columns.items()}
+def grid(systems: dict[str, str], columns: dict[str, Measure], **options: Any) -> dict[Place, Cell]:
+    """The cells of a table whose rows are systems and whose columns are measures; `options` are further fields of each cell."""
+    return {(row, column): Cell(recipe, m, **options) for row, recipe in systems.items() for column, m in columns.items()}
 
 
-def real(model: str, metric: str, count: int, **given: Any) -> Cell:
+def real(model: str, metric: str, count: int, **options: Any) -> Cell:
     """IS or FID of other real images of a stored model's data set: what no sampler can be asked to exceed."""
-    return Cell(model, measures.real_images(metric, count, **given), "shipped", note="real images: no model draws them")
+    return Cell(model, measures.real_images(metric, count, **options), "shipped", note="real images: no model draws them")
 
 
 LINF = {"attack": "pgd", "norm": "linf", "radius": 0.2, "steps": 20}

@@ -48,9 +48,9 @@ def sure(start: str = "gaussian", judge: str = READER, **chains: Any) -> Measure
 
 def drawn(start: str = "gaussian", **chains: Any) -> dict[str, Measure]:
     """The columns of a generator's table: FID, IS, and the share of samples that the judge is sure of."""
-    asked = {"sampler": "ascent", "start": start, "count": COUNT, "extractor": f"judge-{JUDGE}"} | chains
+    options = {"sampler": "ascent", "start": start, "count": COUNT, "extractor": f"judge-{JUDGE}"} | chains
     return {
-        "FID": evaluated("fid", **asked), "IS": evaluated("is", **asked), SHARP: sure(start, **chains),
+        "FID": evaluated("fid", **options), "IS": evaluated("is", **options), SHARP: sure(start, **chains),
     }  # fmt: skip
 
 
@@ -179,19 +179,19 @@ def survival(loss: str, lr: float) -> Measure:
     """Updates until the guard stops a game of this objective, at most SURVIVED."""
 
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
-        asked = TrainRequest(BINARY, "evidence", f"evidence/stability-{loss}-{lr:g}-{seed}", seed, {
+        request = TrainRequest(BINARY, "evidence", f"evidence/stability-{loss}-{lr:g}-{seed}", seed, {
             "objective_args": f"loss:{loss},auc_above:0,inside:0", "clip": "inf", "attack_steps": str(K), "lr": str(lr),
             "steps": str(SURVIVED),
         }, data)  # fmt: skip
-        done = 0
+        updates = 0
         try:
-            for item in train(Studio(device, data), asked):
-                done = item.done if isinstance(item, Step) else done
+            for item in train(Studio(device, data), request):
+                updates = item.done if isinstance(item, Step) else updates
         except Diverged as error:
-            return {"value": done, "count": None, "extractor": None, "seed": seed, "note": str(error).partition(" (")[0]}
+            return {"value": updates, "count": None, "extractor": None, "seed": seed, "note": str(error).partition(" (")[0]}
         finally:
-            states.path(str(asked.out)).unlink(missing_ok=True)
-        return {"value": done, "count": None, "extractor": None, "seed": seed, "note": f"stopped at {SURVIVED} by us"}
+            states.path(str(request.out)).unlink(missing_ok=True)
+        return {"value": updates, "count": None, "extractor": None, "seed": seed, "note": f"stopped at {SURVIVED} by us"}
 
     return Measure(f"updates loss={loss} lr={lr:g} of {SURVIVED}", measure)
 

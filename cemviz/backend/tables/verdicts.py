@@ -66,14 +66,14 @@ def verdict(order: Order, rows: dict[Place, Row]) -> dict[str, Any]:
         also = {"second": _sides(*order.second) | dict(zip(("by", "spread"), map(digits, other), strict=True))}
         sides += order.second
         holds = holds if holds == decided(*other) else None
-    kept = [row for side in sides if not isinstance(side, float) and (row := rows.get(side))]
+    measured = [row for side in sides if not isinstance(side, float) and (row := rows.get(side))]
     return {
         "claim": order.claim,
         "holds": holds,
         "by": digits(by),
         "spread": digits(spread),
-        "seeds": min((row["seeds"] for row in kept), default=0),
-        "draws": min((row.get("draws", 1) for row in kept), default=0),
+        "seeds": min((row["seeds"] for row in measured), default=0),
+        "draws": min((row.get("draws", 1) for row in measured), default=0),
         **_sides(order.over, order.under),
         **also,
     }
@@ -83,12 +83,12 @@ def _gap(
     over: Place | float, under: Place | float, margin: float | None, rows: dict[Place, Row]
 ) -> tuple[float | None, float | None]:
     """By how much a claim on two numbers holds, and its standard deviation."""
-    kept = [row for side in (over, under) if not isinstance(side, float) and (row := rows.get(side))]
+    measured = [row for side in (over, under) if not isinstance(side, float) and (row := rows.get(side))]
     values = [side if isinstance(side, float) else rows.get(side, {}).get("ours") for side in (over, under)]
-    if None in values or len({row["extractor"] for row in kept}) > 1:
+    if None in values or len({row["extractor"] for row in measured}) > 1:
         return None, None
     by = values[0] - values[1] if margin is None else margin - abs(values[0] - values[1])
-    spreads = [row["spread"] for row in kept]
+    spreads = [row["spread"] for row in measured]
     return (by, None if None in spreads else hypot(*spreads)) if isfinite(by) else (None, None)
 
 

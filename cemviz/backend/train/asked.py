@@ -16,9 +16,9 @@ from .runs import unfinished
 
 def proposed(key: str) -> str:
     """A free name for a model of this recipe: my-RECIPE, my-RECIPE-2, ..."""
-    taken = unfinished()
+    pending = unfinished()
     names = (f"my-{key}" + (f"-{i}" if i > 1 else "") for i in range(1, 10_000))
-    return next(name for name in names if name not in taken and not _stored(name))
+    return next(name for name in names if name not in pending and not _stored(name))
 
 
 def row(request: RunRequest) -> Recipe:
@@ -52,7 +52,7 @@ def checked(studio: Studio, request: RunRequest) -> TrainRequest:
         BadInput: a value out of range, a name that is taken, a row that this device cannot train.
         DataMissing: the images are not here, and not to be downloaded.
     """
-    asked, name = row(request), (request.name or "").strip()
+    recipe, name = row(request), (request.name or "").strip()
     if "/" in name:
         raise BadInput("name", f"name is {name!r}; leave the slash out")
     try:
@@ -62,7 +62,7 @@ def checked(studio: Studio, request: RunRequest) -> TrainRequest:
     if request.scale == "paper" and studio.device.torch.type == "cpu":
         raise BadInput(
             "scale",
-            f"the paper's setting ({asked.steps:,} updates of {asked.net}) wants an accelerator, and this page computes on a "
+            f"the paper's setting ({recipe.steps:,} updates of {recipe.net}) wants an accelerator, and this page computes on a "
             "CPU; choose evidence, laptop or shipped",
         )
     if request.mode == "start":
@@ -72,7 +72,7 @@ def checked(studio: Studio, request: RunRequest) -> TrainRequest:
             raise BadInput("name", f"a run {name!r} is unfinished; resume it, discard it, or take another name")
     elif name not in unfinished():
         raise BadInput("name", f"there is no unfinished run {name!r} to go on with")
-    if advice := "" if request.download else missing(studio, asked.data):
+    if advice := "" if request.download else missing(studio, recipe.data):
         raise DataMissing(advice)
     return TrainRequest(
         request.recipe, request.scale, name, request.seed, _changes(request) or None, studio.data,

@@ -59,10 +59,10 @@ class Film:
     def about(self) -> dict[str, Any]:
         """Facts that all frames share, for the run's curves: request, numbers, classes and judge."""
         request, card = self.chains.request, self.chains.card
-        asked = {name: getattr(request, name) for name in ("sampler", "start", "seed", "count")}
+        options = {name: getattr(request, name) for name in ("sampler", "start", "seed", "count")}
         numbers = {name: value for name, value in asdict(self.chains.dynamics).items() if name in ("steps", "step", "noise")}
         classes = [card.classes[y] for y in self.chains.asked[:SHOWN].tolist()] if hinted(request) else []
-        return asked | numbers | {"classes": classes, "judge": self.name}
+        return options | numbers | {"classes": classes, "judge": self.name}
 
     def frame(self, weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
         """Draw a frame.
@@ -90,13 +90,13 @@ def film(studio: Studio, card: Card, net: nn.Module) -> Film:
         net: that is trained; it stays as it is.
     """
     usual = kinds.of(card).usual
-    given = usual | SETTINGS.get(card.kind, {}) | {"count": COUNT}
+    options = usual | SETTINGS.get(card.kind, {}) | {"count": COUNT}
     if studio.source(card).gaussians is None:
-        given["start"] = "uniform"
-    request = SampleRequest(card.name, **given)
-    own = copy.deepcopy(net).eval().requires_grad_(False)
-    asked = torch.tensor(labels((), COUNT, card), device=studio.device.torch)
-    chains = Run(request, own, card, settings(request, card), fitting(request.sampler, card), asked, studio)
+        options["start"] = "uniform"
+    request = SampleRequest(card.name, **options)
+    frozen = copy.deepcopy(net).eval().requires_grad_(False)
+    targets = torch.tensor(labels((), COUNT, card), device=studio.device.torch)
+    chains = Run(request, frozen, card, settings(request, card), fitting(request.sampler, card), targets, studio)
     judge = _judge(studio, card) if hinted(request) else None
     return Film(chains, *(judge or (None, "")))
 

@@ -128,9 +128,9 @@ def run(studio: Studio, request: RunRequest, stop: threading.Event) -> Iterator[
         Unwritable: the disk is full, or the folder may not be written.
     """
     permit()
-    asked = checked(studio, request)
-    name, state = str(asked.out), states.path(str(asked.out))
-    work = studio.work(watched, asked)
+    training = checked(studio, request)
+    name, state = str(training.out), states.path(str(training.out))
+    work = studio.work(watched, training)
     with _lock:
         if state in _going:
             raise BadInput("name", f"a run {name!r} is going on; wait for it, or take another name")
@@ -160,22 +160,22 @@ def watched(studio: Studio, request: TrainRequest) -> Iterator[Update | Step]:
 
     An update with a probe, one that could not be saved and the end are always told.
     """
-    name, shown = str(request.out), -math.inf
+    name, sent = str(request.out), -math.inf
     with closing(train(studio, request)) as items:
         for item in items:
             if isinstance(item, Model):
                 yield _update(name, "done", item.end)
             elif item.done == item.of:
                 continue  # the model tells it
-            elif item.probe or item.unsaved or time.monotonic() - shown >= 1 / RATE:
+            elif item.probe or item.unsaved or time.monotonic() - sent >= 1 / RATE:
                 yield _update(name, "running", item)
-                shown = time.monotonic()
+                sent = time.monotonic()
             else:
                 yield Step(item.done, item.of)
 
 
 def _steps(studio: Studio, name: str, work: Iterator[Update | Step], stop: threading.Event) -> Iterator[Update]:
-    last, done, began, over = Update(name, "waiting"), 0, time.monotonic(), False
+    last, step, began, over = Update(name, "waiting"), 0, time.monotonic(), False
     with closing(studio.jobs.run(work, title=f"Training {name}", limit=math.inf, stop=stop, turn=TURN)) as items:
         for item in items:
             if isinstance(item, Waiting):
@@ -183,15 +183,15 @@ def _steps(studio: Studio, name: str, work: Iterator[Update | Step], stop: threa
                 continue
             over = time.monotonic() - began > LIMIT
             if isinstance(item, Update):
-                last, done = item, item.step
+                last, step = item, item.step
                 yield last
             else:
-                done = item.done
+                step = item.done
             if over or _closing.is_set():
                 break
     if last.state != "done" and (stop.is_set() or over or _closing.is_set()):
         studio.jobs.close(work)
-        yield replace(last, step=done, state="paused", why=_why(over))
+        yield replace(last, step=step, state="paused", why=_why(over))
 
 
 def _why(over: bool) -> str:

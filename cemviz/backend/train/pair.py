@@ -56,20 +56,20 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
 def _made(studio: Studio, recipe: str) -> Iterator[Step | dict[str, Any]]:
     name, team = name_of(recipe), Team(studio.device)
     request = TrainRequest(recipe, SCALE, name, SEED, data=studio.data)
-    asked = plan(request)
-    work, start = prepare(asked, team), states.anew(asked.row.kind)
+    planned = plan(request)
+    work, start = prepare(planned, team), states.anew(planned.row.kind)
     card = card_of(request, work.row, name, work.net_args, work.images, 0.0, team)
-    if _stands(name, asked.identity, frames.film(studio, card, work.net).about):
+    if _stands(name, planned.identity, frames.film(studio, card, work.net).about):
         yield {"skipped": f"the run {name} stands: recipe and frames are the same"}
         return
-    for progress in noted(studio, asked, work, start, team):
+    for progress in noted(studio, planned, work, start, team):
         yield Step(progress.step, progress.steps, name)
-    rests = {"run": asked.identity, "sha256": models.digest(loop.averaged(progress.state()))}
+    rests = {"run": planned.identity, "sha256": models.digest(loop.averaged(progress.state()))}
     yield {"path": str(artefacts.write("history", name, Artefact(start.history | rests), indent=None))}
 
 
 def _stands(name: str, identity: dict[str, Any], about: dict[str, Any]) -> bool:
-    kept = artefacts.read("history", name, "remove it")
-    if kept is None or kept.head.get("run") != identity:
+    artefact = artefacts.read("history", name, "remove it")
+    if artefact is None or artefact.head.get("run") != identity:
         return False
-    return about == {key: value for key, value in kept.head["frames"].items() if key != "shots"}
+    return about == {key: value for key, value in artefact.head["frames"].items() if key != "shots"}

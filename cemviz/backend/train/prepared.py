@@ -82,17 +82,17 @@ class Prepared:
         return images.batches(self.images, self.row.batch, seed=seed, start=start, view=view, generator=views)
 
 
-def prepare(asked: Plan, team: Team) -> Prepared:
+def prepare(plan: Plan, team: Team) -> Prepared:
     """Load the images and build the net.
 
     Raises:
         DataMissing: the training images are not here.
         BadInput: an encoder that is none, or a loss that several processes cannot share.
     """
-    row, known = asked.row, dataset(asked.row.data)
+    row, data = plan.row, dataset(plan.row.data)
     with team.in_turn():
         where: dict[str, Any] = {
-            "data": asked.request.data, "device": team.device.torch, "download": asked.request.download,
+            "data": plan.request.data, "device": team.device.torch, "download": plan.request.download,
         }  # fmt: skip
         train = images.load(row.data, row.split, **where)
         test = _unseen(train, where)
@@ -106,7 +106,7 @@ def prepare(asked: Plan, team: Team) -> Prepared:
     if row.encoder is not None:
         trained, row, sha256 = _encoder(row, team.device)
     source = _source(row, train, where)
-    net_args = row.net_args | statistics(known, train)
+    net_args = row.net_args | statistics(data, train)
     if kinds.KINDS[row.kind].classifies:  # else its own arguments decide
         net_args["outputs"] = len(train.classes)
     if not kinds.KINDS[row.kind].shared:
@@ -115,7 +115,7 @@ def prepare(asked: Plan, team: Team) -> Prepared:
         check_net(row.net, net_args)
     except store.BrokenCheckpoint as error:
         raise BadInput("net_args", str(error)) from None
-    net = team.device.place(build(row.net, seed=asked.request.seed, **net_args)).train()
+    net = team.device.place(build(row.net, seed=plan.request.seed, **net_args)).train()
     if trained is not None:
         probed(trained, net)
     return Prepared(row, net, net_args, train, source, test.first(HELD), held_out, sha256)
@@ -151,11 +151,11 @@ def _source(row: Recipe, train: images.Images, where: dict[str, Any]) -> Source:
         return images.load(name, split, **where).pixels
 
     source = Source(shape, seeds, train.pixels)
-    drawn = mixture(row.p0, source, pixels)
-    if drawn is None:
+    density = mixture(row.p0, source, pixels)
+    if density is None:
         missing = ", ".join(f"{name} ({dataset(name).outside})" for name in sets(row.p0))
         raise BadInput("p0", f"p0 is {row.p0!r}; not all of its images are on this machine: {missing} (see README, Data)")
-    return replace(source, p0=viewed(drawn, dataset(row.data).views))
+    return replace(source, p0=viewed(density, dataset(row.data).views))
 
 
 def viewed(p0: Draw, view: View) -> Draw:
@@ -166,10 +166,10 @@ def viewed(p0: Draw, view: View) -> Draw:
     return lambda count, generator=None: view(p0(count, generator), generator)
 
 
-def statistics(known: Dataset, train: images.Images) -> dict[str, Any]:
+def statistics(data: Dataset, train: images.Images) -> dict[str, Any]:
     """Arguments of a net that come from its data: channel means and deviations."""
-    if known.mean:
-        mean, std = known.mean, known.std
+    if data.mean:
+        mean, std = data.mean, data.std
     else:
         x = train.floats()
         mean, std = x.mean((0, 2, 3)).tolist(), x.std((0, 2, 3)).tolist()

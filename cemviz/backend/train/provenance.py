@@ -23,16 +23,16 @@ def identity(request: TrainRequest, row: Recipe) -> dict[str, Any]:
     Args:
         row: with the changes that were asked for.
     """
-    given = {"recipe": request.recipe, "scale": request.scale, "seed": request.seed, "precision": request.precision}
-    return _numbers(given | asdict(row))
+    about = {"recipe": request.recipe, "scale": request.scale, "seed": request.seed, "precision": request.precision}
+    return _numbers(about | asdict(row))
 
 
 def identity_of(card: store.Card) -> dict[str, Any]:
     """The same of the run that made a stored model; a field that is younger than its card has its usual value."""
     usual = {f.name: f.default for f in fields(Recipe) if f.default is not MISSING}
     usual |= {f.name: f.default_factory() for f in fields(Recipe) if f.default_factory is not MISSING}
-    given = {"recipe": card.recipe, "scale": card.scale, "seed": card.seed}
-    return _numbers(usual | {"precision": "fp32"} | card.recipe_args | given)
+    about = {"recipe": card.recipe, "scale": card.scale, "seed": card.seed}
+    return _numbers(usual | {"precision": "fp32"} | card.recipe_args | about)
 
 
 def differences(run: dict[str, Any], other: dict[str, Any]) -> list[str]:
@@ -47,8 +47,8 @@ def _numbers(numbers: dict[str, Any]) -> dict[str, Any]:
     words = (*WORDS, "net", "net_args") if numbers.get("encoder") else WORDS
     # a field that is younger than a saved run says nothing where it is as it was
     empty = [("p0", ""), ("split", "train")]
-    kept = {k: "inf" if v == math.inf else v for k, v in numbers.items() if k not in words and (k, v) not in empty}
-    return json.loads(json.dumps(kept))
+    changed = {k: "inf" if v == math.inf else v for k, v in numbers.items() if k not in words and (k, v) not in empty}
+    return json.loads(json.dumps(changed))
 
 
 def role_of(name: str, row: Recipe) -> str:

@@ -86,28 +86,28 @@ def train(studio: Studio, request: TrainRequest) -> Iterator[Trained | Model]:
         OutOfMemory: the batch does not fit.
         Unwritable: a full disk, or a folder that may not be written; what was saved before still stands.
     """
-    asked = plan(request if request.data else replace(request, data=studio.data))
-    team = join(studio.device, asked.row.batch)
-    lock = asked.lock() if team.leads else None
+    planned = plan(request if request.data else replace(request, data=studio.data))
+    team = join(studio.device, planned.row.batch)
+    lock = planned.lock() if team.leads else None
     try:
-        yield from _train(studio, asked, team)
+        yield from _train(studio, planned, team)
     finally:
         if lock is not None:
             lock.release()
 
 
-def _train(studio: Studio, asked: Plan, team: Team) -> Iterator[Trained | Model]:
-    request, steps = asked.request, asked.row.steps
+def _train(studio: Studio, plan: Plan, team: Team) -> Iterator[Trained | Model]:
+    request, steps = plan.request, plan.row.steps
     if team.leads:
-        models.sweep(asked.name), files.sweep(states.path(asked.name))
-    start = asked.start()
+        models.sweep(plan.name), files.sweep(states.path(plan.name))
+    start = plan.start()
     team.agree(start.done)
-    work = prepare(asked, team)
+    work = prepare(plan, team)
     notes = _notes(work, start.retries + request.retry, team)
-    saver = Saver(states.path(asked.name), asked.identity, start, start.retries + request.retry)
+    saver = Saver(states.path(plan.name), plan.identity, start, start.retries + request.retry)
     progress = None
     try:
-        for progress in noted(studio, asked, work, start, team):
+        for progress in noted(studio, plan, work, start, team):
             if progress.step == steps:  # this state is the model
                 break
             unsaved = saver.now_and_then(progress) if team.leads else ""
@@ -129,21 +129,21 @@ def _train(studio: Studio, asked: Plan, team: Team) -> Iterator[Trained | Model]
     end = _last(start) if progress is None else _item(progress, start)
     if team.leads:
         state = start.state if progress is None else progress.state()
-        card = card_of(request, work.row, asked.name, work.net_args, work.images, end.seconds, team, notes)
+        card = card_of(request, work.row, plan.name, work.net_args, work.images, end.seconds, team, notes)
         path = _store(card, work.finished(loop.averaged(state)), start, saver, progress)
     yield end
     if team.leads:
-        yield Model(asked.name, path, end)
+        yield Model(plan.name, path, end)
 
 
-def noted(studio: Studio, asked: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
+def noted(studio: Studio, plan: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
     """The updates from where a run begins, each noted in its curves, and the frames that are due; nobody looks at evidence."""
     film, due = None, frames.due(work.row.steps)
-    card = card_of(asked.request, work.row, asked.name, work.net_args, work.images, 0.0, team)
+    card = card_of(plan.request, work.row, plan.name, work.net_args, work.images, 0.0, team)
     if team.leads and card.role != "evidence":
         film = frames.film(studio, card, work.net)
         start.history["frames"] = film.about | {"shots": start.history.get("frames", {}).get("shots", [])}
-    for progress in _updates(asked, work, start, team):
+    for progress in _updates(plan, work, start, team):
         curves.note(start.history, progress)
         if film is not None and progress.step in due:
             frame = film.frame(loop.averaged(progress.state()))
@@ -151,16 +151,16 @@ def noted(studio: Studio, asked: Plan, work: Prepared, start: Start, team: Team)
         yield progress
 
 
-def _updates(asked: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
+def _updates(plan: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
     """The updates from where the run begins, by this process's part of every batch."""
-    row, retries = work.row, start.retries + asked.request.retry
-    seed = asked.request.seed + retries
+    row, retries = work.row, start.retries + plan.request.retry
+    seed = plan.request.seed + retries
     draws, views = team.generator(seed + 1), team.device.generator(seed + 2)  # views are of whole batches
     generators = {"draws": draws, "views": views, "probe": team.device.generator(seed + 3)}
     state = start.state
-    if asked.request.retry:  # draws of its own, instead of those that led to the divergence
+    if plan.request.retry:  # draws of its own, instead of those that led to the divergence
         state = state | {f"generator.{k}": g.get_state() for k, g in generators.items()}
-    goal = work.objective(draws, asked.dtype)
+    goal = work.objective(draws, plan.dtype)
     optimizer = replace(row, lr=row.lr / 2**retries).optimizer_for(work.net)
     return loop.fit(
         work.net, goal, team.part(work.batches(seed, start.done, views)), row.steps, optimizer,

@@ -54,13 +54,13 @@ def remember(request: RunRequest, diverged: str = "") -> None:
 
 def unfinished() -> dict[str, Unfinished]:
     """The runs that can go on, by name; one that cannot be read is left out."""
-    runs, known = {}, {f.name for f in fields(RunRequest)}  # a later version may ask for more
+    runs, names = {}, {f.name for f in fields(RunRequest)}  # a later version may ask for more
     for path in sorted((store.folder() / "runs").glob("*.json")):
         try:
-            kept = store.read_json(path)
-            asked = RunRequest(**{k: v for k, v in kept["request"].items() if k in known})
-            if isinstance(kept["diverged"], str):
-                runs[path.stem] = Unfinished(asked, states.stopped_at(path.stem), kept["diverged"])
+            content = store.read_json(path)
+            request = RunRequest(**{k: v for k, v in content["request"].items() if k in names})
+            if isinstance(content["diverged"], str):
+                runs[path.stem] = Unfinished(request, states.stopped_at(path.stem), content["diverged"])
         except (OSError, ValueError, TypeError, KeyError, AttributeError, BrokenCheckpoint, SafetensorError):
             continue
     return runs
@@ -80,11 +80,11 @@ def read_history(name: str) -> dict[str, Any] | None:
     Raises:
         BrokenCheckpoint: the file cannot be read, or is not a history.
     """
-    kept = artefacts.read("history", name, "train the model again")
+    artefact = artefacts.read("history", name, "train the model again")
     try:
-        if kept is None and not states.path(name).is_file():
+        if artefact is None and not states.path(name).is_file():
             return None
-        history = states.curves_of(name) if kept is None else kept.head
+        history = states.curves_of(name) if artefact is None else artefact.head
         lengths = {len(history["steps"]), len(history["lr"]), *map(len, history["terms"].values())}
         if len(lengths) != 1 or any("step" not in probe for probe in history["probes"]):
             raise ValueError("its curves differ in length")

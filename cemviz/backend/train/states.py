@@ -65,7 +65,7 @@ def saved(at: Path, run: dict[str, Any]) -> Start:
     again = "give the same ones, or leave --resume out to begin anew"
     try:
         was, history = _unpacked(state["run"]), _unpacked(state["history"])
-        done, seconds, retries = int(state["step"]), float(state["seconds"]), int(state["retries"])
+        step, seconds, retries = int(state["step"]), float(state["seconds"]), int(state["retries"])
     except (KeyError, ValueError, RuntimeError) as error:
         raise AnotherRun(
             f"the saved state in {at.name} is of another run: another version of cemviz wrote it ({error}); "
@@ -73,7 +73,7 @@ def saved(at: Path, run: dict[str, Any]) -> Start:
         ) from error
     if apart := differences(run, was):
         raise AnotherRun(f"the saved state in {at.name} is of another run: {', '.join(apart)}; {again}")
-    return Start(state, done, seconds, retries, history)
+    return Start(state, step, seconds, retries, history)
 
 
 class Saver:

@@ -27,8 +27,8 @@ def leads() -> bool:
 
 def advice() -> str | None:
     """Advice where accelerate was asked for several processes and started one, as it does on CPUs."""
-    asked = "ACCELERATE_USE_CPU" in os.environ and "MASTER_PORT" in os.environ
-    if asked and "WORLD_SIZE" not in os.environ:
+    distributed = "ACCELERATE_USE_CPU" in os.environ and "MASTER_PORT" in os.environ
+    if distributed and "WORLD_SIZE" not in os.environ:
         return "accelerate started one process, which trains on the whole batch; for several on CPUs add --multi_gpu"
     return None
 
@@ -85,16 +85,16 @@ class Team:
 
         return PartialState().local_main_process_first()
 
-    def agree(self, done: int) -> None:
+    def agree(self, step: int) -> None:
         """Refuse to go on from different steps, as machines do that do not share the folder of states.
 
         Raises:
             ValueError
         """
-        mean = torch.tensor([float(done)], device=self.device.torch)
+        mean = torch.tensor([float(step)], device=self.device.torch)
         self.mean([mean])
-        if mean.item() != done:
-            raise ValueError(f"process {self.rank} would go on from step {done}, others not; let all share CEMVIZ_CHECKPOINTS")
+        if mean.item() != step:
+            raise ValueError(f"process {self.rank} would go on from step {step}, others not; let all share CEMVIZ_CHECKPOINTS")
 
 
 def join(device: Device, batch: int) -> Team:

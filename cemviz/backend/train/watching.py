@@ -15,28 +15,30 @@ BANK = 1000
 """Labelled training images among which an encoder's probe looks for neighbours."""
 
 
-def of_labels(row: Recipe, dyn: Dynamics, goal: Objective, train: Images, seen: Images, generator: torch.Generator) -> Probe:
+def of_labels(row: Recipe, dyn: Dynamics, goal: Objective, train: Images, probed: Images, generator: torch.Generator) -> Probe:
     """The probe of a net that is trained with labels.
 
     Args:
         dyn: the attack of the probe.
         goal: what is minimised; one that keeps chains has them watched.
-        train, seen: images of training, and those that it does not see.
+        train, probed: images of training, and those that it does not see.
         generator: of the probe's own draws.
     """
     starts = torch.rand(SHOWN, *train.pixels.shape[1:], generator=generator, device=generator.device)
     chains = getattr(goal, "tensors", {}).get("chains")
-    return Probe(row.attack, dyn, (seen.floats(), seen.labels), starts, generator, chains)
+    return Probe(row.attack, dyn, (probed.floats(), probed.labels), starts, generator, chains)
 
 
-def of_pairs(row: Recipe, dyn: Dynamics, goal: Objective, train: Images, seen: Images, generator: torch.Generator) -> PairProbe:
+def of_pairs(
+    row: Recipe, dyn: Dynamics, goal: Objective, train: Images, probed: Images, generator: torch.Generator
+) -> PairProbe:
     """The probe of an encoder, which is trained without labels.  Args: as of `of_labels`."""
     bank, views = train.first(BANK), CONTRASTIVE[row.objective_args["views"]]
-    return PairProbe(dyn, views, (seen.floats(), seen.labels), (bank.floats(), bank.labels), generator)
+    return PairProbe(dyn, views, (probed.floats(), probed.labels), (bank.floats(), bank.labels), generator)
 
 
 def of_games(
-    row: Recipe, dyn: Dynamics, goal: Objective, train: Images, seen: Images, generator: torch.Generator
+    row: Recipe, dyn: Dynamics, goal: Objective, train: Images, probed: Images, generator: torch.Generator
 ) -> BinaryProbe:
     """The probe of a binary net, which is trained against p0.  Args: as of `of_labels`."""
-    return BinaryProbe(getattr(goal, "objective", goal), (seen.floats(), seen.labels), generator)
+    return BinaryProbe(getattr(goal, "objective", goal), (probed.floats(), probed.labels), generator)

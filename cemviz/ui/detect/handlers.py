@@ -38,10 +38,10 @@ SHOWN = ("view", "scores", "link", "masks", "reading", "status", "script", "fron
 
 def model_of(studio: Studio, a: str | None) -> str | None:
     """The net a class that is looked at: net A, else the first one of its data set, else the first there is."""
-    known, cards = detectors(studio), studio.cards()
+    names, cards = detectors(studio), studio.cards()
     if detects(cards.get(a)):
         return a
-    return next((name for name in known if a in cards and cards[name].data == cards[a].data), next(iter(known), None))
+    return next((name for name in names if a in cards and cards[name].data == cards[a].data), next(iter(names), None))
 
 
 def fronts(studio: Studio, model: str) -> list[str]:
@@ -58,27 +58,27 @@ def go(studio: Studio, session: Session, *, a: str | None, x: str, seed: float |
         yield {"view": None, "scores": None, "link": None, "masks": "", "reading": "", "status": words.NO_MODEL, "script": ""}
         return
     card = studio.cards()[model]
-    known = fronts(studio, model)
-    values["front"] = values["front"] if values["front"] in known or not known else known[0]
+    choices = fronts(studio, model)
+    values["front"] = values["front"] if values["front"] in choices or not choices else choices[0]
     values["label"] = values["label"] if values["label"] in card.classes else words.OWN
     yield (
-        fitted(card, known, values, x)
+        fitted(card, choices, values, x)
         | histogram(studio, session, card)
         | {"masks": "", "reading": "", "status": words.LOOKING}
     )
     try:
-        done = yield from _detect(studio, session, read(card, x=x, seed=seed, **values), x)
-        if done:
+        finished = yield from _detect(studio, session, read(card, x=x, seed=seed, **values), x)
+        if finished:
             yield from explain(studio, session, why=values["why"])
     except EXPECTED as error:
         yield {"status": f"**Nothing more was found:** {words_of(error)}."}
         raise
 
 
-def fitted(card: Card, known: list[str], values: dict[str, Any], x: str) -> Changes:
+def fitted(card: Card, choices: list[str], values: dict[str, Any], x: str) -> Changes:
     """Menus of the detectors that are looked at."""
     return {
-        "front": gr.update(choices=known, value=values["front"]),
+        "front": gr.update(choices=choices, value=values["front"]),
         "label": gr.update(choices=labels(card.classes), value=values["label"]),
         "index": gr.update(visible=x == "test"),
     }
@@ -91,10 +91,10 @@ def labels(classes: tuple[str, ...]) -> list[tuple[str, str]]:
 
 def histogram(studio: Studio, session: Session, card: Card) -> Changes:
     """The scores that ship, once: they are many."""
-    of = (card.name, card.sha256)
-    if session.held.get("scores") == of:
+    version = (card.name, card.sha256)
+    if session.held.get("scores") == version:
         return {}
-    session.held["scores"] = of
+    session.held["scores"] = version
     cards = studio.cards()
     return {"scores": words.scores(card.data, card.name, fresh(card.data, cards))}
 
@@ -107,12 +107,12 @@ def read(
     Raises:
         BadInput: a number that is missing or does not fit.
     """
-    given: dict[str, Any] = filled(DetectRequest, seed=seed)
+    numbers: dict[str, Any] = filled(DetectRequest, seed=seed)
     if x == "test" and index is None:
         raise BadInput("index", "the number of the test image is empty; give one from 0")
     radius = None if times == 1 else round(times * card.radius, 6)  # the card's own is the default of command and script
     image = f"test:{int(index or 0)}" if x == "test" else x
-    return DetectRequest(card.name, image, front or "", label, radius=radius, steps=STEPS, **given)
+    return DetectRequest(card.name, image, front or "", label, radius=radius, steps=STEPS, **numbers)
 
 
 def _detect(studio: Studio, session: Session, request: DetectRequest, x: str) -> Generator[Changes, None, bool]:
@@ -120,7 +120,7 @@ def _detect(studio: Studio, session: Session, request: DetectRequest, x: str) ->
     cards = studio.cards()
     beside = kinds.pair(cards, cards[request.model].data, "classifier")[1:]
     work = studio.work(pictured, detect, request)
-    for item in run(studio, session, "detect", work, title="Detection", limit=LIMIT, asked=[request]):
+    for item in run(studio, session, "detect", work, title="Detection", limit=LIMIT, requests=[request]):
         if isinstance(item, Detected):
             session.held["detected"] = item
             name = item.request.image if x != "test" else portable(item.card, item.versions[0].pixels)
@@ -146,7 +146,7 @@ def explain(studio: Studio, session: Session, *, why: bool) -> Iterator[Changes]
     request = AttributionRequest(tuple(models), detected.request.image, detected.label)
     yield {"reading": words.LOOKING}
     work = studio.work(attribution, request)
-    for item in run(studio, session, "attribution", work, title="Integrated gradients", limit=LIMIT, asked=[request]):
+    for item in run(studio, session, "attribution", work, title="Integrated gradients", limit=LIMIT, requests=[request]):
         if isinstance(item, Attribution):
             yield {
                 "masks": words.masks(item),

@@ -53,19 +53,19 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
 
 def _view(name: str) -> gr.HTML:
     """The view of the script of this name."""
-    place, given = f'<div id="cem-{name}"></div>', "(element, props, watch)"
-    return module_view(served(HERE / f"{name}.js"), place, given, None, padding=False, elem_id=f"{name}-view")
+    place, arguments = f'<div id="cem-{name}"></div>', "(element, props, watch)"
+    return module_view(served(HERE / f"{name}.js"), place, arguments, None, padding=False, elem_id=f"{name}-view")
 
 
 def _controls(studio: Studio, selection: Selection) -> dict[str, Any]:
     """The classifier that answers, the attacks, and what else is asked."""
     on: dict[str, Any] = {"interactive": True}
     model = do.model_of(studio, selection.a.value)
-    known = do.fronts(studio, model) if model else []
+    choices = do.fronts(studio, model) if model else []
     classes = studio.cards()[model].classes if model else ()
     return {
         "front": gr.Radio(
-            known, value=next(iter(known), None), label="classifier f that answers", elem_id="detect-front", **on
+            choices, value=next(iter(choices), None), label="classifier f that answers", elem_id="detect-front", **on
         ),
         "times": gr.Slider(
             0.1, MOST, value=1, step=0.1, label="ε of the attacks", info="times the radius of training", elem_id="detect-times",

@@ -121,8 +121,8 @@ def summary(detected: Detected) -> str:
     alone = sum(v.generative.passes and v.generative.answer != detected.label for v in attacked)
     fooled = f"the classifier is fooled by {_of(len(wrong), len(attacked))}"
     rest = f", of which integrated detection lets {_of(through, len(wrong))} pass" if wrong else ""
-    own = f"generative detection is deceived by {_of(alone, len(attacked))}"
-    return f"{begun} Where 95 % of clean images pass, {fooled}{rest}; {own}."
+    generative = f"generative detection is deceived by {_of(alone, len(attacked))}"
+    return f"{begun} Where 95 % of clean images pass, {fooled}{rest}; {generative}."
 
 
 def _of(part: int, whole: int) -> str:
@@ -161,11 +161,11 @@ def _front(row: Rates) -> dict[str, Any]:
 
 def _other(row: Outsiders) -> dict[str, Any]:
     part = f"{row.part} split, " if row.part else ""
-    seen = "; training saw other images of this set" if row.seen else ""
+    caution = "; training saw other images of this set" if row.seen else ""
     note = (
         f"{row.model}; worst case within {NORMS[row.norm]} ε = {row.radius:g}, {row.steps} steps, the best of "
         f"{row.restarts} starts; "
-        f"{part}{len(row.clean)} images of either set, seed {row.seed}{seen}."
+        f"{part}{len(row.clean)} images of either set, seed {row.seed}{caution}."
     )
     title = SCORES[row.score].title
     return {
@@ -192,9 +192,9 @@ def masks(attribution: Attribution) -> str:
 def _mask(mask: Mask, label: str) -> str:
     url = sprite(coloured(mask.pixels)[None, None])
     name = f"{mask.card.name}: {mask.card.words}"
-    said = minus(f"the logit is {mask.rise:+.1f} above that of black")
+    rise = minus(f"the logit is {mask.rise:+.1f} above that of black")
     alt = f"what each pixel adds to the logit of {label}, {mask.card.name}"
-    return f'<figure><figcaption>{name}</figcaption><img src="{url}" alt="{alt}"><p>{said}</p></figure>'
+    return f'<figure><figcaption>{name}</figcaption><img src="{url}" alt="{alt}"><p>{rise}</p></figure>'
 
 
 def coloured(values: np.ndarray) -> np.ndarray:

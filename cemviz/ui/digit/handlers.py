@@ -54,14 +54,14 @@ def go(studio: Studio, session: Session, *, pad: str | None, a: str, b: str, pic
         place |= {"a": a, "b": b, "picture": fits["x"], "y": fits["y"]}
     session.drawn["digit"] = (a, b, picture, y)
     yield place
-    drawn, number = session.held.get("pad", ("", 0))
-    number = number if drawn == pad else 0  # a link's drawing has none
+    ink, number = session.held.get("pad", ("", 0))
+    number = number if ink == pad else 0  # a link's drawing has none
     try:
         if not drawing and picture == "test":
             raise BadInput("picture", "which test image is not said here; choose another picture, or upload one")
         request = DigitRequest((pad or "") if drawing else picture, (a, b), "" if y == NONE else y)
         work = studio.work(pictured, digit, request)
-        for item in run(studio, session, "digit", work, title="A picture", limit=LIMIT, asked=[request]):
+        for item in run(studio, session, "digit", work, title="A picture", limit=LIMIT, requests=[request]):
             if isinstance(item, Digit):
                 yield {"results": words.payload(item, number), "status": words.ready(item)}
             elif item != STOPPED:
@@ -75,8 +75,8 @@ def together(studio: Studio, a: str, b: str) -> tuple[str, str]:
     """The two nets that look: net A and net B, its opposite where B looks at other pictures; the tour's where A is none."""
     cards = studio.cards()
     if not reads(cards.get(a)):
-        known = readers(studio)
-        a = next((name for name in (*FIRST, *known) if name in known), "")
+        names = readers(studio)
+        a = next((name for name in (*FIRST, *names) if name in names), "")
     if not a or (reads(cards.get(b)) and alike(cards[b], cards[a])):
         return a, b
     usual = (*FIRST[::-1], *kinds.pair(cards, cards[a].data, cards[a].kind), *cards)

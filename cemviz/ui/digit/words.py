@@ -18,8 +18,8 @@ INSTEAD = """These nets look at other pictures than digits: choose one in the ba
 
 def ready(digit: Digit) -> str:
     """Name of the picture that was looked at."""
-    own = digit.request.image.partition(":")[0] in ("drawn", "upload")
-    return f"{digit.title[:1].upper()}{digit.title[1:]}." + " It is in the address of this page." * own
+    visitors = digit.request.image.partition(":")[0] in ("drawn", "upload")
+    return f"{digit.title[:1].upper()}{digit.title[1:]}." + " It is in the address of this page." * visitors
 
 
 def payload(digit: Digit, number: int) -> str:
@@ -31,20 +31,20 @@ def payload(digit: Digit, number: int) -> str:
     sides = dict(zip(("robust", "standard"), digit.seen, strict=True))  # the keys of the views' places A and B
 
     def each(part: Any) -> dict[str, Any]:
-        return {key: part(seen) for key, seen in sides.items()}
+        return {key: part(side) for key, side in sides.items()}
 
     return json.dumps({
         "number": number,
         "classes": list(digit.classes),
-        "titles": each(lambda seen: seen.title),
+        "titles": each(lambda side: side.title),
         "drawn": digit.request.image.startswith("drawn:"),
         "told": {"see": see(digit), "become": f"The picture rolls down E(x, {digit.classes[digit.asked]}) of each net."},
-        "attack": {"radii": list(digit.radii), "pixels": digit.x.shape[0], "classes": list(digit.classes)} | each(lambda seen: {
-            "sprite": sprite(seen.attacked[:, None]), "logits": [short(row) for row in seen.logits], "label": seen.label,
+        "attack": {"radii": list(digit.radii), "pixels": digit.x.shape[0], "classes": list(digit.classes)} | each(lambda side: {
+            "sprite": sprite(side.attacked[:, None]), "logits": [short(row) for row in side.logits], "label": side.label,
         }),
-        "window": {"radius": digit.radius, "side": WINDOW} | each(lambda seen: field(torch.from_numpy(seen.energy))),
-        "become": {"asked": digit.classes[digit.asked], "steps": STEPS, "pixels": digit.x.shape[0]} | each(lambda seen: {
-            "sprite": sprite(seen.rolled[:, None]), "energy": short(seen.energies),
+        "window": {"radius": digit.radius, "side": WINDOW} | each(lambda side: field(torch.from_numpy(side.energy))),
+        "become": {"asked": digit.classes[digit.asked], "steps": STEPS, "pixels": digit.x.shape[0]} | each(lambda side: {
+            "sprite": sprite(side.rolled[:, None]), "energy": short(side.energies),
         }),
     }, ensure_ascii=False, separators=(",", ":"))  # fmt: skip
 

@@ -45,8 +45,8 @@ def samplers(studio: Studio, model: str) -> list[str]:
     """The samplers that fit a net, first those of which boards ship, then its kind's usual one."""
     cards = studio.cards()
     card = cards[choice("net A", model, cards)]
-    own = [name for other, name in boards.drawers(card.data, cards) if other.name == model]
-    return list(dict.fromkeys([*own, KINDS[card.kind].usual["sampler"], *offered(card)]))
+    usual = [name for other, name in boards.drawers(card.data, cards) if other.name == model]
+    return list(dict.fromkeys([*usual, KINDS[card.kind].usual["sampler"], *offered(card)]))
 
 
 def read(
@@ -62,15 +62,15 @@ def read(
     card, names = cards[choice("net A", a, cards)], tuple(over.split(","))
     if seed is None:
         raise BadInput("seed", "seed is empty; give a whole number")
-    given = {name: value for name, value in (("count", count), ("seeds", seeds)) if value is not None}
-    asked = boards.request_of(card, sampler, names, seed=seed, **given)
+    options = {name: value for name, value in (("count", count), ("seeds", seeds)) if value is not None}
+    request = boards.request_of(card, sampler, names, seed=seed, **options)
     texts = [text.strip() for text in (first, second)][: len(names)]
     if not any(texts):
-        return asked
-    own = axes_of(asked, settings(SampleRequest(a, sampler), card))
-    values = tuple(_numbers(name, text) or own[name] for name, text in zip(names, texts, strict=True))
+        return request
+    axes = axes_of(request, settings(SampleRequest(a, sampler), card))
+    values = tuple(_numbers(name, text) or axes[name] for name, text in zip(names, texts, strict=True))
     return boards.request_of(
-        card, sampler, names, seed=seed, values=values, **{k: v for k, v in given.items() if v is not None}
+        card, sampler, names, seed=seed, values=values, **{k: v for k, v in options.items() if v is not None}
     )
 
 
@@ -87,43 +87,43 @@ def opened(studio: Studio, session: Session, *, by: str, sampler: str, **values:
     Another net has other boards: where the sampler has none of it, the first one that has is taken.
     """
     fits = samplers(studio, values["a"])
-    own = values["first"] or values["second"] or values["count"] is not None or values["seeds"] != 1
-    ready = [] if own else with_boards(studio, **values)
+    changed = values["first"] or values["second"] or values["count"] is not None or values["seeds"] != 1
+    ready = [] if changed else with_boards(studio, **values)
     if sampler not in (ready or fits):
         sampler = (ready or fits)[0]
     yield {"sampler": gr.update(choices=menu(fits), value=sampler)}
     yield show(studio, session, by=by, sampler=sampler, **values)
-    if own and boards.shipped(studio, read(studio, sampler=sampler, **values)) is None:
+    if changed and boards.shipped(studio, read(studio, sampler=sampler, **values)) is None:
         yield from measure(studio, session, by=by, sampler=sampler, **values)
 
 
 def with_boards(studio: Studio, **values: Any) -> list[str]:
     """Samplers of which a board of these numbers ships that rests on the weights of now."""
-    asked = {name: read(studio, sampler=name, **values) for name in samplers(studio, values["a"])}
-    return [name for name, request in asked.items() if boards.shipped(studio, request) is not None]
+    requests = {name: read(studio, sampler=name, **values) for name in samplers(studio, values["a"])}
+    return [name for name, request in requests.items() if boards.shipped(studio, request) is not None]
 
 
 def show(studio: Studio, session: Session, *, by: str, **values: Any) -> Changes:
     """The board that ships of these controls, at once; where none does, what pressing the button would do."""
     session.drawn["lab"] = (values["a"], values["seed"])
-    asked = read(studio, **values)
-    board = boards.shipped(studio, asked)
+    request = read(studio, **values)
+    board = boards.shipped(studio, request)
     if board is not None:
-        return drawn(studio, session, replace(asked, seeds=board.head["seeds"]), board.head, by, words.SHIPPED)
-    axes = axes_of(asked, settings(SampleRequest(asked.model, asked.sampler), studio.cards()[asked.model]))
+        return drawn(studio, session, replace(request, seeds=board.head["seeds"]), board.head, by, words.SHIPPED)
+    axes = axes_of(request, settings(SampleRequest(request.model, request.sampler), studio.cards()[request.model]))
     ready = with_boards(studio, **{k: v for k, v in values.items() if k != "sampler"})
-    return {"status": words.waiting(asked, math.prod(map(len, axes.values())), ready)}
+    return {"status": words.waiting(request, math.prod(map(len, axes.values())), ready)}
 
 
 def measure(studio: Studio, session: Session, *, by: str, **values: Any) -> Iterator[Changes]:
     """Sweep here."""
     try:
-        asked = read(studio, **values)
-        for item in run(studio, session, "lab", studio.work(sweep, asked), title="A sweep", limit=LIMIT, asked=[asked]):
+        request = read(studio, **values)
+        for item in run(studio, session, "lab", studio.work(sweep, request), title="A sweep", limit=LIMIT, requests=[request]):
             if isinstance(item, Sweep):
                 head = item.artefact().head
                 session.held.setdefault("sweeps", []).append(head)
-                yield drawn(studio, session, asked, head, by, words.LIVE)
+                yield drawn(studio, session, request, head, by, words.LIVE)
             else:
                 yield {"status": item if item == STOPPED else f"Sweeping: {item}"}
     except EXPECTED as error:
@@ -131,16 +131,16 @@ def measure(studio: Studio, session: Session, *, by: str, **values: Any) -> Iter
         raise
 
 
-def drawn(studio: Studio, session: Session, asked: SweepRequest, head: words.Head, by: str, origin: str) -> Changes:
+def drawn(studio: Studio, session: Session, request: SweepRequest, head: words.Head, by: str, origin: str) -> Changes:
     """A finished board, its files, and what was tried so far."""
     columns = words.columns(head)
     if by not in [name for _, name in columns]:
         by = columns[0][1]
     return {
-        "board": words.payload(head, studio.cards()[asked.model], origin, by),
+        "board": words.payload(head, studio.cards()[request.model], origin, by),
         "by": gr.update(choices=columns, value=by),
         "status": f"{origin}: {len(head['cells'])} settings, {words.seeds(head)}. {words.judged(head)}",
-        "script": script.shown(asked),
+        "script": script.shown(request),
         "tried": words.tried(session.held.get("sweeps", []), by),
         **dict(zip(("csv", "json"), files(session, head), strict=True)),
     }

@@ -46,15 +46,15 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
             parts |= _below()
     gr.Markdown(words.HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
-    given = ["by", *do.RUN]
-    measuring = wire(go.click, do.measure, given, do.SHOWN, **NEWEST, **HEAVY)
+    inputs = ["by", *do.RUN]
+    measuring = wire(go.click, do.measure, inputs, do.SHOWN, **NEWEST, **HEAVY)
     wire(halt.click, do.halt, [], ["status"], cancels=[measuring], **LIGHT)
-    wire([by_hand(parts[name]) for name in ("sampler", "over")], do.show, given, do.SHOWN, **LIGHT)
+    wire([by_hand(parts[name]) for name in ("sampler", "over")], do.show, inputs, do.SHOWN, **LIGHT)
     parts["by"].change(None, parts["by"], None, js=BY)
     parts["png"].click(None, None, None, js=PNG)
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
-        wire.first(do.opened, given, do.SHOWN) if do.known(studio) else None,
+        wire.first(do.opened, inputs, do.SHOWN) if do.known(studio) else None,
         looks=looks,
         alike=True,
     )

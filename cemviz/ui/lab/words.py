@@ -79,8 +79,8 @@ def payload(head: Head, card: Card, origin: str, by: str) -> str:
 def seeds(head: Head) -> str:
     """Chains, seeds and judge of a sweep, in words."""
     first, count = head["seed"], head["seeds"]
-    drawn = f"seed {first}" if count == 1 else f"seeds {first} to {first + count - 1}"
-    return f"{head['count']} chains a setting, {drawn}, judge {head['judge'] or 'none'}"
+    span = f"seed {first}" if count == 1 else f"seeds {first} to {first + count - 1}"
+    return f"{head['count']} chains a setting, {span}, judge {head['judge'] or 'none'}"
 
 
 def file(head: Head) -> str:
@@ -91,17 +91,17 @@ def file(head: Head) -> str:
 def link(head: Head, settings: dict[str, Any]) -> str:
     """The address under which Sampling runs a setting."""
     names = {"step": "s.alpha", "noise": "s.eta", "radius": "s.beta", "steps": "s.K"}
-    asked = {"tab": "sampling", "a": head["model"], "b": "none", "seed": head["seed"], "s.as": head["sampler"]}
-    asked |= {"s.start": head["request"]["start"]} if "start" in head["request"] else {"s.start": "class-gaussian"}
-    asked |= {"s.count": head["count"], "s.classes": ",".join(map(str, head["request"].get("classes", ())))}
-    return "?" + urlencode(asked | {names[name]: value for name, value in settings.items()})
+    address = {"tab": "sampling", "a": head["model"], "b": "none", "seed": head["seed"], "s.as": head["sampler"]}
+    address |= {"s.start": head["request"]["start"]} if "start" in head["request"] else {"s.start": "class-gaussian"}
+    address |= {"s.count": head["count"], "s.classes": ",".join(map(str, head["request"].get("classes", ())))}
+    return "?" + urlencode(address | {names[name]: value for name, value in settings.items()})
 
 
 def paper(head: Head, card: Card) -> dict[str, float | str]:
     """The sampler's own values of the numbers that are swept, where the board has them; "inf" for no ball."""
     dyn = suited(head["sampler"], card.shape)
-    own = {name: "inf" if math.isinf(getattr(dyn, name)) else getattr(dyn, name) for name in head["over"]}
-    return {name: value for name, value in own.items() if value in head["axes"][name]}
+    numbers = {name: "inf" if math.isinf(getattr(dyn, name)) else getattr(dyn, name) for name in head["over"]}
+    return {name: value for name, value in numbers.items() if value in head["axes"][name]}
 
 
 def table(head: Head) -> str:
@@ -119,15 +119,15 @@ def table(head: Head) -> str:
     return sheet.getvalue()
 
 
-def waiting(request: SweepRequest, cells: int, own: list[str]) -> str:
+def waiting(request: SweepRequest, cells: int, samplers: list[str]) -> str:
     """The words where no board ships.
 
     Args:
         cells: settings of the sweep.
-        own: samplers of which a board of this net over these numbers ships.
+        samplers: samplers of which a board of this net over these numbers ships.
     """
     text = NONE.format(model=called(request.model), sampler=request.sampler.upper(), cells=cells, chains=request.count)
-    return text + (f" There is one for {', '.join(own).upper()}." if own else "")
+    return text + (f" There is one for {', '.join(samplers).upper()}." if samplers else "")
 
 
 def judged(head: Head) -> str:

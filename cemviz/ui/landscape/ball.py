@@ -33,8 +33,8 @@ def rolled(studio: Studio, session: Session, *, begun: threading.Event | None = 
     request = replace(picture.request, energy=energy)
     plane = look["plane"] if look["plane"] in picture.planes else picture.panels[0].model
     picture.rolls.clear()
-    work, asked = studio.work(roll, request, a, b, plane), (request, a, b, plane)
-    for item in run(studio, session, "landscape", work, title="A ball", limit=LIMIT, asked=asked, begun=begun):
+    work, key = studio.work(roll, request, a, b, plane), (request, a, b, plane)
+    for item in run(studio, session, "landscape", work, title="A ball", limit=LIMIT, requests=key, begun=begun):
         if isinstance(item, Roll):
             picture.rolls[item.model] = item
         elif item == STOPPED:

@@ -37,9 +37,9 @@ TOLD = ("waiting", "net_a", "net_b", "more", "image", "y", "anchor", "directions
 """Elements that a story sets."""
 
 
-def drawable(studio: Studio, own: Iterable[str] = ()) -> list[tuple[str, str]]:
+def drawable(studio: Studio, guests: Iterable[str] = ()) -> list[tuple[str, str]]:
     """The models that have a landscape, as choices, a visitor's own first."""
-    cards = on_offer(studio, own)
+    cards = on_offer(studio, guests)
     return titled(cards, (name for name, card in cards.items() if KINDS[card.kind].view))
 
 
@@ -92,8 +92,8 @@ def go(
     fits = fitted(studio, request, story, look["plane"])  # first: a test image can be chosen even where there is none
     apart = [name for name in (net_b, *more) if name in studio.cards() and name not in models]
     waiting = "  \n".join([fits["waiting"], *(words.APART.format(name=name, net_a=net_a) for name in apart)])
-    kept = [name for name in more if name in models]
-    yield fits | {"waiting": waiting, "roll": None, "radius": radius, "more": gr.skip() if kept == more else kept}
+    names = [name for name in more if name in models]
+    yield fits | {"waiting": waiting, "roll": None, "radius": radius, "more": gr.skip() if names == more else names}
     for item in draw(studio, session, request, begun):
         if isinstance(item, str):
             yield {"status": item}
@@ -133,16 +133,16 @@ def looked(studio: Studio, session: Session, **look: Any) -> Changes:
     return {**figures(studio, session, **look), **details(studio, session, **look)}
 
 
-def picked(studio: Studio, session: Session, *, k: int, a: float, b: float, **shown: Any) -> Changes:
+def picked(studio: Studio, session: Session, *, k: int, a: float, b: float, **look: Any) -> Changes:
     """The point that was clicked in panel k."""
     spot = {"a": float(f"{a:.3g}"), "b": float(f"{b:.3g}"), "plane": drawn(session).panels[k].model}
-    return {**looked(studio, session, **shown, **spot), **spot}
+    return {**looked(studio, session, **look, **spot), **spot}
 
 
 def prose(studio: Studio, story: str | None, models: list[str]) -> str:
     """A story's words, as long as its models are chosen, and what other stories still wait for."""
-    own = [LANDSCAPE[story].story] if matches(story, models) else []
-    return "  \n".join([*own, *lacking(LANDSCAPE, studio.cards())])
+    stories = [LANDSCAPE[story].story] if matches(story, models) else []
+    return "  \n".join([*stories, *lacking(LANDSCAPE, studio.cards())])
 
 
 def matches(story: str | None, models: list[str]) -> bool:

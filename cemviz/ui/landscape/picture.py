@@ -53,8 +53,8 @@ def draw(studio: Studio, session: Session, request: LandscapeRequest, begun: thr
     """
     picture = Picture(request, [], [], {}, {})
     if len(precomputed(studio, request)) < len(set(request.models)):
-        work, told = studio.work(landscape, request), "{} points".format
-        how: dict[str, Any] = {"title": "Landscape", "limit": LIMIT, "asked": [request], "told": told, "begun": begun}
+        work, points = studio.work(landscape, request), "{} points".format
+        how: dict[str, Any] = {"title": "Landscape", "limit": LIMIT, "requests": [request], "words": points, "begun": begun}
         items = run(studio, session, "landscape", work, **how)
     else:
         items = landscape(studio, request)
@@ -158,7 +158,7 @@ def awaited(session: Session) -> Changes:
     return changes
 
 
-def details(studio: Studio, session: Session, *, a: float, b: float, plane: str | None, energy: str, **shown: Any) -> Changes:
+def details(studio: Studio, session: Session, *, a: float, b: float, plane: str | None, energy: str, **look: Any) -> Changes:
     """Picture and table of a point, and its numbers under each panel."""
     request, panels, *_ = drawn(session)
     models = [panel.model for panel in panels]

@@ -91,7 +91,7 @@ def surface(
     """
     zero = levels.zero(panel)
     z, axis, shape = panel.grids[levels.energy] - zero, panel.axis, panel.shapes[levels.energy]
-    here, radius = panel.here(levels.energy) - zero, float(axis[-1])
+    level, radius = panel.here(levels.energy) - zero, float(axis[-1])
     step = levels.step
     first, last = (math.ceil(levels.low / step) * step, math.floor(levels.high / step) * step)
     common = {"type": "contour", "x": typed(axis), "y": typed(axis), "z": typed(z), "showscale": False}
@@ -105,7 +105,7 @@ def surface(
         },
         {
             **common,
-            "contours": {"type": "levels", "coloring": "lines", "start": here, "end": here, "size": 1},
+            "contours": {"type": "levels", "coloring": "lines", "start": level, "end": level, "size": 1},
             "autocontour": False, "colorscale": [[0, WHITE], [1, WHITE]], "line": {"width": 2.5}, "hoverinfo": "skip",
         },
         _mark(0, 0, "star", 15, WHITE, 1.2),

@@ -53,14 +53,14 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     gr.Markdown(words.HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
     run, inputs, outputs = wire.first(do.go, do.RUN, do.SHOWN)
-    asked = [draw.click, parts["radius"].release]
-    asked += [by_hand(parts[name]) for name in ("more", "directions", "anchor")]
-    asked += [parts[name].submit for name in ("index", "other")]
+    triggers = [draw.click, parts["radius"].release]
+    triggers += [by_hand(parts[name]) for name in ("more", "directions", "anchor")]
+    triggers += [parts[name].submit for name in ("index", "other")]
     running = [
         wire(
             by_hand(parts["story"]), do.play, do.RUN, [*dict.fromkeys(do.TOLD + do.SHOWN)], tab="landscape", **NEWEST, **HEAVY
         ),
-        wire(asked, do.go, do.RUN, do.SHOWN, tab="landscape", **HEAVY),
+        wire(triggers, do.go, do.RUN, do.SHOWN, tab="landscape", **HEAVY),
     ]
     drawing = ["energy", "levels", "seen", "chains"]
     wire([by_hand(parts[name]) for name in drawing[1:]], picture.figures, do.LOOK, do.SHOWN, **LIGHT)
@@ -69,7 +69,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     gone = [wire(moved, do.looked, do.LOOK, do.SHOWN, **LIGHT)]
     for k in range(MOST_MODELS):
         gone.append(wire.click(parts[f"plot{k}"], partial(do.picked, k=k), drawing, do.SHOWN, {"a": "x", "b": "y"}, **LIGHT))
-    running += [seen.then(*wire.first(ball.rolled, do.LOOK, do.SHOWN), **NEWEST, **HEAVY) for seen in gone]
+    running += [event.then(*wire.first(ball.rolled, do.LOOK, do.SHOWN), **NEWEST, **HEAVY) for event in gone]
     wire(halt.click, do.halt, do.LOOK, do.SHOWN, cancels=running, **LIGHT)
 
     def tell(story: str) -> dict[Any, Any]:

@@ -100,11 +100,11 @@ def report(studio: Studio, request: LandscapeRequest, panels: list[Panel], energ
     data = cards[request.models[0]].data
     if KINDS[panels[0].kind].view.paired:
         return _of_pairs(data, request, energy)
-    shown = next((OWN.format(words=what) for origin, what in MADE.items() if request.image.startswith(origin)), "")
+    source = next((OWN.format(words=noun) for origin, noun in MADE.items() if request.image.startswith(origin)), "")
     if request.label:
-        return f"{shown} y is {panels[0].name}, as asked, whatever the image is of.".strip()
-    if shown:
-        return f"{shown} y is {panels[0].name}: what a judge that is none of these nets takes it for."
+        return f"{source} y is {panels[0].name}, as asked, whatever the image is of.".strip()
+    if source:
+        return f"{source} y is {panels[0].name}: what a judge that is none of these nets takes it for."
     if request.image.startswith("gallery:"):
         return BY_CONSTRUCTION.format(model=assets.gallery(data).model)
     if not (request.image.startswith("grid:") and all(panel.precomputed for panel in panels)):
@@ -153,8 +153,8 @@ def spot(at: Point, row: Row, energy: str) -> str:
     view = KINDS[at.kind].view
     value, change = (row.joint, row.joint_change) if energy == "joint" else (row.marginal, row.marginal_change)
     reads = f", {view.likeliest} {html.escape(row.predicted)}" if row.predicted else ""
-    told = f"{view.energies[energy]} {value:.2f} ({change:+.2f}), {view.share} {row.p:.3f}{reads}"
-    return minus(f"**a = {at.a:.2f}, b = {at.b:.2f}**: {told}.")
+    numbers = f"{view.energies[energy]} {value:.2f} ({change:+.2f}), {view.share} {row.p:.3f}{reads}"
+    return minus(f"**a = {at.a:.2f}, b = {at.b:.2f}**: {numbers}.")
 
 
 def table(spot: Point) -> str:
@@ -205,7 +205,7 @@ def film(rolls: Mapping[str, Roll], name: str, opens: str | None = None) -> str:
         f"The ball is the image that was clicked, clamped to [0, 1]. It rolls down {name} by {len(first.path) - 1} steps, "
         "without noise. It leaves the plane at once: in the panels lies its shadow."
     )
-    titles = {model: [letters[model], one.title, f"the ball in the landscape of {model}"] for model, one in rolls.items()}
-    sides = {model: {"sprite": sprite(one.pixels[:, None]), "energy": short(one.energies)} for model, one in rolls.items()}
+    titles = {model: [letters[model], roll.title, f"the ball in the landscape of {model}"] for model, roll in rolls.items()}
+    sides = {model: {"sprite": sprite(roll.pixels[:, None]), "energy": short(roll.energies)} for model, roll in rolls.items()}
     about = {"name": name, "told": line, "side": first.pixels.shape[1], "steps": list(range(len(first.path))), "opens": opens}
     return json.dumps(about | {"titles": titles, "sides": sides}, ensure_ascii=False)

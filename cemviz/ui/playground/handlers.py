@@ -56,8 +56,8 @@ def read(preset: str, rule: str, **values: Any) -> Rules:
 
 
 def _suited(preset: str, rule: str) -> Rules:
-    known = PLAY[preset].rules
-    return known if known.rule == rule else PLAY[rule].rules
+    rules = PLAY[preset].rules
+    return rules if rules.rule == rule else PLAY[rule].rules
 
 
 def opening(rules: Rules) -> int:
@@ -71,9 +71,9 @@ def grounds(session: Session) -> list[Playground]:
     return [session.playground] if second is None else [session.playground, second]
 
 
-def planes(*drawn: str) -> Changes:
+def planes(*pictures: str) -> Changes:
     """The planes of one game or two."""
-    return dict(zip(("plane", "second"), drawn, strict=False))
+    return dict(zip(("plane", "second"), pictures, strict=False))
 
 
 def draw(session: Session, status: str | None = None) -> Changes:
@@ -100,14 +100,14 @@ def begin(session: Session, preset: str, seed: float, beside: str = NONE, **rule
     Raises:
         BadInput: the game in progress stays.
     """
-    asked = read(preset, **rules)
-    other = None if beside == NONE else differing(asked, beside)
+    chosen = read(preset, **rules)
+    other = None if beside == NONE else differing(chosen, beside)
     session.stops["playground"].set()
-    session.playground.reset(asked, seed)
+    session.playground.reset(chosen, seed)
     session.held["play.second"], session.held["play.difference"] = other and Playground(other, session.playground.seed), beside
-    as_it_stands = (asked, seed, other) == (PLAY[preset].rules, PLAY[preset].seed, None)
+    as_it_stands = (chosen, seed, other) == (PLAY[preset].rules, PLAY[preset].seed, None)
     session.held["play.story"] = preset if as_it_stands and snapshots.stored(preset) else None
-    steps = gr.update(interactive=asked.rule == "maximin")  # K is a number of Algorithm 1 alone
+    steps = gr.update(interactive=chosen.rule == "maximin")  # K is a number of Algorithm 1 alone
     return prose(session, preset) | {"steps": steps, "second": gr.update(visible=other is not None)}
 
 
@@ -150,8 +150,8 @@ def first(studio: Studio, session: Session, *, layers: list[str], field: str, pr
         frame = draw(session, words.OPENED.format(turns))
     except Diverged as fault:
         frame = ended(session, fault)
-    drawn = [plots.plane(game.picture(), shown=look, story=None, laid=_laid(session)) for game in grounds(session)]
-    return opened(begun, frame | planes(*drawn))
+    pictures = [plots.plane(game.picture(), shown=look, story=None, laid=_laid(session)) for game in grounds(session)]
+    return opened(begun, frame | planes(*pictures))
 
 
 def settled(session: Session, **more: Any) -> Changes:
@@ -222,8 +222,8 @@ def change(studio: Studio, session: Session, *, preset: str, **numbers: float) -
     """Other numbers from the next move on."""
     session.playground.change(**numbers)
     if second := session.held.get("play.second"):
-        kept = field_of(session.held["play.difference"])
-        second.change(**{name: value for name, value in numbers.items() if name != kept})
+        field = field_of(session.held["play.difference"])
+        second.change(**{name: value for name, value in numbers.items() if name != field})
     return prose(session, preset) | {"status": words.from_now(session.playground.game.rules)}
 
 
@@ -255,12 +255,12 @@ def moved(session: Session, which: str) -> Changes:
         for move in moves:
             pushes[-1][move] = ground.push(move)
             pictures[-1].append(ground.picture())
-    drawn, games = draw(session, ""), grounds(session)
+    changes, games = draw(session, ""), grounds(session)
     views, rules = [ground.view() for ground in games], session.playground.game.rules
     sentences = [words.attacked(rules, views[0].turn)] if "attack" in moves else []
     sentences += [words.answered(rules, *views)] if "learn" in moves else []
-    return drawn | {
-        **planes(*(plots.plane(*own, moves=moves) for own in pictures)),
+    return changes | {
+        **planes(*(plots.plane(*frames, moves=moves) for frames in pictures)),
         "history": plots.history([view.history for view in views], rules.objective, pushes[0]),
         "status": " ".join(sentences),
     }

@@ -50,8 +50,8 @@ def place(studio: Studio, session: Session, *, x: float, y: float, size: float, 
 def offered(field: str, density: Callable[[str], Toy], value: str) -> dict[str, Any]:
     """A menu of densities with the chosen one, which may be a visitor's own."""
     rows = titled(fields_of(RulesRequest)[field])
-    mine = [] if value in dict(rows).values() else [choice(density, value)]
-    return gr.update(choices=[*rows, *mine], value=value)
+    added = [] if value in dict(rows).values() else [choice(density, value)]
+    return gr.update(choices=[*rows, *added], value=value)
 
 
 def choice(density: Callable[[str], Toy], name: str) -> tuple[str, str] | None:

@@ -68,7 +68,7 @@ def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
             rest = {} if batches % CALM else {**draw(session, words.each_turn(ground.game.rules))}
             if batches:  # it is said once: later it could reach the browser after the answer to Pause
                 rest.pop("status", None)
-            yield rest | planes(*(plots.plane(*own, live=True) for own in zip(*pictures, strict=True)))
+            yield rest | planes(*(plots.plane(*frames, live=True) for frames in zip(*pictures, strict=True)))
             batches += 1
             ahead = _wait(session, ahead)
             stop.wait(max(0.0, len(pictures) / RATE - (time.perf_counter() - at)))

@@ -54,8 +54,8 @@ def plane(*pictures: Picture, moves: Sequence[str] = (), live: bool = False, **m
         more: see `stage.js`.
     """
     frames = [frame(picture) for picture in pictures]
-    shown = [one | {"move": move} for one, move in zip(frames, moves, strict=True)] if moves else frames
-    return packed_json({"frames": shown, "live": live, "made": next(_MADE)} | more)
+    moved = [shot | {"move": move} for shot, move in zip(frames, moves, strict=True)] if moves else frames
+    return packed_json({"frames": moved, "live": live, "made": next(_MADE)} | more)
 
 
 def laid(rules: Rules) -> dict[str, Any]:
@@ -83,13 +83,13 @@ def history(records: Sequence[np.ndarray], objective: str, pushes: Mapping[str, 
     rows = (
         ROWS[objective] if objective == "likelihood" else [ROWS[objective][0] | {"pushes": dict(pushes)}, *ROWS[objective][1:]]
     )
-    drawn = [{**row, "values": short(values[row["values"]])} for row in rows]
+    lines = [{**row, "values": short(values[row["values"]])} for row in rows]
     if len(records) > 1:
         others, *columns = records[1].T
         second = dict(zip(RECORD, columns, strict=True))
-        drawn = [{**made, "second": short(second[row["values"]])} for made, row in zip(drawn, rows, strict=True)]
-        return packed_json({"turns": turns.astype(int).tolist(), "second_turns": others.astype(int).tolist(), "rows": drawn})
-    return packed_json({"turns": turns.astype(int).tolist(), "rows": drawn})
+        lines = [{**line, "second": short(second[row["values"]])} for line, row in zip(lines, rows, strict=True)]
+        return packed_json({"turns": turns.astype(int).tolist(), "second_turns": others.astype(int).tolist(), "rows": lines})
+    return packed_json({"turns": turns.astype(int).tolist(), "rows": lines})
 
 
 def packed_json(value: Any) -> str:

@@ -95,8 +95,8 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     wire.sent(parts["plane"].release, own.place, do.GAME, ["p0", *do.BEGUN], dragged, **still)
     wire(parts["plane"].play, playing.taken, [], [], **NEWEST, **LIGHT)
     wire(by_hand(parts["speed"]), playing.set_speed, ["speed"], [], **LIGHT)
-    shown = wire[["layers", "field"]]
-    gr.on([part.change for part in shown], None, shown, None, js=SHOW)
+    toggles = wire[["layers", "field"]]
+    gr.on([part.change for part in toggles], None, toggles, None, js=SHOW)
 
     def tell(preset: str) -> dict[Any, Any]:
         return {parts[name]: value for name, value in do.tell(studio, None, preset=preset).items()}

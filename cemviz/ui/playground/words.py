@@ -70,11 +70,11 @@ draws. At most 300 points of a kind and 64 paths are drawn."""
 
 def changes(preset: str, rules: Rules, but: Collection[str] = ()) -> str:
     """Changes by the visitor since the preset was chosen, those of some rules left out; empty where there are none."""
-    own = PLAY[preset].rules
+    usual = PLAY[preset].rules
     return ", ".join(
         f"{name} {_plain(key, rules)}"
         for key, name in CHANGED.items()
-        if key not in but and getattr(rules, key) != getattr(own, key)
+        if key not in but and getattr(rules, key) != getattr(usual, key)
     )
 
 
@@ -91,9 +91,9 @@ def story(preset: str, rules: Rules) -> str:
 
 def listing(preset: str, rules: Rules, seed: int) -> str:
     """The Python and the command line that play the preset, and what the page has changed of it."""
-    changed, own = changes(preset, rules, IN_SCRIPT), PLAY[preset].rules
-    given = {name: getattr(rules, name) for name in IN_SCRIPT if getattr(rules, name) != getattr(own, name)}
-    return script.shown(PlayRequest(preset, seed=seed, **given)) + (
+    changed, usual = changes(preset, rules, IN_SCRIPT), PLAY[preset].rules
+    numbers = {name: getattr(rules, name) for name in IN_SCRIPT if getattr(rules, name) != getattr(usual, name)}
+    return script.shown(PlayRequest(preset, seed=seed, **numbers)) + (
         f"\n\n# not in it, changed on the page: {changed}" if changed else ""
     )
 
@@ -116,13 +116,13 @@ def figures(*games: Game) -> str:
     for k, game in enumerate(games):
         for name, value, unit in _tiles(*game):
             tiles.setdefault(name, [("–", unit)] * k).append((value, unit))
-    shown = ""
+    rows = ""
     for name, values in tiles.items():
         values += [("–", values[0][1])] * (len(games) - len(values))
         numbers = "".join(f"<b>{value}</b>" if len(games) == 1 else f"<b><i>{who}</i> {value}</b>" for who, (value, _) in
                           zip("AB", values, strict=False))  # fmt: skip
-        shown += f"<div><dt>{name}</dt><dd>{numbers}{values[0][1] if len(games) == 1 else ''}</dd></div>"
-    return f"<dl>{shown}</dl>"
+        rows += f"<div><dt>{name}</dt><dd>{numbers}{values[0][1] if len(games) == 1 else ''}</dd></div>"
+    return f"<dl>{rows}</dl>"
 
 
 def _tiles(turn: int, updates: int, stands: Standing, rules: Rules) -> list[tuple[str, str, str]]:

@@ -41,10 +41,10 @@ SHOWN = ("view", "status", "script", "fails", "index", *ASKED)
 
 def restorer(studio: Studio, a: str | None) -> str | None:
     """The binary net that restores: net A, else the first one of its data set, else the first there is."""
-    known, cards = restorers(studio), studio.cards()
+    names, cards = restorers(studio), studio.cards()
     if restores(cards.get(a)):
         return a
-    return next((name for name in known if a in cards and cards[name].data == cards[a].data), next(iter(known), None))
+    return next((name for name in names if a in cards and cards[name].data == cards[a].data), next(iter(names), None))
 
 
 def others(studio: Studio) -> list[str]:
@@ -53,29 +53,29 @@ def others(studio: Studio) -> list[str]:
     return [name for name in DATASETS if any(images.available(name, split, data=studio.data) for split in splits)]
 
 
-def go(studio: Studio, held: Session, *, a: str | None, x: str, seed: float | None, **values: Any) -> Iterator[Changes]:
+def go(studio: Studio, session: Session, *, a: str | None, x: str, seed: float | None, **values: Any) -> Iterator[Changes]:
     """Climb from the picture that the controls describe; where its pixels are not here, from one that a model drew."""
-    held.drawn["restore"] = (a, x, seed)
+    session.drawn["restore"] = (a, x, seed)
     model = restorer(studio, a)
     yield fitted(values["task"], values["source"], x) | {"status": words.CLIMBING}
     if model is None:
         yield {"view": None, "status": words.NO_MODEL, "script": "", "fails": ""}
         return
     try:
-        yield from _climb(studio, held, read(studio, model, x=x, seed=seed, **values))
+        yield from _climb(studio, session, read(studio, model, x=x, seed=seed, **values))
     except EXPECTED as error:
         yield {"status": f"**Nothing was restored:** {words_of(error)}."}
         raise
 
 
-def _climb(studio: Studio, held: Session, request: RestoreRequest) -> Iterator[Changes]:
+def _climb(studio: Studio, session: Session, request: RestoreRequest) -> Iterator[Changes]:
     request, at = lengthened(request, studio.cards()[request.model].shape)
     work = studio.work(pictured, restore, request)
-    for item in run(studio, held, "restore", work, title="Restoring", limit=LIMIT, asked=[request]):
+    for item in run(studio, session, "restore", work, title="Restoring", limit=LIMIT, requests=[request]):
         if isinstance(item, Restored):
             yield {
                 "view": words.payload(item, at),
-                "status": instead(held.drawn["restore"][0], request.model) + words.summary(item, at),
+                "status": instead(session.drawn["restore"][0], request.model) + words.summary(item, at),
                 "script": script.shown(item.request),
                 "fails": words.fails(results(), request.model),
             }
@@ -100,19 +100,19 @@ def read(
     Raises:
         BadInput: a number that is missing or does not fit.
     """
-    given: dict[str, Any] = {"task": task} | filled(RestoreRequest, seed=seed)
-    given["image"] = f"test:{_whole('index', index)}" if x == "test" else x
+    options: dict[str, Any] = {"task": task} | filled(RestoreRequest, seed=seed)
+    options["image"] = f"test:{_whole('index', index)}" if x == "test" else x
     if task == "denoise":
-        given["sigma"] = sigma
+        options["sigma"] = sigma
     elif task == "inpaint":
-        given |= {"mask": mask or "", "hold": variant == words.HELD}
+        options |= {"mask": mask or "", "hold": variant == words.HELD}
     elif task == "translate":
-        given["blur"] = blur
+        options["blur"] = blur
         if source != words.OWN:
-            given["image"] = f"test:{source}/{_whole('number', number)}"
+            options["image"] = f"test:{source}/{_whole('number', number)}"
     else:
-        given |= {"image": f"start:{int(seed)}", "other": f"start:{int(seed) + 1}"}
-    return RestoreRequest(model, **given)
+        options |= {"image": f"start:{int(seed)}", "other": f"start:{int(seed) + 1}"}
+    return RestoreRequest(model, **options)
 
 
 def _whole(name: str, value: float | None) -> int:
@@ -123,13 +123,13 @@ def _whole(name: str, value: float | None) -> int:
 
 def fitted(task: str, source: str, x: str) -> Changes:
     """The controls that a task asks for, and no others."""
-    own = task in ("denoise", "inpaint") or (task == "translate" and source == words.OWN)
-    shown = {name: gr.update(visible=task in tasks) for name, tasks in ASKED.items()}
-    shown["number"] = gr.update(visible=task == "translate" and source != words.OWN)
-    return shown | {"index": gr.update(visible=own and x == "test")}
+    indexed = task in ("denoise", "inpaint") or (task == "translate" and source == words.OWN)
+    changes = {name: gr.update(visible=task in tasks) for name, tasks in ASKED.items()}
+    changes["number"] = gr.update(visible=task == "translate" and source != words.OWN)
+    return changes | {"index": gr.update(visible=indexed and x == "test")}
 
 
-def painted(studio: Studio, held: Session, *, hole: Any) -> Changes:
+def painted(studio: Studio, session: Session, *, hole: Any) -> Changes:
     """Take the hole that was painted; what is none is refused when it is used."""
     if not isinstance(hole, str) or len(hole) > 80:
         raise BadInput("mask", "the brush sends a hole of at most 80 letters; this is none")

@@ -61,8 +61,8 @@ def _controls(studio: Studio, selection: Selection) -> dict[str, Any]:
     """The task, and what belongs to each; a task shows its own."""
     on: dict[str, Any] = {"interactive": True}
     whole: dict[str, Any] = {"minimum": 0, "precision": 0}
-    here = do.others(studio)
-    sources = [("the picture above", words.OWN), *((row.title, name) for name, row in DATASETS.items() if name in here)]
+    present = do.others(studio)
+    sources = [("the picture above", words.OWN), *((row.title, name) for name, row in DATASETS.items() if name in present)]
     return {
         "task": gr.Radio(list(words.TASKS.items()), value="denoise", label="what to do", elem_id="restore-task", **on),
         "sigma": slider(
@@ -73,7 +73,7 @@ def _controls(studio: Studio, selection: Selection) -> dict[str, Any]:
         ),
         "mask": gr.Textbox("", visible="hidden", elem_id="restore-mask"),
         "source": gr.Dropdown(
-            sources, value=FIRST if FIRST in here else words.OWN, label="from", visible=False, elem_id="restore-from", **on
+            sources, value=FIRST if FIRST in present else words.OWN, label="from", visible=False, elem_id="restore-from", **on
         ),
         "number": gr.Number(17, label="number of its test image", visible=False, elem_id="restore-number", **whole, **on),
         "blur": slider(

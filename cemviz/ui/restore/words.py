@@ -43,35 +43,35 @@ ours. More steps are not better: past some strength the climb puts another pictu
 How many steps suit a task was chosen on MNIST's validation split."""
 
 
-def payload(found: Restored, at: int) -> str:
+def payload(restored: Restored, at: int) -> str:
     """A climb as `restore.js` takes it, JSON.
 
     Args:
         at: the step that suits the task, where the slider begins.
     """
-    steps, count, *shape = found.frames.shape
-    request = found.request
+    steps, count, *shape = restored.frames.shape
+    request = restored.request
     return json.dumps({
         "task": request.task,
         "held": request.hold,
-        "frames": packed(torch.from_numpy(found.frames)),
-        "truth": None if found.truth is None else packed(torch.from_numpy(found.truth)),
-        "lost": None if found.lost is None else packed(torch.from_numpy(found.lost.astype(np.uint8))),
+        "frames": packed(torch.from_numpy(restored.frames)),
+        "truth": None if restored.truth is None else packed(torch.from_numpy(restored.truth)),
+        "lost": None if restored.lost is None else packed(torch.from_numpy(restored.lost.astype(np.uint8))),
         "shape": shape,
         "count": count,
         "steps": steps - 1,
         "at": at,
         "cell": CELL,
-        "series": {name: [short(row) for row in found.series[name].T] for name in SERIES if name in found.series},
-        "title": found.title,
+        "series": {name: [short(row) for row in restored.series[name].T] for name in SERIES if name in restored.series},
+        "title": restored.title,
     }, ensure_ascii=False, separators=(",", ":"))  # fmt: skip
 
 
-def summary(found: Restored, at: int) -> str:
+def summary(restored: Restored, at: int) -> str:
     """A climb in a sentence or two: also where it made things worse."""
-    request, series = found.request, {name: rows.mean(1) for name, rows in found.series.items()}
-    alpha = f"α = {found.dynamics.step:.2g}"
-    begun = f"**{found.card.title}** on {found.title}, {alpha}, {found.seconds:.1f} s. "
+    request, series = restored.request, {name: rows.mean(1) for name, rows in restored.series.items()}
+    alpha = f"α = {restored.dynamics.step:.2g}"
+    begun = f"**{restored.card.title}** on {restored.title}, {alpha}, {restored.seconds:.1f} s. "
     rose = f"D {series['D'][0]:.2f} → {series['D'][at]:.2f}"
     if "ssim" not in series:
         moved = f"moved {series['distance'][at]:.1f} after {at} steps"
@@ -79,10 +79,10 @@ def summary(found: Restored, at: int) -> str:
         return f"{begun}{rose}, {moved}{blurred}. Nobody knows what should come out, so there is no SSIM."
     before, after, best = series["ssim"][0], series["ssim"][at], int(np.argmax(series["ssim"]))
     word = "rose" if after > before else "**fell**"
-    told = f"{begun}After {at} steps SSIM {word}: {before:.3f} → {after:.3f} ({rose}). "
+    line = f"{begun}After {at} steps SSIM {word}: {before:.3f} → {after:.3f} ({rose}). "
     if best == 0:
-        return f"{told}No strength helps this picture: SSIM falls from the first step on."
-    return f"{told}It would be highest after {best} ({series['ssim'][best]:.3f}), which only the truth could tell."
+        return f"{line}No strength helps this picture: SSIM falls from the first step on."
+    return f"{line}It would be highest after {best} ({series['ssim'][best]:.3f}), which only the truth could tell."
 
 
 def fails(tables: Mapping[str, Mapping[str, Any]], model: str) -> str:
@@ -92,19 +92,21 @@ def fails(tables: Mapping[str, Mapping[str, Any]], model: str) -> str:
         tables: by target, see `backend.tables.reproduce.results`.
     """
     parts = []
-    for target, task, words, given in (
+    for target, task, words, place in (
         ("thesis-2.7", "denoise", "noise of {row}", lambda name: {"re.sigma": name.removeprefix("σ ")}),
         ("thesis-2.8", "inpaint", "a hole in the middle, {row}", lambda name: {"re.known": HELD if "held" in name else FREE}),
     ):
         for row in tables.get(target, {}).get("rows", []):
             if row["column"] == "fell" and row["ours"] is not None and row["measure"].startswith(model + " "):
-                asked = {"tab": "restore", "a": model, "x": "test", "re.task": task}
+                address = {"tab": "restore", "a": model, "x": "test", "re.task": task}
                 ours = task == "denoise" or "ours" in row["name"]  # else nothing of it can be seen here
                 named = re.search(rf"{FELL} ([\d, ]*\d)", row["note"]) if ours else None
                 links = [
-                    f"[{number}](?{urlencode(asked | given(row['name']) | {'re.index': number})})"
+                    f"[{number}](?{urlencode(address | place(row['name']) | {'re.index': number})})"
                     for number in (named[1].split(", ") if named else ())
                 ]
-                seen = f": see {', '.join(links)}" if links else ""
-                parts.append(f"{round(row['ours'] * row['count'])} of {row['count']} ({words.format(row=row['name'])}{seen})")
+                examples = f": see {', '.join(links)}" if links else ""
+                parts.append(
+                    f"{round(row['ours'] * row['count'])} of {row['count']} ({words.format(row=row['name'])}{examples})"
+                )
     return f"**How often it fails:** of held-out test digits SSIM fell for {'; '.join(parts)}." if parts else ""

@@ -58,11 +58,11 @@ def figure(value: float | None, column: str, digits: int = 4) -> str:
 def table_html(table: dict[str, Any]) -> str:
     """A table of results: what differs from the paper, its claims, a card a column, and the command that makes it."""
     rows = table["rows"]
-    one = "" if any(row["spread"] is not None for row in rows) else "<p>No spread is known, so nothing is decided.</p>"
+    caution = "" if any(row["spread"] is not None for row in rows) else "<p>No spread is known, so nothing is decided.</p>"
     return (
         f'<div class="cem-results"><h3>{escape(table["source"])}: {escape(table["title"])}</h3>'
         f"<p>{escape(table['about'])}</p>{seen(table['table'])}<h4>The paper's claims</h4>{stated(table)}"
-        f"{claims(table, rows)}{one}"
+        f"{claims(table, rows)}{caution}"
         f'<div class="cem-cards">{"".join(card(*each) for each in cards(rows))}</div>'
         f"<p>Made on {table['date']} by {command(table['command'])}</p></div>"
     )
@@ -183,14 +183,14 @@ def card(title: str, names: list[str], rows: list[Row]) -> str:
     alike = len(set(nets)) == 1
     body = ""
     for name, net, row in zip(names, nets, rows, strict=True):
-        own = ", ".join(str(marks[fact]) for fact in facts(row) if fact in marks)
+        footnotes = ", ".join(str(marks[fact]) for fact in facts(row) if fact in marks)
         spread = "" if row["spread"] is None else f" <small>± {figure(row['spread'], row['column'], 2)}</small>"
         ours = "not run" if row["ours"] is None else f"<b>{figure(row['ours'], row['column'])}</b>{spread}"
-        made = strip(row, span) + ("" if alike or not net else f"<small>{escape(net)}</small>")
+        picture = strip(row, span) + ("" if alike or not net else f"<small>{escape(net)}</small>")
         body += (
-            f'<tr><th scope="row">{escape(name)}{f"<sup>{own}</sup>" if own else ""}</th>'
+            f'<tr><th scope="row">{escape(name)}{f"<sup>{footnotes}</sup>" if footnotes else ""}</th>'
             f"<td>{figure(row['paper'], row['column'])}</td><td>{ours}</td><td>{seeds(row)}</td></tr>"
-        ) + (f'<tr class="cem-made"><td colspan="4">{made}</td></tr>' if made else "")
+        ) + (f'<tr class="cem-made"><td colspan="4">{picture}</td></tr>' if picture else "")
     head = "".join(f'<th scope="col">{text}</th>' for text in ("paper", "ours", "seeds"))
     means = next((words for start, words in MEANS.items() if title.startswith(start)), "")
     notes = "".join(f"<li>{escape(fact)}</li>" for fact in marks)
@@ -211,10 +211,10 @@ def source(row: Row) -> str:
     net, *rest = row.get("measure", "").split() or [""]
     if row["ours"] is None or not net:
         return ""
-    given = dict(word.split("=", 1) for word in rest if "=" in word)
+    numbers = dict(word.split("=", 1) for word in rest if "=" in word)
     changed = [word for word in rest if "=" in word and ":" in word]
-    drawn = [f"{words}{given[name]}" for name, words in CHAIN.items() if name in given and "sampler" in given]
-    return ", ".join([" ".join([net, *changed]), *drawn])
+    chains = [f"{words}{numbers[name]}" for name, words in CHAIN.items() if name in numbers and "sampler" in numbers]
+    return ", ".join([" ".join([net, *changed]), *chains])
 
 
 def extent(rows: list[Row]) -> tuple[float, float]:
@@ -312,8 +312,8 @@ def total() -> str:
     if not tables:
         return "No table is made yet."
     verdicts = [order["holds"] for table in tables.values() for order in table["orders"]]
-    made = f"in the {len(tables)} of {len(EXPERIMENTS)} tables that are made so far"
-    return f"Of the papers' claims **{counted(verdicts)}**, {made}. All are listed below."
+    extent = f"in the {len(tables)} of {len(EXPERIMENTS)} tables that are made so far"
+    return f"Of the papers' claims **{counted(verdicts)}**, {extent}. All are listed below."
 
 
 def counted(verdicts: list[bool | None]) -> str:

@@ -41,14 +41,14 @@ LOOKED = ("effects", "reading", "grid", "look-script")
 """Elements that attacks on single images change."""
 
 
-def classifying(studio: Studio, own: Iterable[str] = ()) -> dict[str, Card]:
+def classifying(studio: Studio, guests: Iterable[str] = ()) -> dict[str, Card]:
     """The models that have an accuracy, a visitor's own first."""
-    return {name: card for name, card in on_offer(studio, own).items() if KINDS[card.kind].classifies}
+    return {name: card for name, card in on_offer(studio, guests).items() if KINDS[card.kind].classifies}
 
 
-def offered(studio: Studio, own: Iterable[str] = ()) -> list[tuple[str, str]]:
+def offered(studio: Studio, guests: Iterable[str] = ()) -> list[tuple[str, str]]:
     """The same as choices."""
-    cards = classifying(studio, own)
+    cards = classifying(studio, guests)
     return titled(cards, cards)
 
 
@@ -58,9 +58,9 @@ def follow(studio: Studio, chosen: list[str]) -> list[str]:
     if not chosen or cards[chosen[0]].data == cards[chosen[-1]].data:
         return chosen
     now = cards[chosen[-1]].data
-    kept = [name for name in chosen if cards[name].data == now]
+    names = [name for name in chosen if cards[name].data == now]
     others = words.pair(classifying(studio), now)
-    return [*kept, *(name for name in others if name not in kept)][:MOST_MODELS]
+    return [*names, *(name for name in others if name not in names)][:MOST_MODELS]
 
 
 def first(studio: Studio, session: Session, *, origin: str, **values: Any) -> Iterator[Changes]:
@@ -80,10 +80,10 @@ def first(studio: Studio, session: Session, *, origin: str, **values: Any) -> It
 
 def choose(studio: Studio, session: Session, *, origin: str, models: list[str]) -> Changes:
     """Other models or another origin: what ships at once, what is measured here when asked for."""
-    kept = follow(studio, models)
+    names = follow(studio, models)
     if origin == "shipped":
-        return stored(studio, kept) | {"models": kept}
-    return {"models": kept, "numbers": gr.update(visible=True), "status": words.PRESS}
+        return stored(studio, names) | {"models": names}
+    return {"models": names, "numbers": gr.update(visible=True), "status": words.PRESS}
 
 
 def stored(studio: Studio, models: list[str]) -> Changes:
@@ -116,7 +116,7 @@ def measure(
 
     item: str | Rates = ""
     work = studio.work(robustness, request)
-    for item in run(studio, session, "robustness", work, title="Robustness", limit=LIMIT, told=told):
+    for item in run(studio, session, "robustness", work, title="Robustness", limit=LIMIT, words=told):
         if isinstance(item, Rates):
             rows.append(item)
             yield seen(studio, rows, models)
@@ -162,19 +162,19 @@ def look(
         if x == "test":
             raise BadInput("picture", "which test image is not said here; choose another picture, or test images of a class")
         numbers |= {"picture": x}
-    known = classes(studio, model)
-    request = AttackedRequest(model, source, y if y in known and source != "picture" else None, **numbers)
-    done: list[Attacked] = []
+    names = classes(studio, model)
+    request = AttackedRequest(model, source, y if y in names and source != "picture" else None, **numbers)
+    results: list[Attacked] = []
     session.held["attack shown"] = attack, factor  # a visitor may choose another one while the attacks still run
     work = studio.work(attacked, request)
-    for item in run(studio, session, "attacked", work, title="Attacks", limit=LIMIT, asked=[request]):
+    for item in run(studio, session, "attacked", work, title="Attacks", limit=LIMIT, requests=[request]):
         if item == STOPPED:  # the visitor has left
             return
         if isinstance(item, str):
             yield {"reading": item}
             continue
-        done.append(item)
-        session.held["attacked"] = done
+        results.append(item)
+        session.held["attacked"] = results
         if item.attack == session.held["attack shown"][0]:
             yield drawn(session)
     yield drawn(session) | {"look-script": script.shown(request)}
@@ -182,12 +182,12 @@ def look(
 
 def drawn(session: Session) -> Changes:
     """The chosen attack's images, and every attack's changes of the energies."""
-    done: list[Attacked] = session.held["attacked"]
+    results: list[Attacked] = session.held["attacked"]
     name, factor = session.held["attack shown"]
-    current = next((one for one in done if one.attack == name), done[-1])
+    current = next((result for result in results if result.attack == name), results[-1])
     by = factor or fitting(current)
     return {
-        "effects": words.effects(done, name),
+        "effects": words.effects(results, name),
         "reading": words.reading(current, by, by <= fitting(current)),
         "grid": words.grid(current, by),
     }

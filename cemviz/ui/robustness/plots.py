@@ -41,9 +41,9 @@ def curves(rows: list[Rates], looks: dict[str, Style]) -> str:
         rows: of one norm; those without a curve are left out.
         looks: from `styles`.
     """
-    shown = [row for row in rows if row.curve]
+    curved = [row for row in rows if row.curve]
     data: list[dict[str, Any]] = []
-    for row in shown:
+    for row in curved:
         look = looks[row.model]
         radii, shares = zip(*row.curve, strict=True)
         colour = PALETTE[look.colour][0]
@@ -56,16 +56,16 @@ def curves(rows: list[Rates], looks: dict[str, Style]) -> str:
             "error_y": {"type": "data", "array": errors, "color": colour, "thickness": 1, "width": 3},
             "hovertemplate": f"<b>{row.model}</b><br>ε = %{{x:.3g}}: %{{y:.1f}} %<extra></extra>",
         })  # fmt: skip
-    chance = 100 / shown[0].classes
-    last = max(row.curve[-1][0] for row in shown)
-    marked = sorted({row.own[1] for row in shown if row.own[0] == row.norm and row.own[1] <= last})
+    chance = 100 / curved[0].classes
+    last = max(row.curve[-1][0] for row in curved)
+    marked = sorted({row.own[1] for row in curved if row.own[0] == row.norm and row.own[1] <= last})
     edge = {"type": "line", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "line": {"color": INK, "width": 1.5, "dash": "dot"}}
     layout = {
-        "uirevision": f"{shown[0].norm} {last:g}",
+        "uirevision": f"{curved[0].norm} {last:g}",
         "margin": {"l": 50, "r": 12, "t": 26, "b": 46},
         "showlegend": False,  # the table's first column is the legend
         "hovermode": "closest",
-        "xaxis": {"title": {"text": f"ε (radius), {NORMS[shown[0].norm]} in pixel units", "standoff": 6}, "zeroline": False,
+        "xaxis": {"title": {"text": f"ε (radius), {NORMS[curved[0].norm]} in pixel units", "standoff": 6}, "zeroline": False,
                   "range": [-0.02 * last, 1.03 * last], "nticks": 8},
         "yaxis": {"title": {"text": "still right [%]", "standoff": 4}, "range": [-3, 103], "zeroline": False, "dtick": 20},
         "shapes": [

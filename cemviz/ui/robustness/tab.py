@@ -59,8 +59,8 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     again = [by_hand(parts[name]) for name in ("source", "ball")]
     again += [parts[name].submit for name in ("first", "shown", "eps")]
     wire([look.click, *again], do.look, do.IMAGES, do.LOOKED, **HEAVY)
-    shown = ["attack", "factor"]
-    wire([by_hand(parts[name]) for name in shown], do.redraw, shown, do.LOOKED, **LIGHT)
+    controls = ["attack", "factor"]
+    wire([by_hand(parts[name]) for name in controls], do.redraw, controls, do.LOOKED, **LIGHT)
     for norm, size in do.RADIUS.items():
         wire(parts[norm].change, do.radii, [norm], [size], **LIGHT)
 
@@ -73,13 +73,13 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     )
 
 
-def _rates_controls(known: list[tuple[str, str]], models: list[str], radius: float) -> dict[str, Any]:
+def _rates_controls(choices: list[tuple[str, str]], models: list[str], radius: float) -> dict[str, Any]:
     """Models, and how they are measured."""
     make = partial(control, RobustnessRequest)
     parts: dict[str, Any] = {
         "origin": gr.Radio(_named(words.ORIGINS), value="shipped", label="numbers", elem_id="rob-from", **ON),
         "models": gr.Dropdown(
-            known, value=models, multiselect=True, max_choices=MOST_MODELS, label="models",
+            choices, value=models, multiselect=True, max_choices=MOST_MODELS, label="models",
             info=f"up to {MOST_MODELS} of one data set", elem_id="rob-models", **ON,
         ),
     }  # fmt: skip

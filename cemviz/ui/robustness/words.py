@@ -48,9 +48,9 @@ def attacks() -> dict[str, str]:
     return {name: title for name, title in COLUMNS.items() if name in ATTACKS}
 
 
-def pair(known: dict[str, Any], data: str) -> list[str]:
+def pair(stored: dict[str, Any], data: str) -> list[str]:
     """The models to begin with: those of the data set's threat model that most of its classifiers have, so that all compare."""
-    cards = [card for card in known.values() if card.data == data]
+    cards = [card for card in stored.values() if card.data == data]
     by_threat: dict[tuple[str, float], list[str]] = {}
     for card in cards:
         by_threat.setdefault((card.norm, card.radius), []).append(card.name)
@@ -63,17 +63,17 @@ def table(rows: list[Rates], looks: dict[str, Style], cards: Mapping[str, Card] 
     Args:
         cards: of what is stored, for what stands behind the names.
     """
-    known = cards or {}
-    shown = [name for name in COLUMNS if any(name in row.rates for row in rows)]
-    head = "".join(f'<th scope="col">{COLUMNS[name]}</th>' for name in shown)
+    cards = cards or {}
+    names = [name for name in COLUMNS if any(name in row.rates for row in rows)]
+    head = "".join(f'<th scope="col">{COLUMNS[name]}</th>' for name in names)
     body = ""
     for (norm, radius), members in groups(rows).items():
         threat = f"attacked within {within(norm, radius)}"
-        body += f'<tr class="cem-group"><th scope="rowgroup" colspan="{len(shown) + 1}">{threat}</th></tr>'
+        body += f'<tr class="cem-group"><th scope="rowgroup" colspan="{len(names) + 1}">{threat}</th></tr>'
         for row in members:
             other = "" if row.own == (norm, radius) else f"<small>its own: {within(*row.own)}</small>"
-            cells = "".join(f"<td>{_rate(row, name)}</td>" for name in shown)
-            card = known.get(row.model)
+            cells = "".join(f"<td>{_rate(row, name)}</td>" for name in names)
+            card = cards.get(row.model)
             line, heading = ("", called(row.model)) if card is None else (about(card), card.heading)
             name = f'<span title="{html.escape(line)}">{html.escape(heading)}</span>'
             body += f'<tr><th scope="row">{_swatch(looks[row.model])} {name}{other}</th>{cells}</tr>'
@@ -102,17 +102,17 @@ def caption(rows: list[Rates], data: str, device: str) -> str:
     return "  \n".join(lines)
 
 
-def effects(done: list[Attacked], chosen: str) -> str:
+def effects(results: list[Attacked], chosen: str) -> str:
     """Every attack's mean changes on the images shown, in nats; the chosen attack's row is marked."""
     body = ""
-    for one in done:
-        joint, marginal, fooled = one.means()
-        mark = ' class="cem-chosen"' if one.attack == chosen else ""
+    for result in results:
+        joint, marginal, fooled = result.means()
+        mark = ' class="cem-chosen"' if result.attack == chosen else ""
         changes = "".join(f"<td>{_nats(change, '+')}</td>" for change in (joint, marginal, joint - marginal))
-        lost = f"{round(fooled * len(one.examples))} of {len(one.examples)}"
-        climbs = ATTACKS[one.attack].climbs
+        lost = f"{round(fooled * len(result.examples))} of {len(result.examples)}"
+        climbs = ATTACKS[result.attack].climbs
         body += (
-            f'<tr{mark}><th scope="row">{COLUMNS[one.attack]}{f"<small>climbs {climbs}</small>" if climbs else ""}</th>'
+            f'<tr{mark}><th scope="row">{COLUMNS[result.attack]}{f"<small>climbs {climbs}</small>" if climbs else ""}</th>'
             f"{changes}<td>{lost}</td></tr>"
         )
     heads = ("attack", "ΔE(x, y)", "ΔE(x)", "Δ[E(x, y) − E(x)]", "fooled")
@@ -120,17 +120,17 @@ def effects(done: list[Attacked], chosen: str) -> str:
     return _scrolled("Changes of the energies, mean over the images shown [nats]", head, body)
 
 
-def grid(one: Attacked, factor: float) -> str:
+def grid(result: Attacked, factor: float) -> str:
     """A card an image: before, after, and their difference in grey, with both energies."""
-    return f'<div class="cem-cards">{"".join(_card(example, factor) for example in one.examples)}</div>'
+    return f'<div class="cem-cards">{"".join(_card(example, factor) for example in result.examples)}</div>'
 
 
-def reading(one: Attacked, factor: float, fits: bool) -> str:
+def reading(result: Attacked, factor: float, fits: bool) -> str:
     """Caption of the pictures, in a line or two."""
     clipped = "" if fits else f" At × {factor:g} the largest differences are clipped."
     return (
-        f"{COLUMNS[one.attack]} within {within(one.norm, one.radius)}, on {one.origin}. Difference × {factor:g}: grey is no "
-        f"change, brighter is more, darker is less.{clipped}"
+        f"{COLUMNS[result.attack]} within {within(result.norm, result.radius)}, on {result.origin}. "
+        f"Difference × {factor:g}: grey is no change, brighter is more, darker is less.{clipped}"
     )
 
 
@@ -147,8 +147,8 @@ def _card(example: Example, factor: float) -> str:
         for pixels, text, alt in pictures
     )
     fooled = after.predicted != example.name
-    seen, then = html.escape(before.predicted), html.escape(after.predicted)
-    verdict = f"{name}: seen as {seen}, then as <b>{then}</b>{': fooled' if fooled else ''}"
+    answer, then = html.escape(before.predicted), html.escape(after.predicted)
+    verdict = f"{name}: seen as {answer}, then as <b>{then}</b>{': fooled' if fooled else ''}"
     rows = (
         ("E(x, y)", before.joint, after.joint),
         ("E(x)", before.marginal, after.marginal),

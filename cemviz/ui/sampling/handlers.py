@@ -90,31 +90,31 @@ def go(studio: Studio, session: Session, *, begun: threading.Event, story: str |
     """Draw one run or two, which share starts and noise."""
     session.drawn["sampling"] = tuple(values[name] for name in ("a", "b", "x", "y", "seed"))
     yield narrowed(studio, *(values[name] for name in ("a", "by_a", "b", "by_b"))) | {"status": ""}
-    done: list[Chains] = []
+    runs: list[Chains] = []
     line = ""
     try:
-        asked = read(**values)
-        own = matches(story, asked)
+        requests = read(**values)
+        untouched = matches(story, requests)
         yield {
-            "story": gr.skip() if own else None,
-            "prose": SAMPLE[story].story if own else words.OWN if len(asked) > 1 else "",
+            "story": gr.skip() if untouched else None,
+            "prose": SAMPLE[story].story if untouched else words.OWN if len(requests) > 1 else "",
         }
-        work, title = studio.work(samples, asked), f"Sampling from {values['a']}"
-        how: dict[str, Any] = {"title": title, "limit": LIMIT * len(asked), "asked": asked, "begun": begun}
+        work, title = studio.work(samples, requests), f"Sampling from {values['a']}"
+        how: dict[str, Any] = {"title": title, "limit": LIMIT * len(requests), "requests": requests, "begun": begun}
         for item in run(studio, session, "sampling", work, **how):
             if isinstance(item, Chains):
-                done.append(item)
+                runs.append(item)
             elif item != line:
                 line = item
                 yield {"status": item}
         if line == STOPPED:
             return
-        session.held["sampled"], session.held["chains"] = asked, done[0]
-        session.held["frames"] = {chains.card.name: chains.pixels[:, :FOLLOWED] for chains in done}
+        session.held["sampled"], session.held["chains"] = requests, runs[0]
+        session.held["frames"] = {chains.card.name: chains.pixels[:, :FOLLOWED] for chains in runs}
         yield {
-            "player": words.payload(done, next(COUNT)),
-            "status": words.summary(studio, done),
-            "script": script.shown(*asked),
+            "player": words.payload(runs, next(COUNT)),
+            "status": words.summary(studio, runs),
+            "script": script.shown(*requests),
         }
     except EXPECTED as error:  # stays to be read when the message has gone
         yield {"status": f"**Nothing was sampled:** {words_of(error)}."}
@@ -128,8 +128,8 @@ def opened(studio: Studio, session: Session, *, setting: str, **values: Any) -> 
         changes = followed(studio, session, setting=setting, **{name: values[name] for name in ("a", "by_a", "b", "by_b")})
         values |= {name: value for name, value in values_of(changes).items() if name in values}
         yield changes  # afterwards gradio has taken the values out of it
-    given = {name: value for name, value in values.items() if name != "story"}
-    if "sampled" in session.held and session.held["sampled"] == read(**given):
+    controls = {name: value for name, value in values.items() if name != "story"}
+    if "sampled" in session.held and session.held["sampled"] == read(**controls):
         yield {"status": gr.skip()}
         return
     yield from go(studio, session, **values)
@@ -142,14 +142,14 @@ def tell(studio: Studio, session: Session | None, *, story: str) -> Changes:
     card = studio.cards()[a.model]
     dyn = settings(a, card)
     single = len(a.classes) == 1
-    asked = {
+    values = {
         "a": a.model, "by_a": a.sampler, "b": b.model if b else NONE, "by_b": b.sampler if b else a.sampler, "start": a.start,
         "y": card.classes[labels(a.classes, 1, card)[0]] if single else NONE,
         "classes": "" if single else ",".join(map(str, a.classes)), "count": a.count, "seed": a.seed, "setting": "suited",
         "alpha": dyn.step, "eta": dyn.noise, "beta": f"{dyn.radius:g}", "steps": dyn.steps,
     }  # fmt: skip
-    fitted = dict(narrowed(studio, *(asked[name] for name in ("a", "by_a", "b", "by_b"))))
-    return asked | {"prose": chosen.story} | fitted | {"features": fitted["features"] | {"value": a.features}}
+    fitted = dict(narrowed(studio, *(values[name] for name in ("a", "by_a", "b", "by_b"))))
+    return values | {"prose": chosen.story} | fitted | {"features": fitted["features"] | {"value": a.features}}
 
 
 play = played("sampling", tell, go)
@@ -180,22 +180,22 @@ def halt(studio: Studio, session: Session) -> Changes:
     return {"status": STOPPED if stop(session, "sampling") else gr.skip()}
 
 
-def prose(key: str | None, asked: list[SampleRequest]) -> str:
+def prose(key: str | None, requests: list[SampleRequest]) -> str:
     """The words of a story that runs, or those of a comparison of one's own."""
-    return SAMPLE[key].story if matches(key, asked) else words.OWN if len(asked) > 1 else ""
+    return SAMPLE[key].story if matches(key, requests) else words.OWN if len(requests) > 1 else ""
 
 
-def matches(key: str | None, asked: list[SampleRequest]) -> bool:
+def matches(key: str | None, requests: list[SampleRequest]) -> bool:
     """Whether what runs is what a story sets: models, samplers, start, and its own numbers."""
     runs = SAMPLE[key].runs if key in SAMPLE else ()
 
-    def same(request: SampleRequest, own: SampleRequest) -> bool:
+    def same(request: SampleRequest, other: SampleRequest) -> bool:
         lengths = ("step", "noise", "radius", "steps")
-        return (request.model, request.sampler, request.start) == (own.model, own.sampler, own.start) and all(
-            getattr(own, name) in (None, getattr(request, name)) for name in lengths
+        return (request.model, request.sampler, request.start) == (other.model, other.sampler, other.start) and all(
+            getattr(other, name) in (None, getattr(request, name)) for name in lengths
         )
 
-    return bool(runs) and len(runs) == len(asked) and all(map(same, asked, runs))
+    return bool(runs) and len(runs) == len(requests) and all(map(same, requests, runs))
 
 
 def read(
@@ -210,15 +210,15 @@ def read(
     """
     if not a:
         raise BadInput("model A", words.NOTHING)
-    given = {"α": alpha, "η": eta, "β": str(beta or "").strip() or None, "K": steps, "seed": seed, "chains": count}
-    for symbol, value in given.items():
+    numbers = {"α": alpha, "η": eta, "β": str(beta or "").strip() or None, "K": steps, "seed": seed, "chains": count}
+    for symbol, value in numbers.items():
         if value is None:
             raise BadInput(symbol, f"{symbol} is empty; give a number{', or inf for no ball' if symbol == 'β' else ''}")
-    asked = (y,) if y != NONE else tuple(part.strip() for part in (classes or "").split(",") if part.strip())
+    labels = (y,) if y != NONE else tuple(part.strip() for part in (classes or "").split(",") if part.strip())
     if start == "picture" and x == "test":
         raise BadInput("picture", "which test image is not said here; choose another picture, or draw one under Your digit")
     shot = x if start == "picture" else ""
-    first = SampleRequest(a, by_a, asked, count, start, alpha, eta, given["β"], steps, seed, features, shot)
+    first = SampleRequest(a, by_a, labels, count, start, alpha, eta, numbers["β"], steps, seed, features, shot)
     if first.count * first.steps > MAX_PICTURES:
         raise BadInput(
             "chains",

@@ -52,15 +52,15 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
             parts |= _stage()
     gr.Markdown(HOW, latex_delimiters=[])
     wire = Wiring(session, studio, parts)
-    drawn = wire(go.click, do.go, do.RUN, do.SHOWN, **NEWEST, **HEAVY)
+    sampling = wire(go.click, do.go, do.RUN, do.SHOWN, **NEWEST, **HEAVY)
     setting = ["prose", "setting", *do.RUN[1:]]
-    shown = [*dict.fromkeys([*setting, *do.SHOWN])]
-    played = wire(by_hand(parts["story"]), do.play, do.RUN, shown, **NEWEST, **HEAVY)
+    outputs = [*dict.fromkeys([*setting, *do.SHOWN])]
+    played = wire(by_hand(parts["story"]), do.play, do.RUN, outputs, **NEWEST, **HEAVY)
     wire([by_hand(parts[name]) for name in ("setting", "by_a")], do.numbers, ["setting", "by_a", "a"], do.LENGTHS, **LIGHT)
     for suffix in FILES:  # a file is made when it is asked for: packing one takes longer than drawing
-        asked = wire(parts[suffix].click, partial(do.taken, suffix=suffix), [], ["file"], **TAKING)
-        asked.success(None, None, None, js=TAKE)
-    wire(halt.click, do.halt, [], ["status"], cancels=[drawn, played], **LIGHT)
+        download = wire(parts[suffix].click, partial(do.taken, suffix=suffix), [], ["file"], **TAKING)
+        download.success(None, None, None, js=TAKE)
+    wire(halt.click, do.halt, [], ["status"], cancels=[sampling, played], **LIGHT)
 
     def tell(story: str) -> dict[Any, Any]:
         return {parts[name]: value for name, value in do.tell(studio, None, story=story).items()}

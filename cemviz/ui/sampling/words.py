@@ -78,7 +78,7 @@ def summary(studio: Studio, runs: list[Chains]) -> str:
     lines = [f"**{letter}** {kinds.of(chains.card).summary(chains)}" for letter, chains in zip("AB", runs, strict=False)]
     near = reach(studio, runs[0])
     if near is not None:
-        distance, what = near
+        distance, noun = near
         beyond = " **That is farther than β: the ball holds no such image.**" if distance > runs[0].dynamics.radius else ""
-        lines.append(f"The starts lie {distance:.1f} from the nearest {what} (median).{beyond}")
+        lines.append(f"The starts lie {distance:.1f} from the nearest {noun} (median).{beyond}")
     return minus("  \n".join(lines))

@@ -54,8 +54,8 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     wire(parts["at"].input, do.view, ["a", "b", "at"], do.DRAWN, **LIGHT)
     parts["at"].input(None, parts["at"], None, js=AT)
     wire.click(parts["frames"], do.view, ["a", "b"], do.DRAWN, {"at": "step"}, **LIGHT)
-    for key, what in FIGURES.items():
-        if what.rows:  # curves over updates
+    for key, figure in FIGURES.items():
+        if figure.rows:  # curves over updates
             wire.click(parts[key], do.view, ["a", "b"], do.DRAWN, {"at": "x"}, **LIGHT)
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
@@ -132,8 +132,8 @@ def _figures() -> dict[str, Any]:
     for i in range(0, len(keys), 2):
         with gr.Row():
             for key in keys[i : i + 2]:
-                what = FIGURES[key]
+                figure = FIGURES[key]
                 with gr.Column(min_width=310, visible=key != "game") as parts[f"{key}_column"]:
-                    gr.Markdown(f"**{words.subscripts(what.title)}**  \n{what.how}")
-                    parts[key] = live_plot(height=what.height, label=what.title, elem_id=f"train-{key}")
+                    gr.Markdown(f"**{words.subscripts(figure.title)}**  \n{figure.how}")
+                    parts[key] = live_plot(height=figure.height, label=figure.title, elem_id=f"train-{key}")
     return parts

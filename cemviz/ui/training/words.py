@@ -114,14 +114,14 @@ def recipe(row: Recipe, scale: str) -> str:
     if not row.attack_steps:
         attack = "none"
     net = f"{row.net}, " + ", ".join(f"{k} {v}" for k, v in row.net_args.items())
-    own = [(key, f"{value:g}" if isinstance(value, float) else str(value)) for key, value in row.objective_args.items()]
+    arguments = [(key, f"{value:g}" if isinstance(value, float) else str(value)) for key, value in row.objective_args.items()]
     rows = [
         ("descends", OBJECTIVES.get(row.objective, row.objective)),
         ("net", f"one linear layer on the frozen trunk of {row.encoder}" if row.encoder else net),
         ("updates", f"{row.steps:,} × {row.batch} images, of {images}"),
         ("rate", f"{row.lr:g}, {row.optimizer}, {row.schedule}"),
         ("attack", attack),
-        *own,
+        *arguments,
         ("source", row.source),
     ]
     size = "wants an accelerator" if scale == "paper" else f"scale {scale}"
@@ -145,8 +145,8 @@ def standing(update: Update) -> str:
         return f"**{update.name} waits** at {where}: {update.waiting} before it."
     if update.state == "paused":
         why = f" {update.why}," if update.why else ""
-        kept = "Everything is kept: *Resume* goes on to the same end." if update.step else "Nothing was done yet."
-        return f"**{update.name} is paused**{why} at {where}. {kept}"
+        advice = "Everything is kept: *Resume* goes on to the same end." if update.step else "Nothing was done yet."
+        return f"**{update.name} is paused**{why} at {where}. {advice}"
     if update.state == "done":
         return (
             f"**{update.name} is trained:** {update.steps} updates in {duration(update.seconds)}. It stands in the menus of "

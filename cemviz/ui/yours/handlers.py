@@ -42,9 +42,9 @@ def read(*, file: str | None, repository: str | None, dataset: str, scale: str, 
         raise BadInput("source", words.NOTHING)
     if not file:
         hub.repository(named)
-    asked = {"dataset": dataset, "scale": scale, "arch": (arch or "").strip()}
-    known = {name: value for name, value in asked.items() if value and value != GUESS}
-    return ImportRequest(file or named, **known, **threat_of(threat))
+    answers = {"dataset": dataset, "scale": scale, "arch": (arch or "").strip()}
+    answered = {name: value for name, value in answers.items() if value and value != GUESS}
+    return ImportRequest(file or named, **answered, **threat_of(threat))
 
 
 def threat_of(text: str) -> dict[str, Any]:
@@ -55,20 +55,20 @@ def threat_of(text: str) -> dict[str, Any]:
     """
     if not text or text == GUESS:
         return {}
-    found = re.fullmatch(r"l_?(2|∞|inf)\s*(\d*\.?\d+)\s*(/\s*255)?", text.strip().lower())
-    if not found:
+    match = re.fullmatch(r"l_?(2|∞|inf)\s*(\d*\.?\d+)\s*(/\s*255)?", text.strip().lower())
+    if not match:
         raise BadInput("threat", f"threat model is {text!r}; write it as L2 .5, or as L∞ 8/255")
-    radius = float(found[2]) / (255 if found[3] else 1)
-    return {"norm": "l2" if found[1] == "2" else "linf", "radius": radius}
+    radius = float(match[2]) / (255 if match[3] else 1)
+    return {"norm": "l2" if match[1] == "2" else "linf", "radius": radius}
 
 
 def go(studio: Studio, session: Session, **values: Any) -> Iterator[Changes]:
     """Bring a net in, and have the page go to it in Sampling."""
     yield {"status": "Reading...", "link": "", **dict.fromkeys(("dataset", "scale", "threat"), gr.update(info=""))}
     try:
-        asked = read(**values)
+        request = read(**values)
         guests.make_room()
-        work = studio.work(bring, asked, guests.key())
+        work = studio.work(bring, request, guests.key())
         for item in run(studio, session, "yours", work, title="Your net", limit=LIMIT):
             if not isinstance(item, Imported):
                 yield {"status": item if item == STOPPED else f"{item}..."}
@@ -77,8 +77,8 @@ def go(studio: Studio, session: Session, **values: Any) -> Iterator[Changes]:
             gr.Info(words.short(item), title=called(item.card.name), duration=12)
             for doubt in item.warnings:
                 gr.Warning(doubt, title="Doubt", duration=20)
-            found = {name: gr.update(info=f"found: {text}") for name, text in words.found(item).items()}
-            yield {"status": words.summary(item), "link": item.link, "keep": gr.update(visible=not hosted()), **found}
+            hints = {name: gr.update(info=f"found: {text}") for name, text in words.found(item).items()}
+            yield {"status": words.summary(item), "link": item.link, "keep": gr.update(visible=not hosted()), **hints}
     except EXPECTED as error:
         yield {"status": f"**No net was brought in:** {words_of(error)}."}
         raise
@@ -87,7 +87,7 @@ def go(studio: Studio, session: Session, **values: Any) -> Iterator[Changes]:
 def _enter(session: Session, name: str) -> None:
     """Offer a net to its visitor, in place of the oldest where there are many."""
     session.nets = {name: True, **session.nets}
-    for old in [known for known, mine in session.nets.items() if mine][MOST:]:
+    for old in [net for net, brought in session.nets.items() if brought][MOST:]:
         del session.nets[old]
         guests.forget(old)
 
@@ -99,7 +99,7 @@ def halt(studio: Studio, session: Session) -> Changes:
 
 def keep(studio: Studio, session: Session) -> Changes:
     """Store the visitor's newest net among the models that all see."""
-    name = next((known for known, mine in session.nets.items() if mine), None)
+    name = next((model for model, brought in session.nets.items() if brought), None)
     if name is None:
         raise BadInput("keep", "there is no net of your own to keep; bring one in first")
     card = guests.keep(name)

@@ -28,9 +28,9 @@ GO = """(link) => {
 
 def build(session: gr.State, studio: Studio) -> None:
     """Lay the panel out and wire it."""
-    here = hosted()
+    on_server = hosted()
     with gr.Accordion(words.TITLE, open=False, elem_id="yours"):
-        gr.Markdown(f"{words.INTRO} {words.HOSTED if here else words.LOCAL}")
+        gr.Markdown(f"{words.INTRO} {words.HOSTED if on_server else words.LOCAL}")
         file = gr.File(label="weights", file_types=FILES, height=110, elem_id="yours-file")
         place = "hf:USER/REPO or hf:USER/REPO/FILE"
         repository = gr.Textbox(label="or a repository of the Hub", placeholder=place, elem_id="yours-hub", max_lines=1)

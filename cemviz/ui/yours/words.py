@@ -32,8 +32,8 @@ NOTHING = "no net is given; drop a file, or name a repository of the Hub, hf:USE
 
 def summary(item: Imported) -> str:
     """How a net was understood, a line each."""
-    told = [f"**{called(item.card.name)}**: {item.by}", *(line for line, _ in item.told())]
-    return "\n".join(f"* {line}" for line in told) + f"\n\n[Sample from it]({item.link})"
+    lines = [f"**{called(item.card.name)}**: {item.by}", *(line for line, _ in item.told())]
+    return "\n".join(f"* {line}" for line in lines) + f"\n\n[Sample from it]({item.link})"
 
 
 def found(item: Imported) -> dict[str, str]:
