@@ -131,7 +131,7 @@ def total(count: int, generator: Generator | None) -> int:
     return count * generator.world if isinstance(generator, Part) else count
 
 
-def own(whole: Tensor, generator: Generator | None) -> Tensor:
+def own_rows(whole: Tensor, generator: Generator | None) -> Tensor:
     """This part's rows of what belongs to the whole batch: (W b, *D) -> (b, *D)."""
     return whole.chunk(generator.world)[generator.rank] if isinstance(generator, Part) else whole
 
@@ -144,4 +144,4 @@ def gathered(rows: Tensor, generator: Generator | None) -> Tensor:
 def _rows(
     make: Callable[..., Tensor], shape: Sequence[int], generator: torch.Generator | None, where: dict[str, Any]
 ) -> Tensor:
-    return own(make((total(shape[0], generator), *shape[1:]), generator=generator, **where), generator)
+    return own_rows(make((total(shape[0], generator), *shape[1:]), generator=generator, **where), generator)

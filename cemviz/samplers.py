@@ -42,7 +42,7 @@ speckle grows that training has never met."""
 FULL = 32 * 32 * 3
 """Numbers of a CIFAR-10 image, for which the papers' lengths are."""
 
-Given = Literal["label", "start", "references"]
+Condition = Literal["label", "start", "references"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ class Sampler:
 
     Attributes:
         needs: the kind of net it runs on.
-        energy: of the net's scores, and of what is given.
-        given: beside the scores: the asked label, the features of each chain's own start, those of reference images, or
+        energy: of the net's scores, and of `condition`.
+        condition: beside the scores: the asked label, the features of each chain's own start, those of reference images, or
             nothing.
         defaults: the paper's numbers, for CIFAR-10.
         about: one sentence for the page.
@@ -65,7 +65,7 @@ class Sampler:
     title: str
     needs: Literal["classifier", "encoder", "binary"]
     energy: Scored
-    given: Given | None
+    condition: Condition | None
     defaults: Dynamics
     source: str
     about: str
@@ -76,7 +76,7 @@ class Sampler:
     @property
     def conditional(self) -> bool:
         """Whether a class is asked for."""
-        return self.given == "label"
+        return self.condition == "label"
 
     def energy_on(self, net: Scores, x0: Tensor, y: Tensor | None = None, refs: Tensor | None = None) -> Energy:
         """The energy of the input that chains from x0 descend.
@@ -91,13 +91,13 @@ class Sampler:
         """
         if self.together and len(x0) < 2:
             raise ValueError(f"the sampler {self.title!r} moves a whole batch; give at least 2 chains, not {len(x0)}")
-        if self.given is None:
+        if self.condition is None:
             return on(net, self.energy)
-        condition = y if self.given == "label" else refs if self.given == "references" else x0
+        condition = y if self.condition == "label" else refs if self.condition == "references" else x0
         if condition is None:
-            wanted = "the classes to sample" if self.given == "label" else "reference images"
+            wanted = "the classes to sample" if self.condition == "label" else "reference images"
             raise ValueError(f"the sampler {self.title!r} needs {wanted}")
-        if self.given != "label":
+        if self.condition != "label":
             with torch.no_grad():
                 condition = net(condition)
         return on(net, self.energy, condition)
@@ -234,7 +234,7 @@ def sample(
     check_mode(net)
     bounds = (chosen.defaults if dyn is None else dyn).bounds
     check_images(x0, bounds)
-    if chosen.given == "references" and refs is not None:
+    if chosen.condition == "references" and refs is not None:
         check_images(refs, bounds)
     if chosen.conditional and y is not None:
         check_labels(y, x0)

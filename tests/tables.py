@@ -8,7 +8,7 @@ from cemviz.backend.studio import Studio
 from cemviz.backend.tables import EXPERIMENTS, Experiment, Order, judge
 from cemviz.backend.tables.measures import Measure
 from cemviz.backend.tables.reproduce import reproduce
-from cemviz.backend.tables.rows import completed, kept
+from cemviz.backend.tables.rows import completed, row_of
 from cemviz.backend.tables.table import grid
 from cemviz.training.recipes import RECIPES, recipe
 
@@ -52,6 +52,6 @@ def run(**changes):
 def revised(target: str, table: dict) -> dict:
     """A stored table with its spreads, notes and verdicts made anew, without measuring anything."""
     experiment, before = EXPERIMENTS[target], {(row["name"], row["column"]): row for row in table["rows"]}
-    rows = completed([kept(place, experiment, before.get(place)) for place in experiment.cells])
+    rows = completed([row_of(place, experiment, before.get(place)) for place in experiment.cells])
     head = {"table": target, "title": experiment.title, "source": experiment.source, "about": experiment.about}
     return table | head | {"rows": rows, "orders": judge(experiment.orders, rows)}

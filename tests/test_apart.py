@@ -70,7 +70,7 @@ def apart(tmp_path_factory):
 
 def test_items_come_over_one_by_one_from_another_process(apart, tmp_path):
     items = list(apart.run(counted, tmp_path / "told", 3))
-    assert [(item.done, item.of) for item in items] == [(0, 3), (1, 3), (2, 3)]
+    assert [(item.done, item.total) for item in items] == [(0, 3), (1, 3), (2, 3)]
     assert len(pids := {int(item.doing) for item in items}) == 1 and os.getpid() not in pids
     assert (tmp_path / "told").read_text() == "closed after 2\n"
 

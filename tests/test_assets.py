@@ -30,7 +30,7 @@ def test_make_tells_and_writes(studio):
     written = [item for item in studio.told if not isinstance(item, Step)]
     assert [item["asset"] for item in written] == ["seeds", "grids", "gallery"]
     grids = [step for step in studio.told if isinstance(step, Step) and step.doing.startswith("grids")]
-    assert [step.done for step in grids] == list(range(1, 13)) and grids[0].of == 12  # 2 models, 2 kinds, 3 images
+    assert [step.done for step in grids] == list(range(1, 13)) and grids[0].total == 12  # 2 models, 2 kinds, 3 images
     assert store.load_gaussians("stripes").means.shape == (4, 192)
     assert {path.suffix for path in store.folder().rglob("*") if path.is_file()} == {".safetensors", ".json"}
 

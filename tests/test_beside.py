@@ -17,7 +17,7 @@ from cemviz.ui.controls import Session  # noqa: E402
 from cemviz.ui.playground import handlers as do  # noqa: E402
 from cemviz.ui.playground import playing, words  # noqa: E402
 
-MAXIMIN = do.tell(None, None, preset="maximin") | {"preset": "maximin", "steps": 3}
+MAXIMIN = do.controls_of(None, None, preset="maximin") | {"preset": "maximin", "steps": 3}
 
 
 @pytest.fixture
@@ -80,14 +80,14 @@ def test_numbers_change_in_both_but_for_the_one_that_differs(held):
 
 
 def test_a_story_with_a_game_beside_it_is_played_and_not_shown_from_its_snapshots(shipped):
-    values = do.tell(None, None, preset="maximin") | {"preset": "maximin", "beside": "p0:corner"}
+    values = do.controls_of(None, None, preset="maximin") | {"preset": "maximin", "beside": "p0:corner"}
     told = do.first(None, held := Session(), layers=["data"], field="D", **values)
-    assert held.held["play.story"] is None and json.loads(told["plane"])["story"] is None
+    assert held.state["play.story"] is None and json.loads(told["plane"])["story"] is None
     assert told["second"]["visible"] and json.loads(told["second"]["value"])["frames"] and "Lower left corner" in told["story"]
     assert len({ground.game.turn for ground in do.grounds(held)}) == 1 and held.playground.game.turn > 1
     back = do.restart(None, held, **values | {"beside": NONE})
     assert not back["second"]["visible"] and do.grounds(held) == [held.playground] and "<i>" not in back["numbers"]
-    assert held.held["play.story"] == "maximin"
+    assert held.state["play.story"] == "maximin"
 
 
 def test_words_say_where_the_two_are_the_same_game():

@@ -114,7 +114,7 @@ def test_a_tab_is_drawn_when_it_is_open_and_looks_at_something_else(restored):
     assert not changes.keys() & set(address.redraw.values()), "the browser has not yet what the link asks for"
     assert not asked(opened, True, x="grid:4"), "nor where its tab tells first that it is open"
     assert asked(address.begin, "playground", x="grid:5") == {"landscape"}, "a link draws again, whatever is shown and open"
-    assert held.drawn["landscape"][:2] == ("mnist-at", "none") and not asked(address.begin, "landscape", x="grid:5")
+    assert held.selections["landscape"][:2] == ("mnist-at", "none") and not asked(address.begin, "landscape", x="grid:5")
 
 
 def test_a_tab_whose_view_is_a_file_is_drawn_once_it_looks_at_something_else(restored):
@@ -131,7 +131,7 @@ def test_a_tab_whose_view_is_a_file_is_drawn_once_it_looks_at_something_else(res
         assert not asked(address.selected, "landscape", shown)
     assert asked(address.selected, "landscape", "landscape", seed=1) == {"landscape"}
     assert asked(opened, True, "landscape") == {"landscape"}, "the file's selection again, but another was drawn since"
-    held.drawn.clear()
+    held.selections.clear()
     assert asked(opened, True, "lab") == {"landscape"} and not asked(opened, True, "lab")
 
 
@@ -261,12 +261,12 @@ def test_a_session_and_its_files_go_an_hour_after_its_visitor(places, monkeypatc
     here = states["visitor"]
     held = here[session._id]
     here[session._id] = held  # what gradio does with an output
-    held.held["files"], stop = "a folder", held.stops["sampling"]
+    held.state["files"], stop = "a folder", held.stops["sampling"]
     states.delete_all_expired_state()
     assert session._id in here.state_data and not stop.is_set()  # however long the visit takes
     here.is_closed, here.STATE_TTL_WHEN_CLOSED = True, -1
     states.delete_all_expired_state()
-    assert session._id not in here.state_data and stop.is_set() and not held.held
+    assert session._id not in here.state_data and stop.is_set() and not held.state
 
 
 @pytest.fixture(scope="module")

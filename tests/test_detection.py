@@ -122,6 +122,6 @@ def test_confidence_orders_as_the_largest_probability_and_never_fades():
 
 def test_rows_are_high_where_their_energy_is_low():
     f = 4 * randn(50, 5, seed=3)
-    torch.testing.assert_close(SCORES["energy"].of(f), -marginal(f))
-    assert torch.equal(SCORES["logit"].of(f), f.amax(1))
-    assert torch.equal(SCORES["binary"].of(f[:, :1]), f[:, 0])
+    torch.testing.assert_close(SCORES["energy"].function(f), -marginal(f))
+    assert torch.equal(SCORES["logit"].function(f), f.amax(1))
+    assert torch.equal(SCORES["binary"].function(f[:, :1]), f[:, 0])

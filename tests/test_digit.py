@@ -155,8 +155,8 @@ def seen(studio, four):
 
 
 def test_both_nets_see_it_and_the_robust_one_holds_out_longer(seen):
-    standard, robust = seen.seen
-    assert standard.label == robust.label == 4 and seen.asked == 7 and seen.classes[7] == "7"
+    standard, robust = seen.sides
+    assert standard.label == robust.label == 4 and seen.target == 7 and seen.classes[7] == "7"
     assert standard.flips < (robust.flips or 1)
     assert standard.rolled.shape == (drawings.STEPS + 1, 28, 28) and np.array_equal(standard.rolled[0], robust.rolled[0])
     assert robust.energies[-1] < robust.energies[0] and standard.energies[-1] < standard.energies[0]
@@ -164,13 +164,13 @@ def test_both_nets_see_it_and_the_robust_one_holds_out_longer(seen):
 
 
 def test_the_windows_middle_is_the_drawing_s_own_energy(seen):
-    for one in seen.seen:
+    for one in seen.sides:
         middle = one.energy[drawings.WINDOW // 2, drawings.WINDOW // 2]
         assert middle == pytest.approx(-one.logits[0][one.label], abs=1e-3)
 
 
 def test_attacked_pictures_stay_in_their_balls_and_get_no_better(seen):
-    for one in seen.seen:
+    for one in seen.sides:
         for frame, radius in zip(one.attacked.astype(int), seen.radii, strict=True):
             assert np.abs(frame - one.attacked[0]).max() <= 255 * radius + 1
         loss = [np.logaddexp.reduce(f) - f[one.label] for f in one.logits.astype(np.float64)]
@@ -193,7 +193,7 @@ def test_a_flip_is_the_first_radius_with_another_class():
 
 def test_without_a_class_it_becomes_what_the_second_net_sees(studio, four):
     *_, last = drawings.digit(studio, DigitRequest(four, tuple(NETS.values())))
-    assert last.asked == 4
+    assert last.target == 4
 
 
 @pytest.mark.parametrize(
@@ -278,6 +278,6 @@ def test_what_no_pad_sends_is_refused(studio, kind, data):
 
 def test_the_words_say_who_holds_out(seen):
     assert see(seen).startswith("Both see a 4. A changes its mind at ε = ")
-    other = Digit(seen.request, seen.x, seen.title, seen.classes, seen.radii, 3, 1.0, (seen.seen[0], seen.seen[0]))
+    other = Digit(seen.request, seen.x, seen.title, seen.classes, seen.radii, 3, 1.0, (seen.sides[0], seen.sides[0]))
     assert see(other).count("changes its mind") == 2
     assert len(payload(seen, 1)) < 150_000

@@ -29,7 +29,7 @@ from cemviz.backend.train import run as backend
 from cemviz.backend.train import team as distributed
 from cemviz.backend.train.provenance import command
 from cemviz.backend.train.run import Model, train
-from cemviz.draws import Part, gathered, own, rand, total
+from cemviz.draws import Part, gathered, own_rows, rand, total
 from cemviz.draws import randn as normal
 from cemviz.dynamics import Dynamics
 from cemviz.starts import near
@@ -171,14 +171,14 @@ def test_a_part_draws_its_rows_of_the_whole_and_leaves_the_same_state(draw):
     drawn = [draw((4, 5), generator=part, dtype=torch.float64) for part in parts]
     assert torch.equal(torch.cat(drawn), expected)
     assert all(torch.equal(part.get_state(), whole.get_state()) for part in parts)
-    assert torch.equal(torch.cat([own(expected, part) for part in parts]), expected) and total(4, parts[0]) == 12
+    assert torch.equal(torch.cat([own_rows(expected, part) for part in parts]), expected) and total(4, parts[0]) == 12
 
 
 def test_a_plain_generator_draws_as_torch_does():
     assert torch.equal(rand((3, 4), generator=seeded(1)), torch.rand(3, 4, generator=seeded(1)))
     assert torch.equal(normal((3, 4), generator=seeded(1)), torch.randn(3, 4, generator=seeded(1)))
     x = randn(3, 2)
-    assert own(x, seeded()) is x and gathered(x, None) is x and total(3, None) == 3
+    assert own_rows(x, seeded()) is x and gathered(x, None) is x and total(3, None) == 3
 
 
 @pytest.mark.parametrize("norm", ["l2", "linf"])

@@ -69,7 +69,7 @@ def test_the_tab_shows_every_equation_at_any_seed_and_marks_failures(monkeypatch
         assert f"$${row.latex}$$" in formula and row.number in formula and "~~~" not in tab_equations.source(key)
         assert "holds" in result and row.name in code and f"def {row.check.__name__}(" in code
         assert code not in tab_equations.card(key), "the page's document carries no code"
-    broken = tab_equations.shown(5, lambda seed: {key: replace(run(key, seed), difference=math.nan) for key in KEYS[:2]})
+    broken = tab_equations.show(5, lambda seed: {key: replace(run(key, seed), difference=math.nan) for key in KEYS[:2]})
     assert "0 of 2" in broken[0] and EQUATIONS[KEYS[1]].number in broken[0] and "✗ **does not hold**" in broken[1]
     for seed in (None, -1, 1.5, 2**31):
         with pytest.raises(gr.Error, match="seed"):

@@ -60,7 +60,7 @@ def chunks(monkeypatch, kind, size):
 
 def run(model="toy", metric="accuracy", **how):
     *progress, result = evaluate(Studio(choose("cpu")), EvaluateRequest(model, metric, **how))
-    assert all(0 < step.done <= step.of for step in progress)
+    assert all(0 < step.done <= step.total for step in progress)
     return result, progress
 
 

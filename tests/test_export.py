@@ -20,7 +20,7 @@ def chains():
     pixels = np.random.default_rng(0).integers(0, 256, (3, 4, 8, 8, 1)).astype(np.uint8)
     none = dict.fromkeys(("final", "predicted", "confidence", "plane", "landmarks"))
     return SimpleNamespace(
-        pixels=pixels, asked=np.arange(4), series={"energy": np.zeros((3, 4))}, request=SampleRequest("m"), settings={},
+        pixels=pixels, labels=np.arange(4), series={"energy": np.zeros((3, 4))}, request=SampleRequest("m"), settings={},
         card=SimpleNamespace(sha256="0"), judge=None, **none,
     )  # fmt: skip
 

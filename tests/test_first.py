@@ -17,7 +17,7 @@ from cemviz.backend.remembered import Remembered
 from cemviz.backend.stored import artefacts
 from cemviz.ui import first
 from cemviz.ui.controls import NotYet, Session, Tab
-from cemviz.ui.first import FirstFiles, FirstViews, drawn
+from cemviz.ui.first import FirstFiles, FirstViews, first_view
 from cemviz.ui.manners import Page
 from cemviz.ui.wiring import Wiring, run
 
@@ -39,10 +39,10 @@ def iter_closing(work):
 
 def look(studio, session, *, seed, size):
     """A handler of three words, whose second is what the device computes."""
-    session.drawn["view"] = (seed,)
+    session.selections["view"] = (seed,)
     yield {"line": "at work", "size": gr.update(maximum=9)}
     for item in run(studio, session, "view", iter([(seed,)]), title="A view", limit=9, requests=[seed]):
-        session.held["picture"] = item
+        session.state["picture"] = item
         yield {"line": f"picture of {item[0]:g}"}
     yield {"size": gr.update(visible=False), "seed": gr.skip()}
 
@@ -67,7 +67,7 @@ def made(views):
 
 
 def test_a_view_is_all_that_its_handler_told_the_last_word_first(views):
-    told = drawn(views.tab, Session())
+    told = first_view(views.tab, Session())
     assert told == {views.parts["line"]: "picture of 3", views.parts["size"]: gr.update(maximum=9, visible=False)}
 
 
@@ -89,7 +89,7 @@ def test_nothing_is_drawn_beforehand_for_a_page_that_closes_and_what_fails_is_it
     assert made(views) is None
     faults = {gr.Error("no"): None, RuntimeError("no new work"): RuntimeError}
     for fault, raised in faults.items():
-        monkeypatch.setattr(first, "drawn", lambda *given, fault=fault: (_ for _ in ()).throw(fault))
+        monkeypatch.setattr(first, "first_view", lambda *given, fault=fault: (_ for _ in ()).throw(fault))
         if raised is None:
             views.views.warm(Event())
         else:
@@ -99,8 +99,8 @@ def test_nothing_is_drawn_beforehand_for_a_page_that_closes_and_what_fails_is_it
 
 def test_a_file_is_made_once_and_anew_when_models_or_numbers_changed_or_it_is_old(views, monkeypatch, places):
     views.views.warm(Event())
-    whole, count = first.drawn, []
-    monkeypatch.setattr(first, "drawn", lambda *given: count.append(1) or whole(*given))
+    whole, count = first.first_view, []
+    monkeypatch.setattr(first, "first_view", lambda *given: count.append(1) or whole(*given))
 
     async def thrice():
         return await asyncio.gather(*(views.views.file("view", views.page) for _ in range(3)))
@@ -146,14 +146,14 @@ def app(middleware, page):
 def test_a_visitor_who_was_shown_a_file_is_caught_up_with_once(views):
     session = deepcopy(Session(views.views))
     session.catch_up("view")
-    assert "picture" not in session.held and "view" not in session.drawn  # it is not known yet
+    assert "picture" not in session.state and "view" not in session.selections  # it is not known yet
     views.views.warm(Event())
     session.catch_up("view")
-    assert session.held["picture"] == (3,) and session.drawn["view"] == (3,)
-    session.held.clear()
+    assert session.state["picture"] == (3,) and session.selections["view"] == (3,)
+    session.state.clear()
     session.catch_up("view")
     session.catch_up("no such tab")
-    assert not session.held
+    assert not session.state
 
 
 def test_a_session_that_does_not_wait_gets_what_is_known_and_nothing_else():

@@ -88,7 +88,7 @@ def test_the_judge_s_count_is_of_the_class_asked_for(places, right):
     studio = Studio(choose("cpu"))
     net, card = studio.model("toy")
     film = frames.film(studio, card, net)
-    said = torch.eye(3)[torch.where(torch.arange(frames.COUNT) < right, film.chains.asked, (film.chains.asked + 1) % 3)]
+    said = torch.eye(3)[torch.where(torch.arange(frames.COUNT) < right, film.chains.labels, (film.chains.labels + 1) % 3)]
     judged = frames.Film(film.chains, lambda x: said, "judge")
     assert judged.frame(net.state_dict())["read"] == right
     assert judged.about["judge"] == "judge" and judged.about["count"] == frames.COUNT

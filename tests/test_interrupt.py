@@ -43,6 +43,6 @@ def test_a_second_signal_or_one_before_the_first_update_stops_at_once():
             os.kill(os.getpid(), signal.SIGTERM)
         interrupt.armed = True
         os.kill(os.getpid(), signal.SIGTERM)
-        assert interrupt.asked
+        assert interrupt.signalled
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)

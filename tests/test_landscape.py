@@ -63,7 +63,7 @@ def test_another_class_may_be_asked_for(studio):
         net, _ = studio.model(own.model)
         f = net(subject(studio, "stripes", "grid:1").x[None])[0]
         assert (own.name, other.name, other.label) == ("middle", "right", 2) and own.precomputed and not other.precomputed
-        assert other.here("joint") == pytest.approx(-f[2].item(), abs=2e-3)
+        assert other.centre_energy("joint") == pytest.approx(-f[2].item(), abs=2e-3)
         np.testing.assert_allclose(own.grids["marginal"], other.grids["marginal"], rtol=2**-10, atol=2e-3)
     assert all(panel.precomputed for panel in panels(studio, ask("grid:1", label="middle")))
     with pytest.raises(BadInput, match="class is 'up'"):
@@ -80,7 +80,7 @@ def test_a_shape_describes_its_grid(studio):
         for energy in ENERGIES:
             grid, shape = panel.grids[energy], panel.shapes[energy]
             assert grid.max() - grid.min() == pytest.approx(shape.range, abs=1e-5)
-            assert panel.here(energy) - grid.min() == pytest.approx(shape.depth, abs=1e-5)
+            assert panel.centre_energy(energy) - grid.min() == pytest.approx(shape.depth, abs=1e-5)
             i, j = np.unravel_index(grid.argmin(), grid.shape)
             assert (shape.a, shape.b) == pytest.approx((panel.axis[j], panel.axis[i]))
             assert shape.offset == pytest.approx(np.hypot(shape.a, shape.b), abs=1e-5)
@@ -179,7 +179,7 @@ def test_a_point_agrees_with_the_grid(studio, directions):
         row = next(r for r in spot.rows if r.model == panel.model)
         assert row.joint == pytest.approx(panel.grids["joint"][1, 5], abs=1e-4)
         assert row.marginal == pytest.approx(panel.grids["marginal"][1, 5], abs=1e-4)
-        assert row.joint_change == pytest.approx(row.joint - panel.here("joint"), abs=1e-4)
+        assert row.joint_change == pytest.approx(row.joint - panel.centre_energy("joint"), abs=1e-4)
         assert row.p == pytest.approx(np.exp(row.marginal - row.joint), rel=1e-4)
         assert spot.distance == pytest.approx(np.hypot(panel.axis[5], panel.axis[1]), rel=1e-5)
 

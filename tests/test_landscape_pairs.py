@@ -43,7 +43,7 @@ def test_an_encoders_window_holds_the_energies_of_pairs(pairs, anchor):
             assert panel.grids["marginal"][i, j] == pytest.approx(against(z, refs).item(), abs=2e-4)
         assert panel.kind == "encoder" and not panel.precomputed
         if anchor == "self":  # nothing is more like the image than the image
-            assert panel.shapes["joint"].offset == 0 and panel.here("joint") == pytest.approx(-2, abs=1e-4)
+            assert panel.shapes["joint"].offset == 0 and panel.centre_energy("joint") == pytest.approx(-2, abs=1e-4)
 
 
 def test_a_point_tells_the_anchors_share_among_the_references(pairs):

@@ -16,7 +16,7 @@ from cemviz.ui.controls import Session  # noqa: E402
 from cemviz.ui.playground import handlers as do  # noqa: E402
 from cemviz.ui.playground import own, tab  # noqa: E402
 
-MAXIMIN = do.tell(None, None, preset="maximin") | {"preset": "maximin"}
+MAXIMIN = do.controls_of(None, None, preset="maximin") | {"preset": "maximin"}
 BAR = torch.zeros(CELLS, CELLS, dtype=torch.int64)
 BAR[3:6] = 2
 NAME = name_of(BAR)
@@ -114,6 +114,6 @@ def test_the_python_of_a_game_says_what_was_painted_and_where_p0_lies():
 def test_an_address_reads_a_visitor_s_own_and_nothing_else():
     with gr.Blocks():
         built = tab.build(gr.State(Session()), None, None)
-    reads = {part.elem_id: read for part, read in built.own.items()}
+    reads = {part.elem_id: read for part, read in built.readers.items()}
     assert reads["play-data"](NAME) == ("Painted", NAME) and reads["play-data"]("painted:A") is None
     assert reads["play-p0"]("ring@0.1,0")[1] == "ring@0.1,0" and reads["play-p0"]("ring@3,0") is None

@@ -131,7 +131,7 @@ def test_either_player_may_begin():
 
 def test_the_command_line_gets_the_contract_s_fields():
     step, result = play(None, PlayRequest("maximin", steps=21))
-    assert (step.done, step.of, result["steps"]) == (20, 21, 21)
+    assert (step.done, step.total, result["steps"]) == (20, 21, 21)
     assert {"U", "D_support", "spurious", "distance", "steps", "seconds"} <= set(result)
     json.dumps(result, allow_nan=False)
     assert list(play(None, PlayRequest("maximin", seconds=0)))[-1]["steps"] == 1

@@ -69,14 +69,14 @@ def test_a_newer_run_ends_the_older_and_keeps_its_own_flag():
 def test_play_waits_for_a_browser_that_lags(monkeypatch):
     monkeypatch.setattr(playing, "PATIENCE", 60.0)
     held = Session()
-    playing.taken(None, held)
+    playing.acknowledge(None, held)
     polls = []
 
     def wait(seconds):
         if seconds == 0.01:  # the third look finds the batch taken
             polls.append(seconds)
             if len(polls) % 3 == 0:
-                playing.taken(None, held)
+                playing.acknowledge(None, held)
         return False
 
     monkeypatch.setattr(held.stops["playground"], "wait", wait)

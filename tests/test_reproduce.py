@@ -66,7 +66,7 @@ def test_an_interrupted_run_that_the_recipe_has_left_behind_begins_anew(toy, mon
 
 def test_a_table_trains_what_is_missing_tells_both_numbers_and_is_written(toy):
     steps, table = run(seeds=2)
-    assert [(step.done, step.of) for step in steps] == [(i, 4) for i in range(4)]
+    assert [(step.done, step.total) for step in steps] == [(i, 4) for i in range(4)]
     assert str(steps[0]) == "A, natural, seed 0: 0 of 4"
     a, b = table["rows"]
     assert (a["name"], a["column"], a["paper"], a["ours"], a["seeds"], a["count"]) == ("A", "natural", 0.9, 0.505, 2, 7)

@@ -92,8 +92,8 @@ def test_the_standard_error_is_that_of_a_share():
 def test_progress_counts_to_the_end(studio):
     request = ask("stripes-standard", "stripes-at", curve=True)
     steps = [item for item in robustness(studio, request) if isinstance(item, Step)]
-    assert [step.done for step in steps] == list(range(1, steps[0].of + 1))
-    assert steps[0].of == 2 * (2 + len(rb.RADII))  # two parts of ten images each, and the curve
+    assert [step.done for step in steps] == list(range(1, steps[0].total + 1))
+    assert steps[0].total == 2 * (2 + len(rb.RADII))  # two parts of ten images each, and the curve
     assert steps[0].doing == "stripes-standard, PGD-20"
 
 

@@ -89,4 +89,4 @@ def test_a_table_that_is_read_again_is_the_one_that_was_written(toy):
     """The spread is that of the parts as they are written: of whole ones it is 0.54474 here, of rounded ones 0.54475."""
     values = [{"value": value, "error": 0.388616, "resampled": "images", "count": 7} for value in (1.762, 1.002, 1.445)]
     row = rows.measured(("A", "natural"), EXPERIMENTS["toy"], values, "evidence")
-    assert rows.kept(("A", "natural"), EXPERIMENTS["toy"], row) == row
+    assert rows.row_of(("A", "natural"), EXPERIMENTS["toy"], row) == row

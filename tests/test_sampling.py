@@ -104,7 +104,7 @@ def test_series_are_energies_and_distances_of_the_same_chain_run_by_hand(studio)
     chains = run(studio, REQUEST)
     net, card = studio.model("tiny")
     x0 = torch.from_numpy(chains.pixels[0]).permute(0, 3, 1, 2)  # only to compare with the drawn starts
-    y = torch.from_numpy(chains.asked)
+    y = torch.from_numpy(chains.labels)
     from cemviz.starts import draw
 
     start = draw("class-gaussian", studio.source(card), y, Each(3, range(6)))
@@ -134,12 +134,12 @@ def test_the_same_request_gives_the_same_pictures_and_another_seed_others(studio
 
 def test_progress_comes_every_step_before_the_chains(studio):
     *steps, last = sample(studio, REQUEST)
-    assert [(step.done, step.of) for step in steps] == [(k, 5) for k in range(5)] and isinstance(last, Chains)
+    assert [(step.done, step.total) for step in steps] == [(k, 5) for k in range(5)] and isinstance(last, Chains)
     assert last.pixels.shape == (6, 6, 8, 8, 1)
 
 
 def test_classes_by_name_and_number_go_to_the_chains_in_turn(studio):
-    assert run(studio, replace(REQUEST, classes=("cat", "0"))).asked.tolist() == [2, 0, 2, 0, 2, 0]
+    assert run(studio, replace(REQUEST, classes=("cat", "0"))).labels.tolist() == [2, 0, 2, 0, 2, 0]
 
 
 @pytest.mark.parametrize(

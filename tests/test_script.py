@@ -66,7 +66,7 @@ def test_two_requests_make_two_results(stored):
 @pytest.mark.parametrize("asked", [each for each in ASKED if script.command(each)], ids=lambda asked: type(asked).__name__)
 def test_the_command_line_of_a_request_asks_for_the_same(asked):
     words = shlex.split(script.command(asked))
-    assert words[:3] == ["python", "-m", "cemviz"] and script.command(asked) in script.shown(asked)
+    assert words[:3] == ["python", "-m", "cemviz"] and script.command(asked) in script.listing(asked)
     group = typer.main.get_command(app)
     with group.make_context("cemviz", words[3:]) as outer:
         name, command, rest = group.resolve_command(outer, words[3:])

@@ -108,14 +108,14 @@ def test_grids_and_gallery_are_of_the_models_that_ship(data):
 def judged(judge: str, chains: Chains) -> float:
     """Share of last images in which another net sees the asked class."""
     net, _ = store.load(judge)
-    return float((logits(net, torch.from_numpy(chains.final)).argmax(1).numpy() == chains.asked).mean())
+    return float((logits(net, torch.from_numpy(chains.final)).argmax(1).numpy() == chains.labels).mean())
 
 
 def test_the_robust_net_draws_the_asked_digits_the_standard_one_does_not():
     robust, standard = run(SampleRequest("mnist-at", count=40)), run(SampleRequest("mnist-standard", count=40))
-    assert (robust.predicted == robust.asked).mean() > 0.95
+    assert (robust.predicted == robust.labels).mean() > 0.95
     assert judged("mnist-at-flat", robust) > 0.9  # a net that had no part in them reads them as asked
-    assert (standard.predicted == standard.asked).mean() < 0.6
+    assert (standard.predicted == standard.labels).mean() < 0.6
 
 
 def test_uniform_noise_lies_beyond_the_ball_and_rcs_stays_near_chance():

@@ -113,7 +113,7 @@ def test_a_story_that_changed_since_is_played_anew(shipped, monkeypatch):
     monkeypatch.setitem(PLAY, "maximin", replace(PLAY["maximin"], seed=1))
     assert snapshots.stored("maximin") is None
     with_fresh_net = do.choose(None, held := Session(), preset="maximin")
-    assert "fresh net" in with_fresh_net["status"] and held.held["play.story"] is None
+    assert "fresh net" in with_fresh_net["status"] and held.state["play.story"] is None
 
 
 def test_snapshots_are_made_with_the_tour_s_assets(places, monkeypatch):
@@ -184,7 +184,7 @@ def test_the_guard_s_end_is_shown_with_the_reason(shipped):
 
 def test_a_game_of_one_s_own_has_no_snapshots(shipped):
     told = first(held := Session(), "maximin", data="moons", steps=5)
-    assert json.loads(told["plane"])["story"] is None and held.held["play.story"] is None
+    assert json.loads(told["plane"])["story"] is None and held.state["play.story"] is None
     reset = do.restart(None, held, preset="maximin", **{name: getattr(PLAY["maximin"].rules, name) for name in RULES}, seed=0)
     plane = json.loads(reset["plane"])
     assert plane["story"] and plane["at"] == 0 and plane["frames"][0]["turn"] == 0

@@ -39,7 +39,7 @@ def told(studio: Studio, key: str) -> list[Chains]:
 
 
 def right(chains: Chains) -> float:
-    return sum(a == b for a, b in zip(chains.predicted, chains.asked, strict=True)) / len(chains.asked)
+    return sum(a == b for a, b in zip(chains.predicted, chains.labels, strict=True)) / len(chains.labels)
 
 
 def moved(chains: Chains) -> float:
@@ -89,7 +89,7 @@ def judged(chains: Chains, judge: str = "mnist-judge") -> np.ndarray:
 
 def read(chains: Chains, judge: str = "mnist-judge") -> float:
     """Share of the last images in which a judge sees the asked class."""
-    return float((judged(chains, judge).argmax(1) == chains.asked).mean())
+    return float((judged(chains, judge).argmax(1) == chains.labels).mean())
 
 
 def digits(chains: Chains) -> int:
@@ -236,10 +236,10 @@ def test_a_ball_opens_under_sampling_as_the_same_roll(studio, energy):
         link["a"], link["s.as"], link["b"], link["s.bs"], link["s.start"], "", int(link["s.count"]),
         float(link["s.alpha"]), float(link["s.eta"]), link["s.beta"], int(link["s.K"]), 0, "projection", link["x"], link["y"],
     )  # fmt: skip
-    assert [request.model for request in asked] == list(held.held["landscape"].rolls)
+    assert [request.model for request in asked] == list(held.state["landscape"].rolls)
     for request in asked:
         (chains,) = follow(sample(studio, request))
-        roll = held.held["landscape"].rolls[request.model]
+        roll = held.state["landscape"].rolls[request.model]
         gap = np.abs(chains.pixels[:, 0].astype(int) - roll.pixels)
         assert chains.pixels.shape[:2] == (len(roll.path), 1) and gap.mean() < 8, "four bits a pixel are what tells them apart"
         key = "joint" if energy == "joint" else "marginal"

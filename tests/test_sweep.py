@@ -100,7 +100,7 @@ def test_k_is_swept_with_one_chain(studio, monkeypatch):
 def test_the_same_chains_run_under_every_setting(studio, ends):
     swept(studio, over=("step", "radius"), values=((0.1, 0.4), (0.5, 1.0, math.inf)), step=None, radius=None, metric=("spy",))
     assert len(ends) == 6 and all(torch.equal(end.x0, ends[0].x0) for end in ends)
-    assert all(torch.equal(end.asked, ends[0].asked) for end in ends)
+    assert all(torch.equal(end.labels, ends[0].labels) for end in ends)
     assert len({end.x.numpy().tobytes() for end in ends}) == 6
     for end, radius in zip(ends, (0.5, 1.0, math.inf) * 2, strict=True):
         assert length(end.x - end.x0).amax() <= min(radius, 0.4 * 20) + 1e-5
@@ -132,7 +132,7 @@ def test_chunks_of_chains_are_put_together(studio, ends, monkeypatch):
     for whole, parts in zip(ends[:6], ends[6:], strict=True):
         torch.testing.assert_close(whole.x, parts.x, atol=1e-5, rtol=0)
         assert parts.seconds > 0 and len(parts.energy) == 6
-    assert len(told) == 2 * 2 * 7 and all(step.done < step.of for step in told) and told[-1].doing == "η 0.05, seed 0"
+    assert len(told) == 2 * 2 * 7 and all(step.done < step.total for step in told) and told[-1].doing == "η 0.05, seed 0"
 
 
 def test_seconds_are_those_of_every_chunk_until_it_is_there(studio, ends, monkeypatch):
@@ -149,7 +149,7 @@ def test_the_picture_of_a_cell_is_the_first_chain_that_sample_draws(studio):
     for cell, pixels in zip(found.cells, found.pixels, strict=True):
         *_, alone = sample(studio, SampleRequest("stripes-at", classes=("right",), count=1, **cell.settings))
         assert np.abs(alone.pixels[-1][0].astype(int) - pixels).max() <= 1
-    assert found.shown == "right" and swept(studio, sampler="langevin", start="uniform").shown is None
+    assert found.label == "right" and swept(studio, sampler="langevin", start="uniform").label is None
 
 
 def test_the_default_values_are_multiples_of_the_sampler_s_own():
@@ -349,18 +349,18 @@ def test_a_sweep_is_kept_until_a_model_or_the_request_changes(studio, monkeypatc
     runs = []
     monkeypatch.setattr(boards, "sweep", lambda *given: runs.append(1) or sweep(*given))
     ask = replace(ASK, metric=("own",))
-    *_, first = boards.kept(studio, ask)
-    *_, again = boards.kept(studio, ask)
+    *_, first = boards.stored_sweep(studio, ask)
+    *_, again = boards.stored_sweep(studio, ask)
     assert len(runs) == 1 and again.head == first.head
-    *_, other = boards.kept(studio, replace(ask, seed=1))
+    *_, other = boards.stored_sweep(studio, replace(ask, seed=1))
     assert len(runs) == 2 and other.head["cells"] != first.head["cells"]
     keep("stripes-at", 11)
     assert first.stale(studio.cards()) == ["stripes-at"]
-    *_, anew = boards.kept(studio, ask)
+    *_, anew = boards.stored_sweep(studio, ask)
     assert len(runs) == 3 and anew.head["cells"] != first.head["cells"]
     path = next((store.folder() / boards.KEPT).glob("*.json"))
     path.write_text("{")
-    assert all(list(boards.kept(studio, each))[-1].head["cells"] for each in (ask, replace(ask, seed=1)))
+    assert all(list(boards.stored_sweep(studio, each))[-1].head["cells"] for each in (ask, replace(ask, seed=1)))
 
 
 def test_an_artefact_is_stale_by_its_request(studio):

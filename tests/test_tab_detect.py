@@ -66,7 +66,7 @@ def test_controls_become_a_request_and_name_what_is_empty(studio):
 def test_the_picture_is_there_before_its_attacks_which_are_announced(studio):
     held = Session()
     begun, *updates = shown(studio, held)
-    assert held.drawn["detect"] == (SEEN["a"], "test:4", 3) and begun["status"] == words.LOOKING
+    assert held.selections["detect"] == (SEEN["a"], "test:4", 3) and begun["status"] == words.LOOKING
     sent = [json.loads(change["view"]) for change in updates if "view" in change]
     assert [len(each["versions"]) for each in sent] == [1, 1 + len(EVASIONS)]
     assert sent[0]["waiting"] == [row.title for row in EVASIONS.values()] and not sent[1]["waiting"]

@@ -78,7 +78,7 @@ def test_the_first_view_is_precomputed(alone):
     assert "precomputed" in view["land-caption-0"] and "Mean over all 3" in view["land-status"]
     assert "0 is the image" in view["land-scale"]
     assert "not on this machine" in steps[-1]["land-table"]
-    assert len(held.held["landscape"].panels) == 2 and len(alone.jobs._line) == 0
+    assert len(held.state["landscape"].panels) == 2 and len(alone.jobs._line) == 0
 
 
 def test_every_control_is_interactive_and_every_endpoint_private(studio):
@@ -163,18 +163,18 @@ def test_stop_keeps_what_is_there(studio):
     assert next(items).model == "stripes-standard"
     held.stops["landscape"].set()
     assert list(items) == [] and not studio.jobs._line  # the device is free again
-    kept = held.held["landscape"]
+    kept = held.state["landscape"]
     assert [panel.model for panel in kept.panels] == ["stripes-standard"] and kept.notes == [STOPPED]
 
 
 def test_a_picture_stopped_before_its_first_panel_leaves_the_one_before(studio):
     held = Session()
     draw(studio, held)
-    before = held.held["landscape"]
+    before = held.state["landscape"]
     steps = drawing(studio, held, image="gallery:1")
     assert "points" in [next(steps), next(steps)][-1]["status"]
     held.stops["landscape"].set()
-    assert list(steps) == [{"status": STOPPED}] and held.held["landscape"] is before
+    assert list(steps) == [{"status": STOPPED}] and held.state["landscape"] is before
 
 
 def test_the_stop_button_puts_the_places_of_what_never_came_away(studio):
@@ -263,12 +263,12 @@ def test_a_kind_without_a_landscape_is_not_offered(studio, monkeypatch):
 def test_a_story_sets_all_that_it_shows(studio):
     for name in ("mnist-simclr", "mnist-uat"):
         save(name, 1, data="mnist", kind="encoder")
-    told, changes = LANDSCAPE["pairs"].request, do.tell(studio, None, story="pairs")
+    told, changes = LANDSCAPE["pairs"].request, do.controls_of(studio, None, story="pairs")
     assert set(changes) == set(do.TOLD) and "flatter" in changes["waiting"]
     assert [changes[name] for name in ("net_a", "net_b", "more")] == [*told.models, []]
     for name in LANDSCAPE["jeat-fig-2"].request.models:
         save(name, 1, data="mnist")
-    four = do.tell(studio, None, story="jeat-fig-2")
+    four = do.controls_of(studio, None, story="jeat-fig-2")
     assert [four["net_a"], four["net_b"], *four["more"]] == list(LANDSCAPE["jeat-fig-2"].request.models)
     for name, value in (("image", "test"), ("anchor", told.anchor)):  # there is no gallery to take the story's image from
         assert changes[name]["value"] == value and ("a test image, by its number", "test") in changes[name]["choices"]
@@ -313,7 +313,7 @@ def test_all_panels_share_one_scale(studio, kind):
         graph_objects.Figure(figure)  # raises on a wrong property
         fill, line = figure["data"][:2]
         assert (fill["zmin"], fill["zmax"], fill["contours"]["size"]) == (levels.low, levels.high, levels.step)
-        here = 0.0 if kind == "relative" else panel.here("joint")
+        here = 0.0 if kind == "relative" else panel.centre_energy("joint")
         assert line["contours"]["start"] == pytest.approx(here, abs=1e-6)
         assert levels.low <= here <= levels.high and 5 <= (levels.high - levels.low) / levels.step <= 21
     assert levels.low == pytest.approx(min((p.grids["joint"] - levels.zero(p)).min() for p in both))
@@ -357,11 +357,11 @@ def test_a_relief_is_the_same_energies_as_heights_and_ends_where_the_window_does
 def test_paths_of_chains_are_drawn_in_the_planes_of_their_own_nets(studio):
     held = Session()
     draw(studio, held, image="gallery:1", directions="adversarial", chains=True)
-    plane = held.held["landscape"].planes["stripes-at"]
+    plane = held.state["landscape"].planes["stripes-at"]
     corners = torch.tensor([[0.0, 0.0], [0.2, 0.1], [-0.1, 0.3]])  # two chains of one step begin in the middle and end here
     shots = [plane.at(*corners[[k]].T)[0].clamp(0, 1) for k in (0, 0, 1, 2)]
     frames = to_pixels(torch.stack(shots)).reshape(2, 2, *to_pixels(shots[0][None]).shape[1:])
-    held.held["frames"] = {"stripes-at": frames}
+    held.state["frames"] = {"stripes-at": frames}
     paths = picture.shadows(held)
     assert set(paths) == {"stripes-at"} and paths["stripes-at"].shape == (2, 2, 2)
     for k, corner in enumerate(corners[1:]):

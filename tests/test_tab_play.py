@@ -45,7 +45,7 @@ def test_the_numbers_of_every_preset_fit_the_controls(preset):
     with gr.Blocks():
         built = tab.build(gr.State(Session()), None, None)
     assert built.params.keys() == tab.NAMES.keys()
-    told = {component.elem_id: value for component, value in built.stories.tell(preset).items()}
+    told = {component.elem_id: value for component, value in built.stories.controls_of(preset).items()}
     assert (told["play-K"], told["play-p0"], told["play-seed"]) == (rules.steps, rules.p0, PLAY[preset].seed)
     for name in do.NUMBERS:
         control, about = (
@@ -59,7 +59,7 @@ def test_the_numbers_of_every_preset_fit_the_controls(preset):
 @pytest.mark.parametrize("preset", PLAY)
 def test_a_move_changes_plane_numbers_history_and_status_together(preset):
     held = Session()
-    do.restart(None, held, preset=preset, **do.tell(None, None, preset=preset))
+    do.restart(None, held, preset=preset, **do.controls_of(None, None, preset=preset))
     held.playground.change(steps=60, inner=1)
     told = do.move(None, held, which="turn")
     assert told.keys() == set(do.FRAME) - {"second"} and sum(len(part.encode()) for part in told.values()) <= 45_000
@@ -127,7 +127,7 @@ def test_a_number_changes_without_a_reset_and_a_bad_control_keeps_the_game():
 def test_the_python_of_a_game_plays_its_preset_and_names_what_was_changed():
     held = Session()
     told = do.restart(None, held, **MAXIMIN | {"seed": 7})["script"]
-    assert script.shown(PlayRequest("maximin", seed=7)) == told and "#   python -m cemviz play maximin --seed 7" in told
+    assert script.listing(PlayRequest("maximin", seed=7)) == told and "#   python -m cemviz play maximin --seed 7" in told
     changed = do.change(None, held, preset="maximin", **NUMBERS | {"step": 0.1})["script"]
     assert changed.startswith(told) and changed.splitlines()[-1] == "# not in it, changed on the page: λ 0.1"
 

@@ -105,7 +105,7 @@ def test_the_first_view_says_what_the_suited_strength_did(studio):
     _, built = page(tab, studio)
     held = Session()
     first, last = first_view(built, held, a="labels", x="test:4", seed=3)
-    assert first["restore-status"] == words.CLIMBING and held.drawn["restore"] == ("labels", "test:4", 3)
+    assert first["restore-status"] == words.CLIMBING and held.selections["restore"] == ("labels", "test:4", 3)
     sent = json.loads(last["restore-view"])
     assert "SSIM" in last["restore-status"] and f"After {sent['at']} steps" in last["restore-status"]
     assert "RestoreRequest(model='tells" in last["restore-script"] and last["restore-fails"] == ""

@@ -129,11 +129,11 @@ def test_what_is_not_made_yet_is_listed_with_its_command(places):
     target = next(iter(EXPERIMENTS))
     assert say.total() == "No table is made yet." and say.overview().count("not made yet") == len(EXPERIMENTS)
     command = f"<span>reproduce</span> <span>{target}</span>"
-    assert command in say.overview() and command in say.shown(target)
+    assert command in say.overview() and command in say.one_table(target)
     store.write_json(reproduce.results_path(target), table([row()], order(True, 1.0), order(False, -1.0), order(None, 1.0)))
     assert "**1 holds, 1 does not, 1 undecided**" in say.total()
     assert "1 holds, 1 does not, 1 undecided" in say.overview()
-    assert say.overview().count("not made yet") == len(EXPERIMENTS) - 1 and "not made" not in say.shown(target)
+    assert say.overview().count("not made yet") == len(EXPERIMENTS) - 1 and "not made" not in say.one_table(target)
 
 
 def test_the_overview_is_ordered_by_what_holds_or_fails(places):

@@ -189,10 +189,10 @@ def test_an_address_that_asks_for_measured_numbers_measures_them(studio):
 def test_a_measurement_asks_for_what_the_controls_say(studio, monkeypatch):
     asked = []
     monkeypatch.setattr(do, "robustness", lambda _, request: (asked.append(request) or one for one in [ROW]))
-    monkeypatch.setattr(do, "seen", lambda *_: {})
+    monkeypatch.setattr(do, "rates_view", lambda *_: {})
     begun = measured(studio, models=["a", "b"], norm="l2", radius=0.7, count=33, seed=5, curve=True)[0]
     assert asked == [RobustnessRequest(("a", "b"), ("fgsm",), "l2", 0.7, 33, 5, True)]
-    assert begun["script"] == script.shown(asked[0]) and begun["origin"] == "here" and begun["numbers"]["visible"] is True
+    assert begun["script"] == script.listing(asked[0]) and begun["origin"] == "here" and begun["numbers"]["visible"] is True
     measured(studio, radius=None)
     assert (asked[1].norm, asked[1].radius) == (None, None)  # the card's, whatever the hidden field holds
 
@@ -214,7 +214,7 @@ def test_the_python_of_both_halves_makes_them_again(studio):
         exec(told, names)
         assert names["results"][0]
     (told,) = (do.choose(studio, Session(), origin="shipped", models=["stripes-at"]),)
-    assert told["script"] == script.shown(RobustnessRequest(("stripes-at",)))
+    assert told["script"] == script.listing(RobustnessRequest(("stripes-at",)))
 
 
 def test_stop_keeps_the_models_that_are_done(studio):

@@ -26,7 +26,7 @@ from cemviz.ui import selection
 from cemviz.ui.controls import Session
 from cemviz.ui.sampling import handlers
 from cemviz.ui.sampling import tab as tab_sampling
-from cemviz.ui.sampling.handlers import WRITERS, prose, read, taken
+from cemviz.ui.sampling.handlers import WRITERS, as_file, prose, read
 from cemviz.ui.sampling.words import OWN, payload, summary
 from cemviz.ui.views import Panel, player_payload
 
@@ -103,12 +103,12 @@ def test_the_summary_counts_what_came_as_asked(tmp_path, monkeypatch):
 def test_a_download_is_made_when_it_is_asked_for_in_the_visitor_s_own_folder():
     held = Session()
     with pytest.raises(BadInput, match="press Sample first"):
-        taken(None, held, suffix="png")
-    held.held["chains"] = chains()
+        as_file(None, held, suffix="png")
+    held.state["chains"] = chains()
     for suffix in WRITERS:
-        path = taken(None, held, suffix=suffix)["file"]
-        assert path.endswith(f".{suffix}") and path.startswith(held.held["files"].name)
-        assert [str(left) for left in Path(held.held["files"].name).iterdir()] == [path], "one file a visitor"
+        path = as_file(None, held, suffix=suffix)["file"]
+        assert path.endswith(f".{suffix}") and path.startswith(held.state["files"].name)
+        assert [str(left) for left in Path(held.state["files"].name).iterdir()] == [path], "one file a visitor"
 
 
 # ---------------------------------------------------------------------------------------------------------- encoders
@@ -146,7 +146,7 @@ def test_the_summary_of_a_batch_tells_entropy_similarity_and_counts(tmp_path, mo
     told = summary(studio, [held])
     assert "takes the samples for 1 of 2 classes: bee ×2; 50% for what their start hints at." in told
     assert "starts hint at all 2 classes" in told and "starts hint at bee." in summary(
-        studio, [replace(held, asked=np.array([1, 1]))]
+        studio, [replace(held, labels=np.array([1, 1]))]
     )
 
 
@@ -236,7 +236,7 @@ def test_samplers_give_way_to_nets_that_another_tab_chose(tab):
     shown = named(next(steps))
     assert fitted["samp-sampler-a"]["value"] == shown["samp-sampler-a"]["value"] == "maxent"
     assert (fitted["samp-count"], fitted["samp-start"], fitted["samp-alpha"]) == (64, "gaussian", 0.7)
-    assert held.drawn["sampling"] == ("mnist-uat", "none", "gallery:0", "none", 1)
+    assert held.selections["sampling"] == ("mnist-uat", "none", "gallery:0", "none", 1)
 
 
 def test_what_this_machine_lacks_stays_on_the_page(tab):
@@ -253,7 +253,7 @@ def test_what_this_machine_lacks_stays_on_the_page(tab):
 @pytest.mark.parametrize(("key", "steps", "other"), [("maxent-pgd", 30, "pgd"), ("jeat-noise", 40, "jeat17")])
 def test_a_story_sets_every_number_of_its_runs(tab, key, steps, other):
     run = SAMPLE[key].runs[0]
-    asked = handlers.tell(tab[1], Session(), story=key)
+    asked = handlers.controls_of(tab[1], Session(), story=key)
     assert (asked["steps"], asked["count"], asked["start"]) == (steps, run.count, run.start)
     assert asked["by_b"]["value"] == other and asked["setting"] == "suited"
     assert (asked["features"]["visible"], asked["features"]["value"]) == (run.model == "mnist-uat", run.features)

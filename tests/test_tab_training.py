@@ -27,7 +27,7 @@ from cemviz.ui.panels import Panels
 from cemviz.ui.training import handlers as do
 from cemviz.ui.training import tab as tab_training
 from cemviz.ui.training import words as say
-from cemviz.ui.training.handlers import compared, known, nearest, shown
+from cemviz.ui.training.handlers import compared, nearest, run_choices, runs_on_screen
 from cemviz.ui.training.plots import BINS, FIGURES, Shown, both, energies, figure, frames, games, rates
 
 
@@ -247,11 +247,11 @@ def test_start_pause_resume_and_the_model_is_in_the_menus(studio, held):
     assert "Pausing" in do.halt(studio, held)["status"]
     *_, paused, last = frames
     assert "is paused" in paused["status"] and last["pending"]["value"] == "my-run" and last["kept"]["visible"]
-    assert last["resume"] == "Resume" and ("my-run (unfinished)", "my-run") in known()
+    assert last["resume"] == "Resume" and ("my-run (unfinished)", "my-run") in run_choices()
     assert "Nothing is running" in do.halt(studio, held)["status"]
     *_, done, last = resume(studio, held)
     assert "is trained" in done["status"] and last["name"] == "my-tiny" and not last["kept"]["visible"]
-    assert held.held["train.live"] is None  # its curves are on the disk now
+    assert held.state["train.live"] is None  # its curves are on the disk now
     assert "my-run" in store.cards() and ("my-run", "my-run") in compared() and not unfinished()
     assert do.opened() == "my-run"
 
@@ -259,13 +259,13 @@ def test_start_pause_resume_and_the_model_is_in_the_menus(studio, held):
 def test_a_look_at_another_update_stays_there_while_the_run_goes_on(studio, held):
     frames = begin(studio, held)
     next(frames)
-    assert do.view(studio, held, a="my-run", b="none", at=0)["numbers"] and held.held["train.at"] == 0
+    assert do.view(studio, held, a="my-run", b="none", at=0)["numbers"] and held.state["train.at"] == 0
     list(frames)
-    assert held.held["train.at"] == 0 and [run.at for run in shown(held)] == [0]
+    assert held.state["train.at"] == 0 and [run.at for run in runs_on_screen(held)] == [0]
     again = do.others(studio, held, a="my-run", b="my-run")
-    assert held.held["train.at"] == 0 and again["at"]["value"] == 0 and len(shown(held)) == 1
+    assert held.state["train.at"] == 0 and again["at"]["value"] == 0 and len(runs_on_screen(held)) == 1
     do.view(studio, held, a="my-run", b="none", at=4)
-    assert held.held["train.at"] is None and [run.at for run in shown(held)] == [1]
+    assert held.state["train.at"] is None and [run.at for run in runs_on_screen(held)] == [1]
 
 
 def test_a_click_on_a_curve_looks_at_its_update(studio, held):
@@ -277,7 +277,7 @@ def test_a_click_on_a_curve_looks_at_its_update(studio, held):
         do.view(studio, held, a="my-run", b="none", at=4)
         event = type("Event", (), at)()
         changes = {component.elem_id: value for component, value in click(event, held, "my-run", "none").items()}
-        assert changes["train-look"]["value"] == 1 and held.held["train.at"] == 1
+        assert changes["train-look"]["value"] == 1 and held.state["train.at"] == 1
 
 
 def test_after_a_divergence_the_guard_s_words_and_another_try_are_offered(studio, held, monkeypatch):
@@ -323,9 +323,9 @@ def test_curves_without_frames_show_no_pictures_and_a_run_beside_one_says_so():
 def test_discarding_takes_the_run_from_the_menus_and_the_screen(studio, held):
     frames = begin(studio, held)
     next(frames), frames.close()
-    assert not held.held["train.going"] and do.opened() == "my-run"
+    assert not held.state["train.going"] and do.opened() == "my-run"
     changes = do.discard(studio, held, pending="my-run")
-    assert set(changes) <= set(do.RAN) and "discarded" in changes["status"] and not known() and not shown(held)
+    assert set(changes) <= set(do.RAN) and "discarded" in changes["status"] and not run_choices() and not runs_on_screen(held)
     assert changes["a"]["value"] is None and changes["b"] == do.NONE and changes["loss"] is None
     assert changes["kept"]["visible"] is False and changes["pending"]["choices"] == []
 
@@ -340,7 +340,7 @@ def test_discarding_takes_the_run_from_the_menus_and_the_screen(studio, held):
 def test_bad_requests_are_named_and_leave_nothing_going(studio, held, change, words):
     with pytest.raises(BadInput, match=words):
         next(begin(studio, held, **change))
-    assert not held.held.get("train.going")
+    assert not held.state.get("train.going")
 
 
 def test_to_go_on_wants_an_unfinished_run(studio, held):
@@ -366,7 +366,7 @@ def test_another_number_of_updates_is_in_the_table(studio, held):
 def test_another_visitor_s_run_is_listed_while_it_goes_on(studio):
     going = run(Studio(choose("cpu")), RunRequest("tiny", name="my-theirs"), threading.Event())
     next(going)
-    assert ("my-theirs (unfinished)", "my-theirs") in known()
+    assert ("my-theirs (unfinished)", "my-theirs") in run_choices()
     going.close()
 
 

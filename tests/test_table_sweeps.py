@@ -92,7 +92,7 @@ def asked(monkeypatch):
         ]
         yield Artefact({"cells": cells})
 
-    monkeypatch.setattr(sweeps, "kept", kept)
+    monkeypatch.setattr(sweeps, "stored_sweep", kept)
     return requests
 
 

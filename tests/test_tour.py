@@ -51,7 +51,7 @@ def test_both_files_rest_on_the_models_that_ship_and_are_small():
 def test_the_opening_s_numbers_are_those_of_a_run(facts):
     studio = Studio(choose("cpu"))
     for side, name in tour.NETS.items():
-        chains = tour.drawn(studio, tour.replace(tour.OPENING, model=name))
+        chains = tour.chains_of(studio, tour.replace(tour.OPENING, model=name))
         panel = facts["panels"][side]
         assert panel["model"] == name and abs(panel["read"] - tour.read_by(studio, chains)) <= 1
         sheet = pictures(panel["sprite"]).reshape(len(tour.SHOWN), 28, 10, 28).swapaxes(1, 2).astype(int)

@@ -26,7 +26,7 @@ from cemviz.training.recipes import recipe
 
 def test_a_run_tells_every_step_and_stores_a_model_with_its_card(places):
     *told, model = train(Studio(choose("cpu")), request(seed=3))
-    assert [t.done for t in told] == list(range(1, 13)) and {t.of for t in told} == {12}
+    assert [t.done for t in told] == list(range(1, 13)) and {t.total for t in told} == {12}
     assert all("adversarial cross-entropy" in t.terms and t.left >= 0 for t in told) and told[-1].left == 0
     line = r"step 12/12  adversarial cross-entropy \d\.\d{4}  lr \d\.\d\de-\d\d  0\.0 min left"
     assert re.fullmatch(line, str(told[-1]))

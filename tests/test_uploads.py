@@ -14,7 +14,7 @@ from stripes import card
 from cemviz.backend import store
 from cemviz.backend.checks import BadInput
 from cemviz.backend.look import uploads
-from cemviz.backend.look.pictures import subject, taken
+from cemviz.backend.look.pictures import as_picture, subject
 from cemviz.data.letters import parsed
 from cemviz.nets import build
 from cemviz.ui.selection import own_choice, pictured, take_upload
@@ -102,8 +102,8 @@ def test_a_judge_reads_the_class_of_an_upload(studio):
 def test_a_file_is_made_like_the_set_of_net_a():
     sheet = np.full((60, 40), 255, np.uint8)
     sheet[10:50, 18:23] = 0
-    assert taken("mnist", (1, 28, 28), file(sheet))[0].startswith("drawn:")
-    assert uploads.fits(taken("stripes", SHAPE, file(sheet))[0], SHAPE)
+    assert as_picture("mnist", (1, 28, 28), file(sheet))[0].startswith("drawn:")
+    assert uploads.fits(as_picture("stripes", SHAPE, file(sheet))[0], SHAPE)
 
 
 def test_an_upload_is_the_picture_of_the_selection_and_says_what_was_done(studio):

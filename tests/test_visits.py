@@ -30,8 +30,8 @@ def page():
 def come(page, name):
     state = page.state_holder[name]
     state[page.visitor._id] = session = Session()
-    session.held["file"] = None
-    session.held["something"] = name
+    session.state["file"] = None
+    session.state["something"] = name
     return session
 
 
@@ -44,8 +44,8 @@ def test_a_closed_visit_ends_after_minutes_and_an_open_one_never(page):
     page.state_holder.time_last_used["back"] = now + visits.AFTER
     assert visits.sweep(page, now + visits.AFTER + timedelta(seconds=1)) == 1
     assert list(page.state_holder.session_data) == ["there", "back"]
-    assert not gone.held and gone.stops is not None and there.held and back.held
-    assert visits.sweep(page, now + 3 * visits.AFTER) == 1 and there.held and not back.held
+    assert not gone.state and gone.stops is not None and there.state and back.state
+    assert visits.sweep(page, now + 3 * visits.AFTER) == 1 and there.state and not back.state
 
 
 def test_what_an_ended_visit_held_in_cycles_is_given_back(page, monkeypatch):
@@ -54,7 +54,7 @@ def test_what_an_ended_visit_held_in_cycles_is_given_back(page, monkeypatch):
 
     held = Held()
     held.self, seen = held, weakref.ref(held)
-    come(page, "gone").held["something"] = held
+    come(page, "gone").state["something"] = held
     del held
     page.state_holder.session_data["gone"].is_closed = True
     for name, value in (("LOOK", 0.01), ("AFTER", timedelta(0))):

@@ -135,12 +135,12 @@ def _make_gallery(studio: Studio, data: str) -> Iterator[dict[str, Any]]:
             yield item
     tensors = {
         "images": torch.from_numpy(item.pixels[-1]).permute(0, 3, 1, 2),
-        "labels": torch.from_numpy(item.asked),
+        "labels": torch.from_numpy(item.labels),
     }
     about = {
         "model": name,
         "sha256": card.sha256,
-        "classes": [card.classes[y] for y in item.asked],
+        "classes": [card.classes[y] for y in item.labels],
         "settings": {"sampler": request.sampler, "seed": request.seed} | item.settings,
     }
     yield {"path": str(artefacts.write("gallery", data, Artefact(about, tensors)))}

@@ -54,9 +54,9 @@ def _model(card: Card) -> tuple[str, ...]:
     with torch.device("meta"):
         weights = parameters(build(card.net, **card.net_args))
     size = f"{weights / 1e6:.1f}M" if weights >= 1e6 else f"{weights / 1e3:.0f}k"
-    if kinds.of(card).classifies:
+    if kinds.kind_of(card).classifies:
         shares = tuple(_share(card.metrics.get(metric)) for metric in ("accuracy", "robust"))
-    elif kinds.of(card).reader(card) == f"{card.name}-probe":
+    elif kinds.kind_of(card).reader(card) == f"{card.name}-probe":
         shares = (f"see `{card.name}-probe`", "see there")
     else:
         shares = ("tells data from p₀", "draws")

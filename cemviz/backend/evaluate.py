@@ -77,7 +77,7 @@ def evaluate(studio: Studio, request: EvaluateRequest) -> Iterator[Step | dict[s
         KeyError, BadInput, BrokenCheckpoint, DataMissing, LookupError, Diverged.
     """
     net, card = studio.model(request.model)
-    kinds.of(card)
+    kinds.kind_of(card)
     metric = METRICS[request.metric]
     for name in changes(request):
         if name not in ("model", "metric", "count", "seed", *metric.takes):
@@ -117,7 +117,7 @@ def _robust(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str, 
     norm, radius = threat_model(on.card, request.norm, request.radius)
     if request.steps == 0:
         raise BadInput("steps", "K (steps) is 0; give a whole number from 1 to 10000")
-    attack = request.attack or kinds.of(on.card).attack
+    attack = request.attack or kinds.kind_of(on.card).attack
     number("radius", radius, 0, 100, symbol="ε")
     draws = on.studio.device.generator(request.seed)
     if attack in PROTOCOLS:
@@ -144,7 +144,7 @@ def _quality(request: EvaluateRequest, on: Subject) -> Iterator[Step | dict[str,
     count = len(subset)  # as many samples as test images
     if count < 2:
         raise BadInput("count", f"count is {count}; {request.metric} needs at least 2 images")
-    usual = kinds.of(on.card).usual["sampler"]
+    usual = kinds.kind_of(on.card).usual["sampler"]
     chains = SampleRequest(
         on.card.name,
         request.sampler or usual,

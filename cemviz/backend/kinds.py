@@ -257,7 +257,7 @@ KINDS: dict[str, Kind] = {
 }  # fmt: skip
 
 
-def of(card: Card) -> Kind:
+def kind_of(card: Card) -> Kind:
     """The row of a model's kind.
 
     Raises:
@@ -283,7 +283,7 @@ def classifier(card: Card, wanted: str, name: str = "model") -> Card:
     Raises:
         BadInput
     """
-    kind = of(card)
+    kind = kind_of(card)
     if not kind.classifies:
         instead = f": {kind.instead.format(name=card.name, recipe=card.recipe)}" if kind.instead else ""
         raise BadInput(name, f"model {card.name!r} is {article(kind.title)}; {wanted} wants a classifier{instead}")
@@ -344,6 +344,6 @@ def alike(cards: Iterable[Card]) -> list[Card]:
             raise BadInput(
                 "models",
                 f"models are of one kind: energies of labels and of pairs share no scale; {first.name!r} is "
-                f"{article(of(first).title)}, {card.name!r} {article(of(card).title)}: drop one",
+                f"{article(kind_of(first).title)}, {card.name!r} {article(kind_of(card).title)}: drop one",
             )
     return [first, *others]

@@ -34,7 +34,7 @@ def add(studio: Studio, request: AddRequest) -> Iterator[Step | dict[str, Any]]:
     yield Step(0, 3, "checking the images")
     root = images.root() or images.CACHE / "data"
     checked = own.check(request.name, Path(request.folder).expanduser(), root, request.size, request.title)
-    recipes = recipes_of(request.name, checked.own)
+    recipes = recipes_of(request.name, checked.data)
     if clashes := [recipe for recipe in recipes if recipe in RECIPES]:
         raise BadData(f"name is {request.name!r}, and a recipe {clashes[0]!r} is there already; take another name")
     yield Step(1, 3, "copying")
@@ -46,9 +46,9 @@ def add(studio: Studio, request: AddRequest) -> Iterator[Step | dict[str, Any]]:
         shutil.rmtree(path)
         raise
     enter(root)
-    row = checked.own.row
+    row = checked.data.row
     yield {
         "name": request.name, "title": row.title, "path": str(path), "shape": row.shape, "classes": row.classes,
-        "counts": checked.own.counts, "mean": row.mean, "std": row.std, "seeds": seeds["path"], "recipes": list(recipes),
+        "counts": checked.data.counts, "mean": row.mean, "std": row.std, "seeds": seeds["path"], "recipes": list(recipes),
         "warnings": list(checked.warnings),
     }  # fmt: skip

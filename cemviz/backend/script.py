@@ -76,7 +76,7 @@ def _text(value: Any) -> str:
     return between.join(map(_text, value))
 
 
-def shown(*requests: Any) -> str:
+def listing(*requests: Any) -> str:
     """Both, as one listing."""
     commands = [line for each in requests if (line := command(each))]
     return python(*requests) + (

@@ -89,7 +89,7 @@ def stations() -> Artefact | None:
     return artefacts.read("tour", "stations", f"run: python -m cemviz assets {DATA} --only tour")
 
 
-def drawn(studio: Studio, request: SampleRequest) -> Chains:
+def chains_of(studio: Studio, request: SampleRequest) -> Chains:
     """The chains of a request."""
     *_, chains = sample(studio, request)
     return chains
@@ -98,12 +98,12 @@ def drawn(studio: Studio, request: SampleRequest) -> Chains:
 def read_by(studio: Studio, chains: Chains) -> int:
     """How many of the last images a net that had no part in them takes for the class asked for."""
     answers = logits(studio.model(JUDGE)[0], torch.from_numpy(chains.final)).argmax(1).numpy()
-    return int((answers == chains.asked).sum())
+    return int((answers == chains.labels).sum())
 
 
 def _opening(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
-    runs = {side: drawn(studio, replace(OPENING, model=name)) for side, name in NETS.items()}
-    alone = drawn(studio, replace(OPENING, model=BETWEEN))
+    runs = {side: chains_of(studio, replace(OPENING, model=name)) for side, name in NETS.items()}
+    alone = chains_of(studio, replace(OPENING, model=BETWEEN))
     panels = {
         side: {
             "model": chains.card.name,
@@ -208,12 +208,12 @@ def _unlabelled(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
     """Chains of a net that never saw a label: a batch that spreads, and one that meets in one place."""
     sides, steps = {}, None
     for sampler in ("maxent", "pgd"):
-        chains = drawn(studio, replace(UNLABELLED, sampler=sampler))
+        chains = chains_of(studio, replace(UNLABELLED, sampler=sampler))
         steps = np.linspace(0, chains.dynamics.steps, 11).round().astype(int).tolist()
         sides[sampler] = {
             "sprite": sprite(chains.pixels[steps, :10, :, :, 0]),
             "seen": len(set(chains.predicted.tolist())),
             "most": int(np.bincount(chains.predicted).max()),
-            "count": len(chains.asked),
+            "count": len(chains.labels),
         }
     return {"unlabelled": {"model": ENCODER, "steps": steps, **sides}}

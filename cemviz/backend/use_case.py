@@ -16,17 +16,17 @@ class Step:
     """How far a use-case has come.
 
     Attributes:
-        done, of: parts of the whole.
+        done, total: parts of the whole.
         doing: at what, in words: a model, an attack, a file.
     """
 
     done: int
-    of: int
+    total: int
     doing: str = ""
 
     def __str__(self) -> str:
         """As status lines read: mnist-at: 3 of 20."""
-        return f"{self.doing}: {self.done} of {self.of}" if self.doing else f"{self.done} of {self.of}"
+        return f"{self.doing}: {self.done} of {self.total}" if self.doing else f"{self.done} of {self.total}"
 
 
 def follow(work: Iterable[Any], report: Callable[[Step], None] = lambda step: None) -> list[Any]:

@@ -12,7 +12,7 @@ from ..backend.evaluate import evaluate, summary
 from ..backend.foreign import hub
 from ..backend.foreign.bring import bring
 from ..backend.foreign.imported import Imported
-from ..backend.kinds import of
+from ..backend.kinds import kind_of
 from ..backend.requests import AddRequest, EvaluateRequest, ImportRequest, PublishRequest, PullRequest, TrainRequest
 from ..backend.studio import Studio
 from ..backend.train import team as distributed
@@ -51,11 +51,12 @@ def train_command(
     if model is None:
         return
     result = {
-        "model": model.name, "path": model.path, "steps": model.end.of, "seconds": model.end.seconds, "terms": model.end.terms,
+        "model": model.name, "path": model.path, "steps": model.end.total,
+        "seconds": model.end.seconds, "terms": model.end.terms,
     }  # fmt: skip
     card = store.read_card(model.name)
-    if not of(card).classifies:
-        progress(f"it has no accuracy of its own: {of(card).instead.format(name=card.name, recipe=request.recipe)}")
+    if not kind_of(card).classifies:
+        progress(f"it has no accuracy of its own: {kind_of(card).instead.format(name=card.name, recipe=request.recipe)}")
         return answer(result, as_json)
     for metric in ("accuracy", "robust"):
         progress(f"measuring {metric} ...")
@@ -78,10 +79,10 @@ def _trained(studio: Studio, request: TrainRequest) -> Model | None:
                 model = item
                 continue
             interrupt.armed = True
-            progress(str(item), again=item.done % 100 != 0 and item.done != item.of)
+            progress(str(item), again=item.done % 100 != 0 and item.done != item.total)
             if item.unsaved:
                 progress(f"cemviz: {item.unsaved}")
-            if interrupt.asked:
+            if interrupt.signalled:
                 work.close()  # saves the state
                 raise KeyboardInterrupt
     return model

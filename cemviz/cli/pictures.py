@@ -10,7 +10,7 @@ from ..backend import store
 from ..backend.attack.detect import Detected, detect
 from ..backend.checks import choice
 from ..backend.device import choose
-from ..backend.kinds import of
+from ..backend.kinds import kind_of
 from ..backend.look.restore import Restored, restore, save_png
 from ..backend.play import play
 from ..backend.requests import DetectRequest, PlayRequest, RestoreRequest, SampleRequest, SweepRequest
@@ -26,7 +26,7 @@ from .shared import Data, DeviceName, Json, answer, app, last, progress
 
 def usual(arguments: dict[str, Any]) -> dict[str, Any]:
     """Sampler, start and number of chains that suit the kind of model."""
-    return of(store.read_card(arguments["model"])).usual
+    return kind_of(store.read_card(arguments["model"])).usual
 
 
 @app.command("sample")
@@ -49,14 +49,14 @@ def sample_command(
     for name in chains.unheard:
         progress(f"cemviz: --{name} has no say with this model, sampler and start; it was left aside")
     write(chains, out)
-    unknown = [None] * len(chains.asked)  # an encoder alone does not say what an image shows
+    unknown = [None] * len(chains.labels)  # an encoder alone does not say what an image shows
     result = {
         "model": request.model,
         "sampler": request.sampler,
         "settings": chains.settings,
         "seed": request.seed,
         "out": str(out),
-        "classes": [chains.card.classes[y] if chains.hinted else None for y in chains.asked],
+        "classes": [chains.card.classes[y] if chains.hinted else None for y in chains.labels],
         "predicted": unknown if chains.predicted is None else [chains.card.classes[y] for y in chains.predicted],
         "energy": chains.energy.tolist(),
         "confidence": unknown if chains.confidence is None else chains.confidence.tolist(),

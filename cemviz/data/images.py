@@ -87,7 +87,7 @@ def available(name: str, split: str = "test", *, data: str | Path | None = None)
     stored = row.parts[split].split if split in row.parts else split
     if _has(folder, name, split) or _has(folder, name, stored):
         return True
-    return stored in ("train", "test") and originals.here(name, folder)
+    return stored in ("train", "test") and originals.downloaded(name, folder)
 
 
 def load(

@@ -9,7 +9,7 @@ from torch import Tensor
 from .datasets import DATASETS, DataMissing, Dataset
 
 
-def here(name: str, root: Path) -> bool:
+def downloaded(name: str, root: Path) -> bool:
     """Whether a download lies below the root; one that failed leaves folders alone."""
     return any(path.is_file() for path in _place(name, root).rglob("*"))
 

@@ -48,7 +48,7 @@ class Checked:
         warnings: what was passed over.
     """
 
-    own: Own
+    data: Own
     files: dict[str, dict[str, list[Path]]]
     warnings: tuple[str, ...]
 
@@ -149,9 +149,9 @@ def add(name: str, checked: Checked, root: Path) -> Path:
                 (staged / split / label).mkdir(parents=True)
                 for path in paths:
                     shutil.copyfile(path, staged / split / label / path.name)
-        row = checked.own.row
+        row = checked.data.row
         about = {key: getattr(row, key) for key in ("title", "shape", "classes", "mean", "std")}
-        (staged / FILE).write_text(json.dumps(about | {"counts": checked.own.counts}, indent=1) + "\n", encoding="utf-8")
+        (staged / FILE).write_text(json.dumps(about | {"counts": checked.data.counts}, indent=1) + "\n", encoding="utf-8")
         staged.replace(target)
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)

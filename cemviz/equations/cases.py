@@ -33,7 +33,7 @@ def fresh(g: torch.Generator, gain: float = 1.5, **args: int | str) -> nn.Module
     return net
 
 
-def drawn(seed: int, outputs: int = 4, gain: float = 1.5, activation: str = "silu") -> Case:
+def draw_case(seed: int, outputs: int = 4, gain: float = 1.5, activation: str = "silu") -> Case:
     """A fresh net and data: all float64, all from `seed`."""
     g = torch.Generator().manual_seed(seed)
     net = nn.Sequential(nn.Flatten(), fresh(g, gain, inputs=16, outputs=outputs, activation=activation)).eval()

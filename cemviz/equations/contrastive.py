@@ -8,14 +8,14 @@ from torch.nn import functional as F
 
 from .. import dynamics, energies
 from ..dynamics import Dynamics
-from .cases import THREAT, Case, drawn
+from .cases import THREAT, Case, draw_case
 from .check import EXACT, ROUNDED, Check, Equation, cosine, doubles, gap, norm
 from .gradients import at_label, by_input, by_weights, expected, one_by_one
 
 
 def drawn_views(seed: int) -> tuple[Case, Tensor]:
     """An encoder (1, 4, 4) -> 3, images, and a second view x' of each."""
-    case = drawn(seed, outputs=3, gain=1.2)
+    case = draw_case(seed, outputs=3, gain=1.2)
     noise = torch.randn(case.x.shape, generator=case.generator, dtype=torch.float64)
     return case, (case.x + 0.2 * noise).clamp(0, 1)
 
@@ -81,7 +81,7 @@ def adversarial_infonce(seed: int) -> Check:
 
 def max_entropy(seed: int) -> Check:
     """Autograd beside finite differences of a double loop over the batch."""
-    case, h = drawn(seed, outputs=3, gain=1.2), 1e-5
+    case, h = draw_case(seed, outputs=3, gain=1.2), 1e-5
 
     def crowd(x: Tensor) -> float:
         z = case.net(x).detach()

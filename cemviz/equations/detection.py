@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from .. import attacks, dynamics, evasion
 from ..metrics import detection
 from ..nets.one_vs_rest import OneVsRest, calibrated
-from .cases import drawn, fresh, space
+from .cases import draw_case, fresh, space
 from .check import EXACT, Check, Equation, doubles, excess, gap
 
 
@@ -57,7 +57,7 @@ def nearest_boundary(seed: int) -> Check:
 
 def posterior(seed: int) -> Check:
     """The classifier's softmax beside Bayes' rule on a finite space, whose partition functions are sums."""
-    case = drawn(seed)
+    case = draw_case(seed)
     every = space(case)
     nets = [torch.nn.Sequential(torch.nn.Flatten(), fresh(case.generator, inputs=16, outputs=1)) for _ in range(4)]
     prior = torch.rand(4, generator=case.generator, dtype=torch.float64)

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from .. import attacks, dynamics, energies, samplers
 from ..dynamics import Dynamics
-from .cases import Case, drawn, space
+from .cases import Case, draw_case, space
 from .check import EXACT, Check, Equation, doubles, gap, norm
 from .gradients import by_input, by_weights, each_by_weights, label_and_total
 
@@ -20,7 +20,7 @@ def loss_slope(case: Case, x: Tensor) -> Tensor:
 
 def fgsm(seed: int) -> Check:
     """The attack beside one signed step along the gradient of torch's cross-entropy."""
-    case, eps = drawn(seed), 0.1
+    case, eps = draw_case(seed), 0.1
     left = attacks.perturb("fgsm", case.net, case.x, case.y, attacks.threat("fgsm", "linf", eps))
     right = (case.x + eps * loss_slope(case, case.x).sign()).clamp(0, 1)
     before, after = (F.cross_entropy(case.net(x), case.y).item() for x in (case.x, left))
@@ -30,7 +30,7 @@ def fgsm(seed: int) -> Check:
 
 def pgd_loop(seed: int) -> Check:
     """The attack beside the paper's two lines in a loop, from the attack's own start."""
-    case, eps, eta = drawn(seed), 0.1, 0.04
+    case, eps, eta = draw_case(seed), 0.1, 0.04
     dyn = attacks.threat("pgd", "linf", eps, steps=6, step=eta)
     first, *_, last = attacks.attack("pgd", case.net, case.x, case.y, dyn, generator=case.generator)
     x = first.x
@@ -45,7 +45,7 @@ def pgd_loop(seed: int) -> Check:
 
 def langevin_jeat(seed: int) -> Check:
     """The package's chain, told alpha, beside JEAT's, told eta, with the same noise."""
-    case, steps, eta = drawn(seed), 5, 0.04
+    case, steps, eta = draw_case(seed), 5, 0.04
     g = torch.Generator().manual_seed(seed)
     dyn = Dynamics.langevin(steps, eta / 2)
     left = dynamics.settle(energies.on(case.net, energies.joint, case.y), case.x, dyn, generator=g)
@@ -59,7 +59,7 @@ def langevin_jeat(seed: int) -> Check:
 
 def cross_entropy(seed: int) -> Check:
     """Three energies beside plain exponentials of floats, and beside torch's cross-entropy."""
-    case = drawn(seed)
+    case = draw_case(seed)
     f = case.net(case.x).detach()
     label = doubles(-math.log(math.exp(row[k])) for row, k in zip(f.tolist(), case.y.tolist(), strict=True))
     total = doubles(-math.log(sum(map(math.exp, row))) for row in f.tolist())
@@ -76,7 +76,7 @@ def cross_entropy(seed: int) -> Check:
 
 def jeat_step(seed: int) -> Check:
     """The first step of both samplers beside the two formulas with the same noise."""
-    case = drawn(seed)
+    case = draw_case(seed)
     label, total = label_and_total(case)
     ends = {}
     for name, climb in {"jeat16": label - total, "jeat17": label}.items():
@@ -93,7 +93,7 @@ def jeat_step(seed: int) -> Check:
 
 def energy_attack(seed: int) -> Check:
     """One full step of attack 'energy' from its random start, and the gradient it takes, without any part of E(x)."""
-    case, eps = drawn(seed), 0.1
+    case, eps = draw_case(seed), 0.1
     dyn = attacks.threat("energy", "linf", eps, steps=1, step=eps)
     first, last = attacks.attack("energy", case.net, case.x, case.y, dyn, generator=case.generator)
     label, total = label_and_total(case._replace(x=first.x))
@@ -109,7 +109,7 @@ def energy_attack(seed: int) -> Check:
 
 def log_likelihood(seed: int) -> Check:
     """Autograd through log Z beside the two phases, point by point."""
-    case = drawn(seed)
+    case = draw_case(seed)
     points = space(case)
     log_p = (-energies.marginal(case.net(points))).log_softmax(0)
     left = by_weights(log_p[: len(case.x)].mean(), case.net)

@@ -9,7 +9,7 @@ from .. import attacks, energies
 from ..dynamics import Dynamics
 from ..metrics import fisher
 from ..training import energy_based
-from .cases import drawn
+from .cases import draw_case
 from .check import EXACT, Check, Equation, cosine, doubles, gap, norm
 from .gradients import at_label, by_weights, expected, one_by_one
 
@@ -19,7 +19,7 @@ FGSM = attacks.threat("energy", "linf", 0.1, steps=1, step=0.1)
 
 def algorithm_1(seed: int) -> Check:
     """The two gradients of the trainer beside E(x', y) - E(x̃), logit by logit, on the same x' and x̃."""
-    case = drawn(seed)
+    case = draw_case(seed)
 
     def replay() -> energy_based.Replay:
         g = torch.Generator().manual_seed(seed)
@@ -45,7 +45,7 @@ def algorithm_1(seed: int) -> Check:
 
 def fisher_scores(seed: int) -> Check:
     """The exact scores of a net of ReLUs beside autograd's whole Hessian of either energy."""
-    case = drawn(seed, activation="relu")
+    case = draw_case(seed, activation="relu")
     joint = fisher.gather(fisher.score(case.net, case.x, case.y, method="exact"))
     marginal = fisher.gather(fisher.score(case.net, case.x, method="exact"))
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from .. import energies
 from ..dynamics import Dynamics
 from ..training import contrastive
-from .cases import Case, drawn, space
+from .cases import Case, draw_case, space
 from .check import EXACT, Check, Equation, cosine, gap, norm
 from .gradients import at_label, by_weights, expected, one_by_one
 
@@ -20,7 +20,7 @@ ATTACK = Dynamics(3, 0.3, radius=0.6)
 
 def finite(seed: int) -> tuple[Case, Tensor, Tensor]:
     """An encoder (1, 4, 4) -> 3, its whole space, (12, 1, 4, 4), and the place of each image's partner, (12,)."""
-    case = drawn(seed, outputs=3, gain=1.2)
+    case = draw_case(seed, outputs=3, gain=1.2)
     x = space(case)
     return case, x, torch.randperm(len(x), generator=case.generator)
 
@@ -75,7 +75,7 @@ def one_step(seed: int) -> Check:
 
 def adversarial_references(seed: int) -> Check:
     """The A2A loss beside reweighted gradients of every pair of its attacked views, by hand."""
-    case = drawn(seed, outputs=3, gain=1.2)
+    case = draw_case(seed, outputs=3, gain=1.2)
 
     def views(x: Tensor, generator: torch.Generator | None) -> Tensor:
         return (x + 0.2 * torch.randn(x.shape, generator=generator, dtype=x.dtype)).clamp(0, 1)

@@ -4,14 +4,14 @@ import torch
 
 from .. import dynamics, samplers
 from ..dynamics import Dynamics
-from .cases import drawn
+from .cases import draw_case
 from .check import ROUNDED, Check, Equation, gap
 from .gradients import label_and_total
 
 
 def protocol(seed: int) -> Check:
     """Three steps of RCS beside the protocol spelled out sample by sample."""
-    case = drawn(seed)
+    case = draw_case(seed)
     dyn = Dynamics(steps=3, step=0.5, noise=0.05, radius=0.7)
     *_, last = samplers.sample("rcs", case.net, case.x, case.y, dyn, generator=torch.Generator().manual_seed(seed))
     x, g, onto_ball = case.x, torch.Generator().manual_seed(seed), 0

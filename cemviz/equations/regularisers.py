@@ -6,14 +6,14 @@ from torch.nn import functional as F
 
 from .. import attacks
 from ..training import supervised
-from .cases import THREAT, drawn
+from .cases import THREAT, draw_case
 from .check import EXACT, Check, Equation, gap, norm
 from .gradients import by_weights, one_by_one
 
 
 def divergence(seed: int) -> Check:
     """Both orders beside torch's own, and the slope of CEM's in the clean logits beside p - p̂, which vanishes at p = p̂."""
-    case = drawn(seed)
+    case = draw_case(seed)
     x_adv = attacks.perturb("pgd", case.net, case.x, case.y, THREAT, generator=case.generator)
     f, f_adv = case.net(case.x).detach().requires_grad_(), case.net(x_adv).detach()
 
@@ -37,7 +37,7 @@ def divergence(seed: int) -> Check:
 
 def consistency(seed: int) -> Check:
     """Autograd of the trainer's term beside each image's gap times the consistency gradient of (11), logit by logit."""
-    case = drawn(seed)
+    case = draw_case(seed)
     objective = supervised.consistent(THREAT, 1.0, generator=torch.Generator().manual_seed(seed))
     left = by_weights(objective(case.net, (case.x, case.y), 0.0)["consistency"], case.net)
     x_adv = attacks.perturb("pgd", case.net, case.x, case.y, THREAT, generator=torch.Generator().manual_seed(seed))

@@ -9,14 +9,14 @@ from torch import Tensor
 from .. import attacks, dynamics, energies, samplers
 from ..dynamics import Dynamics
 from ..training import supervised
-from .cases import THREAT, Case, drawn, space
+from .cases import THREAT, Case, draw_case, space
 from .check import EXACT, Check, Equation, cosine, gap, norm
 from .gradients import at_label, by_input, by_weights, expected, label_and_total, one_by_one
 
 
 def jem(seed: int) -> Check:
     """The last layer written out as inner products with the class centres."""
-    case = drawn(seed)
+    case = draw_case(seed)
     net = case.net[1]
     features = torch.cat([net[:-1](case.x.flatten(1)), torch.ones(len(case.x), 1, dtype=torch.float64)], 1)
     centres = torch.cat([net[-1].weight, net[-1].bias[:, None]], 1)
@@ -27,7 +27,7 @@ def jem(seed: int) -> Check:
 
 def pgd_direction(seed: int) -> Check:
     """The gradient that attack 'pgd' steps along, at its random start, beside the two terms written out."""
-    case = drawn(seed)
+    case = draw_case(seed)
     first = next(attacks.attack("pgd", case.net, case.x, case.y, THREAT, generator=case.generator))
     label, total = label_and_total(case._replace(x=first.x))
     parts = {"|∇ log Σ exp f|": norm(total), "|∇ f_y|": norm(label), "cos of the two": cosine(total, label)}
@@ -36,7 +36,7 @@ def pgd_direction(seed: int) -> Check:
 
 def langevin_marginal(seed: int) -> Check:
     """Five steps of sampler 'langevin' beside a loop with the same noise."""
-    case, steps, alpha = drawn(seed), 5, 0.02
+    case, steps, alpha = draw_case(seed), 5, 0.02
     dyn = Dynamics.langevin(steps, alpha)
     *_, last = samplers.sample("langevin", case.net, case.x, case.y, dyn, generator=torch.Generator().manual_seed(seed))
     x, g = case.x, torch.Generator().manual_seed(seed)
@@ -49,7 +49,7 @@ def langevin_marginal(seed: int) -> Check:
 
 def likelihood(seed: int) -> Check:
     """Autograd through log Z beside the two phases, each logit's gradient on its own."""
-    case = drawn(seed)
+    case = draw_case(seed)
     points = space(case)
     log_z = (-energies.marginal(case.net(points))).logsumexp(0)
     log_p = -energies.joint(case.net(case.x), case.y) - log_z
@@ -73,7 +73,7 @@ def negatives(case: Case, seed: int) -> tuple[Tensor, Tensor]:
 
 def decomposition(seed: int) -> Check:
     """The likelihood gradient logit by logit, beside an energy gap and the trainer's own loss."""
-    case = drawn(seed)
+    case = draw_case(seed)
     x_adv, contrastive = negatives(case, seed)
     gradients, p = one_by_one(case.net(x_adv), case.net)
     full = at_label(one_by_one(case.net(case.x), case.net)[0], case.y) - expected(gradients, p)
@@ -89,7 +89,7 @@ def decomposition(seed: int) -> Check:
 
 def contrastive_is_at(seed: int) -> Check:
     """A literal expectation over the model's labels, beside the gradient of the trainer's loss on the same images."""
-    case = drawn(seed)
+    case = draw_case(seed)
     x_adv, right = negatives(case, seed)
     gradients, p = one_by_one(case.net(x_adv), case.net)
     left = at_label(gradients, case.y) - expected(gradients, p)
@@ -104,7 +104,7 @@ def contrastive_is_at(seed: int) -> Check:
 
 def contrastive_is_ce(seed: int) -> Check:
     """The same with the data's own images as negatives, beside standard training."""
-    case = drawn(seed)
+    case = draw_case(seed)
     gradients, p = one_by_one(case.net(case.x), case.net)
     left = at_label(gradients, case.y) - expected(gradients, p)
     right = -by_weights(sum(supervised.standard(case.net, (case.x, case.y), 0.0).values()), case.net)
@@ -116,7 +116,7 @@ def sampler_gradient(name: str, label_share: float, total_share: float) -> Calla
     """A check that a sampler climbs this mixture of two gradients, written out and as rows cs and langevin give them."""
 
     def check(seed: int) -> Check:
-        case = drawn(seed)
+        case = draw_case(seed)
 
         def climbed(row: str) -> Tensor:
             return -next(samplers.sample(row, case.net, case.x, case.y, Dynamics(0))).grad

@@ -40,7 +40,7 @@ class Score:
     """A row of `SCORES`: what raises it, (scores of a net) -> (B,), and for which kinds of nets it is the usual one."""
 
     title: str
-    of: Scored
+    function: Scored
     source: str
 
 

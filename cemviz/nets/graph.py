@@ -59,7 +59,7 @@ class Graph(nn.Module):
             else:
                 self.register_buffer(attribute(name), tensor)
         last = {name: k for k, step in enumerate(self.steps) for name in used(step)}
-        self.done = [
+        self.spent = [
             [name for name, k in last.items() if k == place and name != self.result] for place in range(len(self.steps))
         ]
         self.tried: set[tuple[int, ...]] = set()
@@ -83,11 +83,11 @@ class Graph(nn.Module):
 
     def _run(self, x: Tensor, tensors: dict[str, Tensor], most: int | None = None) -> Tensor:
         values: dict[str, Any] = {**tensors, IMAGES: x}
-        for (name, function, args, named), spent in zip(self.steps, self.done, strict=True):
+        for (name, function, args, named), names in zip(self.steps, self.spent, strict=True):
             values[name] = value = function(*_given(args, values, x), **_given(named, values, x))
             if most is not None and isinstance(value, Tensor) and value.numel() > most:
                 raise RuntimeError(f"step {name} would make {value.numel() // 2:,} numbers an image, {MOST_NUMBERS:,} at most")
-            for old in spent:  # nothing is kept longer than it is needed
+            for old in names:  # nothing is kept longer than it is needed
                 del values[old]
         return values[self.result]
 

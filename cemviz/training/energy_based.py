@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..attacks import perturb
-from ..draws import gathered, own, rand, total
+from ..draws import gathered, own_rows, rand, total
 from ..dynamics import Dynamics, per_sample, settle
 from ..energies import conditional, marginal, on
 from .loop import Batch, check_weight, evaluating
@@ -59,7 +59,7 @@ class Replay:
             raise ValueError(f"batch is {whole}, but the buffer holds {len(self.chains)} chains; raise buffer or lower batch")
         draws = {"generator": self.generator, "device": self.chains.device}
         picks = torch.randperm(len(self.chains), **draws)[:whole]  # distinct, so that none is written twice
-        old, fresh = self.chains[own(picks, self.generator)], rand((count,), **draws) < self.reinit
+        old, fresh = self.chains[own_rows(picks, self.generator)], rand((count,), **draws) < self.reinit
         x0 = torch.where(per_sample(fresh, old), rand(old.shape, dtype=old.dtype, **draws), old)
         with evaluating(net):
             x = settle(on(net, marginal), x0, self.dyn, generator=self.generator)

@@ -121,9 +121,9 @@ class Address:
         return {**self.listed, **of_tabs}
 
     @property
-    def own(self) -> dict[gr.components.Component, Callable[[str], tuple[str, str] | None]]:
+    def readers(self) -> dict[gr.components.Component, Callable[[str], tuple[str, str] | None]]:
         """Menus that take more than their choices -> how what a visitor made is read as one, see `Tab`."""
-        tabs = {menu: reads for tab in self.tabs.values() for menu, reads in tab.own.items()}
+        tabs = {menu: reads for tab in self.tabs.values() for menu, reads in tab.readers.items()}
         return {self.selection.picture: lambda text: own_choice(text) if OWN.fullmatch(text) else None, **tabs}
 
     @property
@@ -178,7 +178,7 @@ class Address:
         key = address.setdefault("tab", next(iter(self.tabs)))
         if key not in self.tabs:
             return self._set(address, session, values)
-        session.asked = key  # drawn once the browser has it all: a menu whose choices change too is late to show its value
+        session.linked = key  # drawn once the browser has it all: a menu whose choices change too is late to show its value
         return self._set(self._defaults(key) | address, session, values)
 
     def opening(self, key: str) -> Callable[..., Any]:
@@ -188,14 +188,14 @@ class Address:
         """
 
         def opened(session: Session, restored: bool, filed: str | None, *values: Any) -> Changes:
-            wanted = restored and session.asked != key and self._other(key, session, filed, values)
+            wanted = restored and session.linked != key and self._other(key, session, filed, values)
             return self._anew(key, session, values) if wanted else {self.open: key}  # gradio takes no empty answer
 
         return opened
 
     def begin(self, session: Session, key: str | None, filed: str | None, *values: Any) -> Changes:
         """Have the tab that was asked for drawn, or the open one, now that the browser has what the address asks for."""
-        linked, session.asked = session.asked, ""
+        linked, session.linked = session.linked, ""
         key = linked or key
         wanted = bool(linked) or (key in self.tabs and self._other(key, session, filed, values))
         return self._anew(key, session, values) if wanted else {self.open: key}
@@ -209,7 +209,7 @@ class Address:
 
     def _other(self, key: str, session: Session, filed: str | None, values: tuple[Any, ...]) -> bool:
         """Whether what is on screen of a tab, if anything, is of another selection than now."""
-        selection = session.drawn.get(key)
+        selection = session.selections.get(key)
         if selection is None and key in (filed or "").split(","):
             selection = tuple(self.begun(key).values())
         return selection != self._looked(key, values)
@@ -225,7 +225,7 @@ class Address:
 
     def _anew(self, key: str, session: Session, values: tuple[Any, ...]) -> Changes:
         """A change that has a tab drawn, or drawn again."""
-        session.drawn[key] = self._looked(key, values)
+        session.selections[key] = self._looked(key, values)
         return {self.redraw[key]: values[len(self.selection.parts) + list(self.redraw).index(key)] + 1}
 
     def _defaults(self, key: str) -> dict[str, str]:
@@ -274,7 +274,7 @@ class Address:
             choices = session.menus.get(stories.menu)
             key = read(stories.menu, address.get(names[stories.menu], ""), choices)
             if isinstance(key, str):
-                for component, value in stories.tell(key).items():
+                for component, value in stories.controls_of(key).items():
                     _put(changes, component, value)
 
     def _value(self, session: Session, name: str, text: str, changes: Changes) -> list[str]:
@@ -285,7 +285,7 @@ class Address:
             choices = [*choices, *(choice for choice in component.choices if choice not in choices)]
             _put(changes, component, gr.update(choices=choices))
         value = read(component, text, choices)
-        if isinstance(value, dict) and (reads := self.own.get(component)) and (added := reads(text)):
+        if isinstance(value, dict) and (reads := self.readers.get(component)) and (added := reads(text)):
             value = gr.update(choices=[*component.choices, added], value=text)
         _put(changes, component, value)
         return [_told(name, part) for part in unread(text, value)]

@@ -60,10 +60,10 @@ class Session:
     Attributes:
         stops: tab -> event that its loops look at between two steps; one a tab, so that no tab ends another's work.
         playground: the visitor's game.
-        held: last results by tab, for downloads and clicks.
-        drawn: tab -> the part of the selection that its picture is of, or is being made of.
+        state: last results by tab, for downloads and clicks.
+        selections: tab -> the part of the selection that its picture is of, or is being made of.
         nets: models of a visitor's own that the menus offer -> whether this visitor brought it, see `backend.foreign.guests`.
-        asked: tab that a link of the page opens, until it is drawn.
+        linked: tab that a link of the page opens, until it is drawn.
         menus: control -> the choices that the browser has of it, where they are not those of the beginning.
         views: tab -> draws its first view for a session, see `first`.
         waits: whether a run of it may wait for the device; else it raises NotYet.
@@ -73,31 +73,31 @@ class Session:
         self.views, self.waits = {} if views is None else views, waits
         self.stops: defaultdict[str, threading.Event] = defaultdict(threading.Event)
         self.playground = Playground()
-        self.held: dict[str, Any] = {}
-        self.drawn: dict[str, tuple[Any, ...]] = {}
-        self.asked = ""
+        self.state: dict[str, Any] = {}
+        self.selections: dict[str, tuple[Any, ...]] = {}
+        self.linked = ""
         self.nets: dict[str, bool] = {}
         self.menus: dict[Any, list[tuple[str, Any]]] = {}
 
     def catch_up(self, tab: str) -> None:
         """Have what the browser shows of a tab at first, which it may have from a file, for what goes on from it."""
-        if tab in self.drawn or tab not in self.views:
+        if tab in self.selections or tab not in self.views:
             return
         other = Session(waits=False)  # apart from this one, whose own runs may be waiting
         try:
             self.views[tab](other)
         except NotYet:  # it was forgotten meanwhile
             return
-        self.held = other.held | self.held
-        self.drawn = other.drawn | self.drawn
+        self.state = other.state | self.state
+        self.selections = other.selections | self.selections
 
     def leave(self) -> None:
         """End whatever still runs: the visitor is gone."""
         for stop in self.stops.values():
             stop.set()
-        if file := self.held.get("file"):
+        if file := self.state.get("file"):
             Path(file).unlink(missing_ok=True)
-        self.held.clear()
+        self.state.clear()
         for name in [name for name, brought in self.nets.items() if brought]:
             guests.forget(name)
 
@@ -127,12 +127,12 @@ class Stories:
 
     Attributes:
         menu: chooses one.
-        tell: key -> what it sets.
+        controls_of: key -> what it sets.
         sets: all that any of them sets.
     """
 
     menu: gr.components.Component
-    tell: Callable[[str], Changes]
+    controls_of: Callable[[str], Changes]
     sets: list[gr.components.Component]
 
 
@@ -148,7 +148,7 @@ class Tab:
             model trained meanwhile appears.
         stories: an address that names one sets all that it sets; what else the address names comes on top.
         looks: name -> control, the part of the selection that the tab looks at; when it changes, the first view is made anew.
-        own: menu -> reads a text of the address that is none of its choices: a visitor's own as one, (title, value), or None.
+        readers: menu -> reads a text of the address that is none of its choices: a visitor's own as (title, value), or None.
         alike: its first view is the same for every visitor, and goes to browsers as a file, see `first`.
         follow: (function, inputs, outputs) in place of that, where the view is dear: fits the tab's controls to the selection,
             and its picture is stale until a button is pressed.
@@ -160,7 +160,7 @@ class Tab:
     menus: dict[gr.components.Component, Callable[[Session], list[Any]]] = field(default_factory=dict)
     stories: Stories | None = None
     looks: Mapping[str, gr.components.Component] = field(default_factory=dict)
-    own: Mapping[gr.components.Component, Callable[[str], tuple[str, str] | None]] = field(default_factory=dict)
+    readers: Mapping[gr.components.Component, Callable[[str], tuple[str, str] | None]] = field(default_factory=dict)
     follow: tuple[Callable[..., Any], list[Any], list[Any]] | None = None
     alike: bool = False
 

@@ -64,7 +64,7 @@ class FirstViews(Mapping[str, Any]):
     def __getitem__(self, key: str) -> Any:
         """Draws a tab for a session, without its browser."""
         tab, _ = self._tabs[key]
-        return lambda session: drawn(tab, session)
+        return lambda session: first_view(tab, session)
 
     def __iter__(self) -> Iterator[str]:
         """Keys of the tabs."""
@@ -86,7 +86,7 @@ class FirstViews(Mapping[str, Any]):
             if closed.is_set():
                 return
             try:
-                drawn(tab, Session())
+                first_view(tab, Session())
             except gr.Error as error:  # its visitors are told
                 LOG.info("first view of %s: %s", key, error)
             except RuntimeError:  # no new work is taken
@@ -102,7 +102,7 @@ class FirstViews(Mapping[str, Any]):
                 return file
             tab, event = self._tabs[key]
             try:
-                changes = await anyio.to_thread.run_sync(drawn, tab, Session(waits=False))
+                changes = await anyio.to_thread.run_sync(first_view, tab, Session(waits=False))
             except (NotYet, gr.Error):  # an error is the visitor's who asks for the view itself
                 return None
             data = await page.postprocess_data(page.fns[event["id"]], changes, None)
@@ -112,7 +112,7 @@ class FirstViews(Mapping[str, Any]):
             return file
 
 
-def drawn(tab: Tab, session: Session) -> Changes:
+def first_view(tab: Tab, session: Session) -> Changes:
     """All that a tab's first view sets, drawn from the values that its controls were built with.
 
     Raises:

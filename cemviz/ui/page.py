@@ -207,7 +207,7 @@ def _first_views(
     chosen = address.selection
     nets = [chosen.a, chosen.b, chosen.picture, chosen.label]
     for leader, net in (("a", chosen.a), ("b", chosen.b)):
-        followers = [*(part for part in nets if part is not net), chosen.taken]
+        followers = [*(part for part in nets if part is not net), chosen.note]
         follow = selection.follower(studio, chosen, leader)
         event = at_work(partial(by_hand(net), follow, nets, followers, **LAST, **LIGHT), "cemvizAsked({})")
         for tab in built.values():
@@ -216,7 +216,7 @@ def _first_views(
         event.then(address.selected, **of_open_tab).then(None, None, None, **heard)
     for part in (chosen.picture, chosen.label, chosen.seed):
         by_hand(part)(address.selected, **of_open_tab).then(None, None, None, **heard)
-    by_hand(chosen.picture)(None, None, chosen.taken, js="() => ''")  # what was done to an upload is told of no other picture
-    wire = Wiring(session, studio, {**chosen.parts, "taken": chosen.taken})
-    uploaded = wire.click(chosen.upload, selection.take_upload, ["a"], ["x", "taken"], {"data": "data"}, **TAKING)
+    by_hand(chosen.picture)(None, None, chosen.note, js="() => ''")  # what was done to an upload is told of no other picture
+    wire = Wiring(session, studio, {**chosen.parts, "note": chosen.note})
+    uploaded = wire.click(chosen.upload, selection.take_upload, ["a"], ["x", "note"], {"data": "data"}, **TAKING)
     uploaded.success(address.selected, **of_open_tab).then(None, None, None, **heard)

@@ -11,7 +11,7 @@ from ..backend.checks import MAX_SEED, choice
 from ..backend.foreign.guesses import UNKNOWN
 from ..backend.kinds import KINDS, pair
 from ..backend.look import uploads
-from ..backend.look.pictures import DRAWN, offered, taken
+from ..backend.look.pictures import DRAWN, as_picture, offered
 from ..backend.store import Card, called
 from ..backend.studio import Studio
 from ..backend.tour import NETS
@@ -61,7 +61,7 @@ class Selection:
         picture: a name as in `backend.look.pictures`, or "test", whose number is the tab's to say.
         label: the class that is asked for, by name, or `NONE`.
         seed: of every random draw.
-        upload, taken: where a visitor gives a picture, and what was done to it, in words.
+        upload, note: where a visitor gives a picture, and what was done to it, in words.
     """
 
     a: gr.Dropdown
@@ -70,7 +70,7 @@ class Selection:
     label: gr.Dropdown
     seed: gr.Number
     upload: gr.HTML
-    taken: gr.Markdown
+    note: gr.Markdown
 
     @property
     def parts(self) -> dict[str, gr.components.Component]:
@@ -168,7 +168,7 @@ def follower(studio: Studio, selection: Selection, leader: str) -> Callable[[str
     def follow(a: str, b: str, x: str, y: str) -> Changes:
         changes = fitted(studio, a=a, b=b, x=x, y=y, leader=leader)
         follows = {selection.parts[name]: value for name, value in changes.items() if name != leader}
-        return follows | {selection.taken: ""}
+        return follows | {selection.note: ""}
 
     return follow
 
@@ -201,9 +201,9 @@ def take_upload(studio: Studio, session: Session, *, a: str, data: Any) -> Chang
     """Take an upload, a file's bytes in base64, as a picture for net A, and say what was done to it."""
     cards = studio.cards()
     card = cards[choice("net A", a, cards)]
-    x, note = taken(card.data, card.shape, content(data))
+    x, note = as_picture(card.data, card.shape, content(data))
     where = "It is in the address of this page, and nowhere else."
-    return {"x": pictured(card, x), "taken": f"Your picture. {note} {where}"}
+    return {"x": pictured(card, x), "note": f"Your picture. {note} {where}"}
 
 
 def style(looks: Mapping[str, Iterable[str]]) -> str:

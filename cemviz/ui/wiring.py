@@ -141,7 +141,7 @@ class TimeLeft:
         began, first = self._began = self._began or (now, step.done)
         if step.done <= first:
             return ""
-        left = (now - began) / (step.done - first) * (step.of - step.done)
+        left = (now - began) / (step.done - first) * (step.total - step.done)
         return "" if left < SOON else f", about {left:.0f} s left" if left < 100 else f", about {left / 60:.0f} minutes left"
 
 
@@ -232,7 +232,7 @@ def newest(tab: str) -> Callable[[Callable[..., Iterator[Changes]]], Callable[..
 
     def decorated(draw: Callable[..., Iterator[Changes]]) -> Callable[..., Iterator[Changes]]:
         @wraps(draw)
-        def drawn(
+        def handler(
             studio: Studio, session: Session, *, begun: threading.Event | None = None, **values: Any
         ) -> Iterator[Changes]:
             begun = begun or claim(session, tab)
@@ -244,7 +244,7 @@ def newest(tab: str) -> Callable[[Callable[..., Iterator[Changes]]], Callable[..
             finally:
                 begun.set()  # nothing is at work
 
-        return drawn
+        return handler
 
     return decorated
 
@@ -255,20 +255,20 @@ def values_of(changes: Changes) -> dict[str, Any]:
     return {name: update["value"] for name, update in updates.items() if "value" in update}
 
 
-def played(tab: str, tell: Callable[..., Changes], go: Callable[..., Iterator[Changes]]) -> Handler:
+def played(tab: str, controls_of: Callable[..., Changes], go: Callable[..., Iterator[Changes]]) -> Handler:
     """The handler of a menu of stories: sets the controls as the story has them, and draws it.
 
     One event does both: between two another story may be chosen, and its controls be drawn under this one's name.
 
     Args:
         tab: what the run is of, see `run`.
-        tell: (studio, session, story) -> the controls as a story has them.
+        controls_of: (studio, session, story) -> the controls as a story has them.
         go: draws what the controls say, see `newest`.
     """
 
     @newest(tab)
     def play(studio: Studio, session: Session, *, begun: threading.Event, story: str, **values: Any) -> Iterator[Changes]:
-        setting = tell(studio, session, story=story)
+        setting = controls_of(studio, session, story=story)
         values |= {name: value for name, value in values_of(setting).items() if name in values}
         yield setting
         yield from go(studio, session, begun=begun, story=story, **values)

@@ -110,7 +110,7 @@ class Detected:
 
 def detects(card: Card | None) -> bool:
     """Whether a model is a net a class."""
-    return card is not None and card.kind in kinds.KINDS and kinds.of(card).detects
+    return card is not None and card.kind in kinds.KINDS and kinds.kind_of(card).detects
 
 
 def detectors(studio: Studio) -> list[str]:
@@ -125,9 +125,9 @@ def of_model(studio: Studio, model: str, classifier: str) -> tuple[nn.Module, Ca
         BadInput: models that are not of these kinds, or of two data sets.
     """
     net, card = studio.model(model)
-    if not kinds.of(card).detects:
+    if not kinds.kind_of(card).detects:
         others = ", ".join(detectors(studio)) or "none yet; train one with: python -m cemviz train mnist-detectors"
-        raise BadInput("model", f"model {card.name!r} is {article(kinds.of(card).title)}; a net a class detects: {others}")
+        raise BadInput("model", f"model {card.name!r} is {article(kinds.kind_of(card).title)}; a net a class detects: {others}")
     usual = kinds.pair(studio.cards(), card.data, "classifier")
     name = classifier or next(iter(usual), card.name)
     other, its = studio.model(name)

@@ -104,12 +104,12 @@ class Shipped:
 def shipped(data: str) -> Shipped:
     """The scores that ship, stale ones too; empty where none do.  Raises BrokenCheckpoint."""
 
-    def made(artefact: Artefact) -> Shipped:
+    def build(artefact: Artefact) -> Shipped:
         return Shipped(
             tuple(Rates(**row) for row in artefact.head["rates"]), tuple(Outsiders(**row) for row in artefact.head["outsiders"])
         )
 
-    return assets.kept("detection", data, made) or Shipped((), ())
+    return assets.asset("detection", data, build) or Shipped((), ())
 
 
 def fresh(data: str, cards: Mapping[str, Card]) -> Shipped:
@@ -170,7 +170,9 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     ]
     outsiders = [row for row in before.outsiders if row.sha256 == hashes.get(row.model)]
     behind = kinds.pair(cards, data, "classifier")
-    detectors = [card for card in cards.values() if card.data == data and card.kind in kinds.KINDS and kinds.of(card).detects]
+    detectors = [
+        card for card in cards.values() if card.data == data and card.kind in kinds.KINDS and kinds.kind_of(card).detects
+    ]
     if not detectors or not behind:
         yield {"skipped": f"there is no net a class of {data} yet, or no classifier that it stands behind"}
         return
@@ -200,7 +202,7 @@ def _scored(studio: Studio, data: str) -> list[str]:
     cards = {name: card for name, card in studio.cards().items() if card.data == data and card.kind in kinds.KINDS}
     chosen = [*kinds.pair(cards, data, "classifier"), f"{data}-jem"]
     return [name for name in chosen if name in cards] + [
-        name for name, card in cards.items() if kinds.of(card).score in ("binary", "logit")
+        name for name, card in cards.items() if kinds.kind_of(card).score in ("binary", "logit")
     ]
 
 

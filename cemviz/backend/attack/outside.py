@@ -79,7 +79,7 @@ def score_of(card: Card, score: str | None) -> str:
     Raises:
         BadInput: a model whose kind has none, or a score of another kind.
     """
-    kind = kinds.of(card)
+    kind = kinds.kind_of(card)
     if not kind.score:
         raise BadInput(
             "model", f"model {card.name!r} is {article(kind.title)}, which scores no single input; take a classifier"
@@ -126,7 +126,7 @@ def outside(studio: Studio, request: OutsideRequest) -> Iterator[Step | Outside]
     if test is None:
         raise BadInput("model", f"the test images of {card.data} are not on this machine, and scores are compared with theirs")
     x, part = images_of(studio, card, request.against, request.count, request.seed)
-    raised = on(net, SCORES[score].of)
+    raised = on(net, SCORES[score].function)
     with torch.no_grad():
         inside, clean = (
             torch.cat([raised(some) for some in images.split(500)]) for images in (test.first(request.count).floats(), x)

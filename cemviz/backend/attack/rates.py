@@ -161,12 +161,12 @@ def robustness(studio: Studio, request: RobustnessRequest) -> Iterator[Step | Ra
 
 def _weak(card: Card) -> list[str]:
     """Caution where the attacks of the page are weak against a kind of model.  Source: thesis 3.4.3; Tramèr et al. 2020."""
-    strong = kinds.of(card).attack
+    strong = kinds.kind_of(card).attack
     if strong in COLUMNS:
         return []
     return [
-        f"{card.name} is {article(kinds.of(card).title)}: attacks on its cross-entropy are weak; its robust accuracy is that "
-        f"of python -m cemviz evaluate {card.name} --metric robust, which goes {ATTACKS[strong].title.lower()}"
+        f"{card.name} is {article(kinds.kind_of(card).title)}: attacks on its cross-entropy are weak; its robust accuracy is "
+        f"that of python -m cemviz evaluate {card.name} --metric robust, which goes {ATTACKS[strong].title.lower()}"
     ]
 
 
@@ -184,7 +184,7 @@ def shipped(data: str) -> dict[str, Rates]:
     Raises:
         BrokenCheckpoint: the file cannot be read.
     """
-    return assets.kept("robustness", data, lambda artefact: {row["model"]: _row(row) for row in artefact.head["rows"]}) or {}
+    return assets.asset("robustness", data, lambda artefact: {row["model"]: _row(row) for row in artefact.head["rows"]}) or {}
 
 
 def ready(studio: Studio, models: tuple[str, ...]) -> tuple[list[Rates], list[str]]:

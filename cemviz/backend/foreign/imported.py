@@ -65,7 +65,7 @@ class Imported:
         """Address of the net in Sampling, beside the standard one of its set."""
         beside = f"{self.card.data}-standard"
         other = f"&b={beside}" if beside in store.cards() else ""
-        sampler = kinds.of(self.card).usual["sampler"]
+        sampler = kinds.kind_of(self.card).usual["sampler"]
         run = f"&s.as={sampler}&s.bs={sampler}&s.start={self.start}&s.count={self.chains}&s.numbers=suited&s.K={STEPS}"
         return f"?tab=sampling&a={self.card.name}{other}{run}"
 
@@ -88,7 +88,7 @@ class Imported:
         card = self.card
         return f"{card.norm} {card.radius * 255:.3g}/255" if card.norm == "linf" else f"{card.norm} {card.radius:g}"
 
-    def told(self) -> list[tuple[str, str]]:
+    def findings(self) -> list[tuple[str, str]]:
         """How it was understood in words, and how the command line is told otherwise, or ""."""
         card, first = self.card, self.tries[0]
         size = " × ".join(map(str, card.shape))
@@ -109,7 +109,7 @@ class Imported:
 
     def lines(self) -> list[str]:
         """The same for the command line, with what comes next."""
-        lines = [f"{line} ({advice})" if advice else line for line, advice in self.told()]
+        lines = [f"{line} ({advice})" if advice else line for line, advice in self.findings()]
         return [f"{self.card.name}: {self.by}", *lines, f"next: {self.command}", f"on the page: {self.link}"]
 
 

@@ -38,7 +38,7 @@ class Foreign:
         shape: of an input.
         by: what it was recognised by, in words.
         unused: tensors of the file that have no place in it.
-        own: its file's mean and std, or None.
+        scale: its file's mean and std, or None.
         usual: the normalisation that its family trains with, see `guesses.scales`.
     """
 
@@ -49,7 +49,7 @@ class Foreign:
     by: str
     open: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
-    own: Scale | None = None
+    scale: Scale | None = None
     usual: str = "set"
 
     @property
@@ -173,7 +173,7 @@ def _of_module(
     net = net.float().eval()
     tried = [shape] if shape else shapes(studio, request.dataset, request.side, _channels(net.state_dict()))
     foreign = _first(tried, lambda shape: traced(net, shape), by)
-    return Foreign(foreign.net, foreign.args, foreign.state, foreign.shape, by, unused=tuple(left.unexpected_keys), own=scale)
+    return Foreign(foreign.net, foreign.args, foreign.state, foreign.shape, by, unused=tuple(left.unexpected_keys), scale=scale)
 
 
 def _fitted(net: nn.Module, states: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -36,7 +36,7 @@ SAMPLER = "jeat17"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Side:
     """Answers of one net to a picture.
 
     Attributes:
@@ -45,8 +45,8 @@ class Seen:
         attacked: uint8, (radii, H, W) or, in colour, (radii, H, W, 3).
         flips: the first radius at which it sees another class, or None.
         energy: E(x, label) around the picture, along its own attack and a random direction, (WINDOW, WINDOW).
-        rolled: uint8, (STEPS + 1, H, W) or (STEPS + 1, H, W, 3): the picture rolls down E(x, asked).
-        energies: E(x, asked) of those, (STEPS + 1,).
+        rolled: uint8, (STEPS + 1, H, W) or (STEPS + 1, H, W, 3): the picture rolls down E(x, target).
+        energies: E(x, target) of those, (STEPS + 1,).
     """
 
     model: str
@@ -68,9 +68,9 @@ class Digit:
         x: uint8, (H, W) or (H, W, 3).
         title: which picture it is, in words.
         radii: of the attacks, L∞.
-        asked: the class that it was to become; the second net's own answer where none was named.
+        target: the class that it was to become; the second net's own answer where none was named.
         radius: half-width of the windows, L2.
-        seen: one of each net.
+        sides: one of each net.
     """
 
     request: DigitRequest
@@ -78,9 +78,9 @@ class Digit:
     title: str
     classes: tuple[str, ...]
     radii: tuple[float, ...]
-    asked: int
+    target: int
     radius: float
-    seen: tuple[Seen, Seen]
+    sides: tuple[Side, Side]
 
 
 def digit(studio: Studio, request: DigitRequest) -> Iterator[Step | Digit]:
@@ -109,7 +109,7 @@ def digit(studio: Studio, request: DigitRequest) -> Iterator[Step | Digit]:
         dyn = replace(suited(SAMPLER, card.shape), steps=STEPS)
         chain = list(sample(SAMPLER, net, x[None], torch.full_like(y, target), dyn, generator=Each(request.seed, [0])))
         f = torch.stack(scores)
-        sides.append(Seen(
+        sides.append(Side(
             model=card.name,
             title=card.heading,
             label=label,

@@ -61,7 +61,7 @@ class Panel:
     precomputed: bool
     kind: str = "classifier"
 
-    def here(self, energy: str) -> float:
+    def centre_energy(self, energy: str) -> float:
         """The energy of the image itself, nats."""
         return float(self.grids[energy][len(self.axis) // 2, len(self.axis) // 2])
 
@@ -110,9 +110,9 @@ def viewed(studio: Studio, request: LandscapeRequest) -> list[Card]:
         BadInput, BrokenCheckpoint.
     """
     cards = kinds.alike(kinds.chosen(studio.cards(), request.models, MOST_MODELS))
-    if kinds.of(cards[0]).view is None:
+    if kinds.kind_of(cards[0]).view is None:
         offered = " or ".join(article(row.title) for row in kinds.KINDS.values() if row.view)
-        title = article(kinds.of(cards[0]).title)
+        title = article(kinds.kind_of(cards[0]).title)
         raise BadInput("models", f"{cards[0].name!r} is {title}; a landscape wants {offered}")
     return cards
 
@@ -124,7 +124,7 @@ def middle(studio: Studio, request: LandscapeRequest, *, pixels: bool = True) ->
     """
     card = viewed(studio, request)[0]
     chosen = subject(studio, card.data, request.image, card.classes, pixels=pixels)
-    if not request.label or kinds.of(card).view.paired:  # pairs have no class
+    if not request.label or kinds.kind_of(card).view.paired:  # pairs have no class
         return chosen
     label = labels((request.label,), 1, card)[0]
     return chosen if card.classes[label] == chosen.name else replace(chosen, label=label, name=card.classes[label], window=None)
@@ -243,11 +243,11 @@ def _row(model: str, read_as: Reading, x: Tensor) -> Row:
 def _row_of(panel: Panel, i: int, j: int) -> Row:
     e, m = (float(panel.grids[k][i, j]) for k in ENERGIES)
     p = float(np.exp(min(m - e, 0.0)))  # log p(y | x) = E(x) - E(x, y), which half precision may push above 0
-    return Row(panel.model, e, m, e - panel.here("joint"), m - panel.here("marginal"), p)
+    return Row(panel.model, e, m, e - panel.centre_energy("joint"), m - panel.centre_energy("marginal"), p)
 
 
 def _cannot(card: Card, centre: Subject) -> str:
-    if kinds.of(card).view.paired:
+    if kinds.kind_of(card).view.paired:
         return f"{centre.lacking} Energies of pairs are not precomputed: choose an image of the gallery, which ships."
     grids = assets.grids(card.data)
     return (

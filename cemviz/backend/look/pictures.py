@@ -119,7 +119,7 @@ def shaped(studio: Studio, card: Card, image: str) -> Subject:
 
 
 def _of_start(studio: Studio, card: Card, text: str) -> Subject:
-    seed, start = int(number("image", text, 0, MAX_SEED, whole=True)), kinds.of(card).usual["start"]
+    seed, start = int(number("image", text, 0, MAX_SEED, whole=True)), kinds.kind_of(card).usual["start"]
     y = torch.zeros(1, dtype=torch.int64, device=studio.device.torch)
     x = draw(start, studio.source(card), y, Each(seed, [0], studio.device.torch))
     return Subject(x[0], 0, "", f"a start of chains, seed {seed}")
@@ -169,7 +169,7 @@ def words(name: str) -> str:
     return f"digit {name}" if name.isdigit() else name
 
 
-def taken(data: str, shape: tuple[int, ...], content: bytes) -> tuple[str, str]:
+def as_picture(data: str, shape: tuple[int, ...], content: bytes) -> tuple[str, str]:
     """A file of a visitor's as a picture of a data set.
 
     Args:

@@ -20,7 +20,7 @@ def reading(studio: Studio, model: str, centre: Subject, anchor: str = SELF) -> 
         BadInput: the anchor is not the name of an image, or its pixels are not on this machine.
     """
     net, card = studio.model(model)
-    view = kinds.of(card).view
+    view = kinds.kind_of(card).view
     images = [(centre.name, centre.x)]
     if view.paired:
         other = centre if anchor == SELF else subject(studio, card.data, anchor, card.classes)

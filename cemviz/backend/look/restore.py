@@ -121,14 +121,14 @@ def restore(studio: Studio, request: RestoreRequest) -> Iterator[Step | Restored
     net, card = studio.model(request.model)
     if SAMPLER not in offered(card):
         others = ", ".join(restorers(studio)) or "none yet; train one with: python -m cemviz train mnist-binary"
-        title = article(kinds.of(card).title)
+        title = article(kinds.kind_of(card).title)
         raise BadInput("model", f"model {card.name!r} is {title}; a binary net restores: {others}")
     picture = shaped(studio, card, request.image)
     x0, truth, lost = _damaged(studio, request, card, picture.x)
     dyn = numbers(request, card.shape)
     hold: Project | None = pin(x0, ~lost) if request.hold else None
     unasked = torch.zeros(len(x0), dtype=torch.int64, device=x0.device)
-    record = kinds.of(card).begin(net, SAMPLERS[SAMPLER], unasked, x0, None, "")
+    record = kinds.kind_of(card).begin(net, SAMPLERS[SAMPLER], unasked, x0, None, "")
     frames, rows = [], []
     for state in descend(record, x0, dyn, project=hold):
         frames.append(to_pixels(state.x))

@@ -65,7 +65,7 @@ def request_of(card: Card, sampler: str, over: tuple[str, ...], **numbers: Any) 
     """
     first = FIRST % len(card.classes)
     turned = (*card.classes[first:], *card.classes[:first])
-    usual = kinds.of(card).usual | {"sampler": sampler, "seeds": 1} | BEGIN.get(sampler, {})
+    usual = kinds.kind_of(card).usual | {"sampler": sampler, "seeds": 1} | BEGIN.get(sampler, {})
     judged = {} if "judge" in numbers else {"judge": judge_of(card.data)}
     return SweepRequest(card.name, over=over, classes=turned, **usual | judged | numbers)
 
@@ -112,7 +112,7 @@ def board(name: str) -> Artefact | None:
     return artefacts.read(FOLDER, name, "run: python -m cemviz assets DATA --only sweeps")
 
 
-def kept(studio: Studio, request: SweepRequest) -> Iterator[Step | Artefact]:
+def stored_sweep(studio: Studio, request: SweepRequest) -> Iterator[Step | Artefact]:
     """A sweep that was made before and rests on what is stored now, or else a new one, which is kept.
 
     Yields:

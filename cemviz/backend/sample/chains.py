@@ -35,7 +35,7 @@ class Chains:
 
     Attributes:
         card, dynamics: of the run.
-        asked: class index of each chain, (B,).
+        labels: class index of each chain, (B,).
         pixels: uint8, (K + 1, B, H, W, C).
         series: name -> (K + 1, B); the names are those of the kind's row in KINDS.
         final: the last images, float32 in [0, 1], (B, C, H, W).
@@ -48,7 +48,7 @@ class Chains:
     request: SampleRequest
     card: Card
     dynamics: Dynamics
-    asked: np.ndarray
+    labels: np.ndarray
     pixels: np.ndarray
     series: dict[str, np.ndarray]
     final: np.ndarray
@@ -61,7 +61,7 @@ class Chains:
 
     @property
     def hinted(self) -> bool:
-        """Whether the classes of `asked` had a say: in the sampler, or in the starts of an encoder's."""
+        """Whether the classes of `labels` had a say: in the sampler, or in the starts of an encoder's."""
         return hinted(self.request)
 
     @property
@@ -69,7 +69,7 @@ class Chains:
         """Options that were given and had no say: classes where none is climbed, an encoder's features of another kind."""
         ignored = {
             "classes": self.request.classes and not self.hinted,
-            "features": self.request.features != SampleRequest.features and "features" not in kinds.of(self.card).asks,
+            "features": self.request.features != SampleRequest.features and "features" not in kinds.kind_of(self.card).asks,
         }
         return [name for name, idle in ignored.items() if idle]
 
@@ -78,7 +78,7 @@ class Chains:
         """The numbers of the run, for a card or a file; an infinite beta is written as "inf"."""
         numbers = {k: v for k, v in asdict(self.dynamics).items() if k != "bounds"}
         numbers["radius"] = "inf" if math.isinf(self.dynamics.radius) else self.dynamics.radius
-        options = {name: getattr(self.request, name) for name in kinds.of(self.card).asks}
+        options = {name: getattr(self.request, name) for name in kinds.kind_of(self.card).asks}
         return numbers | options | {"start": self.request.start, "source": SAMPLERS[self.request.sampler].source}
 
     @property
@@ -91,7 +91,7 @@ class Chains:
     @property
     def energy(self) -> np.ndarray:
         """The energy that stands for a chain in a file, of the last images, (B,)."""
-        return self.series[next(iter(kinds.of(self.card).series))][-1]
+        return self.series[next(iter(kinds.kind_of(self.card).series))][-1]
 
 
 def hinted(request: SampleRequest) -> bool:
@@ -134,7 +134,7 @@ def fitting(sampler: str, card: Card) -> Sampler:
     Raises:
         BadInput
     """
-    title = article(kinds.of(card).title)
+    title = article(kinds.kind_of(card).title)
     row = SAMPLERS[sampler]
     if row.needs != kinds.stands_for(card):
         wanted, others = article(kinds.KINDS[row.needs].title), ", ".join(offered(card)) or "none yet"
@@ -160,7 +160,7 @@ class Run:
 
     Attributes:
         net, card, dynamics, sampler: what is sampled, and by which numbers.
-        asked: class index of each chain, (B,).
+        labels: class index of each chain, (B,).
     """
 
     request: SampleRequest
@@ -168,7 +168,7 @@ class Run:
     card: Card
     dynamics: Dynamics
     sampler: Sampler
-    asked: Tensor
+    labels: Tensor
     studio: Studio
 
     def begin(self, first: int = 0, end: int | None = None) -> tuple[Tensor, kinds.Record, Each]:
@@ -177,11 +177,11 @@ class Run:
         Args:
             first, end: which chains; what a chain draws depends on the seed and on its own place alone.
         """
-        labels, seed, device = self.asked[first:end], self.request.seed, self.studio.device
+        labels, seed, device = self.labels[first:end], self.request.seed, self.studio.device
         places, source = range(first, first + len(labels)), self._source()
         x0 = draw(self.request.start, source, labels, Each(seed, places, device.torch))
-        refs = references(source.images, self.card, device, seed + 2) if self.sampler.given == "references" else None
-        record = kinds.of(self.card).begin(self.net, self.sampler, labels, x0, refs, self.request.features)
+        refs = references(source.images, self.card, device, seed + 2) if self.sampler.condition == "references" else None
+        record = kinds.kind_of(self.card).begin(self.net, self.sampler, labels, x0, refs, self.request.features)
         # the noise has a source of its own: two samplers with one seed share their starts and their noise
         return x0, record, Each(seed + 1, places, device.torch)
 
@@ -209,8 +209,8 @@ class Run:
             yield from descend(energy, x0, self.dynamics, generator=noise)
 
     def _chunks(self) -> Iterator[tuple[Tensor, Energy, Each]]:
-        size = kinds.of(self.card).chunk
-        for first in range(0, len(self.asked), size):
+        size = kinds.kind_of(self.card).chunk
+        for first in range(0, len(self.labels), size):
             x0, record, noise = self.begin(first, first + size)
             yield x0, record.bare, noise
 
@@ -218,7 +218,7 @@ class Run:
 def _without(card: Card) -> str:
     """Why a model has no p0 here."""
     if not (text := card.recipe_args.get("p0")):
-        return f"{card.name!r} is {article(kinds.of(card).title)}: begin elsewhere"
+        return f"{card.name!r} is {article(kinds.kind_of(card).title)}: begin elsewhere"
     return f"{text} of {card.name!r} is not on this machine (see README, Data): begin elsewhere"
 
 
@@ -265,7 +265,7 @@ def sample(studio: Studio, request: SampleRequest) -> Iterator[Step | Chains]:
         request=request,
         card=run.card,
         dynamics=run.dynamics,
-        asked=run.asked.cpu().numpy(),
+        labels=run.labels.cpu().numpy(),
         pixels=np.stack(pixels),
         series={k: np.stack([row[k] for row in rows]) for k in rows[0]},
         final=state.x.cpu().numpy(),

@@ -33,14 +33,14 @@ class Eyes:
 
     Attributes:
         judge: a classifier that had no part in them.
-        own: the net itself where it classifies, or the linear probe of an encoder.
-        reader: name of the model that `own` is.
+        net: the model itself where it classifies, or the linear probe of an encoder.
+        reader: name of the model that `net` is.
         real: the validation split.
         train: uint8 training images, (NEAR, C, H, W).
     """
 
     judge: quality.Extractor | None
-    own: nn.Module | None
+    net: nn.Module | None
     reader: str | None
     real: Images | None
     train: Tensor | None
@@ -53,20 +53,20 @@ class Ends:
     Attributes:
         x, x0: (B, C, H, W).
         energy: the sampler's own, at x, (B,).
-        asked: class of each chain, (B,), or None where no class had a say.
+        labels: class of each chain, (B,), or None where no class had a say.
         seconds: of all chains.
         eyes: what looks at them.
-        seen, real: x and as many validation images in the judge's features, (B, M), or None.
+        features, real: x and as many validation images as the judge sees them, (B, M), or None.
         seed: of the chains.
     """
 
     x: Tensor
     x0: Tensor
     energy: Tensor
-    asked: Tensor | None
+    labels: Tensor | None
     seconds: float
     eyes: Eyes
-    seen: Tensor | None
+    features: Tensor | None
     real: Tensor | None
     seed: int
 
@@ -85,7 +85,7 @@ def _judged(ends: Ends) -> Tensor:
     """The judge's p(y | x), (B, classes)."""
     logits = ends.eyes.judge.logits
     with torch.no_grad():
-        return logits(ends.seen.to(next(logits.parameters()))).cpu().softmax(1)
+        return logits(ends.features.to(next(logits.parameters()))).cpu().softmax(1)
 
 
 def _sure(p: Tensor, labels: Tensor | None) -> Number:
@@ -94,17 +94,17 @@ def _sure(p: Tensor, labels: Tensor | None) -> Number:
 
 
 def _accuracy(ends: Ends) -> Number:
-    return _mean((_judged(ends).argmax(1) == ends.asked.cpu()).double())
+    return _mean((_judged(ends).argmax(1) == ends.labels.cpu()).double())
 
 
 def _own(ends: Ends) -> Number:
     with torch.no_grad():
-        return _sure(ends.eyes.own(ends.x).softmax(1), ends.asked)
+        return _sure(ends.eyes.net(ends.x).softmax(1), ends.labels)
 
 
 def _score(ends: Ends) -> Number:
-    splits = len(ends.seen.chunk(SPLITS))
-    value, deviation = quality.inception_score(ends.eyes.judge, ends.seen, splits, ends.seed)
+    splits = len(ends.features.chunk(SPLITS))
+    value, deviation = quality.inception_score(ends.eyes.judge, ends.features, splits, ends.seed)
     return value, deviation / splits**0.5
 
 
@@ -130,10 +130,10 @@ class Column:
 COLUMNS: dict[str, Column] = {
     "confidence": Column(
         "Judge's p(y | x) of the class asked for, or of its likeliest", "", "higher",
-        lambda ends: _sure(_judged(ends), ends.asked), ("judge",),
+        lambda ends: _sure(_judged(ends), ends.labels), ("judge",),
     ),
-    "accuracy": Column("Read by the judge as asked", "share", "higher", _accuracy, ("judge", "asked")),
-    "own": Column("p(y | x) of the net itself, or of its probe", "", "higher", _own, ("own",)),
+    "accuracy": Column("Read by the judge as asked", "share", "higher", _accuracy, ("judge", "labels")),
+    "own": Column("p(y | x) of the net itself, or of its probe", "", "higher", _own, ("net",)),
     "nearest": Column(
         f"Distance to the nearest of {NEAR:,} training images", "L2, pixel units", "lower",
         lambda ends: _mean(by_pixels(ends.x, ends.eyes.train, 1).value[:, 0]), ("train",),
@@ -142,19 +142,19 @@ COLUMNS: dict[str, Column] = {
     "energy": Column("Energy of the sampler at the end", "nats", "lower", lambda ends: _mean(ends.energy)),
     "kid": Column(
         "Kernel distance to validation images", "", "lower",
-        lambda ends: (quality.kernel_distance(ends.real, ends.seen), None), ("judge", "real"), 50,
+        lambda ends: (quality.kernel_distance(ends.real, ends.features), None), ("judge", "real"), 50,
     ),
     "precision": Column(
         "Precision: samples among real images", "share", "higher",
-        lambda ends: (quality.precision_recall(ends.real, ends.seen)[0], None), ("judge", "real"), 50,
+        lambda ends: (quality.precision_recall(ends.real, ends.features)[0], None), ("judge", "real"), 50,
     ),
     "recall": Column(
         "Recall: real images among samples", "share", "higher",
-        lambda ends: (quality.precision_recall(ends.real, ends.seen)[1], None), ("judge", "real"), 50,
+        lambda ends: (quality.precision_recall(ends.real, ends.features)[1], None), ("judge", "real"), 50,
     ),
     "fid": Column(
         "Frechet distance to validation images", "", "lower",
-        lambda ends: (quality.frechet(ends.real, ends.seen), quality.frechet_error(ends.real, ends.seen)),
+        lambda ends: (quality.frechet(ends.real, ends.features), quality.frechet_error(ends.real, ends.features)),
         ("judge", "real"), 100,
     ),
     "is": Column("Inception Score", "", "higher", _score, ("judge",), 100),
@@ -164,10 +164,10 @@ COLUMNS: dict[str, Column] = {
 
 LACKS = {
     "judge": "there is no judge of {data}; train it with: python -m cemviz train {judge} --scale shipped",
-    "own": "no stored classifier reads {model}; train its linear probe",
+    "net": "no stored classifier reads {model}; train its linear probe",
     "real": "the validation images of {data} are not on this machine",
     "train": "the training images of {data} are not on this machine",
-    "asked": "no class is asked for; take a sampler that asks, or start from class-gaussian",
+    "labels": "no class is asked for; take a sampler that asks, or start from class-gaussian",
 }
 """Need -> why there is no number without it."""
 
@@ -187,7 +187,7 @@ def eyes_of(studio: Studio, request: SweepRequest, card: Card) -> Eyes:
     if request.judge:
         choice("judge", request.judge, kinds.judges(card.data))
     needs = {need for name in wanted(request) for need in COLUMNS[name].needs}
-    usual, reader = dataset(card.data).judge, kinds.of(card).reader(card)
+    usual, reader = dataset(card.data).judge, kinds.kind_of(card).reader(card)
     name = request.judge or (usual if usual in kinds.judges(card.data) else None)
     judge = judge_of(studio, card, name) if name else None
     train = studio.split(card.data, "train", card.classes) if "train" in needs else None
@@ -205,8 +205,8 @@ def measurable(request: SweepRequest, card: Card, eyes: Eyes, hinted: bool) -> l
     Raises:
         BadInput: one that was asked for by name cannot be measured; the message says why.
     """
-    there = {name for name in ("judge", "own", "real", "train") if getattr(eyes, name) is not None}
-    there |= {"asked"} if hinted else set()
+    there = {name for name in ("judge", "net", "real", "train") if getattr(eyes, name) is not None}
+    there |= {"labels"} if hinted else set()
     names = []
     for name in wanted(request):
         row = COLUMNS[name]

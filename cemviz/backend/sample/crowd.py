@@ -135,14 +135,14 @@ def probe_of(card: Card) -> str | None:
 def hints(chains: "Chains") -> list[str]:
     """Words on the class that each start hints at."""
     names = chains.card.classes
-    return [f"start: {names[y]}" if chains.hinted else "no class asked" for y in chains.asked]
+    return [f"start: {names[y]}" if chains.hinted else "no class asked" for y in chains.labels]
 
 
 def summary(chains: "Chains") -> str:
     """How the batch spread, and what its probe takes the samples for."""
     first, last = ({k: float(v[i].mean()) for k, v in chains.series.items()} for i in (0, -1))
     sampler, names = SAMPLERS[chains.request.sampler], chains.card.classes
-    hinted = sorted(set(chains.asked.tolist()))
+    hinted = sorted(set(chains.labels.tolist()))
     classes = f"all {len(names)} classes" if len(hinted) == len(names) else ", ".join(names[y] for y in hinted)
     hint = f"starts hint at {classes}" if chains.hinted else "no class asked"
     spread = (
@@ -154,5 +154,5 @@ def summary(chains: "Chains") -> str:
         return spread + "No linear probe of this encoder is stored, so nothing says what the samples show."
     counts = Counter(chains.predicted.tolist())
     each = ", ".join(f"{names[y]} ×{counts[y]}" for y in sorted(counts))
-    agreed = f"; {(chains.predicted == chains.asked).mean():.0%} for what their start hints at" if chains.hinted else ""
+    agreed = f"; {(chains.predicted == chains.labels).mean():.0%} for what their start hints at" if chains.hinted else ""
     return spread + f"Its linear probe takes the samples for {len(counts)} of {len(names)} classes: {each}{agreed}."

@@ -49,8 +49,8 @@ def save_npz(chains: Chains, path: Path) -> Path:
     run = json.dumps(
         asdict(chains.request) | {"settings": chains.settings, "sha256": chains.card.sha256, "judge": chains.judge}
     )
-    names = ("asked", "pixels", "final", "predicted", "confidence", "plane", "landmarks")
-    arrays = {name: getattr(chains, name) for name in names if getattr(chains, name) is not None}
+    names = ("pixels", "final", "predicted", "confidence", "plane", "landmarks")
+    arrays = {"asked": chains.labels} | {name: value for name in names if (value := getattr(chains, name)) is not None}
     return _written(path, lambda file: np.savez_compressed(file, run=np.array(run), **arrays, **chains.series))
 
 

@@ -108,13 +108,13 @@ def judged(f: Tensor) -> dict[str, np.ndarray]:
 def hints(chains: "Chains") -> list[str]:
     """Class that each chain was asked for, in words."""
     names, conditional = chains.card.classes, SAMPLERS[chains.request.sampler].conditional
-    return [f"asked: {names[y]}" if conditional else "no class asked" for y in chains.asked]
+    return [f"asked: {names[y]}" if conditional else "no class asked" for y in chains.labels]
 
 
 def summary(chains: "Chains") -> str:
     """Sentence on what the chains climbed, and where they ended."""
     sampler = SAMPLERS[chains.request.sampler]
     climbs = "climbs {:+g}·f_y {:+g}·logsumexp".format(*sampler.climbs) if sampler.climbs else sampler.title
-    right = float((chains.predicted == chains.asked).mean())
+    right = float((chains.predicted == chains.labels).mean())
     verdict = f"{right:.0%} end in the asked class" if sampler.conditional else "no class asked"
     return f"{climbs} ({sampler.source}): {verdict}, mean confidence {np.mean(chains.confidence):.2f}, {chains.travel}."

@@ -88,7 +88,7 @@ def sweep(studio: Studio, request: SweepRequest) -> Iterator[Step | Sweep]:
     keys = [_key(run.dynamics, dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
     judge = None if eyes.judge is None else eyes.judge.name.removeprefix("judge-")
     names = {card.name: card.sha256 for card in (studio.cards()[name] for name in (run.card.name, judge, eyes.reader) if name)}
-    label = run.card.classes[run.asked[0]] if hinted(chains) else None
+    label = run.card.classes[run.labels[0]] if hinted(chains) else None
     cells, pictures = [_cell(key, measured[key]) for key in keys], np.stack([pixels[key] for key in keys])
     yield Sweep(request, run.card, judge, label, axes, cells, pictures, names)
 
@@ -121,12 +121,12 @@ def _along(chain: Run, ks: tuple[float, ...], at: Step) -> Generator[Step, None,
         if state.k in passed:
             passed[state.k].x.append(state.x), passed[state.k].energy.append(state.energy)
             passed[state.k].seconds += seconds
-        yield replace(at, done=at.done * (last + 1) + state.k, of=at.of * (last + 1))
+        yield replace(at, done=at.done * (last + 1) + state.k, total=at.total * (last + 1))
         seconds = 0.0 if state.k == last else seconds  # the next chunk begins
 
 
 def _ends(chain: Run, passed: dict[float, Passed], k: float, eyes: Eyes, real: Tensor | None) -> Ends:
-    x, labels = torch.cat(passed[k].x), chain.asked if hinted(chain.request) else None
+    x, labels = torch.cat(passed[k].x), chain.labels if hinted(chain.request) else None
     return Ends(
         x, torch.cat(passed[0].x), torch.cat(passed[k].energy), labels, passed[k].seconds, eyes,
         eyes.judge(x) if eyes.judge else None, real, chain.request.seed,

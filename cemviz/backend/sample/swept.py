@@ -47,7 +47,7 @@ class Sweep:
     Attributes:
         card: of the model.
         judge: name of who saw the samples, or None.
-        shown: class that the first chain was asked for, by name, or None.
+        label: class that the first chain was asked for, by name, or None.
         axes: values of what was swept, by name, in the order of the request.
         cells: every pair of values, those of the second axis next to each other.
         pixels: the end of the first chain of the first seed in each cell, uint8, (cells, H, W, C).
@@ -57,7 +57,7 @@ class Sweep:
     request: SweepRequest
     card: Card
     judge: str | None
-    shown: str | None
+    label: str | None
     axes: dict[str, tuple[float, ...]]
     cells: list[Cell]
     pixels: np.ndarray = field(repr=False)
@@ -75,7 +75,7 @@ class Sweep:
         request = self.request
         about = {"model": request.model, "sampler": request.sampler, "over": list(request.over), "metric": first}
         axes = {name: [_finite(value) for value in values] for name, values in self.axes.items()}
-        chains = {"count": request.count, "seed": request.seed, "seeds": request.seeds, "shown": self.shown}
+        chains = {"count": request.count, "seed": request.seed, "seeds": request.seeds, "shown": self.label}
         return about | {"axes": axes} | chains | {"split": "validation", "judge": self.judge, "cells": cells}
 
     def lines(self) -> Iterator[str]:

@@ -57,7 +57,7 @@ class Soak:
         """Whether the time is up."""
         return time.monotonic() > self.until
 
-    def seen(self, event: str, seconds: float) -> None:
+    def note(self, event: str, seconds: float) -> None:
         """Note how long something took."""
         self.took[event].append(seconds)
 
@@ -69,7 +69,7 @@ class Soak:
         """Come again and again until the time is up."""
         await self.pause(0, 10)
         while not self.over:
-            visitor = Visitor(self.http, self.seen)
+            visitor = Visitor(self.http, self.note)
             self.visits[kind] += 1
             try:
                 await act(self, visitor)
@@ -83,7 +83,7 @@ class Soak:
         """Do something, and note how long it took."""
         began = time.monotonic()
         await work
-        self.seen(event, time.monotonic() - began)
+        self.note(event, time.monotonic() - began)
 
 
 async def read(soak: Soak, visitor: Visitor) -> None:

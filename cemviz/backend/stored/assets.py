@@ -103,19 +103,19 @@ class Gallery:
 def grids(data: str) -> Grids | None:
     """The precomputed windows of a data set, or None where none ship.  Raises BrokenCheckpoint."""
 
-    def made(artefact: Artefact) -> Grids:
+    def build(artefact: Artefact) -> Grids:
         lists = {k: tuple(artefact.head[k]) for k in ("classes", "labels", "indices", "pixels")}
         return Grids(**artefact.head | lists, tensors=artefact.tensors)
 
-    return kept("grids", data, made)
+    return asset("grids", data, build)
 
 
 def gallery(data: str) -> Gallery | None:
     """The shipped samples of a data set, or None where none ship.  Raises BrokenCheckpoint."""
-    return kept("gallery", data, lambda file: Gallery(**file.head | {"classes": tuple(file.head["classes"])}, **file.tensors))
+    return asset("gallery", data, lambda file: Gallery(**file.head | {"classes": tuple(file.head["classes"])}, **file.tensors))
 
 
-def kept(kind: str, data: str, build: Callable[[Artefact], Asset]) -> Asset | None:
+def asset(kind: str, data: str, build: Callable[[Artefact], Asset]) -> Asset | None:
     """Value made of an asset's artefact, or None where none ships.
 
     Raises:

@@ -212,7 +212,7 @@ ONCE = "mnist, flat head"
 """The pair of which there is one training only."""
 
 
-def drawn(where: str, data: str, standard: str, robust: str) -> dict[Place, Cell]:
+def sample_quality(where: str, data: str, standard: str, robust: str) -> dict[Place, Cell]:
     """Quality of what a standard and a robust net draw by RCS, of real images and of the starts, by metric and judge."""
     cells = {}
     for row, model, how in (("standard", standard, {}), ("AT", robust, {}), ("start, no step", robust, STILL)):
@@ -245,7 +245,7 @@ def message(where: str) -> tuple[Order, ...]:
 DRAWS = Experiment(
     "Robust nets draw, standard nets do not",
     "CEM and JEAT, introductions",
-    {place: cell for where, pair in PAIRS.items() for place, cell in drawn(where, *pair).items()},
+    {place: cell for where, pair in PAIRS.items() for place, cell in sample_quality(where, *pair).items()},
     {},
     tuple(order for where in PAIRS for order in message(where)),
     "The same net trained with attacks (L2 radius 2 on MNIST, .5 on CIFAR-10) and without, three times each (with the flat "

@@ -28,7 +28,7 @@ from ..train.states import AnotherRun
 from ..use_case import Step
 from . import EXPERIMENTS, Cell, Experiment, Place, judge
 from .measures import Absent
-from .rows import completed, kept, measured
+from .rows import completed, measured, row_of
 
 
 def reproduce(studio: Studio, request: ReproduceRequest) -> Iterator[Step | dict[str, Any]]:
@@ -136,7 +136,7 @@ def _model(studio: Studio, cell: Cell, request: ReproduceRequest, seed: int, at:
         training = TrainRequest(cell.recipe, scale, name, seed, changes or None, request.data, resume=True)
         for item in _trained(studio, training):
             if isinstance(item, Trained) and item.done % 10 == 0:
-                yield replace(at, doing=f"training {name} ({item.done}/{item.of}, {item.left / 60:.1f} min left)")
+                yield replace(at, doing=f"training {name} ({item.done}/{item.total}, {item.left / 60:.1f} min left)")
     return name
 
 
@@ -193,7 +193,7 @@ def _table(
     rows = completed([
         measured(place, experiment, values, _scale(experiment.cells[place], request))
         if values
-        else kept(place, experiment, before.get(place), lacking.get(place))
+        else row_of(place, experiment, before.get(place), lacking.get(place))
         for place, values in measures.items()
     ])  # fmt: skip
     trained = f" --scale {request.scale}" + " --present" * request.present + " --keep" * request.keep

@@ -197,7 +197,7 @@ def _sure(studio: Studio, model: str, x: Tensor, eye: str) -> dict[str, Any]:
 def _starts(studio: Studio, model: str, count: int, seed: int) -> Tensor:
     _, card = studio.model(model)
     rows = torch.zeros(count, dtype=torch.int64, device=studio.device.torch)
-    return draw(kinds.of(card).usual["start"], studio.source(card), rows, Each(seed, range(count), studio.device.torch))
+    return draw(kinds.kind_of(card).usual["start"], studio.source(card), rows, Each(seed, range(count), studio.device.torch))
 
 
 def _climbed(studio: Studio, model: str, x0: Tensor) -> Tensor:

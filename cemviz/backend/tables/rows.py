@@ -23,7 +23,7 @@ def measured(place: Place, experiment: Experiment, values: list[dict[str, Any]],
     """
     cell, first = experiment.cells[place], values[0]
     if not all(isfinite(value["value"]) for value in values):
-        return kept(place, experiment, None, "a seed gave no finite number")
+        return row_of(place, experiment, None, "a seed gave no finite number")
     trainings = dict.fromkeys(value.get("training", k) for k, value in enumerate(values))
     draws = len(values) // len(trainings)
     numbers = [mean(v["value"] for k, v in enumerate(values) if v.get("training", k) == seed) for seed in trainings]
@@ -93,7 +93,7 @@ def _noted(row: Row, experiment: Experiment) -> Row:
     return row | {"note": "; ".join(dict.fromkeys(note for note in notes if note))}
 
 
-def kept(place: Place, experiment: Experiment, row: Row | None, reason: str | None = None) -> Row:
+def row_of(place: Place, experiment: Experiment, row: Row | None, reason: str | None = None) -> Row:
     """The row of a place from a stored one, or one without a number, for a reason."""
     cell = experiment.cells[place]
     if row is None or row["ours"] is None or row["measure"] != cell.key:

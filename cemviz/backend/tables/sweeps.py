@@ -10,7 +10,7 @@ from typing import Any
 from ...samplers import suited
 from ..device import Device
 from ..requests import NUMBERS, SweepRequest
-from ..sample.boards import kept
+from ..sample.boards import stored_sweep
 from ..sample.columns import COLUMNS
 from ..sample.swept import symbol
 from ..studio import Studio
@@ -49,7 +49,7 @@ class Swept:
             self.model, self.sampler, count=COUNT, start=self.start, seed=seed,
             over=(axis,), values=(self.axes[axis],), metric=tuple(COLUMN.values()), judge=judge, seeds=1,
         )  # fmt: skip
-        *_, artefact = kept(Studio(device, data), request)
+        *_, artefact = stored_sweep(Studio(device, data), request)
         return artefact.head["cells"]
 
     def at(self, axis: str, value: float, metric: str, judge: str) -> Measure:

@@ -46,7 +46,7 @@ def sure(start: str = "gaussian", judge: str = READER, **chains: Any) -> Measure
     return Measure(f"sure {named} count={COUNT}", measure, rate=True)
 
 
-def drawn(start: str = "gaussian", **chains: Any) -> dict[str, Measure]:
+def sample_columns(start: str = "gaussian", **chains: Any) -> dict[str, Measure]:
     """The columns of a generator's table: FID, IS, and the share of samples that the judge is sure of."""
     options = {"sampler": "ascent", "start": start, "count": COUNT, "extractor": f"judge-{JUDGE}"} | chains
     return {
@@ -57,7 +57,7 @@ def drawn(start: str = "gaussian", **chains: Any) -> dict[str, Measure]:
 def row(name: str, *changes: tuple[str, str], recipe: str = BINARY, note: str = "", scale: str | None = None,
         **chains: Any) -> dict[Place, Cell]:  # fmt: skip
     """The cells of a net that differs from the recipe by some changes, and of its chains."""
-    return {(name, column): Cell(recipe, m, scale, changes, note=note) for column, m in drawn(**chains).items()}
+    return {(name, column): Cell(recipe, m, scale, changes, note=note) for column, m in sample_columns(**chains).items()}
 
 
 def bounds() -> dict[Place, Cell]:

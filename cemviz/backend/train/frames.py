@@ -61,7 +61,7 @@ class Film:
         request, card = self.chains.request, self.chains.card
         options = {name: getattr(request, name) for name in ("sampler", "start", "seed", "count")}
         numbers = {name: value for name, value in asdict(self.chains.dynamics).items() if name in ("steps", "step", "noise")}
-        classes = [card.classes[y] for y in self.chains.asked[:SHOWN].tolist()] if hinted(request) else []
+        classes = [card.classes[y] for y in self.chains.labels[:SHOWN].tolist()] if hinted(request) else []
         return options | numbers | {"classes": classes, "judge": self.name}
 
     def frame(self, weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
@@ -78,7 +78,7 @@ class Film:
             x = torch.cat(list(self.chains.last()))
         except Diverged:
             return None
-        read = None if self.judge is None else int((outcomes(logits(self.judge, x), self.chains.asked) == RIGHT).sum())
+        read = None if self.judge is None else int((outcomes(logits(self.judge, x), self.chains.labels) == RIGHT).sum())
         return {"sprite": sprite(_few(to_pixels(x[:SHOWN]))[None]), "read": read}
 
 
@@ -89,7 +89,7 @@ def film(studio: Studio, card: Card, net: nn.Module) -> Film:
         card: of the model that the run makes.
         net: that is trained; it stays as it is.
     """
-    usual = kinds.of(card).usual
+    usual = kinds.kind_of(card).usual
     options = usual | SETTINGS.get(card.kind, {}) | {"count": COUNT}
     if studio.source(card).gaussians is None:
         options["start"] = "uniform"

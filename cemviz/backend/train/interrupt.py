@@ -15,12 +15,12 @@ class Interrupt:
     """While it is entered, the first signal is noted where the work is `armed`, and stops it at once where not; a second does.
 
     Attributes:
-        armed: the work looks at `asked` between two of its steps.
-        asked: a signal came.
+        armed: the work looks at `signalled` between two of its steps.
+        signalled: a signal came.
     """
 
     def __init__(self) -> None:
-        self.armed = self.asked = False
+        self.armed = self.signalled = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Interrupt":
@@ -33,6 +33,6 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.asked or not self.armed:
+        if self.signalled or not self.armed:
             raise KeyboardInterrupt
-        self.asked = True
+        self.signalled = True

@@ -165,13 +165,13 @@ def watched(studio: Studio, request: TrainRequest) -> Iterator[Update | Step]:
         for item in items:
             if isinstance(item, Model):
                 yield _update(name, "done", item.end)
-            elif item.done == item.of:
+            elif item.done == item.total:
                 continue  # the model tells it
             elif item.probe or item.unsaved or time.monotonic() - sent >= 1 / RATE:
                 yield _update(name, "running", item)
                 sent = time.monotonic()
             else:
-                yield Step(item.done, item.of)
+                yield Step(item.done, item.total)
 
 
 def _steps(studio: Studio, name: str, work: Iterator[Update | Step], stop: threading.Event) -> Iterator[Update]:
@@ -205,7 +205,7 @@ def _update(name: str, state: State, at: Trained) -> Update:
     history = {key: list(curves[key]) for key in ("steps", "lr", "probes")}
     history["terms"] = {key: list(values) for key, values in curves["terms"].items()}
     history |= {"kind": curves["kind"], "frames": curves["frames"] | {"shots": list(curves["frames"]["shots"])}}
-    return Update(name, state, at.done, at.of, at.seconds, at.left, history, unsaved=at.unsaved)
+    return Update(name, state, at.done, at.total, at.seconds, at.left, history, unsaved=at.unsaved)
 
 
 def discard(name: str) -> None:

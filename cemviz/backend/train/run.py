@@ -52,7 +52,7 @@ class Trained(Step):
     def __str__(self) -> str:
         """As the command line tells it."""
         terms = ", ".join(f"{name} {value:.4f}" for name, value in self.terms.items())
-        return f"step {self.done}/{self.of}  {terms}  lr {self.lr:.2e}  {self.left / 60:.1f} min left"
+        return f"step {self.done}/{self.total}  {terms}  lr {self.lr:.2e}  {self.left / 60:.1f} min left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _train(studio: Studio, plan: Plan, team: Team) -> Iterator[Trained | Model]:
     if team.leads:
         models.sweep(plan.name), files.sweep(states.path(plan.name))
     start = plan.start()
-    team.agree(start.done)
+    team.agree(start.step)
     work = prepare(plan, team)
     notes = _notes(work, start.retries + request.retry, team)
     saver = Saver(states.path(plan.name), plan.identity, start, start.retries + request.retry)
@@ -163,7 +163,7 @@ def _updates(plan: Plan, work: Prepared, start: Start, team: Team) -> Iterator[l
     goal = work.objective(draws, plan.dtype)
     optimizer = replace(row, lr=row.lr / 2**retries).optimizer_for(work.net)
     return loop.fit(
-        work.net, goal, team.part(work.batches(seed, start.done, views)), row.steps, optimizer,
+        work.net, goal, team.part(work.batches(seed, start.step, views)), row.steps, optimizer,
         schedule=SCHEDULES[row.schedule], average=row.average, clip=row.clip, generators=generators, resume=state,
         probe=probe(work, goal, generators["probe"]) if team.leads else None,
         probe_every=max(1, row.steps // curves.PROBES), reduce=team.mean,
@@ -208,7 +208,7 @@ def _store(card: store.Card, weights: dict[str, Tensor], start: Start, saver: Sa
 
 
 def _item(progress: loop.Progress, start: Start, unsaved: str = "") -> Trained:
-    pace = progress.seconds / (progress.step - start.done)
+    pace = progress.seconds / (progress.step - start.step)
     return Trained(
         progress.step,
         progress.steps,
@@ -227,5 +227,5 @@ def _last(start: Start) -> Trained:
     history = start.history
     terms = {name: values[-1] for name, values in history["terms"].items()}
     return Trained(
-        start.done, start.done, terms=terms, lr=history["lr"][-1], seconds=start.seconds, left=0.0, probe=None, history=history
+        start.step, start.step, terms=terms, lr=history["lr"][-1], seconds=start.seconds, left=0.0, probe=None, history=history
     )

@@ -34,14 +34,14 @@ class Start:
 
     Attributes:
         state: the saved state that it goes on from, or None.
-        done: updates done before.
+        step: updates done before.
         seconds: that they took.
         retries: how often the run diverged before and was tried again.
         history: the curves so far.
     """
 
     state: dict[str, torch.Tensor] | None
-    done: int
+    step: int
     seconds: float
     retries: int
     history: dict[str, Any]
@@ -85,7 +85,7 @@ class Saver:
     """
 
     def __init__(self, to: Path, run: dict[str, Any], start: Start, retries: int) -> None:
-        self.path, self.step = to, start.done
+        self.path, self.step = to, start.step
         self._run, self._start, self._retries = run, start, retries
         self._last = time.monotonic()
 

@@ -52,7 +52,7 @@ def fronts(studio: Studio, model: str) -> list[str]:
 
 def go(studio: Studio, session: Session, *, a: str | None, x: str, seed: float | None, **values: Any) -> Iterator[Changes]:
     """Show the picture to the detectors, and then its attacked versions."""
-    session.drawn["detect"] = (a, x, seed)
+    session.selections["detect"] = (a, x, seed)
     model = model_of(studio, a)
     if model is None:
         yield {"view": None, "scores": None, "link": None, "masks": "", "reading": "", "status": words.NO_MODEL, "script": ""}
@@ -92,9 +92,9 @@ def labels(classes: tuple[str, ...]) -> list[tuple[str, str]]:
 def histogram(studio: Studio, session: Session, card: Card) -> Changes:
     """The scores that ship, once: they are many."""
     version = (card.name, card.sha256)
-    if session.held.get("scores") == version:
+    if session.state.get("scores") == version:
         return {}
-    session.held["scores"] = version
+    session.state["scores"] = version
     cards = studio.cards()
     return {"scores": words.scores(card.data, card.name, fresh(card.data, cards))}
 
@@ -122,13 +122,13 @@ def _detect(studio: Studio, session: Session, request: DetectRequest, x: str) ->
     work = studio.work(pictured, detect, request)
     for item in run(studio, session, "detect", work, title="Detection", limit=LIMIT, requests=[request]):
         if isinstance(item, Detected):
-            session.held["detected"] = item
+            session.state["detected"] = item
             name = item.request.image if x != "test" else portable(item.card, item.versions[0].pixels)
             yield {
                 "view": words.payload(item),
                 "link": None if name is None else words.counterfactual(item, name, next(iter(beside), None)),
-                "status": instead(session.drawn["detect"][0], request.model) + words.summary(item),
-                "script": script.shown(item.request),
+                "status": instead(session.selections["detect"][0], request.model) + words.summary(item),
+                "script": script.listing(item.request),
             }
         elif item == STOPPED:
             return False
@@ -138,7 +138,7 @@ def _detect(studio: Studio, session: Session, request: DetectRequest, x: str) ->
 def explain(studio: Studio, session: Session, *, why: bool) -> Iterator[Changes]:
     """Integrated gradients of the usual two classifiers and the net a class, on the picture that is shown."""
     session.catch_up("detect")
-    detected: Detected | None = session.held.get("detected")
+    detected: Detected | None = session.state.get("detected")
     if not why or detected is None:
         yield {"masks": "", "reading": ""}
         return
@@ -151,5 +151,5 @@ def explain(studio: Studio, session: Session, *, why: bool) -> Iterator[Changes]
             yield {
                 "masks": words.masks(item),
                 "reading": words.WHY.format(label=item.label),
-                "script": script.shown(detected.request) + "\n\n" + script.shown(request),
+                "script": script.listing(detected.request) + "\n\n" + script.listing(request),
             }

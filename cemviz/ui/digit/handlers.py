@@ -37,7 +37,7 @@ def take(studio: Studio, session: Session, *, kind: Any, data: Any, number: Any 
     if not (isinstance(kind, str) and kind in KINDS):
         raise BadInput("picture", "the pad sends ink or a file; this is neither")
     drawing = packed(KINDS[kind](content(data)))
-    session.held["pad"] = drawing, number if type(number) is int else 0
+    session.state["pad"] = drawing, number if type(number) is int else 0
     return {"pad": drawing, "picture": gr.update(choices=[*offered(DRAWN), own_choice(drawing)], value=drawing)}
 
 
@@ -52,9 +52,9 @@ def go(studio: Studio, session: Session, *, pad: str | None, a: str, b: str, pic
         fits = of_card(card, (pad or "") if drawing else picture, y)
         picture, y = fits["x"]["value"], fits["y"]["value"]
         place |= {"a": a, "b": b, "picture": fits["x"], "y": fits["y"]}
-    session.drawn["digit"] = (a, b, picture, y)
+    session.selections["digit"] = (a, b, picture, y)
     yield place
-    ink, number = session.held.get("pad", ("", 0))
+    ink, number = session.state.get("pad", ("", 0))
     number = number if ink == pad else 0  # a link's drawing has none
     try:
         if not drawing and picture == "test":

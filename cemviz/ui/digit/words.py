@@ -28,7 +28,7 @@ def payload(digit: Digit, number: int) -> str:
     Args:
         number: of the pad's change that they answer, see `pad.js`.
     """
-    sides = dict(zip(("robust", "standard"), digit.seen, strict=True))  # the keys of the views' places A and B
+    sides = dict(zip(("robust", "standard"), digit.sides, strict=True))  # the keys of the views' places A and B
 
     def each(part: Any) -> dict[str, Any]:
         return {key: part(side) for key, side in sides.items()}
@@ -38,12 +38,12 @@ def payload(digit: Digit, number: int) -> str:
         "classes": list(digit.classes),
         "titles": each(lambda side: side.title),
         "drawn": digit.request.image.startswith("drawn:"),
-        "told": {"see": see(digit), "become": f"The picture rolls down E(x, {digit.classes[digit.asked]}) of each net."},
+        "told": {"see": see(digit), "become": f"The picture rolls down E(x, {digit.classes[digit.target]}) of each net."},
         "attack": {"radii": list(digit.radii), "pixels": digit.x.shape[0], "classes": list(digit.classes)} | each(lambda side: {
             "sprite": sprite(side.attacked[:, None]), "logits": [short(row) for row in side.logits], "label": side.label,
         }),
         "window": {"radius": digit.radius, "side": WINDOW} | each(lambda side: field(torch.from_numpy(side.energy))),
-        "become": {"asked": digit.classes[digit.asked], "steps": STEPS, "pixels": digit.x.shape[0]} | each(lambda side: {
+        "become": {"asked": digit.classes[digit.target], "steps": STEPS, "pixels": digit.x.shape[0]} | each(lambda side: {
             "sprite": sprite(side.rolled[:, None]), "energy": short(side.energies),
         }),
     }, ensure_ascii=False, separators=(",", ":"))  # fmt: skip
@@ -51,7 +51,7 @@ def payload(digit: Digit, number: int) -> str:
 
 def see(digit: Digit) -> str:
     """Answers and attacks of both nets, in a sentence each."""
-    a, b = digit.seen
+    a, b = digit.sides
     names = digit.classes
     both = article(names[a.label])
     same = f"Both see {both}." if a.label == b.label else f"A sees {both}, B {article(names[b.label])}."

@@ -84,7 +84,7 @@ def summary(checks: dict[str, Check], seed: int) -> str:
     return f"✗ {line}. Not: {'; '.join(failed)}." if failed else f"✓ {line}; the largest difference of all is {largest:.1e}."
 
 
-def shown(seed: float | None, results: Callable[[int], dict[str, Check]] = checks_at) -> list[str]:
+def show(seed: float | None, results: Callable[[int], dict[str, Check]] = checks_at) -> list[str]:
     """The summary and every card, in the order of the cards.
 
     Args:
@@ -109,6 +109,6 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         of_paper = [key for key in ORDER if EQUATIONS[key].paper == paper]
         cards += [gr.Markdown(card(key), latex_delimiters=LATEX, elem_classes="cem-equation") for key in of_paper]
     outputs: list[Any] = [total, *cards]
-    live = guarded(lambda value: shown(value, checks_at.__wrapped__))
+    live = guarded(lambda value: show(value, checks_at.__wrapped__))
     gr.on([again.click, seed.submit], live, seed, outputs, **NEWEST, **HEAVY)
-    return Tab(params={"e.seed": seed}, draw=(guarded(shown), [seed], outputs))
+    return Tab(params={"e.seed": seed}, draw=(guarded(show), [seed], outputs))

@@ -105,11 +105,11 @@ def with_boards(studio: Studio, **values: Any) -> list[str]:
 
 def show(studio: Studio, session: Session, *, by: str, **values: Any) -> Changes:
     """The board that ships of these controls, at once; where none does, what pressing the button would do."""
-    session.drawn["lab"] = (values["a"], values["seed"])
+    session.selections["lab"] = (values["a"], values["seed"])
     request = read(studio, **values)
     board = boards.shipped(studio, request)
     if board is not None:
-        return drawn(studio, session, replace(request, seeds=board.head["seeds"]), board.head, by, words.SHIPPED)
+        return board_view(studio, session, replace(request, seeds=board.head["seeds"]), board.head, by, words.SHIPPED)
     axes = axes_of(request, settings(SampleRequest(request.model, request.sampler), studio.cards()[request.model]))
     ready = with_boards(studio, **{k: v for k, v in values.items() if k != "sampler"})
     return {"status": words.waiting(request, math.prod(map(len, axes.values())), ready)}
@@ -122,8 +122,8 @@ def measure(studio: Studio, session: Session, *, by: str, **values: Any) -> Iter
         for item in run(studio, session, "lab", studio.work(sweep, request), title="A sweep", limit=LIMIT, requests=[request]):
             if isinstance(item, Sweep):
                 head = item.artefact().head
-                session.held.setdefault("sweeps", []).append(head)
-                yield drawn(studio, session, request, head, by, words.LIVE)
+                session.state.setdefault("sweeps", []).append(head)
+                yield board_view(studio, session, request, head, by, words.LIVE)
             else:
                 yield {"status": item if item == STOPPED else f"Sweeping: {item}"}
     except EXPECTED as error:
@@ -131,7 +131,7 @@ def measure(studio: Studio, session: Session, *, by: str, **values: Any) -> Iter
         raise
 
 
-def drawn(studio: Studio, session: Session, request: SweepRequest, head: words.Head, by: str, origin: str) -> Changes:
+def board_view(studio: Studio, session: Session, request: SweepRequest, head: words.Head, by: str, origin: str) -> Changes:
     """A finished board, its files, and what was tried so far."""
     columns = words.columns(head)
     if by not in [name for _, name in columns]:
@@ -140,15 +140,15 @@ def drawn(studio: Studio, session: Session, request: SweepRequest, head: words.H
         "board": words.payload(head, studio.cards()[request.model], origin, by),
         "by": gr.update(choices=columns, value=by),
         "status": f"{origin}: {len(head['cells'])} settings, {words.seeds(head)}. {words.judged(head)}",
-        "script": script.shown(request),
-        "tried": words.tried(session.held.get("sweeps", []), by),
+        "script": script.listing(request),
+        "tried": words.tried(session.state.get("sweeps", []), by),
         **dict(zip(("csv", "json"), files(session, head), strict=True)),
     }
 
 
 def files(session: Session, head: words.Head) -> list[str]:
     """The board as CSV and JSON in a folder of the visitor's own, which goes with the session."""
-    folder = Path(session.held.setdefault("lab files", tempfile.TemporaryDirectory(prefix="cemviz-")).name)
+    folder = Path(session.state.setdefault("lab files", tempfile.TemporaryDirectory(prefix="cemviz-")).name)
     sheet, whole = (folder / f"{words.file(head)}.{ending}" for ending in ("csv", "json"))
     sheet.write_text(words.table(head), encoding="utf-8")
     whole.write_text(json.dumps({k: v for k, v in head.items() if k != "sprite"}, ensure_ascii=False), encoding="utf-8")
@@ -165,6 +165,6 @@ def menu(names: list[str]) -> list[tuple[str, str]]:
     return [(name.upper(), name) for name in names]
 
 
-def known(studio: Studio) -> bool:
+def has_nets(studio: Studio) -> bool:
     """Whether there is a net to sweep."""
     return any(card.kind in KINDS for card in studio.cards().values())

@@ -54,7 +54,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     parts["png"].click(None, None, None, js=PNG)
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
-        wire.first(do.opened, inputs, do.SHOWN) if do.known(studio) else None,
+        wire.first(do.opened, inputs, do.SHOWN) if do.has_nets(studio) else None,
         looks=looks,
         alike=True,
     )

@@ -14,7 +14,7 @@ from ..controls import STOPPED, Session
 from ..selection import NONE
 from ..wiring import Changes, run
 from . import words
-from .picture import LIMIT, Picture, drawn, figures
+from .picture import LIMIT, Picture, figures, last_picture
 
 FALLS = {"joint": "cs", "marginal": "langevin"}
 """Energy -> the sampler that descends it."""
@@ -26,7 +26,7 @@ def rolled(studio: Studio, session: Session, *, begun: threading.Event | None = 
     Args:
         begun: the tab's claim where it is a part of a picture that is drawn, see `wiring.newest`.
     """
-    picture, (a, b, energy) = drawn(session), (look[name] for name in ("a", "b", "energy"))
+    picture, (a, b, energy) = last_picture(session), (look[name] for name in ("a", "b", "energy"))
     if not picture.planes:
         yield {"roll": None}
         return

@@ -19,7 +19,7 @@ from ..selection import NONE, of_card, pictured
 from ..wiring import Changes, newest, played, stop
 from . import words
 from .ball import rolled
-from .picture import SLOTS, awaited, details, draw, drawn, figures, touched
+from .picture import SLOTS, awaited, details, draw, figures, last_picture, touched
 
 LOOK = ("energy", "levels", "seen", "chains", "a", "b", "plane")
 """Controls of how the panels are shown, and of the point looked at."""
@@ -33,7 +33,7 @@ SHOWN = (
 )  # fmt: skip
 """Elements that a picture changes."""
 
-TOLD = ("waiting", "net_a", "net_b", "more", "image", "y", "anchor", "directions", "radius", "seed")
+SET_BY_STORY = ("waiting", "net_a", "net_b", "more", "image", "y", "anchor", "directions", "radius", "seed")
 """Elements that a story sets."""
 
 
@@ -71,7 +71,7 @@ def go(
 ) -> Iterator[Changes]:  # fmt: skip
     """Draw the windows, panel by panel, and look at the point."""
     models = together(studio, net_a, net_b, more)
-    session.drawn["landscape"] = (net_a, net_b, image, y, seed)
+    session.selections["landscape"] = (net_a, net_b, image, y, seed)
     if not models:
         yield {"status": words.NO_MODELS}
         return
@@ -99,7 +99,7 @@ def go(
             yield {"status": item}
         else:
             yield {**figures(studio, session, **look), **awaited(session)}
-    if "landscape" in session.held and drawn(session).request is request:  # else it was stopped before the first panel
+    if "landscape" in session.state and last_picture(session).request is request:  # else it was stopped before the first panel
         yield figures(studio, session, **look)
         spot = details(studio, session, **look)
         yield spot | figures(studio, session, **look) if touched(studio, session) else spot
@@ -114,7 +114,7 @@ def fitted(studio: Studio, request: LandscapeRequest, story: str | None, plane: 
         BadInput: models that share no picture.
     """
     card = viewed(studio, request)[0]
-    view = kinds.of(card).view
+    view = kinds.kind_of(card).view
     return {
         "story": gr.skip() if matches(story, list(request.models)) else None,
         "intro": words.STORY.get(card.kind, ""),
@@ -135,7 +135,7 @@ def looked(studio: Studio, session: Session, **look: Any) -> Changes:
 
 def picked(studio: Studio, session: Session, *, k: int, a: float, b: float, **look: Any) -> Changes:
     """The point that was clicked in panel k."""
-    spot = {"a": float(f"{a:.3g}"), "b": float(f"{b:.3g}"), "plane": drawn(session).panels[k].model}
+    spot = {"a": float(f"{a:.3g}"), "b": float(f"{b:.3g}"), "plane": last_picture(session).panels[k].model}
     return {**looked(studio, session, **look, **spot), **spot}
 
 
@@ -155,7 +155,7 @@ def suited(radius: float, data: str) -> float:
     return dataset(data).radius if radius in {row.radius for row in DATASETS.values()} else radius
 
 
-def tell(studio: Studio, session: Session | None, *, story: str) -> Changes:
+def controls_of(studio: Studio, session: Session | None, *, story: str) -> Changes:
     """Set the controls as a story has them."""
     request = LANDSCAPE[story].request
     card = studio.cards()[request.models[0]]
@@ -174,7 +174,7 @@ def tell(studio: Studio, session: Session | None, *, story: str) -> Changes:
     }
 
 
-play = played("landscape", tell, go)
+play = played("landscape", controls_of, go)
 """Handler of the menu of stories."""
 
 
@@ -182,4 +182,4 @@ def halt(studio: Studio, session: Session, **look: Any) -> Changes:
     """End the picture, and keep what is there."""
     if not stop(session, "landscape"):
         return {"status": gr.skip()}
-    return {**(figures(studio, session, **look) if "landscape" in session.held else {}), "status": STOPPED}
+    return {**(figures(studio, session, **look) if "landscape" in session.state else {}), "status": STOPPED}

@@ -62,7 +62,7 @@ def draw(studio: Studio, session: Session, request: LandscapeRequest, begun: thr
         still(session, "landscape", begun)
         if isinstance(item, Panel):
             picture.panels.append(item)
-            session.held["landscape"] = picture
+            session.state["landscape"] = picture
             if not item.precomputed:
                 yield item
         elif isinstance(item, Missing):
@@ -75,16 +75,16 @@ def draw(studio: Studio, session: Session, request: LandscapeRequest, begun: thr
         yield "  \n".join(picture.notes)
 
 
-def drawn(session: Session) -> Picture:
+def last_picture(session: Session) -> Picture:
     """Last picture of the session.
 
     Raises:
         BadInput: it drew nothing yet.
     """
     session.catch_up("landscape")
-    if "landscape" not in session.held:
+    if "landscape" not in session.state:
         raise BadInput("point", "nothing was drawn yet; press Draw first")
-    return session.held["landscape"]
+    return session.state["landscape"]
 
 
 def touched(studio: Studio, session: Session) -> bool:
@@ -92,7 +92,7 @@ def touched(studio: Studio, session: Session) -> bool:
 
     After the figures: where the image is one of a data set, the set is read.
     """
-    picture = drawn(session)
+    picture = last_picture(session)
     for panel in picture.panels:
         plane = plane_of(studio, picture.request, panel.model)
         if plane is not None:
@@ -113,7 +113,7 @@ def figures(
     plane: str | None,
 ) -> Changes:
     """All panels from what the session drew, on one scale, with the point marked."""
-    request, panels, notes, planes, rolls = drawn(session)
+    request, panels, notes, planes, rolls = last_picture(session)
     common, paths = shared(panels, energy, levels), shadows(session) if chains else {}
     changes: dict[str, Any] = {f"column{k}": gr.update(visible=k < len(panels)) for k in range(MOST_MODELS)}
     for k, panel in enumerate(panels):
@@ -131,7 +131,7 @@ def figures(
     return changes | {
         "scale": legend(common),
         "status": "  \n".join([*notes, words.report(studio, request, panels, energy)]),
-        "script": script.shown(replace(request, energy=energy)),
+        "script": script.listing(replace(request, energy=energy)),
     }
 
 
@@ -139,8 +139,8 @@ def shadows(session: Session) -> dict[str, NDArray[np.float32]]:
     """Paths of the chains that were last sampled, on the planes of their own nets: net -> (chains, K + 1, 2)."""
     paths = {}
     session.catch_up("sampling")
-    for model, plane in drawn(session).planes.items():
-        frames = session.held.get("frames", {}).get(model)
+    for model, plane in last_picture(session).planes.items():
+        frames = session.state.get("frames", {}).get(model)
         if frames is not None:
             steps, count = frames.shape[:2]
             x = torch.from_numpy(frames).to(plane.u).flatten(0, 1).permute(0, 3, 1, 2) / 255
@@ -150,7 +150,7 @@ def shadows(session: Session) -> dict[str, NDArray[np.float32]]:
 
 def awaited(session: Session) -> Changes:
     """The places of panels that are still to come."""
-    request, panels, *_ = drawn(session)
+    request, panels, *_ = last_picture(session)
     changes: dict[str, Any] = {}
     for k in range(len(panels), len(request.models)):
         empty = dict.fromkeys((f"caption{k}", f"spot{k}"), "")
@@ -160,7 +160,7 @@ def awaited(session: Session) -> Changes:
 
 def details(studio: Studio, session: Session, *, a: float, b: float, plane: str | None, energy: str, **look: Any) -> Changes:
     """Picture and table of a point, and its numbers under each panel."""
-    request, panels, *_ = drawn(session)
+    request, panels, *_ = last_picture(session)
     models = [panel.model for panel in panels]
     spot = point(studio, request, a, b, plane if plane in models else models[0])
     shot = None if spot.pixels is None else words.enlarged(spot)

@@ -51,7 +51,7 @@ class Levels:
 
     def zero(self, panel: Panel) -> float:
         """Energy that is taken off those of this panel: that of the image, or nothing."""
-        return panel.here(self.energy) if self.mode == "relative" else 0.0
+        return panel.centre_energy(self.energy) if self.mode == "relative" else 0.0
 
     @property
     def name(self) -> str:
@@ -62,7 +62,7 @@ class Levels:
 
 def shared(panels: Sequence[Panel], energy: str, mode: str) -> Levels:
     """One scale for all panels, so that equal colours mean equal energies, with 8 to 20 lines at round numbers."""
-    zeros = [panel.here(energy) if mode == "relative" else 0.0 for panel in panels]
+    zeros = [panel.centre_energy(energy) if mode == "relative" else 0.0 for panel in panels]
     low = min(float(p.grids[energy].min()) - z for p, z in zip(panels, zeros, strict=True))
     high = max(float(p.grids[energy].max()) - z for p, z in zip(panels, zeros, strict=True))
     high = max(high, low + 1e-3)  # a constant energy is one colour
@@ -91,7 +91,7 @@ def surface(
     """
     zero = levels.zero(panel)
     z, axis, shape = panel.grids[levels.energy] - zero, panel.axis, panel.shapes[levels.energy]
-    level, radius = panel.here(levels.energy) - zero, float(axis[-1])
+    level, radius = panel.centre_energy(levels.energy) - zero, float(axis[-1])
     step = levels.step
     first, last = (math.ceil(levels.low / step) * step, math.floor(levels.high / step) * step)
     common = {"type": "contour", "x": typed(axis), "y": typed(axis), "z": typed(z), "showscale": False}

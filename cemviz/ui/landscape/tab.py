@@ -58,7 +58,13 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     triggers += [parts[name].submit for name in ("index", "other")]
     running = [
         wire(
-            by_hand(parts["story"]), do.play, do.RUN, [*dict.fromkeys(do.TOLD + do.SHOWN)], tab="landscape", **NEWEST, **HEAVY
+            by_hand(parts["story"]),
+            do.play,
+            do.RUN,
+            [*dict.fromkeys(do.SET_BY_STORY + do.SHOWN)],
+            tab="landscape",
+            **NEWEST,
+            **HEAVY,
         ),
         wire(triggers, do.go, do.RUN, do.SHOWN, tab="landscape", **HEAVY),
     ]
@@ -72,15 +78,15 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     running += [event.then(*wire.first(ball.rolled, do.LOOK, do.SHOWN), **NEWEST, **HEAVY) for event in gone]
     wire(halt.click, do.halt, do.LOOK, do.SHOWN, cancels=running, **LIGHT)
 
-    def tell(story: str) -> dict[Any, Any]:
-        return {parts[name]: value for name, value in do.tell(studio, None, story=story).items()}
+    def controls_of(story: str) -> dict[Any, Any]:
+        return {parts[name]: value for name, value in do.controls_of(studio, None, story=story).items()}
 
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
         (run, inputs, outputs),
         menus={parts["story"]: lambda _: do.stories(studio)}
         | dict.fromkeys(wire[("more", "plane")], lambda visitor: do.drawable(studio, visitor.nets)),
-        stories=Stories(parts["story"], tell, wire[do.TOLD]),
+        stories=Stories(parts["story"], controls_of, wire[do.SET_BY_STORY]),
         looks={name: selection.parts[name] for name in ("a", "b", "x", "y", "seed")},
         alike=True,
     )

@@ -90,7 +90,7 @@ def caption(panel: Panel, energy: str) -> str:
     origin = ", precomputed" if panel.precomputed else ""
     return minus(
         f"{lowest}. Range {shape.range:.{digits}f} nats. {view.energies[energy]} of the image: "
-        f"{panel.here(energy):.{digits}f}{origin}."
+        f"{panel.centre_energy(energy):.{digits}f}{origin}."
     )
 
 

@@ -67,7 +67,7 @@ def opening(rules: Rules) -> int:
 
 def grounds(session: Session) -> list[Playground]:
     """The game, and the one beside it where there is one."""
-    second = session.held.get("play.second")
+    second = session.state.get("play.second")
     return [session.playground] if second is None else [session.playground, second]
 
 
@@ -90,7 +90,7 @@ def draw(session: Session, status: str | None = None) -> Changes:
 def prose(session: Session, preset: str) -> Changes:
     """The words of a preset, as its numbers are by now."""
     rules, seed = session.playground.rules, session.playground.seed
-    second = words.second(rules, session.held.get("play.difference", NONE))
+    second = words.second(rules, session.state.get("play.difference", NONE))
     return {"story": words.story(preset, rules) + second, "script": words.listing(preset, rules, seed)}
 
 
@@ -104,9 +104,12 @@ def begin(session: Session, preset: str, seed: float, beside: str = NONE, **rule
     other = None if beside == NONE else differing(chosen, beside)
     session.stops["playground"].set()
     session.playground.reset(chosen, seed)
-    session.held["play.second"], session.held["play.difference"] = other and Playground(other, session.playground.seed), beside
+    session.state["play.second"], session.state["play.difference"] = (
+        other and Playground(other, session.playground.seed),
+        beside,
+    )
     as_it_stands = (chosen, seed, other) == (PLAY[preset].rules, PLAY[preset].seed, None)
-    session.held["play.story"] = preset if as_it_stands and snapshots.stored(preset) else None
+    session.state["play.story"] = preset if as_it_stands and snapshots.stored(preset) else None
     steps = gr.update(interactive=chosen.rule == "maximin")  # K is a number of Algorithm 1 alone
     return prose(session, preset) | {"steps": steps, "second": gr.update(visible=other is not None)}
 
@@ -134,8 +137,8 @@ def reseed(studio: Studio, session: Session, *, seed: float | None, **values: An
 def first(studio: Studio, session: Session, *, layers: list[str], field: str, preset: str, **values: Any) -> Changes:
     """The first view of a page: a story that has settled, or another game that has begun."""
     begun, look = begin(session, preset, **values), {"layers": layers, "field": field}
-    session.held.setdefault("play.taken", 0)  # there is a browser, which a game that plays waits for
-    if session.held["play.story"]:
+    session.state.setdefault("play.taken", 0)  # there is a browser, which a game that plays waits for
+    if session.state["play.story"]:
         return begun | settled(session, shown=look)
     ground = session.playground
     turns = opening(ground.game.rules)
@@ -156,7 +159,7 @@ def first(studio: Studio, session: Session, *, layers: list[str], field: str, pr
 
 def settled(session: Session, **more: Any) -> Changes:
     """The story of the game in progress, played beforehand, at its last snapshot: nothing is computed."""
-    story = snapshots.stored(session.held["play.story"])
+    story = snapshots.stored(session.state["play.story"])
     last = len(story.head["shots"]) - 1
     plane = {"plane": plots.plane(story=_frames(session), at=last, laid=_laid(session), **more)}
     history = {"history": plots.history([np.array(story.head["history"])], session.playground.rules.objective)}
@@ -170,7 +173,7 @@ def look(studio: Studio, session: Session, *, k: int) -> Changes:
         BadInput: there is no such snapshot.
     """
     session.stops["playground"].set()
-    story = snapshots.stored(session.held["play.story"])
+    story = snapshots.stored(session.state["play.story"])
     shots = story.head["shots"]
     k = int(number("snapshot", k, 0, len(shots) - 1, whole=True))
     return _seated(session, story, k) | {"status": words.LOOKED.format(shots[k]["turn"], shots[-1]["turn"])}
@@ -188,11 +191,11 @@ def _laid(session: Session) -> dict[str, Any]:
 
 def _frames(session: Session) -> str | None:
     """Where the frames of the game's story are served; None of a game that is no story's."""
-    story = session.held["play.story"]
+    story = session.state["play.story"]
     return served(snapshots.file(story)) if story else None
 
 
-def tell(studio: Studio, session: Session | None, *, preset: str) -> dict[str, Any]:
+def controls_of(studio: Studio, session: Session | None, *, preset: str) -> dict[str, Any]:
     """The controls as a preset has them: its rules, and the seed."""
     chosen = PLAY[preset]
     return {name: getattr(chosen.rules, name) for name in PRESET if name != "seed"} | {"seed": chosen.seed}
@@ -200,9 +203,9 @@ def tell(studio: Studio, session: Session | None, *, preset: str) -> dict[str, A
 
 def choose(studio: Studio, session: Session, *, preset: str, beside: str = NONE) -> Changes:
     """Open a story: settled, or the fresh net of one that was not played beforehand, or that has another game beside it."""
-    values = tell(studio, session, preset=preset)
+    values = controls_of(studio, session, preset=preset)
     begun = begin(session, preset, beside=beside, **values)
-    if not session.held["play.story"]:
+    if not session.state["play.story"]:
         return _with(values, restart(studio, session, preset=preset, beside=beside, **values))
     return _with(values, begun | settled(session))
 
@@ -221,8 +224,8 @@ def _with(values: dict[str, Any], begun: Changes) -> Changes:
 def change(studio: Studio, session: Session, *, preset: str, **numbers: float) -> Changes:
     """Other numbers from the next move on."""
     session.playground.change(**numbers)
-    if second := session.held.get("play.second"):
-        field = field_of(session.held["play.difference"])
+    if second := session.state.get("play.second"):
+        field = field_of(session.state["play.difference"])
         second.change(**{name: value for name, value in numbers.items() if name != field})
     return prose(session, preset) | {"status": words.from_now(session.playground.game.rules)}
 

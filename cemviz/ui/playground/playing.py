@@ -39,15 +39,15 @@ COURT = Court()
 
 def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
     """Play until paused, at most LIMIT turns: some frames at a time, which the browser draws at an even pace."""
-    run = session.held["play.run"] = object()
-    session.held["play.speed"] = speed
+    run = session.state["play.run"] = object()
+    session.state["play.speed"] = speed
     stop, ground = session.stops["playground"], session.playground
     stop.clear()
     began, batches = ground.game.turn, 0
-    ahead = session.held.get("play.taken")
+    ahead = session.state.get("play.taken")
 
     def going() -> bool:
-        return not stop.is_set() and session.held["play.run"] is run
+        return not stop.is_set() and session.state["play.run"] is run
 
     def within() -> bool:
         return going() and ground.game.turn - began < LIMIT
@@ -56,7 +56,7 @@ def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
         COURT.players.add(run)
         while within():
             at = time.perf_counter()
-            if session.held["play.speed"] == 0:
+            if session.state["play.speed"] == 0:
                 for which, seconds in SLOW.items():
                     yield moved(session, which)
                     if stop.wait(seconds) or not going():
@@ -78,7 +78,7 @@ def play(studio: Studio, session: Session, *, speed: int) -> Iterator[Changes]:
         yield ended(session, fault)
     finally:
         COURT.players.discard(run)
-        if session.held.get("play.run") is run:  # a newer run has the flag to itself
+        if session.state.get("play.run") is run:  # a newer run has the flag to itself
             stop.set()
 
 
@@ -98,7 +98,7 @@ def _played(session: Session, going: Callable[[], bool]) -> list[list[Picture]]:
     games, pictures, began = grounds(session), [], time.perf_counter()
     with one_core():
         while len(pictures) < BATCH and (not pictures or time.perf_counter() - began < BATCH / RATE):
-            for _ in range(session.held["play.speed"] or 1):
+            for _ in range(session.state["play.speed"] or 1):
                 if not going():
                     return pictures
                 for ground in games:
@@ -107,9 +107,9 @@ def _played(session: Session, going: Callable[[], bool]) -> list[list[Picture]]:
     return pictures
 
 
-def taken(studio: Studio, session: Session) -> None:
+def acknowledge(studio: Studio, session: Session) -> None:
     """Note that the browser began to play a batch."""
-    session.held["play.taken"] = session.held.get("play.taken", 0) + 1
+    session.state["play.taken"] = session.state.get("play.taken", 0) + 1
 
 
 def _wait(session: Session, sent: int | None) -> int | None:
@@ -119,9 +119,9 @@ def _wait(session: Session, sent: int | None) -> int | None:
     sent += 1
     began = time.perf_counter()
     stop = session.stops["playground"]
-    while sent - session.held["play.taken"] > AHEAD and time.perf_counter() - began < PATIENCE and not stop.wait(0.01):
+    while sent - session.state["play.taken"] > AHEAD and time.perf_counter() - began < PATIENCE and not stop.wait(0.01):
         pass
-    return min(sent, session.held["play.taken"] + AHEAD)
+    return min(sent, session.state["play.taken"] + AHEAD)
 
 
 def pause(studio: Studio, session: Session) -> Changes:
@@ -133,4 +133,4 @@ def pause(studio: Studio, session: Session) -> Changes:
 
 def set_speed(studio: Studio, session: Session, *, speed: int) -> None:
     """Play so many turns a frame from the next frame on; 0 is the slow motion."""
-    session.held["play.speed"] = speed
+    session.state["play.speed"] = speed

@@ -93,20 +93,20 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     others = [name for name in do.GAME if name != "data"]
     wire.sent(parts["plane"].apply, own.paint, others, ["data", *do.BEGUN], painted, **still)
     wire.sent(parts["plane"].release, own.place, do.GAME, ["p0", *do.BEGUN], dragged, **still)
-    wire(parts["plane"].play, playing.taken, [], [], **NEWEST, **LIGHT)
+    wire(parts["plane"].play, playing.acknowledge, [], [], **NEWEST, **LIGHT)
     wire(by_hand(parts["speed"]), playing.set_speed, ["speed"], [], **LIGHT)
     toggles = wire[["layers", "field"]]
     gr.on([part.change for part in toggles], None, toggles, None, js=SHOW)
 
-    def tell(preset: str) -> dict[Any, Any]:
-        return {parts[name]: value for name, value in do.tell(studio, None, preset=preset).items()}
+    def controls_of(preset: str) -> dict[Any, Any]:
+        return {parts[name]: value for name, value in do.controls_of(studio, None, preset=preset).items()}
 
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
         wire.first(do.first, ["layers", "field", *do.GAME], do.BEGUN),
         [running],
-        stories=Stories(parts["preset"], tell, wire[do.PRESET]),
-        own={parts["data"]: partial(own.choice, p_data), parts["p0"]: partial(own.choice, p0)},
+        stories=Stories(parts["preset"], controls_of, wire[do.PRESET]),
+        readers={parts["data"]: partial(own.choice, p_data), parts["p0"]: partial(own.choice, p0)},
     )
 
 

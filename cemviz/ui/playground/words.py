@@ -93,7 +93,7 @@ def listing(preset: str, rules: Rules, seed: int) -> str:
     """The Python and the command line that play the preset, and what the page has changed of it."""
     changed, usual = changes(preset, rules, IN_SCRIPT), PLAY[preset].rules
     numbers = {name: getattr(rules, name) for name in IN_SCRIPT if getattr(rules, name) != getattr(usual, name)}
-    return script.shown(PlayRequest(preset, seed=seed, **numbers)) + (
+    return script.listing(PlayRequest(preset, seed=seed, **numbers)) + (
         f"\n\n# not in it, changed on the page: {changed}" if changed else ""
     )
 

@@ -55,7 +55,7 @@ def others(studio: Studio) -> list[str]:
 
 def go(studio: Studio, session: Session, *, a: str | None, x: str, seed: float | None, **values: Any) -> Iterator[Changes]:
     """Climb from the picture that the controls describe; where its pixels are not here, from one that a model drew."""
-    session.drawn["restore"] = (a, x, seed)
+    session.selections["restore"] = (a, x, seed)
     model = restorer(studio, a)
     yield fitted(values["task"], values["source"], x) | {"status": words.CLIMBING}
     if model is None:
@@ -75,8 +75,8 @@ def _climb(studio: Studio, session: Session, request: RestoreRequest) -> Iterato
         if isinstance(item, Restored):
             yield {
                 "view": words.payload(item, at),
-                "status": instead(session.drawn["restore"][0], request.model) + words.summary(item, at),
-                "script": script.shown(item.request),
+                "status": instead(session.selections["restore"][0], request.model) + words.summary(item, at),
+                "script": script.listing(item.request),
                 "fails": words.fails(results(), request.model),
             }
         elif item == STOPPED:

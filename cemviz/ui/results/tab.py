@@ -20,14 +20,14 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     total = gr.Markdown(words.total(), elem_id="results-total")
     first = next(iter(results()), next(iter(EXPERIMENTS)))
     target = gr.Dropdown(choices(), value=first, label="table", interactive=True, elem_id="results-target")
-    view = gr.HTML(words.shown(first), padding=False, elem_id="results-table")
+    view = gr.HTML(words.one_table(first), padding=False, elem_id="results-table")
     gr.Markdown(words.INTRO, elem_id="results-intro")
     by = gr.Radio(
         [(text, key) for key, text in words.ORDERS.items()], value=next(iter(words.ORDERS)), label="order of the tables",
         interactive=True, elem_id="results-by",
     )  # fmt: skip
     every = gr.HTML(words.overview(), padding=False, elem_id="results-overview")
-    show = guarded(lambda key, by: (words.total(), words.shown(key), words.overview(by)))
+    show = guarded(lambda key, by: (words.total(), words.one_table(key), words.overview(by)))
     for control in (target, by):
         control.change(show, [target, by], [total, view, every], **LIGHT)
     params = {"r.table": target, "r.by": by}

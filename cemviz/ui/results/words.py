@@ -61,7 +61,7 @@ def table_html(table: dict[str, Any]) -> str:
     caution = "" if any(row["spread"] is not None for row in rows) else "<p>No spread is known, so nothing is decided.</p>"
     return (
         f'<div class="cem-results"><h3>{escape(table["source"])}: {escape(table["title"])}</h3>'
-        f"<p>{escape(table['about'])}</p>{seen(table['table'])}<h4>The paper's claims</h4>{stated(table)}"
+        f"<p>{escape(table['about'])}</p>{picture_link(table['table'])}<h4>The paper's claims</h4>{stated(table)}"
         f"{claims(table, rows)}{caution}"
         f'<div class="cem-cards">{"".join(card(*each) for each in cards(rows))}</div>'
         f"<p>Made on {table['date']} by {command(table['command'])}</p></div>"
@@ -86,7 +86,7 @@ SEE: Final = {
 """Tables -> address of a picture in which one sees what they count."""
 
 
-def seen(target: str) -> str:
+def picture_link(target: str) -> str:
     """A link to the picture that shows a table's claims; "" where there is none."""
     return f'<p><a href="{escape(SEE[target])}">See it ›</a></p>' if target in SEE else ""
 
@@ -280,7 +280,7 @@ def facts(row: Row) -> list[str]:
     return [fact for fact in parts if fact]
 
 
-def shown(target: str) -> str:
+def one_table(target: str) -> str:
     """One table, or how to make it."""
     tables = results()
     if target in tables:

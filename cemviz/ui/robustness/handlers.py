@@ -71,7 +71,7 @@ def first(studio: Studio, session: Session, *, origin: str, **values: Any) -> It
         yield from look(studio, session, **{name: values[name] for name in IMAGES})
     except EXPECTED as error:
         yield {"reading": words_of(error)}
-    if origin == "here" and "measured" not in session.held:  # once: another net to attack is no reason to measure again
+    if origin == "here" and "measured" not in session.state:  # once: another net to attack is no reason to measure again
         yield from measure(studio, session, **{name: values[name] for name in RATES})
 
 
@@ -91,8 +91,8 @@ def stored(studio: Studio, models: list[str]) -> Changes:
     if not models:
         return {"status": words.CHOOSE if classifying(studio) else words.NO_MODELS}
     rows, notes = ready(studio, tuple(models))
-    texts = {"status": "  \n".join(notes), "script": script.shown(RobustnessRequest(tuple(models)))}
-    return seen(studio, rows, models) | texts | {"numbers": gr.update(visible=False)}
+    texts = {"status": "  \n".join(notes), "script": script.listing(RobustnessRequest(tuple(models)))}
+    return rates_view(studio, rows, models) | texts | {"numbers": gr.update(visible=False)}
 
 
 def measure(
@@ -104,22 +104,22 @@ def measure(
         raise BadInput("models", words.CHOOSE if classifying(studio) else words.NO_MODELS)
     within, numbers = _threat(RobustnessRequest, norm, radius), filled(RobustnessRequest, count=count, seed=seed)
     request = RobustnessRequest(tuple(models), tuple(attacks), **within, **numbers, curve=curve)
-    session.held["measured"] = request
-    yield {"status": "starting ...", "numbers": gr.update(visible=True), "origin": "here", "script": script.shown(request)}
+    session.state["measured"] = request
+    yield {"status": "starting ...", "numbers": gr.update(visible=True), "origin": "here", "script": script.listing(request)}
     rows: list[Rates] = []
     parts = ""
 
-    def told(step: Step) -> str:
+    def progress(step: Step) -> str:
         nonlocal parts
-        parts = f" after {step.done} of {step.of} parts"
+        parts = f" after {step.done} of {step.total} parts"
         return f"{step} parts"
 
     item: str | Rates = ""
     work = studio.work(robustness, request)
-    for item in run(studio, session, "robustness", work, title="Robustness", limit=LIMIT, words=told):
+    for item in run(studio, session, "robustness", work, title="Robustness", limit=LIMIT, words=progress):
         if isinstance(item, Rates):
             rows.append(item)
-            yield seen(studio, rows, models)
+            yield rates_view(studio, rows, models)
         elif item != STOPPED:
             yield {"status": item}
     yield {"status": f"Stopped{parts}. {words.DONE}" if item == STOPPED else ""}
@@ -130,7 +130,7 @@ def halt(studio: Studio, session: Session) -> Changes:
     return {"status": f"Stopped. {words.DONE}" if stop(session, "robustness") else gr.skip()}
 
 
-def seen(studio: Studio, rows: list[Rates], models: list[str]) -> Changes:
+def rates_view(studio: Studio, rows: list[Rates], models: list[str]) -> Changes:
     """Table, caption and curves of these rows; styles go by the models chosen, so that a line keeps its look."""
     changes: dict[str, Any] = {"rates": "", "caption": ""} | {column: gr.update(visible=False) for column, _ in PLOTS.values()}
     if not rows:
@@ -157,7 +157,7 @@ def look(
         return
     numbers = filled(AttackedRequest, first=first, count=shown) | _threat(AttackedRequest, ball, eps)
     numbers |= filled(AttackedRequest, seed=starts)
-    session.drawn["robustness"] = (model, x, y, starts)
+    session.selections["robustness"] = (model, x, y, starts)
     if source == "picture":
         if x == "test":
             raise BadInput("picture", "which test image is not said here; choose another picture, or test images of a class")
@@ -165,7 +165,7 @@ def look(
     names = classes(studio, model)
     request = AttackedRequest(model, source, y if y in names and source != "picture" else None, **numbers)
     results: list[Attacked] = []
-    session.held["attack shown"] = attack, factor  # a visitor may choose another one while the attacks still run
+    session.state["attack shown"] = attack, factor  # a visitor may choose another one while the attacks still run
     work = studio.work(attacked, request)
     for item in run(studio, session, "attacked", work, title="Attacks", limit=LIMIT, requests=[request]):
         if item == STOPPED:  # the visitor has left
@@ -174,16 +174,16 @@ def look(
             yield {"reading": item}
             continue
         results.append(item)
-        session.held["attacked"] = results
-        if item.attack == session.held["attack shown"][0]:
-            yield drawn(session)
-    yield drawn(session) | {"look-script": script.shown(request)}
+        session.state["attacked"] = results
+        if item.attack == session.state["attack shown"][0]:
+            yield images_view(session)
+    yield images_view(session) | {"look-script": script.listing(request)}
 
 
-def drawn(session: Session) -> Changes:
+def images_view(session: Session) -> Changes:
     """The chosen attack's images, and every attack's changes of the energies."""
-    results: list[Attacked] = session.held["attacked"]
-    name, factor = session.held["attack shown"]
+    results: list[Attacked] = session.state["attacked"]
+    name, factor = session.state["attack shown"]
     current = next((result for result in results if result.attack == name), results[-1])
     by = factor or fitting(current)
     return {
@@ -196,10 +196,10 @@ def drawn(session: Session) -> Changes:
 def redraw(studio: Studio, session: Session, *, attack: str, factor: float) -> Changes:
     """Another attack, or differences amplified otherwise: nothing is computed."""
     session.catch_up("robustness")
-    if not session.held.get("attacked"):
+    if not session.state.get("attacked"):
         raise BadInput("images", "nothing was attacked yet; press Attack first")
-    session.held["attack shown"] = attack, factor
-    return drawn(session)
+    session.state["attack shown"] = attack, factor
+    return images_view(session)
 
 
 def classes(studio: Studio, model: str) -> tuple[str, ...]:

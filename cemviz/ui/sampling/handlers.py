@@ -88,7 +88,7 @@ def narrowed(studio: Studio, a: str, by_a: str, b: str, by_b: str) -> Changes:
 @newest("sampling")
 def go(studio: Studio, session: Session, *, begun: threading.Event, story: str | None, **values: Any) -> Iterator[Changes]:
     """Draw one run or two, which share starts and noise."""
-    session.drawn["sampling"] = tuple(values[name] for name in ("a", "b", "x", "y", "seed"))
+    session.selections["sampling"] = tuple(values[name] for name in ("a", "b", "x", "y", "seed"))
     yield narrowed(studio, *(values[name] for name in ("a", "by_a", "b", "by_b"))) | {"status": ""}
     runs: list[Chains] = []
     line = ""
@@ -109,12 +109,12 @@ def go(studio: Studio, session: Session, *, begun: threading.Event, story: str |
                 yield {"status": item}
         if line == STOPPED:
             return
-        session.held["sampled"], session.held["chains"] = requests, runs[0]
-        session.held["frames"] = {chains.card.name: chains.pixels[:, :FOLLOWED] for chains in runs}
+        session.state["sampled"], session.state["chains"] = requests, runs[0]
+        session.state["frames"] = {chains.card.name: chains.pixels[:, :FOLLOWED] for chains in runs}
         yield {
             "player": words.payload(runs, next(COUNT)),
             "status": words.summary(studio, runs),
-            "script": script.shown(*requests),
+            "script": script.listing(*requests),
         }
     except EXPECTED as error:  # stays to be read when the message has gone
         yield {"status": f"**Nothing was sampled:** {words_of(error)}."}
@@ -129,13 +129,13 @@ def opened(studio: Studio, session: Session, *, setting: str, **values: Any) -> 
         values |= {name: value for name, value in values_of(changes).items() if name in values}
         yield changes  # afterwards gradio has taken the values out of it
     controls = {name: value for name, value in values.items() if name != "story"}
-    if "sampled" in session.held and session.held["sampled"] == read(**controls):
+    if "sampled" in session.state and session.state["sampled"] == read(**controls):
         yield {"status": gr.skip()}
         return
     yield from go(studio, session, **values)
 
 
-def tell(studio: Studio, session: Session | None, *, story: str) -> Changes:
+def controls_of(studio: Studio, session: Session | None, *, story: str) -> Changes:
     """Set the controls as a story has them."""
     chosen = SAMPLE[story]
     a, b = chosen.runs[0], chosen.runs[-1] if len(chosen.runs) > 1 else None
@@ -152,7 +152,7 @@ def tell(studio: Studio, session: Session | None, *, story: str) -> Changes:
     return values | {"prose": chosen.story} | fitted | {"features": fitted["features"] | {"value": a.features}}
 
 
-play = played("sampling", tell, go)
+play = played("sampling", controls_of, go)
 """Handler of the menu of stories."""
 
 
@@ -228,17 +228,17 @@ def read(
     return [first] if b == NONE else [first, replace(first, model=b, sampler=by_b)]
 
 
-def taken(studio: Studio, session: Session, *, suffix: str) -> Changes:
+def as_file(studio: Studio, session: Session, *, suffix: str) -> Changes:
     """The run as a file in a folder of the visitor's own, which goes with the session.
 
     Args:
         suffix: one of WRITERS.
     """
     session.catch_up("sampling")
-    chains = session.held.get("chains")
+    chains = session.state.get("chains")
     if chains is None:
         raise BadInput("run", "nothing is sampled yet; press Sample first")
-    folder = session.held.setdefault("files", tempfile.TemporaryDirectory(prefix="cemviz-"))
+    folder = session.state.setdefault("files", tempfile.TemporaryDirectory(prefix="cemviz-"))
     for old in Path(folder.name).iterdir():  # one file a visitor, not all that they ever took
         old.unlink(missing_ok=True)
     name = f"{called(chains.card.name)}-{chains.request.sampler}-seed{chains.request.seed}"

@@ -34,7 +34,7 @@ TAKE = "() => { setTimeout(() => document.querySelector('#samp-file')?.click(), 
 def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     """Lay the tab out and wire it."""
     stories = [key for _, key in do.stories(studio)]
-    first = values_of(do.tell(studio, None, story=do.FIRST)) if do.FIRST in stories else {}
+    first = values_of(do.controls_of(studio, None, story=do.FIRST)) if do.FIRST in stories else {}
     looks = {name: selection.parts[name] for name in ("a", "b", "x", "y", "seed")}
     parts: dict[str, Any] = dict(looks)
     with gr.Row():
@@ -58,18 +58,18 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     played = wire(by_hand(parts["story"]), do.play, do.RUN, outputs, **NEWEST, **HEAVY)
     wire([by_hand(parts[name]) for name in ("setting", "by_a")], do.numbers, ["setting", "by_a", "a"], do.LENGTHS, **LIGHT)
     for suffix in FILES:  # a file is made when it is asked for: packing one takes longer than drawing
-        download = wire(parts[suffix].click, partial(do.taken, suffix=suffix), [], ["file"], **TAKING)
+        download = wire(parts[suffix].click, partial(do.as_file, suffix=suffix), [], ["file"], **TAKING)
         download.success(None, None, None, js=TAKE)
     wire(halt.click, do.halt, [], ["status"], cancels=[sampling, played], **LIGHT)
 
-    def tell(story: str) -> dict[Any, Any]:
-        return {parts[name]: value for name, value in do.tell(studio, None, story=story).items()}
+    def controls_of(story: str) -> dict[Any, Any]:
+        return {parts[name]: value for name, value in do.controls_of(studio, None, story=story).items()}
 
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
         wire.first(do.opened, [*do.RUN, "setting"], [*do.SHOWN, *do.FITTED]),
         menus={parts["story"]: lambda _: do.stories(studio)},
-        stories=Stories(parts["story"], tell, wire[setting]),
+        stories=Stories(parts["story"], controls_of, wire[setting]),
         looks=looks,
         follow=wire.first(do.followed, ["setting", "a", "by_a", "b", "by_b"], do.FITTED),
         alike=True,

@@ -42,7 +42,7 @@ def payload(runs: list[Chains], number: int = 0) -> str:
     """
     named: dict[str, str] = {}
     for chains in runs:
-        named |= dict(kinds.of(chains.card).series.values())
+        named |= dict(kinds.kind_of(chains.card).series.values())
     dyn = runs[0].dynamics
     return player_payload(
         [_panel(chains) for chains in runs],
@@ -56,7 +56,7 @@ def payload(runs: list[Chains], number: int = 0) -> str:
 
 
 def _panel(chains: Chains) -> Panel:
-    names, kind = chains.card.classes, kinds.of(chains.card)
+    names, kind = chains.card.classes, kinds.kind_of(chains.card)
     final = None
     if chains.predicted is not None:
         reader = "" if chains.judge is None else f"{chains.judge}: "
@@ -75,7 +75,7 @@ def _panel(chains: Chains) -> Panel:
 
 def summary(studio: Studio, runs: list[Chains]) -> str:
     """The outcome in a sentence a run: what was asked, what came, how far the starts lay."""
-    lines = [f"**{letter}** {kinds.of(chains.card).summary(chains)}" for letter, chains in zip("AB", runs, strict=False)]
+    lines = [f"**{letter}** {kinds.kind_of(chains.card).summary(chains)}" for letter, chains in zip("AB", runs, strict=False)]
     near = reach(studio, runs[0])
     if near is not None:
         distance, noun = near

@@ -42,14 +42,14 @@ VIEW = ("recipe", "scale", "steps", "a", "b", "chosen")
 """Controls of the first view."""
 
 
-def shown(session: Session) -> list[Shown]:
+def runs_on_screen(session: Session) -> list[Shown]:
     """The runs on screen: headings, curves, and the probe nearest to the update looked at."""
     on_screen = []
-    for name in session.held.get("train.shown", ()):
-        live = session.held.get("train.live")
+    for name in session.state.get("train.shown", ()):
+        live = session.state.get("train.live")
         history = live.history if live is not None and live.name == name else runs.read_history(name)
         if history is not None:
-            on_screen.append(Shown(runs.heading(name), history, nearest(history, session.held.get("train.at"))))
+            on_screen.append(Shown(runs.heading(name), history, nearest(history, session.state.get("train.at"))))
     return on_screen
 
 
@@ -66,7 +66,7 @@ def end(on_screen: Sequence[Shown]) -> int:
     return max([run.history["steps"][-1] for run in on_screen if run.history["steps"]], default=0)
 
 
-def known() -> list[tuple[str, str]]:
+def run_choices() -> list[tuple[str, str]]:
     """Runs that have curves: models, then what is unfinished or going on."""
     unfinished = dict.fromkeys([*runs.unfinished(), *training.going()])
     return [*((name, name) for name in runs.histories()), *((f"{name} (unfinished)", name) for name in unfinished)]
@@ -74,12 +74,12 @@ def known() -> list[tuple[str, str]]:
 
 def compared() -> list[tuple[str, str]]:
     """The same, and none."""
-    return [("no comparison", NONE), *known()]
+    return [("no comparison", NONE), *run_choices()]
 
 
 def opened() -> str | None:
     """The run to open on."""
-    names = [name for _, name in known()]
+    names = [name for _, name in run_choices()]
     return next((name for name in (*FIRST, *names) if name in names), None)
 
 
@@ -90,18 +90,18 @@ def partner(a: str | None) -> str:
 
 def pictured(session: Session, play: bool = True) -> Changes:
     """Pictures that the nets on screen drew while they learned; they play where no update is looked at."""
-    at = session.held.get("train.at")
-    return {"frames": frames(shown(session), at, play and at is None)}
+    at = session.state.get("train.at")
+    return {"frames": frames(runs_on_screen(session), at, play and at is None)}
 
 
 def draw(session: Session, keys: Sequence[str] = tuple(FIGURES)) -> Changes:
     """The figures of what the session shows."""
-    on_screen = shown(session)
+    on_screen = runs_on_screen(session)
     if not on_screen:
         return {"status": words.NOTHING, "numbers": "", **dict.fromkeys(keys)}
     changes: dict[str, Any] = {key: figure(key, on_screen) for key in keys}
     if "accuracy" in keys:
-        last, at = max(end(on_screen), 1), session.held.get("train.at")
+        last, at = max(end(on_screen), 1), session.state.get("train.at")
         changes["at"] = gr.update(maximum=last, value=last if at is None else min(at, last))
         changes["chosen"] = LAST if at is None else at
         changes["numbers"] = words.numbers(on_screen)
@@ -111,16 +111,16 @@ def draw(session: Session, keys: Sequence[str] = tuple(FIGURES)) -> Changes:
 
 def view(studio: Studio, session: Session, *, a: str | None, b: str, at: float | None) -> Changes:
     """Show other runs, or another update: the last one is followed while a run goes on."""
-    session.held["train.shown"] = tuple(dict.fromkeys(name for name in (a, b) if name and name != NONE))
-    session.held["train.at"] = at
-    if at is None or at >= end(shown(session)):
-        session.held["train.at"] = None
+    session.state["train.shown"] = tuple(dict.fromkeys(name for name in (a, b) if name and name != NONE))
+    session.state["train.at"] = at
+    if at is None or at >= end(runs_on_screen(session)):
+        session.state["train.at"] = None
     return draw(session)
 
 
 def others(studio: Studio, session: Session, *, a: str | None, b: str) -> Changes:
     """Show other runs, at the update that was looked at."""
-    return view(studio, session, a=a, b=b, at=session.held.get("train.at")) | pictured(session)
+    return view(studio, session, a=a, b=b, at=session.state.get("train.at")) | pictured(session)
 
 
 def opening(
@@ -217,20 +217,20 @@ def resume(studio: Studio, session: Session, *, pending: str | None, download: b
 
 def follow(studio: Studio, session: Session, request: RunRequest) -> Iterator[Changes]:
     """A run: its standing several times a second, all figures after each probe."""
-    if session.held.get("train.going"):
+    if session.state.get("train.going"):
         raise BadInput("run", "a run of yours is going on; pause it first")
-    session.held["train.going"] = True
+    session.state["train.going"] = True
     stop = session.stops["training"]
     stop.clear()
     probes = -1
     try:
         for update in training.run(studio, request, stop):
-            session.held["train.live"] = update if update.history else None
+            session.state["train.live"] = update if update.history else None
             changes: dict[str, Any] = {"status": words.standing(update)}
             if update.history and probes == -1:  # its first curves: show them alone
-                session.held |= {"train.shown": (update.name,), "train.at": None}
-                changes |= {"a": gr.update(choices=known(), value=update.name), "b": NONE}
-            if update.history and update.name in session.held.get("train.shown", ()):
+                session.state |= {"train.shown": (update.name,), "train.at": None}
+                changes |= {"a": gr.update(choices=run_choices(), value=update.name), "b": NONE}
+            if update.history and update.name in session.state.get("train.shown", ()):
                 if len(update.history["probes"]) == probes:
                     changes |= draw(session, ("loss",))
                 else:
@@ -240,23 +240,23 @@ def follow(studio: Studio, session: Session, request: RunRequest) -> Iterator[Ch
     except Diverged as error:
         yield {"status": words.diverged(str(error))}
     finally:
-        session.held["train.going"] = False
-    session.held["train.live"] = None
-    yield {"a": gr.update(choices=known()), "name": asked.proposed(request.recipe), **left()}
+        session.state["train.going"] = False
+    session.state["train.live"] = None
+    yield {"a": gr.update(choices=run_choices()), "name": asked.proposed(request.recipe), **left()}
 
 
 def halt(studio: Studio, session: Session) -> Changes:
     """Pause the run."""
     session.stops["training"].set()
-    return {"status": "**Pausing** after this update ..." if session.held.get("train.going") else "**Nothing is running.**"}
+    return {"status": "**Pausing** after this update ..." if session.state.get("train.going") else "**Nothing is running.**"}
 
 
 def discard(studio: Studio, session: Session, *, pending: str | None) -> Changes:
     """Delete an unfinished run, and take it off the screen."""
     training.discard(pending or "")
-    changes: dict[str, Any] = {"a": gr.update(choices=known()), "b": gr.update(choices=compared())}
-    if pending in session.held.get("train.shown", ()):
+    changes: dict[str, Any] = {"a": gr.update(choices=run_choices()), "b": gr.update(choices=compared())}
+    if pending in session.state.get("train.shown", ()):
         first = opened()
         changes |= view(studio, session, a=first, b=NONE, at=None) | pictured(session)
-        changes |= {"a": gr.update(choices=known(), value=first), "b": NONE}
+        changes |= {"a": gr.update(choices=run_choices(), value=first), "b": NONE}
     return {**changes, **left(), "status": f"**{pending} is discarded.**"}

@@ -61,7 +61,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         {name: parts[part] for name, part in NAMES.items()},
         wire.first(do.opening, do.VIEW, [*do.RAN, "row", "scale", "download"]),
         menus={
-            parts["a"]: lambda _: do.known(),
+            parts["a"]: lambda _: do.run_choices(),
             parts["b"]: lambda _: do.compared(),
             parts["pending"]: lambda _: list(runs.unfinished()),
         },
@@ -114,7 +114,7 @@ def _runs() -> dict[str, Any]:
     on: dict[str, Any] = {"interactive": True}
     with gr.Row():
         first = do.opened()
-        parts["a"] = gr.Dropdown(do.known(), value=first, label="show the run of", elem_id="train-a", **on)
+        parts["a"] = gr.Dropdown(do.run_choices(), value=first, label="show the run of", elem_id="train-a", **on)
         parts["b"] = gr.Dropdown(do.compared(), value=do.partner(first), label="beside it", elem_id="train-b", **on)
         most = MAX_UPDATES
         parts["at"] = gr.Slider(0, most, most, step=1, label="update looked at", elem_id="train-look", **on)

@@ -77,7 +77,7 @@ def go(studio: Studio, session: Session, **values: Any) -> Iterator[Changes]:
             gr.Info(words.short(item), title=called(item.card.name), duration=12)
             for doubt in item.warnings:
                 gr.Warning(doubt, title="Doubt", duration=20)
-            hints = {name: gr.update(info=f"found: {text}") for name, text in words.found(item).items()}
+            hints = {name: gr.update(info=f"found: {text}") for name, text in words.answers(item).items()}
             yield {"status": words.summary(item), "link": item.link, "keep": gr.update(visible=not hosted()), **hints}
     except EXPECTED as error:
         yield {"status": f"**No net was brought in:** {words_of(error)}."}
@@ -111,8 +111,8 @@ def keep(studio: Studio, session: Session) -> Changes:
 
 def dropped(studio: Studio, session: Session, *, file: str | None) -> None:
     """Remember a file that was given, so that it goes with its visitor, and remove the one before."""
-    before = session.held.get("file")
+    before = session.state.get("file")
     if before and before != file:
         with suppress(OSError):
             Path(before).unlink()
-    session.held["file"] = file
+    session.state["file"] = file

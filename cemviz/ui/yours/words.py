@@ -32,11 +32,11 @@ NOTHING = "no net is given; drop a file, or name a repository of the Hub, hf:USE
 
 def summary(item: Imported) -> str:
     """How a net was understood, a line each."""
-    lines = [f"**{called(item.card.name)}**: {item.by}", *(line for line, _ in item.told())]
+    lines = [f"**{called(item.card.name)}**: {item.by}", *(line for line, _ in item.findings())]
     return "\n".join(f"* {line}" for line in lines) + f"\n\n[Sample from it]({item.link})"
 
 
-def found(item: Imported) -> dict[str, str]:
+def answers(item: Imported) -> dict[str, str]:
     """Answers that an import found to the three questions: control -> words."""
     data = "none of these" if item.card.data == UNKNOWN else item.card.data
     return {"dataset": data, "scale": str(item.tries[0]), "threat": f"{item.threat_model}, {item.threat}"}
