@@ -10,7 +10,7 @@ from foreign import trained
 from torch import nn
 
 from cemviz.nets import build
-from cemviz.nets.exported import scores, scripted, taken_apart, traced
+from cemviz.nets.exported import disassembled, scores, scripted, traced
 from cemviz.nets.graph import MOST_NUMBERS
 
 SHAPE = (1, 8, 8)
@@ -107,7 +107,7 @@ def test_an_output_without_logits_is_refused():
 def test_a_file_of_torch_export_gives_the_same_program():
     theirs = course()
     exported = torch.export.export(theirs, (torch.rand(2, *SHAPE),), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
-    alike(graph(taken_apart(exported)), theirs)
+    alike(graph(disassembled(exported)), theirs)
 
 
 def test_train_mode_is_refused_before_and_after_the_export():
@@ -115,7 +115,7 @@ def test_train_mode_is_refused_before_and_after_the_export():
         traced(course().train(), SHAPE)
     exported = torch.export.export(nn.Sequential(nn.Dropout(0.5), nn.Flatten()).train(), (torch.rand(2, *SHAPE),))
     with pytest.raises(ValueError, match=r"exported in train mode, .* export net\.eval"):
-        taken_apart(exported)
+        disassembled(exported)
 
 
 def test_code_that_no_tracer_can_follow_is_refused_in_one_line():

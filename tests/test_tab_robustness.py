@@ -14,7 +14,7 @@ from tabs import first_view, page
 
 from cemviz.attacks import ATTACKS
 from cemviz.backend import script
-from cemviz.backend.attack.examples import Attacked, Example, Seen
+from cemviz.backend.attack.examples import Answer, Attacked, Example
 from cemviz.backend.attack.rates import COLUMNS, Rates
 from cemviz.backend.checks import BadInput
 from cemviz.backend.device import choose
@@ -51,7 +51,7 @@ def alone(studio, monkeypatch):
 
 
 def example(fooled: bool = True, change: float = 0.1) -> Example:
-    before, after = Seen(-9.0, -10.0, "7", 0.37), Seen(-4.0, -11.0, "2" if fooled else "7", 0.01)
+    before, after = Answer(-9.0, -10.0, "7", 0.37), Answer(-4.0, -11.0, "2" if fooled else "7", 0.01)
     return Example("7", np.zeros((2, 2, 1), np.uint8), np.ones((2, 2, 1), np.uint8), np.full((2, 2, 1), change, np.float32),
                    before, after)  # fmt: skip
 

@@ -28,7 +28,7 @@ from cemviz.ui.training import handlers as do
 from cemviz.ui.training import tab as tab_training
 from cemviz.ui.training import words as say
 from cemviz.ui.training.handlers import compared, nearest, run_choices, runs_on_screen
-from cemviz.ui.training.plots import BINS, FIGURES, Shown, both, energies, figure, frames, games, rates
+from cemviz.ui.training.plots import BINS, FIGURES, ShownRun, both, energies, figure, frames, games, rates
 
 
 def probe(step: int, seed: int = 0) -> dict:
@@ -47,7 +47,7 @@ HISTORY = {
     "probes": [probe(1), probe(4)],
 }  # fmt: skip
 OTHER = HISTORY | {"terms": {"energy gap": [0.0] * 4, "cross-entropy": [2.0] * 4}, "probes": [probe(1, 5)]}
-A, B = Shown("one", HISTORY, 1), Shown("two", OTHER, 0)
+A, B = ShownRun("one", HISTORY, 1), ShownRun("two", OTHER, 0)
 
 
 def read(values: dict) -> np.ndarray:
@@ -55,7 +55,7 @@ def read(values: dict) -> np.ndarray:
 
 
 @pytest.mark.parametrize("key", FIGURES)
-@pytest.mark.parametrize("runs", [[A], [A, B], [Shown("new", HISTORY | {"probes": []}, None)]])
+@pytest.mark.parametrize("runs", [[A], [A, B], [ShownRun("new", HISTORY | {"probes": []}, None)]])
 def test_every_figure_is_one_that_plotly_knows(key, runs):
     told = json.loads(figure(key, runs))
     go.Figure(told)  # refuses a wrong property
@@ -98,7 +98,7 @@ def test_the_figure_of_a_game_shows_its_k_travel_and_d_and_others_have_none():
     game = {"K": 7, "travel": 5.5, "D_data": 0.53, "D_moved": 0.49}
     at = {"steps": [1], "lr": [0.1], "terms": {"data": [0.7]}, "kind": "binary", "probes": [probe(1) | {"game": game}]}
     plain = {"steps": [1], "lr": [0.1], "terms": {"data": [0.7]}, "probes": [probe(1)]}
-    binary, other = Shown("a", at, 0), Shown("b", plain, 0)
+    binary, other = ShownRun("a", at, 0), ShownRun("b", plain, 0)
     told = json.loads(figure("game", [binary]))
     lines = {line["name"]: read(line["y"])[0] for line in told["data"] if line.get("name") in dict.fromkeys(
         ("K", "distance that p₀ is moved", "D on data", "D on moved p₀")
@@ -133,7 +133,7 @@ def test_words_say_how_a_run_stands():
         replace(update, state="waiting", waiting=2)
     )
     assert "Nothing was done" in say.standing(replace(update, state="paused", step=0, steps=0))
-    told = say.numbers([A, Shown("new", HISTORY, None)])
+    told = say.numbers([A, ShownRun("new", HISTORY, None)])
     assert "+1 ± 0.5" in told and "50%, 25%" in told and told.count("<td>–</td>") == 7 and not say.numbers([])
     assert "<b>" not in say.table([("<b>", "<i>")])
 
@@ -141,11 +141,11 @@ def test_words_say_how_a_run_stands():
 @pytest.mark.parametrize("name", KINDS)
 def test_energies_and_accuracies_bear_the_names_of_the_run_s_kind(name):
     history, row = HISTORY | {"kind": name}, KINDS[name]
-    told = json.loads(figure("delta_x", [Shown("one", history, 1)]))
+    told = json.loads(figure("delta_x", [ShownRun("one", history, 1)]))
     assert [t["name"] for t in told["data"] if t.get("name")] == list(row.view.energies.values())
     lines = rates(history)
     assert list(lines) == list(row.rates) and [lines[title][0, 1] for title in row.rates] == [0.5, 0.25]
-    assert f"Δₓ {row.view.energies['joint']}".replace("Δₓ", "Δ<sub>x</sub>") in say.numbers([Shown("one", history, 1)])
+    assert f"Δₓ {row.view.energies['joint']}".replace("Δₓ", "Δ<sub>x</sub>") in say.numbers([ShownRun("one", history, 1)])
 
 
 def test_an_encoder_has_no_accuracy_of_its_own():
@@ -312,11 +312,11 @@ def test_frames_of_a_run_grow_while_it_goes_on_and_play_once_it_is_chosen(studio
 def test_curves_without_frames_show_no_pictures_and_a_run_beside_one_says_so():
     assert frames([A, B], None, True) is None
     shots = [{"step": 2, "sprite": "data:,", "read": 3}]
-    with_frames = Shown("new", HISTORY | {"frames": {"classes": ["0"], "judge": "j", "count": 4, "shots": shots}}, 1)
+    with_frames = ShownRun("new", HISTORY | {"frames": {"classes": ["0"], "judge": "j", "count": 4, "shots": shots}}, 1)
     old, new = json.loads(frames([A, with_frames], 2, False))["panels"]
     assert (old["frames"], old["judge"]) == ([], "") and (new["frames"], new["count"]) == (shots, 4)
     two_terms = OTHER | {"frames": with_frames.history["frames"]}
-    (panel,) = json.loads(frames([Shown("two", two_terms, 0)], None, True))["panels"]
+    (panel,) = json.loads(frames([ShownRun("two", two_terms, 0)], None, True))["panels"]
     assert panel["loss"] == [[step, 2.0] for step in (1, 2, 3, 4)], "the sum of the terms"
 
 

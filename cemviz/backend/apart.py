@@ -50,7 +50,7 @@ class Apart:
 
     def __init__(self, device: str | None, data: str | None) -> None:
         """Name the device and the root of local image folders, see `Studio`."""
-        self._asked = device, data
+        self._place = device, data
         self._numbers = count()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,7 +98,7 @@ class Apart:
                 [sys.executable, "-P", "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 env=os.environ | {"PYTHONPATH": path},
             )  # fmt: skip
-            _send(self._process.stdin, pickle.dumps(self._asked))
+            _send(self._process.stdin, pickle.dumps(self._place))
         return self._process
 
     def _ask(self, process: subprocess.Popen[bytes], *order: Any) -> tuple[Any] | None:

@@ -80,20 +80,20 @@ def nearest_patch(truth: Tensor, occluded: Tensor, hole: Tensor, images: Tensor)
         images: the searched set, see `by_pixels`.
     Source: thesis Table 2.8, NN-patch.
     """
-    return torch.where(hole, _found(truth, images, hole), occluded)
+    return torch.where(hole, _nearest(truth, images, hole), occluded)
 
 
 def nearest_original(truth: Tensor, occluded: Tensor, hole: Tensor, images: Tensor) -> Tensor:
     """The image of the set nearest to the original, as a whole.  Source: thesis Table 2.8, NN-original image."""
-    return _found(truth, images)
+    return _nearest(truth, images)
 
 
 def nearest_occluded(truth: Tensor, occluded: Tensor, hole: Tensor, images: Tensor) -> Tensor:
     """The image of the set nearest to the occluded one, as a whole.  Source: thesis Table 2.8, NN-occluded image."""
-    return _found(occluded, images)
+    return _nearest(occluded, images)
 
 
-def _found(x: Tensor, images: Tensor, where: Tensor | None = None) -> Tensor:
+def _nearest(x: Tensor, images: Tensor, where: Tensor | None = None) -> Tensor:
     nearest = images[by_pixels(x, images, 1, where=where).index[:, 0]].to(x.device)
     return nearest.to(x) / 255 if nearest.dtype == torch.uint8 else nearest.to(x)
 

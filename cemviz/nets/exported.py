@@ -50,7 +50,7 @@ def traced(net: nn.Module, shape: tuple[int, int, int]) -> tuple[Program, dict[s
     Args:
         net: images (B, *shape) -> logits, or a tuple or dict that holds them.
     Raises:
-        ValueError: torch.export cannot follow it, or see `taken_apart`.
+        ValueError: torch.export cannot follow it, or see `disassembled`.
     """
     if any(module.training for module in net.modules()):
         raise ValueError("the net is in train mode: its answers depend on the batch; call net.eval(), then try again")
@@ -60,7 +60,7 @@ def traced(net: nn.Module, shape: tuple[int, int, int]) -> tuple[Program, dict[s
             exported = torch.export.export(whole, (_images(shape),), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},))
         except Exception as error:  # whatever a tracer makes of somebody's code
             raise ValueError(f"torch.export cannot follow the net: {_line(error)}") from error
-    program, tensors = taken_apart(exported)
+    program, tensors = disassembled(exported)
     inside = {name.removeprefix("net."): row for name, row in program["tensors"].items()}
     return _renamed(program, "net.") | {"tensors": inside}, {k.removeprefix("net/"): v for k, v in tensors.items()}
 
@@ -74,7 +74,7 @@ def scripted(net: torch.jit.ScriptModule, shape: tuple[int, int, int]) -> tuple[
             exported = TS2EPConverter(net.eval(), (_images(shape),)).convert()
         except Exception as error:
             raise ValueError(f"this TorchScript cannot be taken apart: {_line(error)}; save net.state_dict()") from error
-    return taken_apart(exported)
+    return disassembled(exported)
 
 
 def _images(shape: tuple[int, int, int]) -> Tensor:
@@ -111,7 +111,7 @@ def _renamed(program: Program, prefix: str) -> dict[str, Any]:
     return {**program, "steps": short(program["steps"])}
 
 
-def taken_apart(exported: torch.export.ExportedProgram) -> tuple[Program, dict[str, Tensor]]:
+def disassembled(exported: torch.export.ExportedProgram) -> tuple[Program, dict[str, Tensor]]:
     """The program of an exported net, and its tensors by the names of a `Graph`'s state.
 
     Args:

@@ -151,7 +151,7 @@ def _sized(state: State, head: str, stem: str) -> dict[str, int]:
     return {"outputs": state[f"{head}.weight"].shape[0], "width": state[f"{stem}.weight"].shape[0]}
 
 
-def _own(state: State) -> Match | None:
+def _project_net(state: State) -> Match | None:
     """A net of this project without its card, which alone knows the activation."""
     numbers = sorted({int(match[1]) for name in state if (match := re.match(r"([0-9]{1,3})\.", name))})
     linear = max(numbers, default=0)
@@ -197,6 +197,6 @@ FAMILIES: dict[str, Family] = {
     "trades": Family("a WideResNet (TRADES, RobustBench)", "block1.layer.0 and fc", _trades, "none"),
     "gowal": Family("a WideResNet of Gowal et al. (RobustBench)", "init_conv, layer.0.block.0 and logits", _gowal),
     "jem": Family("a WideResNet of JEM", "f.layer1.0 and class_output, without norms", _jem, "symmetric"),
-    "cemviz": Family("a net of this project", "numbered layers", _own),
+    "cemviz": Family("a net of this project", "numbered layers", _project_net),
 }
 """Every family of nets that is recognised, in the order in which they are tried."""

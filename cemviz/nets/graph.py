@@ -84,7 +84,7 @@ class Graph(nn.Module):
     def _run(self, x: Tensor, tensors: dict[str, Tensor], most: int | None = None) -> Tensor:
         values: dict[str, Any] = {**tensors, IMAGES: x}
         for (name, function, args, named), names in zip(self.steps, self.spent, strict=True):
-            values[name] = value = function(*_given(args, values, x), **_given(named, values, x))
+            values[name] = value = function(*_arguments(args, values, x), **_arguments(named, values, x))
             if most is not None and isinstance(value, Tensor) and value.numel() > most:
                 raise RuntimeError(f"step {name} would make {value.numel() // 2:,} numbers an image, {MOST_NUMBERS:,} at most")
             for old in names:  # nothing is kept longer than it is needed
@@ -177,10 +177,10 @@ def used(step: Sequence[Any]) -> list[str]:
     return names
 
 
-def _given(value: Any, values: Mapping[str, Any], x: Tensor) -> Any:
+def _arguments(value: Any, values: Mapping[str, Any], x: Tensor) -> Any:
     """Arguments as a function takes them."""
     if isinstance(value, list | tuple):
-        return [_given(part, values, x) for part in value]
+        return [_arguments(part, values, x) for part in value]
     if not isinstance(value, dict):
         return value
     if value.keys() == {"of"}:
@@ -191,7 +191,7 @@ def _given(value: Any, values: Mapping[str, Any], x: Tensor) -> Any:
         return x.device  # wherever the net was moved
     if value.keys() == {"number"}:
         return float(value["number"])
-    return {k: _given(part, values, x) for k, part in value.items()}
+    return {k: _arguments(part, values, x) for k, part in value.items()}
 
 
 def _dtype(name: str) -> torch.dtype:

@@ -246,7 +246,7 @@ class Address:
                 session.nets.setdefault(name, False)
         changes = self._listed(session) | {self.session: session}
         self._stories(session, address, changes)
-        lost = [_told(name, address[name]) for name, there in self._places.items() if not there(address.get(name, ""))]
+        lost = [_excerpt(name, address[name]) for name, there in self._places.items() if not there(address.get(name, ""))]
         lost += [part for name in self.params if name in address for part in self._value(session, name, address[name], changes)]
         self._fit(changes, values)
         opens = address.get("tab") in self.tabs
@@ -288,7 +288,7 @@ class Address:
         if isinstance(value, dict) and (reads := self.readers.get(component)) and (added := reads(text)):
             value = gr.update(choices=[*component.choices, added], value=text)
         _put(changes, component, value)
-        return [_told(name, part) for part in unread(text, value)]
+        return [_excerpt(name, part) for part in unread(text, value)]
 
     def follow(self) -> None:
         """Keep the address current while controls change.
@@ -308,7 +308,7 @@ def _put(changes: Changes, component: Any, value: Any) -> None:
     changes[component] = changes.get(component, {}) | change
 
 
-def _told(name: str, text: str) -> str:
+def _excerpt(name: str, text: str) -> str:
     """A part of an address that fits nothing, as it may be shown."""
     return f"`{name}={text if PLAIN.fullmatch(text) else '...'}`"
 

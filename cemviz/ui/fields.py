@@ -16,7 +16,7 @@ def control(kind: type, name: str, value: Any = None, **layout: Any) -> gr.compo
         value: what it begins with; None takes the field's own default.
         layout: further arguments of the component, which win over what the field says.
     """
-    about, arguments = _given(kind, name, value)
+    about, arguments = _arguments(kind, name, value)
     if isinstance(about, Number):
         ends = {"precision": 0} if about.whole else {}
         return gr.Number(**arguments | ends | {"info": about.help or None} | layout)
@@ -31,13 +31,13 @@ def control(kind: type, name: str, value: Any = None, **layout: Any) -> gr.compo
 
 def slider(kind: type, name: str, value: Any = None, *, step: float = 1, **layout: Any) -> gr.Slider:
     """A slider for a number with both ends."""
-    about, arguments = _given(kind, name, value)
+    about, arguments = _arguments(kind, name, value)
     return gr.Slider(**arguments | {"minimum": about.low, "maximum": about.high, "step": step} | layout)
 
 
 def radio(kind: type, name: str, value: Any = None, **layout: Any) -> gr.Radio:
     """A row of buttons for a choice among few."""
-    about, arguments = _given(kind, name, value)
+    about, arguments = _arguments(kind, name, value)
     return gr.Radio(**arguments | {"choices": titled(about)} | layout)
 
 
@@ -66,7 +66,7 @@ def titled(about: Choice) -> list[tuple[str, str]]:
     return [(row if isinstance(row, str) else row.title, name) for name, row in rows.items()]
 
 
-def _given(kind: type, name: str, value: Any) -> tuple[Field, dict[str, Any]]:
+def _arguments(kind: type, name: str, value: Any) -> tuple[Field, dict[str, Any]]:
     """A field, and the arguments that any control of it takes."""
     about = fields_of(kind)[name]
     value = default_of(kind, name) if value is None else value

@@ -58,7 +58,7 @@ class Document:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._kept: dict[tuple[str | None, ...], list[Message]] = {}
+        self._documents: dict[tuple[str | None, ...], list[Message]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -68,8 +68,8 @@ class Document:
         headers = Headers(scope=scope)
         packed = "gzip" if "gzip" in headers.get("accept-encoding", "") else ""
         key = (packed, scope.get("scheme"), scope.get("root_path"), *map(headers.get, FORWARDED))
-        if key in self._kept:
-            for message in self._kept[key]:
+        if key in self._documents:
+            for message in self._documents[key]:
                 await send(message)
             return
         messages: list[Message] = []
@@ -80,8 +80,8 @@ class Document:
 
         await self.app(scope, receive, keep)
         whole = bool(messages) and messages[0].get("status") == 200 and not messages[-1].get("more_body", False)
-        if whole and len(self._kept) < MOST:
-            self._kept[key] = messages
+        if whole and len(self._documents) < MOST:
+            self._documents[key] = messages
 
 
 def _of_the_page(scope: Scope) -> bool:

@@ -30,7 +30,7 @@ FACTORS = (1, 2, 5, 10, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Answer:
     """Reading of an image by the net: energies in nats with the image's own label, the class it sees, p(label | x)."""
 
     joint: float
@@ -54,8 +54,8 @@ class Example:
     image: np.ndarray
     attacked: np.ndarray
     change: np.ndarray
-    before: Seen
-    after: Seen
+    before: Answer
+    after: Answer
 
     @property
     def joint_change(self) -> float:
@@ -107,14 +107,16 @@ def attacked(studio: Studio, request: AttackedRequest) -> Iterator[Attacked]:
     net, _ = studio.model(card.name)
     x, y = pixels.to(studio.device.torch).float() / 255, labels.to(studio.device.torch)
     names = [card.classes[label] for label in labels.tolist()]
-    before = _seen(net, card, x, y)
+    before = _answers(net, card, x, y)
     for name in COLUMNS:
         if name == "none":
             continue
         dyn = threat(name, norm, radius)
         adversarial = perturb(name, net, x, y, dyn, generator=studio.device.generator(request.seed))
         change = (adversarial - x).permute(0, 2, 3, 1).float().cpu().numpy()
-        rows = zip(names, to_pixels(x), to_pixels(adversarial), change, before, _seen(net, card, adversarial, y), strict=True)
+        rows = zip(
+            names, to_pixels(x), to_pixels(adversarial), change, before, _answers(net, card, adversarial, y), strict=True
+        )
         yield Attacked(name, norm, radius, origin, tuple(Example(*row) for row in rows))
 
 
@@ -129,11 +131,11 @@ def fitting(attacked: Attacked) -> int:
     return max((factor for factor in FACTORS if factor * most <= 0.5 + 1e-6), default=FACTORS[0])
 
 
-def _seen(net: nn.Module, card: Card, x: Tensor, y: Tensor) -> list[Seen]:
+def _answers(net: nn.Module, card: Card, x: Tensor, y: Tensor) -> list[Answer]:
     f = logits(net, x)
     shares = f.softmax(1).gather(1, y[:, None]).squeeze(1)
     rows: Any = zip(joint(f, y), marginal(f), read(f, card.classes), shares, strict=True)
-    return [Seen(float(e), float(m), name, float(p)) for e, m, name, p in rows]
+    return [Answer(float(e), float(m), name, float(p)) for e, m, name, p in rows]
 
 
 def _images(studio: Studio, request: AttackedRequest, card: Card) -> tuple[Tensor, Tensor, str]:

@@ -62,7 +62,7 @@ def _brought(studio: Studio, request: ImportRequest, key: str, folder: str | Non
     if described := _own_card(path):
         yield Step(1, 4, "a model of this project")
         card = hub.adopt(described, path, name, programs=not hosted())
-        yield _told(studio, card, f"a model of this project, by its card {described.name}")
+        yield _as_stored(studio, card, f"a model of this project, by its card {described.name}")
         return
     contents = read(path)
     net = foreign(studio, request, contents)
@@ -184,7 +184,7 @@ def _precision(net: nn.Module, state: dict[str, Tensor], x: Tensor, full: bool) 
     )
 
 
-def _told(studio: Studio, card: Card, by: str) -> Imported:
+def _as_stored(studio: Studio, card: Card, by: str) -> Imported:
     """A model of this project, as it was stored."""
     net, card = studio.model(card.name)
     scale = tuple(card.net_args.get("mean", ())), tuple(card.net_args.get("std", ()))

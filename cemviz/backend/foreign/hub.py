@@ -85,17 +85,17 @@ def architecture(source: str, folder: str | None = None) -> str | None:
 
 def _sizes(repo: str) -> dict[str, int]:
     """Files of a repository, and their bytes."""
-    siblings = _asked(repo, lambda: api().model_info(repo, files_metadata=True).siblings)
+    siblings = _answer(repo, lambda: api().model_info(repo, files_metadata=True).siblings)
     return {part.rfilename: part.size or 0 for part in siblings}
 
 
 def _download(repo: str, file: str, sizes: dict[str, int], most: int, folder: str | None = None) -> Path:
     if sizes[file] > most:
         raise BadInput("source", f"{file} has {sizes[file]:,} bytes; {most:,} at most are read")
-    return Path(_asked(repo, lambda: api().hf_hub_download(repo, file, local_dir=folder)))
+    return Path(_answer(repo, lambda: api().hf_hub_download(repo, file, local_dir=folder)))
 
 
-def _asked(repo: str, call: Callable[[], Any]) -> Any:
+def _answer(repo: str, call: Callable[[], Any]) -> Any:
     """The Hub's answer, or one line why there is none."""
     try:
         return call()
@@ -147,8 +147,8 @@ def publish(studio: Studio, request: PublishRequest) -> Iterator[Step | dict[str
         write_json(place / CARD, card.as_json(), indent=2)
         (place / "README.md").write_text(readme(card, repo), encoding="utf-8")
         client = api()
-        _asked(repo, lambda: client.create_repo(repo, exist_ok=True))
-        _asked(
+        _answer(repo, lambda: client.create_repo(repo, exist_ok=True))
+        _answer(
             request.repo, lambda: client.upload_folder(repo_id=repo, folder_path=folder, commit_message=f"cemviz: {card.name}")
         )
     yield {"model": card.name, "repository": request.repo, "files": [WEIGHTS, CARD, "README.md"]}

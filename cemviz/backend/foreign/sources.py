@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...nets import build
 from ...nets.adapters import Unrecognised, normalisation, recognise, stripped, unwrapped, weights
-from ...nets.exported import scripted, taken_apart, traced
+from ...nets.exported import disassembled, scripted, traced
 from ...nets.families import FAMILIES
 from ...nets.graph import Program
 from ...nets.layers import Normalize
@@ -24,7 +24,7 @@ from .builders import by_shapes, coded, named
 from .guesses import Scale, shapes
 from .reading import Contents
 
-Taken = tuple[Program, dict[str, Tensor]]
+Disassembled = tuple[Program, dict[str, Tensor]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +131,14 @@ def foreign(studio: Studio, request: ImportRequest, contents: Contents) -> Forei
 def _of_program(studio: Studio, request: ImportRequest, contents: Contents) -> Foreign:
     program = contents.value
     if contents.form == "exported":
-        exported = _tried(lambda: taken_apart(program))
+        exported = _tried(lambda: disassembled(program))
         shape = next(
             node.meta["val"].shape for node in program.graph.nodes if node.name == program.graph_signature.user_inputs[0]
         )
         if isinstance(shape[0], int):
             advice = "dynamic_shapes=({0: torch.export.Dim('batch')},)"
             raise BadInput("source", f"it was exported for batches of {shape[0]} alone; export it with {advice}")
-        return _taken(exported, tuple(map(int, shape[1:])), "a program of torch.export")
+        return _runnable(exported, tuple(map(int, shape[1:])), "a program of torch.export")
     channels = _channels(dict(program.named_parameters()))
     tried = shapes(studio, request.dataset, request.side, channels)
     return _first(tried, lambda shape: scripted(program, shape), "a TorchScript program")
@@ -187,25 +187,25 @@ def _fitted(net: nn.Module, states: list[dict[str, Tensor]]) -> dict[str, Tensor
     return fitted
 
 
-def _first(tried: list[tuple[int, int, int]], take: Callable[[tuple[int, int, int]], Taken], by: str) -> Foreign:
+def _first(tried: list[tuple[int, int, int]], take: Callable[[tuple[int, int, int]], Disassembled], by: str) -> Foreign:
     """The net for the first shape that it takes."""
     faults = []
     for shape in tried:
         try:
-            return _taken(take(shape), shape, by)
+            return _runnable(take(shape), shape, by)
         except ValueError as error:
             faults.append(f"for images of {' × '.join(map(str, shape))}, {error}")
     raise BadInput("source", f"{faults[0]}; give --side or --dataset if the images are others")
 
 
-def _tried(take: Callable[[], Taken]) -> Taken:
+def _tried(take: Callable[[], Disassembled]) -> Disassembled:
     try:
         return take()
     except ValueError as error:
         raise BadInput("source", str(error)) from error
 
 
-def _taken(program: Taken, shape: tuple[int, int, int], by: str) -> Foreign:
+def _runnable(program: Disassembled, shape: tuple[int, int, int], by: str) -> Foreign:
     """A program as a net, once it is seen to give logits."""
     text, state = json.dumps(program[0], separators=(",", ":"), allow_nan=False), program[1]
     plain = {"mean": [0.0] * shape[0], "std": [1.0] * shape[0]}

@@ -76,7 +76,7 @@ def subject(studio: Studio, data: str, image: str, classes: tuple[str, ...] | No
     origin, _, text = str(image).partition(":")
     choice("image", origin, ("grid", "test", "gallery", "drawn", "upload"))
     if origin in ("drawn", "upload"):
-        return _own(studio, data, str(image))
+        return _visitor_picture(studio, data, str(image))
     if origin == "test":
         return _of_test(unseen(studio, data, classes), data, text)
     asset = assets.grids(data) if origin == "grid" else assets.gallery(data)
@@ -185,7 +185,7 @@ def as_picture(data: str, shape: tuple[int, ...], content: bytes) -> tuple[str, 
     return uploads.named(small), note
 
 
-def _own(studio: Studio, data: str, image: str) -> Subject:
+def _visitor_picture(studio: Studio, data: str, image: str) -> Subject:
     """A visitor's picture; nobody said its class, so that a judge, which is none of the nets compared, reads it."""
     drawing = image.startswith("drawn:")
     if drawing and data != DRAWN:

@@ -132,7 +132,7 @@ def restore(studio: Studio, request: RestoreRequest) -> Iterator[Step | Restored
     frames, rows = [], []
     for state in descend(record, x0, dyn, project=hold):
         frames.append(to_pixels(state.x))
-        rows.append(record.row(state) | _known(state.x, truth, lost))
+        rows.append(record.row(state) | _similarities(state.x, truth, lost))
         if state.k < dyn.steps:
             yield Step(state.k, dyn.steps, request.task)
     yield Restored(
@@ -175,7 +175,7 @@ def _damaged(studio: Studio, request: RestoreRequest, card: Card, x: Tensor) -> 
     return blurred(x[None], request.blur), None, None
 
 
-def _known(x: Tensor, truth: Tensor | None, lost: Tensor | None) -> dict[str, Tensor]:
+def _similarities(x: Tensor, truth: Tensor | None, lost: Tensor | None) -> dict[str, Tensor]:
     """Numbers of a state that only the truth can tell, each (B,)."""
     if truth is None:
         return {}

@@ -104,7 +104,7 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     if not sweeps:
         yield {"skipped": f"there is no model {dataset(data).gallery} and no encoder yet"}
     for name, request in sweeps.items():
-        yield from _made(studio, request, FOLDER, name)
+        yield from _ensure(studio, request, FOLDER, name)
 
 
 def board(name: str) -> Artefact | None:
@@ -121,13 +121,13 @@ def stored_sweep(studio: Studio, request: SweepRequest) -> Iterator[Step | Artef
         As `sweep`; Unwritable.
     """
     name = hashlib.sha256(json.dumps(as_json(request)).encode()).hexdigest()[:16]
-    for item in _made(studio, request, KEPT, name):
+    for item in _ensure(studio, request, KEPT, name):
         if isinstance(item, Step):
             yield item
     yield artefacts.read(KEPT, name, "try again")
 
 
-def _made(studio: Studio, request: SweepRequest, folder: str, name: str) -> Iterator[Step | dict[str, Any]]:
+def _ensure(studio: Studio, request: SweepRequest, folder: str, name: str) -> Iterator[Step | dict[str, Any]]:
     """Make an artefact unless it is there and rests on what is stored now."""
     try:
         artefact = artefacts.read(folder, name, "make it anew")

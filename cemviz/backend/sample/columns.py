@@ -97,7 +97,7 @@ def _accuracy(ends: Ends) -> Number:
     return _mean((_judged(ends).argmax(1) == ends.labels.cpu()).double())
 
 
-def _own(ends: Ends) -> Number:
+def _net_confidence(ends: Ends) -> Number:
     with torch.no_grad():
         return _sure(ends.eyes.net(ends.x).softmax(1), ends.labels)
 
@@ -133,7 +133,7 @@ COLUMNS: dict[str, Column] = {
         lambda ends: _sure(_judged(ends), ends.labels), ("judge",),
     ),
     "accuracy": Column("Read by the judge as asked", "share", "higher", _accuracy, ("judge", "labels")),
-    "own": Column("p(y | x) of the net itself, or of its probe", "", "higher", _own, ("net",)),
+    "own": Column("p(y | x) of the net itself, or of its probe", "", "higher", _net_confidence, ("net",)),
     "nearest": Column(
         f"Distance to the nearest of {NEAR:,} training images", "L2, pixel units", "lower",
         lambda ends: _mean(by_pixels(ends.x, ends.eyes.train, 1).value[:, 0]), ("train",),

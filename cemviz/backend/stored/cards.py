@@ -214,7 +214,7 @@ def _surveyed(place: Path, *version: int) -> tuple[dict[str, Card], dict[str, st
     return read, faults
 
 
-class Known(dict[str, Card]):
+class Cards(dict[str, Card]):
     """Cards by name.  A visitor's own model is listed nowhere, and found by its whole name alone."""
 
     def __missing__(self, name: str) -> Card:
@@ -236,9 +236,9 @@ class Known(dict[str, Card]):
             return default
 
 
-def cards() -> Known:
+def cards() -> Cards:
     """The cards of all stored models, by name; what is left out `left_out` says, and `load` refuses."""
-    return Known(survey()[0])
+    return Cards(survey()[0])
 
 
 def left_out() -> list[str]:

@@ -24,7 +24,7 @@ except ModuleNotFoundError:  # Windows
         os.lseek(handle, 0, os.SEEK_SET)
 
 
-class Taken(RuntimeError):
+class LockTaken(RuntimeError):
     """Somebody else holds the lock.
 
     Attributes:
@@ -43,7 +43,7 @@ class Lock:
         """Take it.
 
         Raises:
-            Taken: somebody else holds it.
+            LockTaken: somebody else holds it.
             Unwritable: the file cannot be made.
         """
         self.path = path
@@ -58,7 +58,7 @@ class Lock:
             except OSError:
                 process = os.read(self._handle, 20).decode(errors="replace").strip()
                 os.close(self._handle)
-                raise Taken(path, process) from None
+                raise LockTaken(path, process) from None
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(self._handle), path.stat()):
                     break

@@ -76,7 +76,7 @@ def alone(
         rest = {"count": len(others), "split": "test", "extractor": None, "seed": seed, "note": ""}
         return rest | {"value": auc(inside, outside), "error": auc_error(inside, outside), "resampled": "images"}
 
-    return Measure(f"AUC of d_{k}{_told(norm, radius, steps, step, run, restarts)} count={count}", measure)
+    return Measure(f"AUC of d_{k}{_attack_words(norm, radius, steps, step, run, restarts)} count={count}", measure)
 
 
 def lowered(
@@ -99,10 +99,10 @@ def lowered(
         rest = {"count": len(others), "split": "test", "extractor": None, "seed": seed, "note": ""}
         return rest | {"value": drop, "error": error, "resampled": "images"}
 
-    return Measure(f"AUC of d_{k} lowered by{_told(norm, radius, steps, step, run, restarts)} count={count}", measure)
+    return Measure(f"AUC of d_{k} lowered by{_attack_words(norm, radius, steps, step, run, restarts)} count={count}", measure)
 
 
-def _told(norm: str, radius: float, steps: int, step: float, run: str, restarts: int) -> str:
+def _attack_words(norm: str, radius: float, steps: int, step: float, run: str, restarts: int) -> str:
     how = {"steps": "", "adam": " Adam", "auto": " Auto-PGD", "random": " random search"}[run]
     again = f" restarts={restarts}" if restarts > 1 else ""
     return f"{how} norm={norm} radius={radius:g} steps={steps} step={step:g}{again}"

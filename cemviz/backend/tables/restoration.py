@@ -74,7 +74,7 @@ def tuned(energy: Energy, start: Tensor, truth: Tensor, step: float, fixed: Tens
     return max(range(1, MOST + 1), key=means.__getitem__)
 
 
-def _begun(studio: Studio, model: str) -> tuple[Energy, float, Tensor, Tensor]:
+def _problem(studio: Studio, model: str) -> tuple[Energy, float, Tensor, Tensor]:
     """Energy and step of a model, and the images to choose on and to report on."""
     net, card = studio.model(model)
     chosen, test = (studio.split(card.data, part, card.classes) for part in ("validation", "test"))
@@ -86,7 +86,7 @@ def _begun(studio: Studio, model: str) -> tuple[Energy, float, Tensor, Tensor]:
 @lru_cache(maxsize=4)
 def denoised(model: str, sha256: str, device: Device, data: str | None, sigma: float, seed: int) -> Restoration:
     """Noise of standard deviation sigma taken away."""
-    energy, step, chosen, test = _begun(Studio(device, data), model)
+    energy, step, chosen, test = _problem(Studio(device, data), model)
     places = range(len(chosen) + len(test))
     damaged = noisy(torch.cat([chosen, test]), sigma, Each(seed, places, device.torch))
     steps = tuned(energy, damaged[: len(chosen)], chosen, step)
@@ -99,7 +99,7 @@ def denoised(model: str, sha256: str, device: Device, data: str | None, sigma: f
 def inpainted(model: str, sha256: str, device: Device, data: str | None) -> dict[str, Restoration]:
     """The hole in the middle filled in every way: row -> restoration."""
     studio = Studio(device, data)
-    energy, step, chosen, test = _begun(studio, model)
+    energy, step, chosen, test = _problem(studio, model)
     card = studio.cards()[model]
     lost = hole("", card.shape[1:]).to(test.device)
     start = occluded(test, lost)

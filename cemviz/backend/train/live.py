@@ -20,7 +20,7 @@ from ..jobs import Jobs, Waiting
 from ..requests import RunRequest, TrainRequest
 from ..store import Unwritable
 from ..stored import files
-from ..stored.locks import Lock, Taken
+from ..stored.locks import Lock, LockTaken
 from ..studio import Studio
 from ..use_case import Step
 from . import states
@@ -220,7 +220,7 @@ def discard(name: str) -> None:
     at = states.path(name)
     try:
         lock = Lock(at.with_suffix(".lock"))
-    except Taken:
+    except LockTaken:
         raise BadInput("run", f"the run {name!r} is going on; pause it first") from None
     try:
         at.unlink(missing_ok=True)

@@ -50,10 +50,10 @@ def make(studio: Studio, data: str) -> Iterator[Step | dict[str, Any]]:
     if data not in PAIRS:
         yield {"skipped": f"there is no pair of {data}"}
     for recipe in PAIRS.get(data, ()):
-        yield from _made(studio, recipe)
+        yield from _ensure(studio, recipe)
 
 
-def _made(studio: Studio, recipe: str) -> Iterator[Step | dict[str, Any]]:
+def _ensure(studio: Studio, recipe: str) -> Iterator[Step | dict[str, Any]]:
     name, team = name_of(recipe), Team(studio.device)
     request = TrainRequest(recipe, SCALE, name, SEED, data=studio.data)
     planned = plan(request)

@@ -12,7 +12,7 @@ from ...training.recipes import recipe
 from .. import store
 from ..checks import BadInput
 from ..requests import TrainRequest
-from ..stored.locks import Lock, Taken
+from ..stored.locks import Lock, LockTaken
 from . import states
 from .provenance import differences, identity, identity_of
 from .states import Start
@@ -44,7 +44,7 @@ class Plan:
         """
         try:
             return Lock(states.path(self.name).with_suffix(".lock"))
-        except Taken as error:
+        except LockTaken as error:
             who = f" (process {error.process})" if error.process not in ("", str(os.getpid())) else ""
             raise BadInput(
                 "out", f"a run {self.name!r} is going on{who}; wait for it, pause it, or name yours: --out my-{self.name}"

@@ -19,7 +19,7 @@ from ..controls import Session
 from ..fields import filled
 from ..wiring import Changes
 from . import words
-from .plots import FIGURES, Shown, figure, frames, games
+from .plots import FIGURES, ShownRun, figure, frames, games
 
 NONE = "none"
 PAIR = tuple(map(name_of, PAIRS["mnist"]))
@@ -42,14 +42,14 @@ VIEW = ("recipe", "scale", "steps", "a", "b", "chosen")
 """Controls of the first view."""
 
 
-def runs_on_screen(session: Session) -> list[Shown]:
+def runs_on_screen(session: Session) -> list[ShownRun]:
     """The runs on screen: headings, curves, and the probe nearest to the update looked at."""
     on_screen = []
     for name in session.state.get("train.shown", ()):
         live = session.state.get("train.live")
         history = live.history if live is not None and live.name == name else runs.read_history(name)
         if history is not None:
-            on_screen.append(Shown(runs.heading(name), history, nearest(history, session.state.get("train.at"))))
+            on_screen.append(ShownRun(runs.heading(name), history, nearest(history, session.state.get("train.at"))))
     return on_screen
 
 
@@ -61,7 +61,7 @@ def nearest(history: dict[str, Any], step: float | None) -> int | None:
     return min(range(len(steps)), key=lambda i: abs(steps[i] - step))
 
 
-def end(on_screen: Sequence[Shown]) -> int:
+def end(on_screen: Sequence[ShownRun]) -> int:
     """The last update of any run."""
     return max([run.history["steps"][-1] for run in on_screen if run.history["steps"]], default=0)
 

@@ -107,7 +107,7 @@ def played(**names: str) -> Callable[[History], Lines]:
     return read
 
 
-def games(runs: "Sequence[Shown]") -> bool:
+def games(runs: "Sequence[ShownRun]") -> bool:
     """Whether any of these runs is a binary game."""
     return any("game" in probe for run in runs for probe in run.history["probes"])
 
@@ -174,7 +174,7 @@ FIGURES: dict[str, Figure] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownRun:
     """A run on screen.
 
     Attributes:
@@ -192,7 +192,7 @@ class Shown:
         return None if self.at is None else self.history["probes"][self.at]
 
 
-def frames(runs: Sequence[Shown], at: float | None, play: bool) -> str | None:
+def frames(runs: Sequence[ShownRun], at: float | None, play: bool) -> str | None:
     """Pictures that the nets of one run or two drew over their updates, as `frames.js` takes them; None where no run kept any.
 
     Args:
@@ -212,12 +212,12 @@ def frames(runs: Sequence[Shown], at: float | None, play: bool) -> str | None:
     return json.dumps({"panels": panels, "at": at, "play": play}, separators=(",", ":"), ensure_ascii=False)
 
 
-def figure(key: str, runs: Sequence[Shown]) -> str:
+def figure(key: str, runs: Sequence[ShownRun]) -> str:
     """A figure of FIGURES for one run or two."""
     return energies(runs) if key == "energies" else curves(FIGURES[key], runs)
 
 
-def curves(figure: Figure, runs: Sequence[Shown]) -> str:
+def curves(figure: Figure, runs: Sequence[ShownRun]) -> str:
     """Panels of lines over updates, a column a run; the probe looked at is marked.  A name has one look in all of them."""
     lines = [[row.read(run.history) for run in runs] for row in figure.rows]
     end = max((run.history["steps"][-1] for run in runs if run.history["steps"]), default=1)
@@ -235,7 +235,7 @@ def curves(figure: Figure, runs: Sequence[Shown]) -> str:
     return panels.json()
 
 
-def energies(runs: Sequence[Shown]) -> str:
+def energies(runs: Sequence[ShownRun]) -> str:
     """Histograms of both energies on data, attacked and sampled points, all over one axis."""
     looked_at = [run.probe["energies"] for run in runs if run.probe is not None]
     every = [values for points in looked_at for both in points.values() for values in both.values()]

@@ -10,7 +10,7 @@ from ...backend.train.pair import PAIRS, name_of
 from ...backend.train.runs import read_history
 from ...training.recipe import Recipe
 from ..numbers import minus
-from .plots import Shown, both
+from .plots import ShownRun, both
 
 STORY = """Training is where the landscape is made. **An attack lifts an image's energy, the next update lowers it again:**
 watch both happen, update by update, in any system of the papers. The curves below are of models that were trained so; begin a
@@ -165,7 +165,7 @@ def diverged(message: str) -> str:
     )
 
 
-def numbers(runs: Sequence[Shown]) -> str:
+def numbers(runs: Sequence[ShownRun]) -> str:
     """Numbers of the probes looked at, a column a run."""
     probes = [run.probe for run in runs]
     if not any(probes):
