@@ -30,7 +30,7 @@ from .team import Team, join, separate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained(Step):
-    """An update of a run; `done` and `of` count updates.
+    """An update of a run; `done` and `total` count updates.
 
     Attributes:
         terms: of the loss, by name.
