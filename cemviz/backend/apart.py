@@ -109,14 +109,14 @@ class Apart:
                 raise Lost(LOST.format("before that"))
             try:
                 _send(process.stdin, packed)
-                kind, answer = pickle.load(process.stdout)
+                tag, answer = pickle.load(process.stdout)
             except Exception:  # its end, or what cannot be read
                 process.kill()
                 how = self._end(process)
                 raise Lost(LOST.format(f"signal {-how}: was there memory for it?" if how < 0 else f"code {how}")) from None
-        if kind == FAULT:
+        if tag == FAULT:
             raise answer
-        return (answer,) if kind == ITEM else None
+        return (answer,) if tag == ITEM else None
 
     def _end(self, process: subprocess.Popen[bytes]) -> int:
         """How a process ended that is about to."""
