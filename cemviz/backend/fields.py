@@ -150,19 +150,19 @@ def types_of(kind: type, name: str) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
-def changes(request: Any) -> dict[str, Any]:
+def changes(instance: Any) -> dict[str, Any]:
     """The values of a request that differ from its defaults, by name: what a link, a command line and a script have to say."""
     left = {}
-    for f in fields(request):
+    for f in fields(instance):
         default = f.default_factory() if f.default_factory is not MISSING else f.default
-        if (value := getattr(request, f.name)) != default:
+        if (value := getattr(instance, f.name)) != default:
             left[f.name] = value
     return left
 
 
-def as_python(request: Any) -> str:
+def as_python(instance: Any) -> str:
     """A request as a line of Python."""
-    return f"{type(request).__name__}({', '.join(f'{name}={_literal(value)}' for name, value in changes(request).items())})"
+    return f"{type(instance).__name__}({', '.join(f'{name}={_literal(value)}' for name, value in changes(instance).items())})"
 
 
 def _literal(value: Any) -> str:

@@ -68,15 +68,15 @@ def make(studio: Studio, data: str = DATA) -> Iterator[Step | dict[str, Any]]:
         yield {"skipped": f"the tour is of {', '.join(lacking)}, which are not stored"}
         return
     parts = (_opening, _attack, _window, _roll, _plane, _unlabelled)
-    stations: dict[str, Any] = {}
+    scenes: dict[str, Any] = {}
     for i, part in enumerate(parts):
         yield Step(i, len(parts), part.__name__.strip("_"))
-        stations |= part(studio, stations)
+        scenes |= part(studio, scenes)
     models = {"models": {name: cards[name].sha256 for name in used}}
-    opening = stations.pop("opening")
-    stations.pop("chains")
+    opening = scenes.pop("opening")
+    scenes.pop("chains")
     yield {"path": str(artefacts.write("tour", "opening", Artefact(models | opening), indent=None))}
-    yield {"path": str(artefacts.write("tour", "stations", Artefact(models | stations), indent=None))}
+    yield {"path": str(artefacts.write("tour", "stations", Artefact(models | scenes), indent=None))}
 
 
 def opening() -> Artefact | None:
@@ -101,7 +101,7 @@ def read_by(studio: Studio, chains: Chains) -> int:
     return int((answers == chains.labels).sum())
 
 
-def _opening(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
+def _opening(studio: Studio, scenes: dict[str, Any]) -> dict[str, Any]:
     runs = {side: chains_of(studio, replace(OPENING, model=name)) for side, name in NETS.items()}
     alone = chains_of(studio, replace(OPENING, model=BETWEEN))
     panels = {
@@ -122,7 +122,7 @@ def _opening(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
     return {"opening": about | more | {"panels": panels}, "chains": runs}
 
 
-def _attack(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
+def _attack(studio: Studio, scenes: dict[str, Any]) -> dict[str, Any]:
     """One digit under attacks of growing radius, by each net: what it looks like, and the net's logits."""
     gallery = assets.gallery(DATA)
     x = gallery.images[SUBJECT : SUBJECT + 1].to(studio.device.torch).float() / 255
@@ -140,7 +140,7 @@ def _attack(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
     return {"attack": {"radii": list(RADII), "label": int(y), "drawn by": gallery.model, **sides}}
 
 
-def _window(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
+def _window(studio: Studio, scenes: dict[str, Any]) -> dict[str, Any]:
     """E(x, y) around the digit, along each net's own attack and a random direction."""
     gallery, radius = assets.gallery(DATA), dataset(DATA).radius
     x, y = gallery.images[SUBJECT].to(studio.device.torch).float() / 255, gallery.labels[SUBJECT].to(studio.device.torch)
@@ -153,14 +153,14 @@ def _window(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
     return {"window": {"radius": radius, **sides}}
 
 
-def _roll(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
+def _roll(studio: Studio, scenes: dict[str, Any]) -> dict[str, Any]:
     """The plane through one chain's start and both nets' ends, E(x, y) of each net on it, and the shadows of both chains.
 
     The chains move among all 784 pixels.  The plane holds their start and their ends; between, it shows where they would be if
     one looked straight down on it.
     """
     steps = {side: torch.from_numpy(chains.pixels[:, ROLLED]).permute(0, 3, 1, 2).float() / 255 for side, chains in
-             stations["chains"].items()}  # fmt: skip
+             scenes["chains"].items()}  # fmt: skip
     start = steps["robust"][0]
     u = steps["robust"][-1] - start
     u = u / u.norm()
@@ -179,7 +179,7 @@ def _roll(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
         centre = start + middle[0] * u + middle[1] * v
         plane = landscape.Plane(*(part.to(studio.device.torch) for part in (centre, u, v, axis)))
         energy, _ = landscape.energies(net, plane, y)
-        chains = stations["chains"][side]
+        chains = scenes["chains"][side]
         sides[side] = field(energy) | {
             "path": [short(point) for point in ((shadows[side] - middle) / half)],
             "energy": short(chains.series["joint"][:, ROLLED]),
@@ -188,7 +188,7 @@ def _roll(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
     return {"roll": {"asked": ROLLED, "half": round(half, 2), "steps": OPENING.steps, **sides}}
 
 
-def _plane(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
+def _plane(studio: Studio, scenes: dict[str, Any]) -> dict[str, Any]:
     """Two games in the plane over their turns, which differ in p0 alone."""
     games = {}
     for key in ("maximin", "maximin-corner"):
@@ -204,7 +204,7 @@ def _plane(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
     return {"plane": {"turns": list(TURNS), "side": SIDE, **games}}
 
 
-def _unlabelled(studio: Studio, stations: dict[str, Any]) -> dict[str, Any]:
+def _unlabelled(studio: Studio, scenes: dict[str, Any]) -> dict[str, Any]:
     """Chains of a net that never saw a label: a batch that spreads, and one that meets in one place."""
     sides, steps = {}, None
     for sampler in ("maxent", "pgd"):

@@ -153,10 +153,10 @@ def _function(operation: str) -> Any:
         return ON_NUMBERS[operation]
     name, _, overload = operation.partition(".")
     name, overload = ("reshape", "default") if name == "view" else (name, overload)  # its layout is ours, not the exporter's
-    operator = getattr(torch.ops.aten, name) if name.rstrip("_") in OPERATIONS else None
-    if operator is None or overload not in operator.overloads():
+    packet = getattr(torch.ops.aten, name) if name.rstrip("_") in OPERATIONS else None
+    if packet is None or overload not in packet.overloads():
         raise ValueError(f"the net uses the operation {operation}, which is not among those that are run here")
-    return getattr(operator, overload)
+    return getattr(packet, overload)
 
 
 def _in_place(operation: str) -> bool:

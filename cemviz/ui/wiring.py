@@ -153,8 +153,8 @@ def run(
 
     Args:
         tab: what the run is of; another run of the same ends it.
-        requests: requests that decide the results: where anybody asked for the same before, those are there at once.
-        words: words for a step.
+        requests: those that decide the results: where anybody asked for the same before, those are there at once.
+        words: step -> what is said after it.
         begun: what `claim` gave where the picture began before its run; None claims the tab now.
     Yields:
         what to say meanwhile, as str, STOPPED at the end of a run that was; every result as it is.

@@ -125,9 +125,9 @@ def amplified(change: np.ndarray, factor: float) -> np.ndarray:
     return np.rint((0.5 + factor * change).clip(0, 1) * 255).astype(np.uint8)
 
 
-def fitting(attacked: Attacked) -> int:
+def fitting(result: Attacked) -> int:
     """The largest of `FACTORS` that clips no difference; one for all images, so that they compare."""
-    most = max(float(np.abs(example.change).max()) for example in attacked.examples)
+    most = max(float(np.abs(example.change).max()) for example in result.examples)
     return max((factor for factor in FACTORS if factor * most <= 0.5 + 1e-6), default=FACTORS[0])
 
 

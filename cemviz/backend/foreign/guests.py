@@ -33,7 +33,7 @@ def forget_all() -> None:
     """Remove the guests of this process, which ends."""
     place = folder() / cards.GUESTS
     for path in list(place.glob("*")) if _keys and place.is_dir() else ():
-        if path.name.partition("~")[2][:12] in {key[1:] for key in _keys}:
+        if path.name.partition("~")[2][:12] in {guest[1:] for guest in _keys}:
             path.unlink(missing_ok=True)
 
 

@@ -172,8 +172,8 @@ def _of_module(
         scale = constants
     net = net.float().eval()
     tried = [shape] if shape else shapes(studio, request.dataset, request.side, _channels(net.state_dict()))
-    foreign = _first(tried, lambda shape: traced(net, shape), by)
-    return Foreign(foreign.net, foreign.args, foreign.state, foreign.shape, by, unused=tuple(left.unexpected_keys), scale=scale)
+    first = _first(tried, lambda shape: traced(net, shape), by)
+    return Foreign(first.net, first.args, first.state, first.shape, by, unused=tuple(left.unexpected_keys), scale=scale)
 
 
 def _fitted(net: nn.Module, states: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -158,8 +158,8 @@ def seconds(count: int = 50) -> Measure:
         began = time.perf_counter()
         for _ in run.last():
             pass
-        seconds = time.perf_counter() - began
-        return {"value": seconds, "count": count, "extractor": None, "seed": seed, "note": f"on {device.title}"}
+        elapsed = time.perf_counter() - began
+        return {"value": elapsed, "count": count, "extractor": None, "seed": seed, "note": f"on {device.title}"}
 
     return Measure(f"seconds count={count}", measure)
 

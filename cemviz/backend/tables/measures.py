@@ -166,7 +166,7 @@ def _eye(name: str, data: str, device: Device) -> quality.Extractor:
     return stored_judge(Studio(device), data, name.removeprefix("judge-"))[0]
 
 
-def window(property: str, *, count: int = 100, radius: float = 6.0, side: int = 21) -> Measure:
+def window(quantity: str, *, count: int = 100, radius: float = 6.0, side: int = 21) -> Measure:
     """Mean over test images of a figure of E(x, y) in a window around each: range, depth or offset, see `metrics.landscape`."""
 
     def measure(model: str, device: Device, data: str | None, seed: int) -> dict[str, Any]:
@@ -176,12 +176,12 @@ def window(property: str, *, count: int = 100, radius: float = 6.0, side: int = 
         for i in range(len(subset)):
             y = subset.labels[i]
             joint, _ = energies(net, around(net, subset.floats(i), y, "random", radius, side, seed * len(subset) + i), y)
-            shapes.append(getattr(shape(joint.cpu(), axis_of(radius, side)), property))
+            shapes.append(getattr(shape(joint.cpu(), axis_of(radius, side)), quantity))
         error = torch.tensor(shapes).std().item() / len(shapes) ** 0.5
         number = {"value": mean(shapes), "error": error, "resampled": "images", "count": len(subset)}
         return number | {"split": "test", "extractor": None}
 
-    return Measure(f"window {property} radius={radius:g} side={side} count={count}", measure)
+    return Measure(f"window {quantity} radius={radius:g} side={side} count={count}", measure)
 
 
 def over_training(delta: str, energy: str, statistic: str) -> Measure:

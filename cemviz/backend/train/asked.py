@@ -52,7 +52,7 @@ def checked(studio: Studio, request: RunRequest) -> TrainRequest:
         BadInput: a value out of range, a name that is taken, a row that this device cannot train.
         DataMissing: the images are not here, and not to be downloaded.
     """
-    recipe, name = row(request), (request.name or "").strip()
+    chosen, name = row(request), (request.name or "").strip()
     if "/" in name:
         raise BadInput("name", f"name is {name!r}; leave the slash out")
     try:
@@ -62,7 +62,7 @@ def checked(studio: Studio, request: RunRequest) -> TrainRequest:
     if request.scale == "paper" and studio.device.torch.type == "cpu":
         raise BadInput(
             "scale",
-            f"the paper's setting ({recipe.steps:,} updates of {recipe.net}) wants an accelerator, and this page computes on a "
+            f"the paper's setting ({chosen.steps:,} updates of {chosen.net}) wants an accelerator, and this page computes on a "
             "CPU; choose evidence, laptop or shipped",
         )
     if request.mode == "start":
@@ -72,7 +72,7 @@ def checked(studio: Studio, request: RunRequest) -> TrainRequest:
             raise BadInput("name", f"a run {name!r} is unfinished; resume it, discard it, or take another name")
     elif name not in unfinished():
         raise BadInput("name", f"there is no unfinished run {name!r} to go on with")
-    if advice := "" if request.download else missing(studio, recipe.data):
+    if advice := "" if request.download else missing(studio, chosen.data):
         raise DataMissing(advice)
     return TrainRequest(
         request.recipe, request.scale, name, request.seed, _changes(request) or None, studio.data,

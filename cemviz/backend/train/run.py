@@ -96,18 +96,18 @@ def train(studio: Studio, request: TrainRequest) -> Iterator[Trained | Model]:
             lock.release()
 
 
-def _train(studio: Studio, plan: Plan, team: Team) -> Iterator[Trained | Model]:
-    request, steps = plan.request, plan.row.steps
+def _train(studio: Studio, planned: Plan, team: Team) -> Iterator[Trained | Model]:
+    request, steps = planned.request, planned.row.steps
     if team.leads:
-        models.sweep(plan.name), files.sweep(states.path(plan.name))
-    start = plan.start()
+        models.sweep(planned.name), files.sweep(states.path(planned.name))
+    start = planned.start()
     team.agree(start.step)
-    work = prepare(plan, team)
+    work = prepare(planned, team)
     notes = _notes(work, start.retries + request.retry, team)
-    saver = Saver(states.path(plan.name), plan.identity, start, start.retries + request.retry)
+    saver = Saver(states.path(planned.name), planned.identity, start, start.retries + request.retry)
     progress = None
     try:
-        for progress in noted(studio, plan, work, start, team):
+        for progress in noted(studio, planned, work, start, team):
             if progress.step == steps:  # this state is the model
                 break
             unsaved = saver.now_and_then(progress) if team.leads else ""
@@ -129,21 +129,21 @@ def _train(studio: Studio, plan: Plan, team: Team) -> Iterator[Trained | Model]:
     end = _last(start) if progress is None else _item(progress, start)
     if team.leads:
         state = start.state if progress is None else progress.state()
-        card = card_of(request, work.row, plan.name, work.net_args, work.images, end.seconds, team, notes)
+        card = card_of(request, work.row, planned.name, work.net_args, work.images, end.seconds, team, notes)
         path = _store(card, work.finished(loop.averaged(state)), start, saver, progress)
     yield end
     if team.leads:
-        yield Model(plan.name, path, end)
+        yield Model(planned.name, path, end)
 
 
-def noted(studio: Studio, plan: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
+def noted(studio: Studio, planned: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
     """The updates from where a run begins, each noted in its curves, and the frames that are due; nobody looks at evidence."""
     film, due = None, frames.due(work.row.steps)
-    card = card_of(plan.request, work.row, plan.name, work.net_args, work.images, 0.0, team)
+    card = card_of(planned.request, work.row, planned.name, work.net_args, work.images, 0.0, team)
     if team.leads and card.role != "evidence":
         film = frames.film(studio, card, work.net)
         start.history["frames"] = film.about | {"shots": start.history.get("frames", {}).get("shots", [])}
-    for progress in _updates(plan, work, start, team):
+    for progress in _updates(planned, work, start, team):
         curves.note(start.history, progress)
         if film is not None and progress.step in due:
             frame = film.frame(loop.averaged(progress.state()))
@@ -151,16 +151,16 @@ def noted(studio: Studio, plan: Plan, work: Prepared, start: Start, team: Team) 
         yield progress
 
 
-def _updates(plan: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
+def _updates(planned: Plan, work: Prepared, start: Start, team: Team) -> Iterator[loop.Progress]:
     """The updates from where the run begins, by this process's part of every batch."""
-    row, retries = work.row, start.retries + plan.request.retry
-    seed = plan.request.seed + retries
+    row, retries = work.row, start.retries + planned.request.retry
+    seed = planned.request.seed + retries
     draws, views = team.generator(seed + 1), team.device.generator(seed + 2)  # views are of whole batches
     generators = {"draws": draws, "views": views, "probe": team.device.generator(seed + 3)}
     state = start.state
-    if plan.request.retry:  # draws of its own, instead of those that led to the divergence
+    if planned.request.retry:  # draws of its own, instead of those that led to the divergence
         state = state | {f"generator.{k}": g.get_state() for k, g in generators.items()}
-    goal = work.objective(draws, plan.dtype)
+    goal = work.objective(draws, planned.dtype)
     optimizer = replace(row, lr=row.lr / 2**retries).optimizer_for(work.net)
     return loop.fit(
         work.net, goal, team.part(work.batches(seed, start.step, views)), row.steps, optimizer,

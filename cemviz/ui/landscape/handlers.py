@@ -141,8 +141,8 @@ def picked(studio: Studio, session: Session, *, k: int, a: float, b: float, **lo
 
 def prose(studio: Studio, story: str | None, models: list[str]) -> str:
     """A story's words, as long as its models are chosen, and what other stories still wait for."""
-    stories = [LANDSCAPE[story].story] if matches(story, models) else []
-    return "  \n".join([*stories, *lacking(LANDSCAPE, studio.cards())])
+    texts = [LANDSCAPE[story].story] if matches(story, models) else []
+    return "  \n".join([*texts, *lacking(LANDSCAPE, studio.cards())])
 
 
 def matches(story: str | None, models: list[str]) -> bool:

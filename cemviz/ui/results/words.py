@@ -312,8 +312,8 @@ def total() -> str:
     if not tables:
         return "No table is made yet."
     verdicts = [order["holds"] for table in tables.values() for order in table["orders"]]
-    extent = f"in the {len(tables)} of {len(EXPERIMENTS)} tables that are made so far"
-    return f"Of the papers' claims **{counted(verdicts)}**, {extent}. All are listed below."
+    scope = f"in the {len(tables)} of {len(EXPERIMENTS)} tables that are made so far"
+    return f"Of the papers' claims **{counted(verdicts)}**, {scope}. All are listed below."
 
 
 def counted(verdicts: list[bool | None]) -> str:

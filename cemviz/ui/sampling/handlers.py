@@ -210,15 +210,15 @@ def read(
     """
     if not a:
         raise BadInput("model A", words.NOTHING)
-    numbers = {"α": alpha, "η": eta, "β": str(beta or "").strip() or None, "K": steps, "seed": seed, "chains": count}
-    for symbol, value in numbers.items():
+    by_symbol = {"α": alpha, "η": eta, "β": str(beta or "").strip() or None, "K": steps, "seed": seed, "chains": count}
+    for symbol, value in by_symbol.items():
         if value is None:
             raise BadInput(symbol, f"{symbol} is empty; give a number{', or inf for no ball' if symbol == 'β' else ''}")
-    labels = (y,) if y != NONE else tuple(part.strip() for part in (classes or "").split(",") if part.strip())
+    wanted = (y,) if y != NONE else tuple(part.strip() for part in (classes or "").split(",") if part.strip())
     if start == "picture" and x == "test":
         raise BadInput("picture", "which test image is not said here; choose another picture, or draw one under Your digit")
     shot = x if start == "picture" else ""
-    first = SampleRequest(a, by_a, labels, count, start, alpha, eta, numbers["β"], steps, seed, features, shot)
+    first = SampleRequest(a, by_a, wanted, count, start, alpha, eta, by_symbol["β"], steps, seed, features, shot)
     if first.count * first.steps > MAX_PICTURES:
         raise BadInput(
             "chains",

@@ -217,14 +217,14 @@ def figure(key: str, runs: Sequence[ShownRun]) -> str:
     return energies(runs) if key == "energies" else curves(FIGURES[key], runs)
 
 
-def curves(figure: Figure, runs: Sequence[ShownRun]) -> str:
+def curves(chart: Figure, runs: Sequence[ShownRun]) -> str:
     """Panels of lines over updates, a column a run; the probe looked at is marked.  A name has one look in all of them."""
-    lines = [[row.read(run.history) for run in runs] for row in figure.rows]
+    lines = [[row.read(run.history) for run in runs] for row in chart.rows]
     end = max((run.history["steps"][-1] for run in runs if run.history["steps"]), default=1)
-    panels = Panels(len(figure.rows), [run.heading for run in runs], {"range": [0, max(end, 10) * 1.02]}, "update")
+    panels = Panels(len(chart.rows), [run.heading for run in runs], {"range": [0, max(end, 10) * 1.02]}, "update")
     names = dict.fromkeys(name for columns in lines for series in columns for name in series)
     styles = dict(zip(names, itertools.cycle(COLOURS), strict=False))
-    for r, (row, columns) in enumerate(zip(figure.rows, lines, strict=True)):
+    for r, (row, columns) in enumerate(zip(chart.rows, lines, strict=True)):
         for c, (run, series) in enumerate(zip(runs, columns, strict=True)):
             panels.axis(r, c, row.title, row.axis)
             for name, points in series.items():
