@@ -246,7 +246,7 @@ def test_a_number_that_is_not_finite_is_none(studio, monkeypatch):
 def test_a_column_has_title_and_direction(name):
     row = COLUMNS[name]
     assert row.title and row.better in ("higher", "lower", None) and row.least >= 1
-    assert set(row.needs) <= {"judge", "own", "real", "train", "asked"}
+    assert set(row.needs) <= {"judge", "net", "real", "train", "labels"}
 
 
 # bad input ----------------------------------------------------------------------------------------------------------------

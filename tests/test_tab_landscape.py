@@ -264,7 +264,7 @@ def test_a_story_sets_all_that_it_shows(studio):
     for name in ("mnist-simclr", "mnist-uat"):
         save(name, 1, data="mnist", kind="encoder")
     told, changes = LANDSCAPE["pairs"].request, do.controls_of(studio, None, story="pairs")
-    assert set(changes) == set(do.TOLD) and "flatter" in changes["waiting"]
+    assert set(changes) == set(do.SET_BY_STORY) and "flatter" in changes["waiting"]
     assert [changes[name] for name in ("net_a", "net_b", "more")] == [*told.models, []]
     for name in LANDSCAPE["jeat-fig-2"].request.models:
         save(name, 1, data="mnist")

@@ -111,7 +111,7 @@ def test_an_upload_is_the_picture_of_the_selection_and_says_what_was_done(studio
     changes = take_upload(studio, None, a="stripes-at", data=data)
     x = changes["x"]["value"]
     assert changes["x"]["choices"][-1] == own_choice(x) == ("your picture", x)
-    assert "20 × 10: the middle square of 10 was cut out" in changes["taken"]
+    assert "20 × 10: the middle square of 10 was cut out" in changes["note"]
     of_a = studio.cards()["stripes-at"]
     assert pictured(of_a, x)["value"] == x and pictured(of_a, "upload:AAAA")["value"] == "grid:0"
 
