@@ -4,7 +4,7 @@ import pytest
 from conftest import awaited
 
 from cemviz.ui import room
-from cemviz.ui.room import Room, taken
+from cemviz.ui.room import Room, folder_size
 
 
 class Page:
@@ -47,7 +47,7 @@ def test_uploads_are_taken_until_there_is_no_room_and_again_when_files_went(page
     app = Room(page, most=100)
     assert [awaited(post(app, size)) for size in (60, 41, 40)] == [200, 507, 200]
     (tmp_path / "file1").rename(tmp_path / "of a visitor" / "file")
-    assert taken(tmp_path) == 100 and awaited(post(app, 1)) == 507
+    assert folder_size(tmp_path) == 100 and awaited(post(app, 1)) == 507
     (tmp_path / "of a visitor" / "file").unlink()
     assert awaited(post(app, 60)) == 200 and page.calls == 3
 

@@ -38,7 +38,7 @@ class Room:
         size = int(length)
         self._coming += size
         try:
-            if await anyio.to_thread.run_sync(taken, Path(get_upload_folder())) + self._coming > self.most:
+            if await anyio.to_thread.run_sync(folder_size, Path(get_upload_folder())) + self._coming > self.most:
                 LOG.info("refused: an upload of %d bytes, no room", size)
                 words = "there is no room for this file now; try again in an hour, or open the page on your own machine"
                 await PlainTextResponse(words, 507)(scope, receive, send)
@@ -48,7 +48,7 @@ class Room:
             self._coming -= size
 
 
-def taken(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
     """Bytes of all files in a folder and those below it."""
     sizes = 0
     for place, _, names in os.walk(folder):
