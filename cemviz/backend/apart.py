@@ -35,9 +35,6 @@ ITEM, OVER, FAULT = "item", "over", "fault"
 PATIENCE = 10.0
 """Seconds that a process has to end by itself once the page has closed the pipe."""
 
-NICE = 5
-"""How far the process stands back where the page itself has something to answer: whoever waits for an answer waits longest."""
-
 LOST = "the process that computes ended ({}); ask again, and it is started anew"
 
 
@@ -167,8 +164,6 @@ def main() -> None:
         signal.signal(ending, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
-    with suppress(AttributeError, OSError):  # another system's
-        os.nice(NICE)
     device, data = pickle.load(sys.stdin.buffer)
     own.enter(images.root(data))
     serve(sys.stdin.buffer, answers, Studio(choose(device), data))
