@@ -56,7 +56,7 @@ class Sampler:
             nothing.
         defaults: the paper's numbers, for CIFAR-10.
         about: one sentence for the page.
-        small: its own numbers for smaller images; None scales the lengths of `defaults`, see `suited`.
+        small: its own numbers for smaller images; None scales the lengths of `defaults`, as for larger ones, see `suited`.
         climbs: of a classifier's, what it climbs as multiples of f_y and logsumexp f, the whole difference between TA, CS, RCS
             and Langevin; None where it is no such sum.
         together: the batch is one system, which needs at least two members.
@@ -184,9 +184,10 @@ SETTINGS: dict[str, Setting] = {
 def suited(sampler: str | Sampler, shape: tuple[int, ...]) -> Dynamics:
     """The numbers to start from for images of this shape: the paper's for 32x32x3, and for smaller boxes the row's own.
 
-    Where a row has none for smaller boxes, its lengths shrink with the box's diagonal, by sqrt(d / 3072) for d numbers an
-    image: beta, and alpha where it is the length of a step.  Of a raw gradient alpha is a factor, and eta is of each
-    coordinate: they stay.
+    Where a row has none for smaller boxes, and for larger ones, its lengths go with the box's diagonal, by sqrt(d / 3072) for
+    d numbers an image: beta, and alpha where it is the length of a step.  So a pixel changes as much as in the papers, and
+    beta 6 becomes 42 for 224x224x3, where Santurkar et al. (2019) take 40.  Of a raw gradient alpha is a factor, and eta is
+    of each coordinate: they stay.
 
     Args:
         sampler: a row, or a key of SAMPLERS.
@@ -196,9 +197,9 @@ def suited(sampler: str | Sampler, shape: tuple[int, ...]) -> Dynamics:
     """
     chosen = row(sampler, SAMPLERS, Sampler)
     share = math.sqrt(math.prod(shape) / FULL)
-    if share >= 1:
+    if share == 1:
         return chosen.defaults
-    if chosen.small is not None:
+    if share < 1 and chosen.small is not None:
         return chosen.small
     whole = chosen.defaults
     return replace(whole, radius=share * whole.radius, step=whole.step * (1 if whole.gradient == "raw" else share))
