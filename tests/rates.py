@@ -1,6 +1,7 @@
 """Helpers for the tests of robustness: nets that learned the data set `stripes`, within two threat models."""
 
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +16,9 @@ from cemviz.nets import build
 
 GALLERY: dict[str, bytes] = {}
 """The files of seeds and gallery, made once: they are the same for every test."""
+
+RATES: list[bytes] = []
+"""The file of rates, likewise."""
 
 
 def save(name: str, seed: int, radius: float = 0.5, **kwargs) -> None:
@@ -56,6 +60,17 @@ def equipped(patch: pytest.MonkeyPatch) -> Studio:
         files = [path for kind in ("seeds", "gallery") for path in (store.folder() / kind).iterdir()]
         GALLERY.update({str(path.relative_to(store.folder())): path.read_bytes() for path in files})
     return made
+
+
+def measured_before(studio: Studio) -> Path:
+    """The file of rates as measuring leaves it: measured once, it is the same for every test."""
+    path = store.folder() / "robustness" / "stripes.json"
+    if not RATES:
+        measured(studio)
+        RATES.append(path.read_bytes())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(RATES[0])
+    return path
 
 
 def measured(studio: Studio) -> list[dict]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 import rates
 import torch
-from rates import measured, save
+from rates import measured, measured_before, save
 from stripes import elsewhere
 
 from cemviz.attacks import ATTACKS, Attack
@@ -201,7 +201,7 @@ def test_shipped_rates_equal_measured_ones_without_images_or_nets(studio, monkey
 
 @pytest.mark.slow
 def test_a_model_trained_anew_is_stale_and_only_it_is_measured_again(studio):
-    measured(studio)
+    measured_before(studio)
     save("stripes-at", 9, norm="linf", radius=0.05)
     rates, notes = ready(studio, ("stripes-standard", "stripes-at"))
     assert [row.model for row in rates] == ["stripes-standard"]
@@ -214,8 +214,7 @@ def test_a_model_trained_anew_is_stale_and_only_it_is_measured_again(studio):
 
 @pytest.mark.slow
 def test_making_again_gives_the_same_bytes_and_forgets_missing_models(studio):
-    measured(studio)
-    path = store.folder() / "robustness" / "stripes.json"
+    path = measured_before(studio)
     before = path.read_bytes()
     path.unlink()
     measured(studio)
@@ -241,9 +240,7 @@ def test_a_spoiled_file_is_refused_with_the_cure(places, text):
 
 @pytest.mark.slow
 def test_a_row_is_plain_json(studio):
-    measured(studio)
-    text = (store.folder() / "robustness" / "stripes.json").read_text()
-    row = json.loads(text)["rows"][0]
+    row = json.loads(measured_before(studio).read_text())["rows"][0]
     assert set(row) == set(asdict(shipped("stripes")[row["model"]])) - {"ready"}
 
 

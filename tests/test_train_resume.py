@@ -74,10 +74,10 @@ MOMENTS = [(torch.Tensor, "backward"), (os, "fsync"), (Path, "replace"), (Path, 
 @pytest.mark.slow
 def test_kills_at_any_moment_lose_only_the_steps_since_the_last_save(places, monkeypatch, changes):
     """SIGKILL lands in a step, in a save or between the two; weights and curves end as those of a run that nobody stopped."""
-    changes, chance, steps = changes | {"steps": "80"}, random.Random(7), []
+    changes, chance, steps = changes | {"steps": "50"}, random.Random(7), []
     run(request("whole", **changes))
     monkeypatch.setattr(states, "SAVE_EVERY", -1.0)
-    for kill in range(12):
+    for kill in range(7):
         process, said = child(
             request("parts", resume=kill > 0, **changes), (*MOMENTS[kill % 4], chance.randint(2, 5), kill % 4 == 3)
         )
@@ -88,7 +88,7 @@ def test_kills_at_any_moment_lose_only_the_steps_since_the_last_save(places, mon
         assert process.exitcode == -signal.SIGKILL
     run(request("parts", resume=True, **changes))
     # a step is saved before it is told, so that no later process does it again, and at most the one being done is lost
-    assert steps == sorted(set(steps)) and steps[-1] - len(steps) <= 12
+    assert steps == sorted(set(steps)) and steps[-1] - len(steps) <= 7
     assert store.read_card("parts").sha256 == store.read_card("whole").sha256
     kept = [store.read_json(curves.path(name)) for name in ("parts", "whole")]
     for key in ("steps", "lr", "terms", "probes"):
