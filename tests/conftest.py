@@ -22,9 +22,9 @@ from torch import nn
 torch.set_num_threads(1)
 
 
-def pytest_xdist_auto_num_workers():
-    """A process more than there are cores: the one with the browser waits for it most of the time."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config):
+    """A process for each core, and one more where there is a browser: the one that has it waits for it most of the time."""
+    return (os.cpu_count() or 1) + ("not browser" not in config.option.markexpr)
 
 
 def pytest_collection_modifyitems(items):

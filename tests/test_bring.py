@@ -222,6 +222,7 @@ def test_a_net_of_torchvision_comes_by_its_name(here):
 
 
 @pytest.mark.parametrize("behind", [False, True])
+@pytest.mark.slow
 def test_a_net_of_torchvision_is_found_by_its_shapes(here, behind):
     from torchvision import models
 
@@ -234,6 +235,7 @@ def test_a_net_of_torchvision_is_found_by_its_shapes(here, behind):
     assert apart(store.load("net")[0], theirs, torch.rand(2, 3, 32, 32)) < 1e-4
 
 
+@pytest.mark.slow
 def test_a_net_of_almost_torchvision_s_shapes_is_not_taken_for_one(here):
     from torchvision import models
 

@@ -253,6 +253,7 @@ def test_nets_that_read_no_digits_give_way(studio, four, asked, nets):
 
 
 @pytest.mark.parametrize(("b", "picture"), [("cifar10-standard", "gallery:3"), ("mnist-jeat", "gallery:3"), (NONE, "test")])
+@pytest.mark.slow
 def test_nets_of_photographs_look_at_the_selection_s_picture(studio, four, b, picture):
     asked = {"pad": four, "a": "cifar10-at", "b": b, "picture": picture, "y": "ship"}
     if picture == "test":

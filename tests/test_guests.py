@@ -234,6 +234,7 @@ def test_the_panel_says_beside_each_question_what_was_found(studio, file, datase
     assert told["scale"].startswith("found: none")
 
 
+@pytest.mark.slow
 def test_the_panel_takes_the_name_of_an_architecture(studio):
     from torchvision import models
 

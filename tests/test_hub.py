@@ -139,6 +139,7 @@ def test_a_foreign_file_of_the_hub_is_brought_in(there):
     assert made.card.command == "python -m cemviz import hf:someone/foreign --as far"
 
 
+@pytest.mark.slow
 def test_a_repository_of_timm_says_its_architecture(there):
     timm = pytest.importorskip("timm")
     place = there.root / "timm" / "test"

@@ -60,6 +60,7 @@ def spoiled(draw, call, values):
     return raw[: draw.choice([len(raw)] * 20 + [len(raw) // 2])]
 
 
+@pytest.mark.slow
 def test_malformed_calls_are_refused_and_never_answered_as_a_fault_of_the_page(client):
     draw, config = random.Random(0), client.get("/config").json()
     calls = [call for call in config["dependencies"] if call["backend_fn"]]
@@ -78,6 +79,7 @@ def test_malformed_calls_are_refused_and_never_answered_as_a_fault_of_the_page(c
     assert client.get("/health").json()["line"] <= 1
 
 
+@pytest.mark.slow
 def test_malformed_addresses_open_the_page(client):
     draw = random.Random(1)
     for _ in range(ADDRESSES):
@@ -85,6 +87,7 @@ def test_malformed_addresses_open_the_page(client):
         assert client.get(f"/?{query}").status_code == 200, query
 
 
+@pytest.mark.slow
 def test_other_paths_tell_nothing_and_break_nothing(client):
     draw = random.Random(2)
     for _ in range(OTHERS):

@@ -57,6 +57,7 @@ def test_a_game_goes_on_from_where_a_snapshot_was_taken(preset):
         assert view.history[:, 0].tolist() == [row[0] for row in made.head["history"] if row[0] <= shot["turn"]]
 
 
+@pytest.mark.slow
 def test_adam_s_second_moments_keep_a_game_that_goes_on_from_jumping():
     story = replace(PLAY["maximin"], turns=120)
     made = snapshots.played(story)
