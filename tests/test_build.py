@@ -83,6 +83,12 @@ def restored():
         yield ask
 
 
+def test_no_number_begins_empty(restored):
+    """A browser shows 0 where a number has no value, which may be none that its field takes."""
+    parts = restored.load.__self__.params.values()
+    assert [part.label for part in parts if isinstance(part, gr.Number | gr.Slider) and part.value is None] == []
+
+
 @pytest.mark.parametrize("key", SAMPLE)
 def test_a_story_in_the_address_sets_all_of_its_runs(restored, key):
     told, runs = restored(**{"s.story": key}), SAMPLE[key].runs

@@ -136,9 +136,10 @@ def test_keys_choose_a_cell_and_its_link_plays_it(visit):
 
 
 def test_a_sweep_that_does_not_ship_is_stale_until_it_is_run(visit):
-    page = opened(visit, f"{BOARD}&k.first=0&k.second=0,2&k.count=2")
+    page = opened(visit, f"{BOARD}&k.first=0&k.second=0,2")
     assert page.locator(".cem-lab-tile").count() == 2
     page.get_by_text("Values of your own").click()
+    assert page.locator("#lab-count input, #lab-count textarea").first.input_value() == "", "as usual"
     page.locator("#lab-second textarea, #lab-second input").first.fill("0, 1, 3")
     page.keyboard.press("Tab")
     page.locator("#lab-stage.cem-stale").wait_for()

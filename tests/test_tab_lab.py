@@ -20,7 +20,7 @@ from cemviz.ui.lab import words
 pytestmark = pytest.mark.usefixtures("shipped")
 
 CONTROLS = {
-    "a": "mnist-at", "seed": 0, "sampler": "rcs", "over": "noise,steps", "first": "", "second": "", "count": None, "seeds": 1,
+    "a": "mnist-at", "seed": 0, "sampler": "rcs", "over": "noise,steps", "first": "", "second": "", "count": "", "seeds": 1,
 }  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def test_a_board_that_ships_is_told_with_its_own_seeds(studio):
 
 
 def test_other_controls_ask_for_a_sweep_of_their_own(studio):
-    asked = do.read(studio, **CONTROLS | {"first": "0, .02", "count": 4, "seeds": 2, "seed": 7})
+    asked = do.read(studio, **CONTROLS | {"first": "0, .02", "count": "4", "seeds": 2, "seed": 7})
     assert asked.values[0] == (0.0, 0.02) and asked.values[1] == (
         0,
         5,
@@ -61,7 +61,7 @@ def test_other_controls_ask_for_a_sweep_of_their_own(studio):
     assert (asked.count, asked.seeds, asked.seed) == (4, 2, 7) and boards.shipped(studio, asked) is None
     assert (
         "Press **Run this sweep**: 14 settings, 4 chains"
-        in do.show(studio, Session(), by="confidence", **CONTROLS | {"first": "0, .02", "count": 4})["status"]
+        in do.show(studio, Session(), by="confidence", **CONTROLS | {"first": "0, .02", "count": "4"})["status"]
     )
 
 
@@ -69,7 +69,8 @@ def test_other_controls_ask_for_a_sweep_of_their_own(studio):
     ("change", "said"),
     [
         ({"first": "a, b"}, "noise has 'a, b'; give numbers"), ({"first": "-1"}, "η"), ({"seed": None}, "seed is empty"),
-        ({"a": "nope"}, "net A is 'nope'"), ({"count": 0}, "count is 0; give a whole number from 1"),
+        ({"a": "nope"}, "net A is 'nope'"), ({"count": "a few"}, "chains is 'a few'; give a whole number"),
+        ({"count": "0"}, "count is 0; give a whole number from 1"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_swept_is_named(studio, change, said):
@@ -90,7 +91,7 @@ def test_a_board_says_what_each_cell_is_worth_and_where_it_can_be_run(studio):
 
 def test_a_sweep_here_is_drawn_kept_and_can_be_taken_away(studio):
     held = Session()
-    asked = CONTROLS | {"first": "0, .05", "second": "0, 3", "count": 2}
+    asked = CONTROLS | {"first": "0, .05", "second": "0, 3", "count": "2"}
     *_, last = do.measure(studio, held, by="own", **asked)
     board = json.loads(last["board"])
     assert board["origin"] == words.LIVE and len(board["cells"]) == 4
@@ -113,7 +114,7 @@ def test_the_best_setting_is_the_best_by_the_column_that_is_shown(studio):
 
 @pytest.mark.parametrize(("seeds", "said"), [(1, "seed 4"), (3, "seeds 4 to 6")])
 def test_chains_and_seeds_are_said(seeds, said):
-    assert words.seeds({"seed": 4, "seeds": seeds, "count": 2, "judge": None}) == f"2 chains a setting, {said}, judge none"
+    assert words.seeds({"seed": 4, "seeds": seeds, "count": "2", "judge": None}) == f"2 chains a setting, {said}, judge none"
 
 
 def test_laws_are_of_steps_that_have_a_length(studio):
@@ -151,7 +152,7 @@ def test_a_sampler_without_a_ball_has_its_own_setting_on_the_board_too():
 def test_another_net_opens_on_a_sampler_that_has_a_board_of_it_and_an_own_sweep_keeps_its_own(studio):
     first = next(do.opened(studio, Session(), by="own", **CONTROLS | {"sampler": "jeat17"}))
     assert first["sampler"]["value"] == "rcs", "JEAT's chains fit a classifier, but no board of them ships"
-    kept = next(do.opened(studio, Session(), by="own", **CONTROLS | {"sampler": "jeat17", "count": 2}))
+    kept = next(do.opened(studio, Session(), by="own", **CONTROLS | {"sampler": "jeat17", "count": "2"}))
     assert kept["sampler"]["value"] == "jeat17"
 
 

@@ -50,7 +50,7 @@ def samplers(studio: Studio, model: str) -> list[str]:
 
 
 def read(
-    studio: Studio, *, a: str, seed: float | None, sampler: str, over: str, first: str, second: str, count: float | None,
+    studio: Studio, *, a: str, seed: float | None, sampler: str, over: str, first: str, second: str, count: str | None,
     seeds: float | None,
 ) -> SweepRequest:  # fmt: skip
     """The controls as a request; what is left empty takes what suits.
@@ -58,20 +58,22 @@ def read(
     Raises:
         BadInput: values that are no numbers, or do not fit their field.
     """
+    count = (count or "").strip()
+    if count and not (count.isdecimal() and len(count) < 6):
+        raise BadInput("count", f"chains is {count!r}; give a whole number, or leave it empty")
     cards = studio.cards()
     card, names = cards[choice("net A", a, cards)], tuple(over.split(","))
     if seed is None:
         raise BadInput("seed", "seed is empty; give a whole number")
-    options = {name: value for name, value in (("count", count), ("seeds", seeds)) if value is not None}
+    options = {"count": int(count)} if count else {}
+    options |= {"seeds": seeds} if seeds is not None else {}
     request = boards.request_of(card, sampler, names, seed=seed, **options)
     texts = [text.strip() for text in (first, second)][: len(names)]
     if not any(texts):
         return request
     axes = axes_of(request, settings(SampleRequest(a, sampler), card))
     values = tuple(_numbers(name, text) or axes[name] for name, text in zip(names, texts, strict=True))
-    return boards.request_of(
-        card, sampler, names, seed=seed, values=values, **{k: v for k, v in options.items() if v is not None}
-    )
+    return boards.request_of(card, sampler, names, seed=seed, values=values, **options)
 
 
 def _numbers(name: str, text: str) -> tuple[float, ...]:
@@ -87,7 +89,7 @@ def opened(studio: Studio, session: Session, *, by: str, sampler: str, **values:
     Another net has other boards: where the sampler has none of it, the first one that has is taken.
     """
     fits = samplers(studio, values["a"])
-    changed = values["first"] or values["second"] or values["count"] is not None or values["seeds"] != 1
+    changed = values["first"] or values["second"] or values["count"] or values["seeds"] != 1
     ready = [] if changed else with_boards(studio, **values)
     if sampler not in (ready or fits):
         sampler = (ready or fits)[0]

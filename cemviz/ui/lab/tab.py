@@ -90,9 +90,8 @@ def _controls(sampler: str) -> dict[str, Any]:
                 "", label=f"values {words_of}", placeholder="as the board has them; or 0, .01, .02", elem_id=f"lab-{name}", **on
             )
         with gr.Row():
-            parts["count"] = gr.Number(
-                None, label="chains", info="empty: as usual", precision=0, minimum=1, elem_id="lab-count", **narrow, **on
-            )
+            count = {"label": "chains", "placeholder": "as usual", "elem_id": "lab-count", **narrow, **on}
+            parts["count"] = gr.Textbox("", **count)  # an empty number field shows 0
             parts["seeds"] = make("seeds", value=1, elem_id="lab-seeds", **narrow)
     return parts
 
