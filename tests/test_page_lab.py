@@ -38,12 +38,18 @@ def test_moving_over_the_board_blends_its_pictures_without_a_request(board):
     assert tiles.count() == 49
     seen = {large(page)}
     box, other = tiles.nth(45).bounding_box(), tiles.nth(46).bounding_box()
+    place, numbers = page.locator(".cem-lab-place"), page.locator(".cem-lab-right .cem-numbers")
+    words = [(place.inner_text(), numbers.inner_text())]
     for share in (0.0, 0.5, 1.0):  # from the middle of one cell to that of the next
         x = box["x"] + box["width"] / 2 + share * (other["x"] - box["x"])
         page.mouse.move(x, box["y"] + box["height"] / 2)
         seen.add(large(page))
+        words.append((place.inner_text(), numbers.inner_text()))
+    label = tiles.nth(46).get_attribute("aria-label").partition(":")[0]
+    assert words[3][0] == label and len({pair[1] for pair in words}) == 3, "words and numbers are of what is shown"
     assert len(seen) == 4, "two cells, what lies between them, and the chosen one"
     page.mouse.move(5, 5)
+    assert (place.inner_text(), numbers.inner_text()) == words[0] and large(page) in seen
     assert not requests
 
 

@@ -70,7 +70,7 @@ export const lawful = ({ name, values }, settings, root) =>
   values.findIndex((value) => LAWS[name].holds({ ...settings, [name]: value }, root));
 
 /** A number and its spread over seeds, as one reads them. */
-const told = (value, spread, digits) =>
+const withSpread = (value, spread, digits) =>
   value === null ? "none" : plain(value, digits) + (spread === null ? "" : ` ± ${plain(spread, digits)}`);
 
 const CHART = { width: 300, height: 120, left: 44, right: 10, top: 8, bottom: 30 };
@@ -88,7 +88,7 @@ function curve(axis, values, spreads, chosen, own, title) {
   const [low, high] = [Math.min(...known), Math.max(...known)];
   const x = (k) => left + (k / Math.max(values.length - 1, 1)) * (width - left - right);
   const y = (value) => top + (1 - (high > low ? (value - low) / (high - low) : 0.5)) * (height - top - bottom);
-  chart.setAttribute("aria-label", `${title} over ${axis.symbol}: ${values.map((v, k) => told(v, spreads[k], 2)).join(", ")}`);
+  chart.setAttribute("aria-label", `${title} over ${axis.symbol}: ${values.map((v, k) => withSpread(v, spreads[k], 2)).join(", ")}`);
   for (const value of new Set([low, high])) {
     const text = mark("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end", class: "cem-tick" });
     text.textContent = plain(value, Math.abs(high - low) < 5 ? 2 : 0);
@@ -116,6 +116,7 @@ export function mount(element, props, watch) {
   let data = null; // the board on screen
   let sheet = null; // its pictures
   let chosen = 0;
+  let described = null; // the cell whose numbers stand there
   let by = null;
   let ui = null;
   let guess = null; // the axis of which a prediction is asked for
@@ -139,21 +140,35 @@ export function mount(element, props, watch) {
     }
   }
 
+  /** Settings and numbers of a cell, beside the large picture. */
+  function describe(cell) {
+    if (described === cell) return;
+    described = cell;
+    ui.tiles.forEach((tile, k) => tile.classList.toggle("cem-lab-under", k === cell && k !== chosen));
+    ui.place.textContent = words(cell);
+    const lines = Object.entries(data.columns).map(([name, { title, unit }]) => {
+      const [value, spread] = [data.cells[cell].values[name], data.cells[cell].spreads[name]];
+      const text = value === null ? "–" : withSpread(value, spread, Math.abs(value) < 10 ? 3 : 1);
+      const head = node("th", { scope: "row", text: unit && unit !== "share" ? `${title} [${unit}]` : title });
+      return node("tr", name === by ? { class: "cem-chosen" } : {}, head, node("td", { text }));
+    });
+    ui.numbers.replaceChildren(node("tbody", {}, ...lines));
+  }
+
+  /** Back from what lies under the pointer to the chosen cell. */
+  function settle() {
+    blend([{ cell: chosen, weight: 1 }]);
+    describe(chosen);
+  }
+
   function choose(cell) {
     chosen = cell;
     ui.tiles.forEach((tile, k) => {
       tile.tabIndex = k === cell ? 0 : -1;
       tile.setAttribute("aria-pressed", String(k === cell));
     });
-    blend([{ cell, weight: 1 }]);
-    ui.place.textContent = words(cell);
-    const lines = Object.entries(data.columns).map(([name, { title, unit }]) => {
-      const [value, spread] = [data.cells[cell].values[name], data.cells[cell].spreads[name]];
-      const text = value === null ? "–" : told(value, spread, Math.abs(value) < 10 ? 3 : 1);
-      const head = node("th", { scope: "row", text: unit && unit !== "share" ? `${title} [${unit}]` : title });
-      return node("tr", name === by ? { class: "cem-chosen" } : {}, head, node("td", { text }));
-    });
-    ui.numbers.replaceChildren(node("tbody", {}, ...lines));
+    described = null; // a column may be marked anew
+    settle();
     ui.open.href = data.cells[cell].links;
     const [row, column] = [Math.floor(cell / columns()), cell % columns()];
     const charted = (axis, cells, at) => {
@@ -263,9 +278,12 @@ export function mount(element, props, watch) {
       const [first, last] = [tiles[0].getBoundingClientRect(), tiles.at(-1).getBoundingClientRect()];
       const x = ((event.clientX - first.left) / (last.right - first.left)) * columns();
       const y = ((event.clientY - first.top) / (last.bottom - first.top)) * rows();
-      if (!guess && x >= 0 && y >= 0 && x <= columns() && y <= rows()) blend(nearest(x, y, columns(), rows()));
+      if (guess || !(x >= 0 && y >= 0 && x <= columns() && y <= rows())) return;
+      const parts = nearest(x, y, columns(), rows());
+      blend(parts);
+      describe(parts.reduce((best, part) => (part.weight > best.weight ? part : best)).cell);
     });
-    grid.addEventListener("pointerleave", () => !guess && blend([{ cell: chosen, weight: 1 }]));
+    grid.addEventListener("pointerleave", () => !guess && settle());
     grid.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns() }[event.key];
       if (step === undefined) return;
