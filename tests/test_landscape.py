@@ -18,6 +18,7 @@ from cemviz.backend.look.pictures import subject
 from cemviz.backend.requests import DIRECTIONS
 from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
+from cemviz.ui.landscape import words
 
 
 @pytest.fixture
@@ -212,6 +213,7 @@ def test_without_pixels_a_point_is_the_nearest_of_the_grid(alone):
     spot = point(alone, request, 0.7, -1.2)
     assert (spot.a, spot.b) == pytest.approx((first.axis[4], first.axis[1]))
     assert spot.pixels is None and "not on this machine" in spot.lacking
+    assert "No ball rolls: the picture's pixels are not here" in words.spot(spot, spot.rows[0], "joint")
     assert spot.rows[0].joint == first.grids["joint"][1, 4] and spot.rows[0].predicted is None
     assert 0 <= spot.rows[0].p <= 1 and len(spot.rows) == 2
     only = point(alone, replace(request, directions="adversarial"), 0.7, -1.2, "stripes-at")

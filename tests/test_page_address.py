@@ -66,6 +66,9 @@ def test_a_teacher_s_link_asks_a_question_and_hides_what_it_says(samples, visit)
     page.locator("#cem-class [name=ask]").fill("Which one is sure? <b>")
     for name in ("tabs", "controls", "large"):
         page.locator(f"#cem-class [name={name}]").check()
+    assert page.locator("#cem-class [name=large]").evaluate("box => getComputedStyle(box).appearance") == "auto", (
+        "it has a tick"
+    )
     made = page.locator(".cem-class-link").inner_text()
     assert made.startswith("http://127.0.0.1:") and "s.count=4" in made and "hide=tabs%2Ccontrols" in made
     other = visit("?" + made.split("?")[1], tabs="attached")

@@ -162,6 +162,9 @@ def test_answers_are_judged_and_stay_in_the_address(attack, visit):
     page.get_by_role("button", name="as deep as the deepest").click()
     page.get_by_text("Yes.").wait_for()
     assert "said=0-1-" in page.url
+    page.get_by_text("For a class: a link").click()
+    page.locator(".cem-class-link", has_text="tour=2").wait_for()
+    assert "said" not in page.locator(".cem-class-link").inner_text(), "a class answers for itself"
     again = visit("?" + page.url.split("?")[1])
     ready(again, 2)
     assert again.get_by_role("button", name="as deep as the deepest").get_attribute("aria-pressed") == "true"

@@ -74,11 +74,15 @@ def test_an_old_or_plain_pickle_is_refused_unread(folder):
 def test_the_line_that_a_refusal_gives_makes_a_file_that_is_read(folder):
     torch.save(STATE, "old.pt", _use_new_zipfile_serialization=False)
     torch.save({"state_dict": STATE, "args": Path("a")}, "args.pt")
-    for name in ("old.pt", "args.pt"):
+    net = nn.Linear(3, 2)
+    torch.save(net, "net.pt")
+    for name, key, weight in (("old.pt", "a.weight", STATE["a.weight"]), ("args.pt", "a.weight", STATE["a.weight"]),
+                              ("net.pt", "weight", net.weight)):  # fmt: skip
         with pytest.raises(BadInput) as caught:
             read(Path(name))
-        exec(str(caught.value).partition(": ")[2].partition(" (of")[0])
-        assert torch.equal(read(Path("new.pt")).value["a.weight"], STATE["a.weight"])
+        lines = str(caught.value).partition(": ")[2].split(", or of a whole net: ")
+        exec(lines[-1] if name == "net.pt" else lines[0])
+        assert torch.equal(read(Path("new.pt")).value[key], weight)
 
 
 def test_a_header_that_claims_more_than_the_file_holds_is_refused(folder):

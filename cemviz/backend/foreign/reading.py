@@ -144,8 +144,8 @@ def _saved(path: Path) -> Any:
         value = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, TypeError, KeyError, EOFError, AttributeError) as error:
         part = "['state_dict']"  # where training scripts put it, beside what is refused
-        line = f"{_resaved(path, part)} (of a whole net: .state_dict())"
-        raise _bad(path, f"{_holds(error)}; where you trust it, save its weights alone: {line}") from error
+        lines = f"{_resaved(path, part)}, or of a whole net: {_resaved(path, '.state_dict()')}"
+        raise _bad(path, f"{_holds(error)}; where you trust it, save its weights alone: {lines}") from error
     for tensor in _tensors(path, value):
         size = 0 if tensor.is_meta or tensor.is_sparse else tensor.untyped_storage().nbytes()
         if tensor.numel() * tensor.element_size() > size:

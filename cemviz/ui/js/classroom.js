@@ -26,7 +26,7 @@
 
   function link(box) {
     const address = new URL(location);
-    for (const name of ["hide", "ask", "large"]) address.searchParams.delete(name);
+    for (const name of ["hide", "ask", "large", "said"]) address.searchParams.delete(name); // nor what the teacher answered
     const hidden = Object.keys(HIDDEN).filter((name) => box.querySelector(`[name=${name}]`).checked);
     const text = box.querySelector("[name=ask]").value.trim();
     if (hidden.length) address.searchParams.set("hide", hidden.join(","));

@@ -154,7 +154,8 @@ def spot(at: Point, row: Row, energy: str) -> str:
     value, change = (row.joint, row.joint_change) if energy == "joint" else (row.marginal, row.marginal_change)
     reads = f", {view.likeliest} {html.escape(row.predicted)}" if row.predicted else ""
     numbers = f"{view.energies[energy]} {value:.2f} ({change:+.2f}), {view.share} {row.p:.3f}{reads}"
-    return minus(f"**a = {at.a:.2f}, b = {at.b:.2f}**: {numbers}.")
+    still = " No ball rolls: the picture's pixels are not here; choose one that a model drew." if at.pixels is None else ""
+    return minus(f"**a = {at.a:.2f}, b = {at.b:.2f}**: {numbers}.{still}")
 
 
 def table(spot: Point) -> str:

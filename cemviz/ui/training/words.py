@@ -13,7 +13,7 @@ from ..numbers import minus
 from .plots import ShownRun, both
 
 STORY = """Training is where the landscape is made. **An attack lifts an image's energy, the next update lowers it again:**
-watch both happen, update by update, in any system of the papers. The curves below are of models that were trained so; begin a
+watch both happen, update by update, in any system of the papers. The curves are of models that were trained so; begin a
 run of your own, or put two side by side."""
 
 HOW = """**How to read it.** E(x, y) = −f_y and E(x) = −logsumexp f are energies in nats, lower is likelier, JEAT (12). Every
