@@ -85,8 +85,12 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the page as Ctrl-C does
     closed = threading.Event()
     # uploads and files for download lie in a folder of this page's own: it is measured, and goes when the page closes
-    files = tempfile.mkdtemp(prefix="cemviz-page-", dir=os.environ.get("GRADIO_TEMP_DIR"))
-    os.environ["GRADIO_TEMP_DIR"] = files
+    place = os.environ.get("GRADIO_TEMP_DIR", tempfile.gettempdir())
+    try:
+        os.makedirs(place, exist_ok=True)
+        files = os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="cemviz-page-", dir=place)
+    except OSError as error:
+        parser.error(f"GRADIO_TEMP_DIR is {place!r}, which cannot be written ({error.strerror}); name another folder")
     try:
         views = FirstViews(studio)
         page = build(studio, views)

@@ -1,7 +1,12 @@
 """Uploads are taken while the page's temporary files have room, and refused before they are read."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from conftest import awaited
+from pages import ROOT
 
 from cemviz.ui import room
 from cemviz.ui.room import Room, folder_size
@@ -69,3 +74,13 @@ def test_an_upload_says_how_long_it_is_and_nothing_else_is_asked(page):
     assert awaited(post(app, "-1")) == 411 and awaited(post(app, "9" * 5000)) == 411
     assert awaited(post(app, 5, path="/gradio_api/queue/join")) == 200
     assert awaited(post(app, 5, method="GET")) == 200
+
+
+@pytest.mark.slow
+def test_a_temporary_folder_that_cannot_be_made_is_said_before_the_page_opens(tmp_path):
+    (tmp_path / "file").touch()
+    place = str(tmp_path / "file" / "folder")
+    command = [sys.executable, "app.py", "--no-browser", "--device", "cpu"]
+    where = {"cwd": ROOT, "env": os.environ | {"GRADIO_TEMP_DIR": place}, "capture_output": True, "text": True}
+    done = subprocess.run(command, timeout=120, **where)
+    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith(f"app.py: error: GRADIO_TEMP_DIR is {place!r}")
