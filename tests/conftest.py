@@ -121,6 +121,14 @@ def places(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def here(places, monkeypatch):
+    """The same as the working folder, on one's own machine."""
+    monkeypatch.chdir(places)
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    return places
+
+
+@pytest.fixture
 def call(monkeypatch, capsys):
     """Run the command line in this process: (exit code, standard output, standard error)."""
 

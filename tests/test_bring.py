@@ -1,76 +1,22 @@
 """Nets from elsewhere as models: measured, checked and stored, or refused in one line before anything is written."""
 
 import json
-from pathlib import Path
 
 import pytest
-import safetensors.torch
 import torch
+from bringing import apart, brought, saved, stripes
 from conftest import CLASSES
-from foreign import Attacked, Normalizer, PreActive, ResNet, Trades, trained
+from foreign import Attacked, PreActive, ResNet, Trades, trained
 from stripes import card
 from torch import nn
 from torch.nn import functional as F
 
 from cemviz.backend import store
 from cemviz.backend.checks import BadInput
-from cemviz.backend.device import choose
 from cemviz.backend.foreign import bring as bringing
-from cemviz.backend.foreign.bring import bring
-from cemviz.backend.foreign.guesses import data_sets, scales, threat
-from cemviz.backend.requests import ImportRequest
-from cemviz.backend.studio import Studio
-from cemviz.backend.use_case import follow
+from cemviz.backend.foreign.imported import imported
 from cemviz.data import images
 from cemviz.nets import build
-
-CODE = """
-from torch import nn
-from beside import widths
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(widths, 3)
-
-    def forward(self, x):
-        h = self.conv(x).relu().flatten(1)
-        return {"features": h, "logits": self.head(h)}
-
-def broken():
-    raise OSError("no disk")
-
-def number():
-    return 3
-"""
-
-
-@pytest.fixture
-def here(places, monkeypatch):
-    monkeypatch.chdir(places)
-    monkeypatch.delenv("SPACE_ID", raising=False)
-    return places
-
-
-def brought(source, **asked):
-    return follow(bring(Studio(choose("cpu")), ImportRequest(source, **{"dataset": "stripes"} | asked)))[-1]
-
-
-def saved(net, name="net.pt", **beside):
-    torch.save({"state_dict": net.state_dict(), **beside} if beside else net.state_dict(), name)
-    return name
-
-
-def apart(net, theirs, x):
-    with torch.no_grad():
-        f = theirs(x)
-        return ((net(x) - f).abs().max() / f.abs().max()).item()
-
-
-def stripes():
-    test = images.load("stripes", "test")
-    return test.floats(), test.labels
-
 
 IMAGENET = [torch.tensor(v).view(-1, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
 
@@ -165,111 +111,6 @@ def test_a_net_that_fits_no_data_set_is_stored_with_numbers_for_classes(here):
     assert (made.card.data, made.card.classes, made.start) == ("unknown", tuple("0123456"), "uniform")
 
 
-@pytest.fixture
-def code(here):
-    (here / "own").mkdir()
-    (here / "own" / "model.py").write_text(CODE)
-    (here / "own" / "beside.py").write_text("widths = 144")
-    theirs = nn.ModuleDict({"conv": nn.Conv2d(3, 4, 3), "head": nn.Linear(144, 3)})
-    return theirs, saved(theirs, "net.pt", epoch=1)
-
-
-def test_an_unknown_net_comes_with_its_code_and_needs_it_no_more(code, here):
-    theirs, source = code
-    made = brought(source, code="own/model.py:Net", scale="none")
-    (here / "own" / "model.py").unlink()
-    net, kept = store.load("net")
-    assert kept.net == "graph" and made.by == "built by model.py:Net"
-    assert apart(net, lambda x: theirs["head"](theirs["conv"](x).relu().flatten(1)), stripes()[0]) < 5e-3
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ("own/model.py:broken", r"model.py:broken fails \(OSError: no disk\)"),
-        ("own/model.py:number", "returns a int; let it return a torch.nn.Module"),
-        ("own/model.py:absent", r"model.py:absent fails \(AttributeError"),
-        ("own/model.py", "give FILE.py:FUNCTION"),
-        ("own/none.py:Net", "a file that is there"),
-    ],
-)
-def test_code_that_builds_no_net_is_one_line(code, given, said):
-    with pytest.raises(BadInput, match=said):
-        brought(code[1], code=given)
-
-
-def test_a_hosted_page_runs_no_code_of_a_visitor(code, here, monkeypatch):
-    monkeypatch.setenv("SPACE_ID", "someone/space")
-    (here / "own" / "model.py").write_text("import pathlib; pathlib.Path('ran.txt').touch()")
-    with pytest.raises(BadInput, match="a hosted page runs no code of a visitor's"):
-        brought(code[1], code="own/model.py:Net")
-    assert not Path("ran.txt").exists()
-
-
-def test_a_net_of_torchvision_comes_by_its_name(here):
-    from torchvision import models
-
-    with torch.random.fork_rng():
-        theirs = trained(models.squeezenet1_1(weights=None, num_classes=3))
-    made = brought(saved(theirs), arch="torchvision:squeezenet1_1", dataset=None, side=32, scale="imagenet", full=True)
-    mean, std = (torch.tensor(made.card.net_args[k]).view(-1, 1, 1) for k in ("mean", "std"))
-    x = torch.rand(2, 3, 32, 32)
-    assert made.card.shape == (3, 32, 32) and apart(store.load("net")[0], lambda x: theirs((x - mean) / std), x) < 1e-4
-    with pytest.raises(BadInput, match="arch is 'torchvision:resnet999'"):
-        brought("net.pt", arch="torchvision:resnet999", name="other")
-    with pytest.raises(BadInput, match="give timm:NAME or torchvision:NAME"):
-        brought("net.pt", arch="resnet18", name="other")
-
-
-@pytest.mark.parametrize("behind", [False, True])
-@pytest.mark.slow
-def test_a_net_of_torchvision_is_found_by_its_shapes(here, behind):
-    from torchvision import models
-
-    with torch.random.fork_rng():
-        theirs = trained(models.mobilenet_v3_small(weights=None, num_classes=3))
-    if behind:
-        theirs = nn.Sequential(Normalizer([0.4] * 3, [0.2] * 3), theirs).eval()
-    made = brought(saved(theirs), dataset=None, side=32, full=True, scale=None if behind else "none")
-    assert made.by == "torchvision:mobilenet_v3_small, by the names and shapes of its tensors"
-    assert apart(store.load("net")[0], theirs, torch.rand(2, 3, 32, 32)) < 1e-4
-
-
-@pytest.mark.slow
-def test_a_net_of_almost_torchvision_s_shapes_is_not_taken_for_one(here):
-    from torchvision import models
-
-    state = models.squeezenet1_1(weights=None, num_classes=3).state_dict()
-    state["features.3.squeeze.weight"] = torch.zeros(8, 64, 1, 1)
-    torch.save(state, "net.pt")
-    with pytest.raises(BadInput, match="of no family known here"):
-        brought("net.pt", side=32)
-
-
-def test_a_net_of_timm_comes_by_its_name_with_its_normalisation(here):
-    timm = pytest.importorskip("timm")
-    with torch.random.fork_rng():
-        theirs = trained(timm.create_model("test_resnet", num_classes=3))
-    safetensors.torch.save_file(theirs.state_dict(), "net.safetensors")
-    made = brought("net.safetensors", arch="timm:test_resnet", dataset=None, full=True)
-    about = theirs.pretrained_cfg
-    assert made.card.shape == tuple(about["input_size"]) and made.card.net_args["mean"] == pytest.approx(list(about["mean"]))
-    x = torch.rand(2, *made.card.shape)
-    mean, std = (torch.tensor(about[k]).view(-1, 1, 1) for k in ("mean", "std"))
-    assert apart(store.load("net")[0], lambda x: theirs((x - mean) / std), x) < 1e-4
-
-
-def test_a_program_is_stored_and_one_of_a_single_batch_size_refused(here):
-    theirs = trained(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)))
-    x = torch.rand(2, 3, 8, 8)
-    torch.export.save(torch.export.export(theirs, (x,), dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)), "free.pt2")
-    torch.export.save(torch.export.export(theirs, (x,)), "fixed.pt2")
-    brought("free.pt2", full=True, scale="none")
-    assert apart(store.load("free")[0], theirs, stripes()[0]) < 1e-5
-    with pytest.raises(BadInput, match="exported for batches of 2 alone; export it with dynamic_shapes"):
-        brought("fixed.pt2")
-
-
 def test_a_model_of_this_project_comes_with_its_card_and_stays_what_it_was(here):
     args = card("mine").net_args
     store.save(build("small-resnet", **args), card("mine"))
@@ -346,23 +187,14 @@ def test_the_link_leads_to_sampling_beside_the_standard_net_where_it_is(here):
     assert made.link == f"?tab=sampling&a=net&b=stripes-standard{run}"
 
 
-@pytest.mark.parametrize(
-    ("hint", "shape", "norm", "radius"),
-    [
-        ("cifar_linf_8", (3, 32, 32), "linf", 8 / 255), ("cifar_l2_0_5.pt", (3, 32, 32), "l2", 0.5),
-        ("Linf/Rice.pt", (3, 32, 32), "linf", 8 / 255), ("m_l2_1.0", (3, 32, 32), "l2", 1.0), ("net", (1, 28, 28), "l2", 2.0),
-        ("net", (3, 32, 32), "linf", 8 / 255), ("mnist_linf_0.3", (1, 28, 28), "linf", 0.3),
-    ],
-)  # fmt: skip
-def test_a_threat_model_is_guessed_from_the_name(hint, shape, norm, radius):
-    assert threat(hint, shape, None, None)[:2] == (norm, pytest.approx(radius))
-    assert threat(hint, shape, "l2", 0.7) == ("l2", 0.7, "given")
-
-
-def test_data_set_and_normalisations_are_guessed(here):
-    studio = Studio(choose("cpu"))
-    assert data_sets(studio, None, (1, 28, 28), 10, "net") == ["mnist", "fashionmnist"]
-    assert data_sets(studio, None, (1, 28, 28), 10, "Fashion-MNIST_cnn") == ["fashionmnist"]
-    assert data_sets(studio, None, (3, 32, 32), 100, "") == ["cifar100"]
-    assert list(scales(None, None, "symmetric", "cifar10", 3)) == ["symmetric", "none", "set", "imagenet"]
-    assert list(scales(None, None, "set", "mnist", 1)) == ["set", "none", "symmetric"]
+def test_a_slow_net_is_proposed_as_many_chains_as_one_waits_for(here):
+    made = brought(saved(trained(Trades(depth=10, widen=1, classes=3))), scale="none")
+    slow = imported(made.card, "", (), made.tries, (), "", "", seconds=0.05)
+    assert (
+        (slow.chains, slow.seconds) == (5, pytest.approx(20))
+        and "&s.count=5&" in slow.link
+        and slow.command.endswith("--count 5")
+    )
+    assert "a run of 5 chains and 20 steps takes about 20 s here" in slow.lines()
+    slowest = imported(made.card, "", (), made.tries, (), "", "", seconds=9)
+    assert slowest.first_run == "a run of one chain and 20 steps takes about 720 s here"

@@ -1,6 +1,7 @@
 """Models of a visitor's own: found by their whole name alone, gone with their visitor, kept only on one's own machine."""
 
 import os
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -82,6 +83,9 @@ def test_a_guest_is_sampled_from_like_any_model_and_called_without_its_key(studi
     assert {step.line for step in steps if hasattr(step, "line")} <= {store.called(item.card.name)}
     assert "~" not in words.short(item) and "~" not in words.summary(item).partition("(?tab")[0]
     assert f"a={item.card.name}&" in item.link and "s.start=" in item.link
+    assert words.short(item).endswith(f"; {item.first_run}.")
+    other = replace(item, card=replace(item.card, data="unknown"))
+    assert "images of 3 × 8 × 8, of no set known here" in words.short(other)
 
 
 def test_keys_are_long_and_never_the_same():
@@ -144,7 +148,7 @@ def test_the_panel_brings_a_net_in_and_says_how_it_was_understood(studio, file, 
     assert session.nets[name] and name in studio.cards()
     assert shown["link"].startswith(f"?tab=sampling&a={name}") and shown["keep"]["visible"]
     assert "by its name" in shown["status"] and "--" not in shown["status"]
-    assert toasts[0].endswith("of 30 test images right.") and "chance" in toasts[1]
+    assert "of 30 test images right; a run of 16 chains" in toasts[0] and "chance" in toasts[1]
     for menu in (selection.models, selection.beside, drawable, offered):
         assert name in [value for _, value in menu(studio, session.nets)] and name not in [value for _, value in menu(studio)]
 

@@ -71,6 +71,12 @@ def test_an_old_or_plain_pickle_is_refused_unread(folder):
         refused(name, r"no archive of torch.save \(before 1.6 it wrote others\)")
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "photo.png", "net"])
+def test_a_file_of_another_kind_is_told_which_are_read(folder, name):
+    Path(name).write_bytes(b"hello, this is no net")
+    refused(name, f"{name} is no file of a net; give one of .safetensors, .pt, .pth, .pt2")
+
+
 def test_the_line_that_a_refusal_gives_makes_a_file_that_is_read(folder):
     torch.save(STATE, "old.pt", _use_new_zipfile_serialization=False)
     torch.save({"state_dict": STATE, "args": Path("a")}, "args.pt")

@@ -7,8 +7,8 @@ from .. import kinds, store
 from ..store import Card
 from .guesses import Scale
 
-CHAINS, STEPS, WAIT = 16, 20, 60.0
-"""Chains and steps of a usual run, and the seconds above which fewer chains are advised."""
+CHAINS, STEPS, WAIT = 16, 20, 20.0
+"""Chains and steps of a usual run, and the seconds above which fewer chains are proposed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,12 @@ class Imported:
         }  # fmt: skip
 
     @property
+    def first_run(self) -> str:
+        """What a first run is, and how long one waits for it."""
+        chains = f"{self.chains} chains" if self.chains > 1 else "one chain"
+        return f"a run of {chains} and {STEPS} steps takes about {max(1, round(self.seconds))} s here"
+
+    @property
     def threat_model(self) -> str:
         """Norm and radius as people write them: l2 0.5, linf 8/255."""
         card = self.card
@@ -104,7 +110,7 @@ class Imported:
             *([(f"left aside: {len(self.unused)} tensors, {', '.join(self.unused[:3])}", "")] if self.unused else []),
             (f"stored: {self.precision}", "" if "single" in self.precision else "single: --full"),
             *((f"doubt: {warning}", "") for warning in self.warnings),
-            (f"a run of {self.chains} chains and {STEPS} steps takes about {self.seconds:.0f} s here", ""),
+            (self.first_run, ""),
         ]
 
     def lines(self) -> list[str]:

@@ -33,6 +33,9 @@ LARGEST, MOST_PARTS = 4 * 2**30, 50_000
 LARGEST_INDEX = 64 * 2**20
 """Bytes of what describes the tensors of a file."""
 
+ENDINGS = (".safetensors", ".pt", ".pth", ".pt2", ".bin", ".ckpt", ".tar")
+"""Endings of files that hold nets; what lies in an archive of torch's is read by any name."""
+
 AGAIN = "torch.save(net.state_dict(), 'net.pt')"
 
 SYMBOL = r"Symbol\('[su]\d+'(, (positive|integer|nonnegative)=(True|False))*\)"
@@ -89,6 +92,8 @@ def read(path: Path) -> Contents:
                     raise _bad(path, f"is a program, and a hosted page runs none; give the weights: {AGAIN}")
                 return Contents("exported" if load is _exported else "script", load(path), digest(path))
         value = _saved(path)
+    elif path.suffix not in ENDINGS:
+        raise _bad(path, f"is no file of a net; give one of {', '.join(ENDINGS)}")
     else:
         raise _bad(
             path,

@@ -22,9 +22,12 @@ from ..stored.files import BrokenCheckpoint
 from ..studio import Studio
 from .builders import by_shapes, coded, named
 from .guesses import Scale, shapes
-from .reading import Contents
+from .reading import Contents, hosted
 
 Disassembled = tuple[Program, dict[str, Tensor]]
+
+ANY_BATCH = "dynamic_shapes=({0: torch.export.Dim('batch')},)"
+"""What torch.export is told so that the program takes batches of every size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +116,7 @@ def foreign(studio: Studio, request: ImportRequest, contents: Contents) -> Forei
     except Unrecognised as fault:
         if (arch := by_shapes(states)) is not None:
             return _of_library(studio, request, arch, f"{arch}, by the names and shapes of its tensors", states, constants)
-        raise BadInput(
-            "source",
-            f"{fault}; name its architecture, timm:NAME or torchvision:NAME (--arch), or give what builds it on the command "
-            "line: --code FILE.py:FUNCTION",
-        ) from fault
+        raise BadInput("source", f"{fault}; {_ways()}") from fault
     family, match = FAMILIES[read.family], read.match
     tensors = {k: v.detach().float() if v.is_floating_point() else v.detach() for k, v in read.state.items()}
     shape = shapes(studio, request.dataset, request.side, read.channels)
@@ -128,6 +127,18 @@ def foreign(studio: Studio, request: ImportRequest, contents: Contents) -> Forei
     )  # fmt: skip
 
 
+def _ways() -> str:
+    """What to do with weights of a net that nothing here knows."""
+    arch = "name its architecture, timm:NAME or torchvision:NAME (--arch)"
+    if hosted():
+        return f"{arch}, or import it on your own machine, which also reads nets of your own code"
+    return (
+        f"{arch}, or save the net with its program and give that file, x being a batch of its images: torch.export.save("
+        f"torch.export.export(net, (x,), {ANY_BATCH}), 'net.pt2'); the command line also takes what builds it: "
+        "--code FILE.py:FUNCTION"
+    )
+
+
 def _of_program(studio: Studio, request: ImportRequest, contents: Contents) -> Foreign:
     program = contents.value
     if contents.form == "exported":
@@ -136,8 +147,7 @@ def _of_program(studio: Studio, request: ImportRequest, contents: Contents) -> F
             node.meta["val"].shape for node in program.graph.nodes if node.name == program.graph_signature.user_inputs[0]
         )
         if isinstance(shape[0], int):
-            advice = "dynamic_shapes=({0: torch.export.Dim('batch')},)"
-            raise BadInput("source", f"it was exported for batches of {shape[0]} alone; export it with {advice}")
+            raise BadInput("source", f"it was exported for batches of {shape[0]} alone; export it with {ANY_BATCH}")
         return _runnable(exported, tuple(map(int, shape[1:])), "a program of torch.export")
     channels = _channels(dict(program.named_parameters()))
     tried = shapes(studio, request.dataset, request.side, channels)

@@ -11,9 +11,6 @@ from . import handlers as do
 from . import words
 from .words import GUESS
 
-FILES = [".safetensors", ".pt", ".pth", ".bin", ".pt2", ".ckpt", ".tar"]
-"""Endings of files that may hold a net."""
-
 GO = """(link) => {
   if (!link) return [];
   const way = Object.assign(document.createElement('a'), { href: link, hidden: true });
@@ -31,7 +28,7 @@ def build(session: gr.State, studio: Studio) -> None:
     on_server = hosted()
     with gr.Accordion(words.TITLE, open=False, elem_id="yours"):
         gr.Markdown(f"{words.INTRO} {words.HOSTED if on_server else words.LOCAL}")
-        file = gr.File(label="weights", file_types=FILES, height=110, elem_id="yours-file")
+        file = gr.File(label="weights", height=110, elem_id="yours-file")
         place = "hf:USER/REPO or hf:USER/REPO/FILE"
         repository = gr.Textbox(label="or a repository of the Hub", placeholder=place, elem_id="yours-hub", max_lines=1)
         with gr.Row():

@@ -4,6 +4,7 @@ from ...backend.foreign.guesses import UNKNOWN
 from ...backend.foreign.imported import Imported
 from ...backend.foreign.reading import AGAIN
 from ...backend.store import called
+from ...data.datasets import dataset
 
 TITLE = "Your own net"
 
@@ -43,7 +44,9 @@ def answers(item: Imported) -> dict[str, str]:
 
 
 def short(item: Imported) -> str:
-    """The same in a line."""
-    accuracy = item.card.metrics.get("accuracy")
+    """The same in a line, with the wait for a first run."""
+    card, accuracy = item.card, item.card.metrics.get("accuracy")
+    size = " × ".join(map(str, card.shape))
+    data = f"images of {size}, of no set known here" if card.data == UNKNOWN else dataset(card.data).title
     right = f", {100 * accuracy['value']:.1f} % of {accuracy['count']} test images right" if accuracy else ""
-    return f"{item.by}; {item.card.data}{right}."
+    return f"{item.by}; {data}{right}; {item.first_run}."
