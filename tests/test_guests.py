@@ -285,3 +285,12 @@ def test_an_address_names_a_guest_only_to_who_has_it_whole(studio, file):
         values = [value for _, value in changes.get(menu, {}).get("choices", menu.choices)]
         assert (name in values) == found and (changes.get(menu, {}).get("value") == name) == found
         assert session.nets == ({name: False} if found else {})
+
+
+def test_what_a_refusal_names_stands_in_prose_as_it_is(studio):
+    torch.save({"net": torch.nn.Linear(2, 2)}, "__main__<b>*.pt")
+    shown = []
+    with pytest.raises(BadInput):
+        shown.extend(do.go(studio, Session(), **GIVEN | {"file": "__main__<b>*.pt"}))
+    last = shown[-1]
+    assert r"\_\_main\_\_\<b\>\*.pt holds more than tensors" in last["status"]

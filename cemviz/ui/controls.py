@@ -1,5 +1,6 @@
 """Parts that the tabs share: the visitor's session, the shape of a tab, and errors that reach the visitor."""
 
+import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -183,6 +184,11 @@ def titled(cards: Mapping[str, Card], names: Iterable[str]) -> list[tuple[str, s
 def words_of(error: Exception) -> str:
     """Words of an error, without the quotes that a KeyError puts around them."""
     return str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+
+
+def prose_of(error: Exception) -> str:
+    """The same inside Markdown, every character as it stands: a name may have underscores, a value brackets."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", words_of(error))
 
 
 def message(error: Exception) -> gr.Error:

@@ -14,7 +14,7 @@ from ...backend.look.pictures import pictured, portable
 from ...backend.requests import AttributionRequest, DetectRequest
 from ...backend.store import Card
 from ...backend.studio import Studio
-from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..controls import EXPECTED, STOPPED, Session, prose_of
 from ..fields import filled
 from ..selection import instead
 from ..wiring import Changes, run
@@ -71,7 +71,7 @@ def go(studio: Studio, session: Session, *, a: str | None, x: str, seed: float |
         if finished:
             yield from explain(studio, session, why=values["why"])
     except EXPECTED as error:
-        yield {"status": f"**Nothing more was found:** {words_of(error)}."}
+        yield {"status": f"**Nothing more was found:** {prose_of(error)}."}
         raise
 
 

@@ -12,7 +12,7 @@ from ...backend.look.drawings import from_file, from_ink, packed
 from ...backend.look.pictures import DRAWN, offered, pictured
 from ...backend.requests import DigitRequest
 from ...backend.studio import Studio
-from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..controls import EXPECTED, STOPPED, Session, prose_of
 from ..selection import FIRST, NONE, alike, of_card, own_choice
 from ..uploads import content
 from ..wiring import Changes, run
@@ -67,7 +67,7 @@ def go(studio: Studio, session: Session, *, pad: str | None, a: str, b: str, pic
             elif item != STOPPED:
                 yield {"status": f"Looking: {item}"}
     except EXPECTED as error:
-        yield {"status": f"**Nothing was looked at:** {words_of(error)}."}
+        yield {"status": f"**Nothing was looked at:** {prose_of(error)}."}
         raise
 
 

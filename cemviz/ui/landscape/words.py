@@ -25,11 +25,11 @@ STORY = {
     "classifier": """**What to look for.** Every panel is one net's energy around the *same* image (★), on one colour scale.
 Around a **standard** net's image the energy changes faster, and lower points lie beside the image, where a chain that descends
 will go. **Adversarial training** flattens the window, and little in it lies lower than the image (JEAT, section 3.1). Random
-directions are the paper's; choose *adversarial* to look along the way an attack goes: there the difference is largest.""",
+directions are the paper's; along the *adversarial* one, the way an attack goes, the difference is largest.""",
     "encoder": """**What to look for.** Every panel is one encoder's energy of pairs: the anchor x′ is fixed, and x moves in a
 plane around the *same* image (★), on one colour scale. The energy is low where the features are alike; no label is needed.
 Without attacks in training (**SimCLR**) an image becomes unlike itself in fewer steps; with them (**UAT**) the window is
-flatter. Choose *adversarial* to look along the way an attack goes, or another anchor to see which way its likeness lies.""",
+flatter. The *adversarial* direction is the way an attack goes; another anchor shows which way its likeness lies.""",
 }
 """Story by kind of model."""
 

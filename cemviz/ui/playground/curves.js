@@ -92,7 +92,8 @@ export function mount(element, props, watch) {
     });
     if (marked !== null && marked <= end) {
       pen.fillStyle = colour("ink");
-      pen.fillRect(x(marked) - 0.5, 4, 1, height - FOOT - 4);
+      const tall = each - MARGIN.top - MARGIN.bottom; // the words above each chart keep clear
+      data.rows.forEach((_, i) => pen.fillRect(x(marked) - 0.5, i * each + MARGIN.top, 1, tall));
     }
     for (const turn of ticks(0, end, 4).filter(Number.isInteger)) write(String(turn), x(turn), height - FOOT + 6, "center", "muted");
     write("turn", x(end / 2), height - 8, "center", "muted");

@@ -15,7 +15,7 @@ from ...backend.studio import Studio
 from ...backend.tables.reproduce import results
 from ...data import images
 from ...data.datasets import DATASETS
-from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..controls import EXPECTED, STOPPED, Session, prose_of
 from ..fields import filled
 from ..selection import instead
 from ..wiring import Changes, run
@@ -64,7 +64,7 @@ def go(studio: Studio, session: Session, *, a: str | None, x: str, seed: float |
     try:
         yield from _climb(studio, session, read(studio, model, x=x, seed=seed, **values))
     except EXPECTED as error:
-        yield {"status": f"**Nothing was restored:** {words_of(error)}."}
+        yield {"status": f"**Nothing was restored:** {prose_of(error)}."}
         raise
 
 

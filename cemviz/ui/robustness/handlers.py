@@ -14,7 +14,7 @@ from ...backend.requests import NORMS, AttackedRequest, RobustnessRequest
 from ...backend.store import Card
 from ...backend.studio import Studio
 from ...backend.use_case import Step
-from ..controls import EXPECTED, STOPPED, Session, on_offer, titled, words_of
+from ..controls import EXPECTED, STOPPED, Session, on_offer, titled, prose_of
 from ..fields import filled
 from ..wiring import Changes, run, stop
 from . import words
@@ -70,7 +70,7 @@ def first(studio: Studio, session: Session, *, origin: str, **values: Any) -> It
     try:
         yield from look(studio, session, **{name: values[name] for name in IMAGES})
     except EXPECTED as error:
-        yield {"reading": words_of(error)}
+        yield {"reading": prose_of(error)}
     if origin == "here" and "measured" not in session.state:  # once: another net to attack is no reason to measure again
         yield from measure(studio, session, **{name: values[name] for name in RATES})
 

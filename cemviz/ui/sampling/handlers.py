@@ -21,7 +21,7 @@ from ...backend.sample.chains import Chains, labels, offered, samples, settings
 from ...backend.store import called
 from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
-from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..controls import EXPECTED, STOPPED, Session, prose_of
 from ..selection import NONE
 from ..wiring import Changes, newest, played, run, stop, values_of
 from . import words
@@ -117,7 +117,7 @@ def go(studio: Studio, session: Session, *, begun: threading.Event, story: str |
             "script": script.listing(*requests),
         }
     except EXPECTED as error:  # stays to be read when the message has gone
-        yield {"status": f"**Nothing was sampled:** {words_of(error)}."}
+        yield {"status": f"**Nothing was sampled:** {prose_of(error)}."}
         raise
 
 

@@ -16,7 +16,7 @@ from ...backend.foreign.reading import hosted
 from ...backend.requests import ImportRequest
 from ...backend.store import called
 from ...backend.studio import Studio
-from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..controls import EXPECTED, STOPPED, Session, prose_of
 from ..wiring import Changes, run, stop
 from . import words
 from .words import GUESS
@@ -80,7 +80,7 @@ def go(studio: Studio, session: Session, **values: Any) -> Iterator[Changes]:
             hints = {name: gr.update(info=f"found: {text}") for name, text in words.answers(item).items()}
             yield {"status": words.summary(item), "link": item.link, "keep": gr.update(visible=not hosted()), **hints}
     except EXPECTED as error:
-        yield {"status": f"**No net was brought in:** {words_of(error)}."}
+        yield {"status": f"**No net was brought in:** {prose_of(error)}."}
         raise
 
 
