@@ -46,17 +46,23 @@ def test_of_nets_that_are_chosen_at_once_the_last_one_is_drawn(visit):
     assert "TRADES" in page.locator("#land-title-0").inner_text()
 
 
-@pytest.mark.parametrize(("tab", "stage"), [("landscape", "land"), ("restore", "restore"), ("detect", "detect")])
-def test_a_tab_that_draws_by_itself_says_so_from_the_choice_on_until_it_is_drawn(visit, tab, stage):
+@pytest.mark.parametrize(
+    ("tab", "stage", "menu", "choice"),
+    [
+        ("digit", "digit", "y", "7"), ("landscape", "land", "x", "digit 2, test"), ("restore", "restore", "x", "digit 2, test"),
+        ("detect", "detect", "x", "digit 2, test"),
+    ],
+)  # fmt: skip
+def test_a_tab_that_draws_by_itself_says_so_from_the_choice_on_until_it_is_drawn(visit, tab, stage, menu, choice):
     page = visit(f"?tab={tab}&x=grid:4")
     calm(page)
     busy = f"() => document.querySelector('#{stage}-stage').classList.contains('cem-busy')"
     page.wait_for_function(f"() => !({busy})()")
-    for words in ("digit 2, test", "digit 2, test"):  # the second time nothing is drawn
-        chosen(page, "x", words)
+    for _ in range(2):  # the second time nothing is drawn
+        chosen(page, menu, choice)
         assert page.evaluate(busy)
         page.wait_for_function(f"() => !({busy})()", timeout=SLOW)
-    assert "x=grid" in page.url
+    assert "x=grid" in page.url and ("y=7" in page.url) is (menu == "y")
 
 
 def test_another_net_makes_the_samples_stale_until_they_are_asked_for(visit):

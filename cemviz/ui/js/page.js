@@ -120,7 +120,7 @@ new MutationObserver(() => {
 
 // A tab that draws by itself says that it is at work from the change on, until the last of its runs has ended.
 {
-  const STAGES = { landscape: "land-stage", restore: "restore-stage", detect: "detect-stage" };
+  const STAGES = { digit: "digit-stage", landscape: "land-stage", restore: "restore-stage", detect: "detect-stage" };
   const SOON = 300; // ms in which the next of a chain of events begins
   const runs = {}; // tab -> how many are at work
   let asked = null;
