@@ -225,6 +225,11 @@ def test_the_pad_s_ink_becomes_a_drawing_and_the_drawing_four_answers(studio):
     assert '"become":{"asked":"1"' in last["results"] and "address of this page" in last["status"]
 
 
+def test_what_stands_on_the_pad_at_first_is_not_called_the_visitor_s(studio):
+    *_, last = handlers.go(studio, Session(), pad=handlers.example(), a=NETS["standard"], b=NETS["robust"], picture="", y=NONE)
+    assert last["status"].startswith("A drawing that a net made")
+
+
 def test_a_drawing_is_the_picture_of_the_other_tabs_and_a_judge_reads_its_class(studio, four):
     ink = (bar(80, 14, left=50) * 255).byte().numpy().tobytes()
     taken = handlers.take(studio, Session(), kind="ink", data=base64.b64encode(ink).decode())

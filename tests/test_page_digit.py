@@ -152,11 +152,14 @@ def test_a_file_is_decoded_by_the_server_and_one_that_is_none_is_told(pad, tmp_p
 def test_another_class_is_rolled_into_and_is_in_the_address(pad):
     page = pad
     before = shown(page)
+    slider = page.get_by_role("slider", name="An attack that grows")
+    slider.fill("3")
     page.locator("#sel-y input").click()
     page.get_by_role("option", name="7", exact=True).click()
     answered(page, before)
     page.locator("#cem-digit section").last.get_by_text("E(x, 7)").first.wait_for()
     page.wait_for_function("() => location.search.includes('y=7')")
+    assert slider.input_value() == "3", "the attack stays as large as one chose"
 
 
 @pytest.mark.parametrize("query", ["&d.x=drawn:AAAA", "&d.x=<script>", "&d.a=nope&y=77"])

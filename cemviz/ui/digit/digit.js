@@ -54,11 +54,11 @@ export function mount(element, props, watch) {
     answers(first.row, data);
     const cards = [first.made];
     const next = [];
-    for (const { view, title, hint } of CARDS) {
+    for (const [k, { view, title, hint }] of CARDS.entries()) {
       const { made, row } = card(title, hint || data.told.become);
       row.classList.add(`cem-view-${view}`);
       const film = transport(made, title);
-      film.load(await VIEWS[view](row, data, null));
+      film.load(await VIEWS[view](row, data, null), films[k]?.frame); // where someone looked, as the picture changes
       next.push(film);
       cards.push(made);
     }

@@ -11,7 +11,9 @@ from ...backend.look.digit import Digit, digit, draws, readers, reads
 from ...backend.look.drawings import from_file, from_ink, packed
 from ...backend.look.pictures import DRAWN, offered, pictured
 from ...backend.requests import DigitRequest
+from ...backend.stored import assets
 from ...backend.studio import Studio
+from ...backend.tour import SUBJECT
 from ..controls import EXPECTED, STOPPED, Session, prose_of
 from ..selection import FIRST, NONE, alike, of_card, own_choice
 from ..uploads import content
@@ -26,6 +28,12 @@ SHOWN = ("results", "status", "a", "b", "y", "picture", "drawing", "instead")
 
 KINDS = {"ink": from_ink, "file": from_file}
 """Kinds of what the pad sends, its own pixels or a file -> how each is read."""
+
+
+def example() -> str | None:
+    """A drawing to begin with: one that a model made."""
+    gallery = assets.gallery("mnist")
+    return None if gallery is None else packed(gallery.images[SUBJECT].float() / 255)
 
 
 def take(studio: Studio, session: Session, *, kind: Any, data: Any, number: Any = 0) -> Changes:
@@ -63,7 +71,10 @@ def go(studio: Studio, session: Session, *, pad: str | None, a: str, b: str, pic
         work = studio.work(pictured, digit, request)
         for item in run(studio, session, "digit", work, title="A picture", limit=LIMIT, requests=[request]):
             if isinstance(item, Digit):
-                yield {"results": words.payload(item, number), "status": words.ready(item)}
+                yield {
+                    "results": words.payload(item, number),
+                    "status": words.EXAMPLE if item.request.image == example() else words.ready(item),
+                }
             elif item != STOPPED:
                 yield {"status": f"Looking: {item}"}
     except EXPECTED as error:

@@ -4,10 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from ...backend.look.drawings import packed
-from ...backend.stored import assets
 from ...backend.studio import Studio
-from ...backend.tour import SUBJECT
 from ..controls import HEAVY, NEWEST, TAKING, Tab
 from ..modules import module_view, served
 from ..selection import Selection
@@ -28,7 +25,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         with gr.Column(scale=1, min_width=300, elem_id="digit-controls"):
             with gr.Column() as drawing:
                 pad = module_view(
-                    PAD, '<div id="cem-pad"></div>', "(element, props, trigger, watch)", _begin(), elem_id="digit-pad"
+                    PAD, '<div id="cem-pad"></div>', "(element, props, trigger, watch)", do.example(), elem_id="digit-pad"
                 )
             instead = gr.Markdown(words.INSTEAD, visible=False, elem_id="digit-instead")
             status = gr.Markdown("", elem_id="digit-status")
@@ -43,9 +40,3 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
         *view, **NEWEST, **HEAVY
     )
     return Tab({name: parts[part] for name, part in NAMES.items()}, view, looks=looks, alike=True)
-
-
-def _begin() -> str | None:
-    """A drawing to begin with: one that a model made."""
-    gallery = assets.gallery("mnist")
-    return None if gallery is None else packed(gallery.images[SUBJECT].float() / 255)

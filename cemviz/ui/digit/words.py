@@ -16,6 +16,9 @@ INSTEAD = """These nets look at other pictures than digits: choose one in the ba
 """In the pad's place."""
 
 
+EXAMPLE = "A drawing that a net made, to begin with: draw over it."
+
+
 def ready(digit: Digit) -> str:
     """Name of the picture that was looked at."""
     visitors = digit.request.image.partition(":")[0] in ("drawn", "upload")

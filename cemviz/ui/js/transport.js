@@ -29,6 +29,10 @@ export class Transport {
     this.show(at ?? (still.matches ? view.frames - 1 : 0));
   }
 
+  get frame() {
+    return this.#frame;
+  }
+
   show(k) {
     const { ui } = this;
     this.#frame = clamp(k, 0, this.#view.frames - 1);

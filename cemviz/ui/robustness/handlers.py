@@ -14,7 +14,7 @@ from ...backend.requests import NORMS, AttackedRequest, RobustnessRequest
 from ...backend.store import Card
 from ...backend.studio import Studio
 from ...backend.use_case import Step
-from ..controls import EXPECTED, STOPPED, Session, on_offer, titled, prose_of
+from ..controls import EXPECTED, STOPPED, Session, on_offer, prose_of, titled
 from ..fields import filled
 from ..wiring import Changes, run, stop
 from . import words
