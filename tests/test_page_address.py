@@ -161,8 +161,9 @@ def test_another_task_is_a_place_that_back_leaves(visit):
 def test_the_last_update_of_a_run_is_not_said_in_the_address(visit):
     page = visit("?tab=training")
     drawn(page, "#train-loss")
-    look = page.locator("#train-look input[type=range]")
-    assert int(look.get_attribute("max")) > 100 and "t.at" not in page.url
+    look = page.locator("#cem-frames input[type=range]")
+    assert int(look.get_attribute("max")) > 10 and "t.at" not in page.url
+    assert not page.locator("#train-look").is_visible(), "one slider for one number"
     look.focus()
     page.keyboard.press("ArrowLeft")
     page.wait_for_function("() => location.search.includes('t.at=')")

@@ -113,6 +113,19 @@ def test_predictions_hide_the_pictures_and_are_answered_with_the_law(board):
     assert "Distance travelled" in steps
 
 
+def test_where_no_law_is_known_what_the_judge_reads_is_predicted(visit):
+    page = opened(visit, "?tab=lab&a=mnist-jeat&k.sampler=jeat17")
+    assert page.get_by_role("button", name="Predict first").count() == 2
+    page.get_by_role("button", name="Predict first: K").click()
+    assert "half of the chains as asked" in page.locator(".cem-lab-told").inner_text()
+    page.locator(".cem-lab-tile").nth(1).click()  # K 5 without noise
+    said = page.locator(".cem-lab-told").inner_text()
+    assert "You marked K = 5 (" in said and "half are read as asked first at K = " in said
+    page.get_by_role("button", name="Predict first: η").click()
+    page.locator(".cem-lab-tile").nth(6 * 7 + 6).click()
+    assert "here no η takes half away" in page.locator(".cem-lab-told").inner_text()
+
+
 def test_the_board_is_a_png_to_take_away(board):
     page = board
     with page.expect_download() as loaded:

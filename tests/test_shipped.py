@@ -228,7 +228,7 @@ def test_boards_that_ship_rest_on_the_models_and_the_requests_of_now_and_are_sma
         pytest.skip(f"no boards of {data} ship")
     for name, board in made.items():
         assert board.stale(cards, as_json(asked[name])) == [], name
-        assert len(board.head["cells"]) == 49 and board.head["judge"] == f"{data}-judge-clean"
+        assert len(board.head["cells"]) == 49 and board.head["judge"] == f"{data}-judge"
         assert artefacts.path(boards.FOLDER, name).stat().st_size <= 300 * 1024, name
 
 

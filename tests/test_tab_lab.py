@@ -95,10 +95,10 @@ def test_a_sweep_here_is_drawn_kept_and_can_be_taken_away(studio):
     *_, last = do.measure(studio, held, by="own", **asked)
     board = json.loads(last["board"])
     assert board["origin"] == words.LIVE and len(board["cells"]) == 4
-    with open(last["csv"], encoding="utf-8") as sheet:
+    with open(last["csv"]["value"], encoding="utf-8") as sheet:
         lines = sheet.read().splitlines()
     assert lines[0].startswith("model,sampler,step,radius,noise,steps,confidence") and len(lines) == 5
-    with open(last["json"], encoding="utf-8") as whole:
+    with open(last["json"]["value"], encoding="utf-8") as whole:
         assert json.load(whole)["axes"] == {"noise": [0.0, 0.05], "steps": [0, 3]}
     assert "mnist-at" in last["tried"] and "s.K=" in last["tried"] and last["tried"].count("<tr>") == 2
     *_, again = do.measure(studio, held, by="own", **asked)
@@ -165,6 +165,9 @@ def test_where_no_board_ships_those_that_do_are_named(studio):
     assert "No board" in other and "There is one" not in other
 
 
-def test_a_judge_that_minds_speckle_is_told(studio):
-    assert "takes speckle for a fault" in do.show(studio, Session(), by="own", **CONTROLS)["status"]
-    assert words.judged({"judge": "mnist-judge"}) == ""
+def test_a_board_can_be_taken_away_where_there_is_one(studio):
+    there, none = (
+        do.show(studio, Session(), by="own", **CONTROLS | {"over": over}) for over in ("noise,steps", "noise,radius")
+    )
+    assert all(there[name]["interactive"] for name in do.FILES) and "board" in there
+    assert not any(none[name]["interactive"] for name in do.FILES) and "board" not in none

@@ -52,8 +52,8 @@ def drawers(data: str, cards: dict[str, Card]) -> Iterator[tuple[Card, str]]:
 
 def requests(data: str, cards: dict[str, Card]) -> dict[str, SweepRequest]:
     """The boards of a data set by name."""
-    same: dict[str, Any] = {"seeds": SEEDS.get(data, 1), "judge": judge_of(data)}
-    sweeps = [request_of(card, sampler, over, **same) for card, sampler in drawers(data, cards) for over in PAIRS]
+    seeds = SEEDS.get(data, 1)
+    sweeps = [request_of(card, sampler, over, seeds=seeds) for card, sampler in drawers(data, cards) for over in PAIRS]
     return {name_of(request): request for request in sweeps}
 
 
@@ -66,14 +66,7 @@ def request_of(card: Card, sampler: str, over: tuple[str, ...], **numbers: Any) 
     first = FIRST % len(card.classes)
     turned = (*card.classes[first:], *card.classes[:first])
     usual = kinds.kind_of(card).usual | {"sampler": sampler, "seeds": 1} | BEGIN.get(sampler, {})
-    judged = {} if "judge" in numbers else {"judge": judge_of(card.data)}
-    return SweepRequest(card.name, over=over, classes=turned, **usual | judged | numbers)
-
-
-def judge_of(data: str) -> str | None:
-    """The judge of clean images, which does not overlook speckle, where there is one."""
-    clean = f"{dataset(data).judge}-clean"
-    return clean if clean in kinds.judges(data) else None
+    return SweepRequest(card.name, over=over, classes=turned, **usual | numbers)
 
 
 def shipped(studio: Studio, request: SweepRequest) -> Artefact | None:

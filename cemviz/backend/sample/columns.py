@@ -33,6 +33,7 @@ class Eyes:
 
     Attributes:
         judge: a classifier that had no part in them.
+        clean: another one, which saw clean images alone in training.
         net: the model itself where it classifies, or the linear probe of an encoder.
         reader: name of the model that `net` is.
         real: the validation split.
@@ -40,6 +41,7 @@ class Eyes:
     """
 
     judge: quality.Extractor | None
+    clean: quality.Extractor | None
     net: nn.Module | None
     reader: str | None
     real: Images | None
@@ -81,11 +83,14 @@ def _mean(values: Tensor) -> Number:
     return values.mean().item(), values.std().item() / len(values) ** 0.5 if len(values) > 1 else None
 
 
-def _judged(ends: Ends) -> Tensor:
-    """The judge's p(y | x), (B, classes)."""
-    logits = ends.eyes.judge.logits
+def _read(judge: quality.Extractor, features: Tensor) -> Tensor:
+    """A judge's p(y | x) of what it sees, (B, classes)."""
     with torch.no_grad():
-        return logits(ends.features.to(next(logits.parameters()))).cpu().softmax(1)
+        return judge.logits(features.to(next(judge.logits.parameters()))).cpu().softmax(1)
+
+
+def _judged(ends: Ends) -> Tensor:
+    return _read(ends.eyes.judge, ends.features)
 
 
 def _sure(p: Tensor, labels: Tensor | None) -> Number:
@@ -93,8 +98,9 @@ def _sure(p: Tensor, labels: Tensor | None) -> Number:
     return _mean(p.amax(1) if labels is None else p.gather(1, labels.to(p.device)[:, None])[:, 0])
 
 
-def _accuracy(ends: Ends) -> Number:
-    return _mean((_judged(ends).argmax(1) == ends.labels.cpu()).double())
+def _right(p: Tensor, labels: Tensor) -> Number:
+    """Share of chains that are taken for what was asked of them: p is (B, classes)."""
+    return _mean((p.argmax(1) == labels.cpu()).double())
 
 
 def _net_confidence(ends: Ends) -> Number:
@@ -132,7 +138,13 @@ COLUMNS: dict[str, Column] = {
         "Judge's p(y | x) of the class asked for, or of its likeliest", "", "higher",
         lambda ends: _sure(_judged(ends), ends.labels), ("judge",),
     ),
-    "accuracy": Column("Read by the judge as asked", "share", "higher", _accuracy, ("judge", "labels")),
+    "accuracy": Column(
+        "Read by the judge as asked", "share", "higher", lambda ends: _right(_judged(ends), ends.labels), ("judge", "labels")
+    ),
+    "clean": Column(
+        "The same, by a judge of clean images, who minds speckle", "share", "higher",
+        lambda ends: _right(_read(ends.eyes.clean, ends.eyes.clean(ends.x)), ends.labels), ("judge", "clean", "labels"),
+    ),
     "own": Column("p(y | x) of the net itself, or of its probe", "", "higher", _net_confidence, ("net",)),
     "nearest": Column(
         f"Distance to the nearest of {NEAR:,} training images", "L2, pixel units", "lower",
@@ -164,6 +176,7 @@ COLUMNS: dict[str, Column] = {
 
 LACKS = {
     "judge": "there is no judge of {data}; train it with: python -m cemviz train {judge} --scale shipped",
+    "clean": "there is no judge of clean images of {data}, which would be called {judge}-clean",
     "net": "no stored classifier reads {model}; train its linear probe",
     "real": "the validation images of {data} are not on this machine",
     "train": "the training images of {data} are not on this machine",
@@ -190,11 +203,13 @@ def eyes_of(studio: Studio, request: SweepRequest, card: Card) -> Eyes:
     usual, reader = dataset(card.data).judge, kinds.kind_of(card).reader(card)
     name = request.judge or (usual if usual in kinds.judges(card.data) else None)
     judge = judge_of(studio, card, name) if name else None
+    clean = f"{usual}-clean" if "clean" in needs and f"{usual}-clean" in kinds.judges(card.data) else None
     train = studio.split(card.data, "train", card.classes) if "train" in needs else None
     real = studio.split(card.data, "validation", card.classes) if "real" in needs else None
     return Eyes(
-        judge, studio.model(reader)[0] if reader else None, reader, real, None if train is None else train.pixels[:NEAR]
-    )
+        judge, judge_of(studio, card, clean) if clean else None, studio.model(reader)[0] if reader else None, reader, real,
+        None if train is None else train.pixels[:NEAR],
+    )  # fmt: skip
 
 
 def measurable(request: SweepRequest, card: Card, eyes: Eyes, hinted: bool) -> list[str]:
@@ -205,7 +220,7 @@ def measurable(request: SweepRequest, card: Card, eyes: Eyes, hinted: bool) -> l
     Raises:
         BadInput: one that was asked for by name cannot be measured; the message says why.
     """
-    there = {name for name in ("judge", "net", "real", "train") if getattr(eyes, name) is not None}
+    there = {name for name in ("judge", "clean", "net", "real", "train") if getattr(eyes, name) is not None}
     there |= {"labels"} if hinted else set()
     names = []
     for name in wanted(request):

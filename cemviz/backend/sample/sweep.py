@@ -86,11 +86,12 @@ def sweep(studio: Studio, request: SweepRequest) -> Iterator[Step | Sweep]:
             measured.setdefault(key, []).append({name: COLUMNS[name].measure(ends) for name in columns})
             pixels.setdefault(key, to_pixels(ends.x[:1])[0])
     keys = [_key(run.dynamics, dict(zip(axes, values, strict=True))) for values in product(*axes.values())]
-    judge = None if eyes.judge is None else eyes.judge.name.removeprefix("judge-")
-    names = {card.name: card.sha256 for card in (studio.cards()[name] for name in (run.card.name, judge, eyes.reader) if name)}
+    judge, clean = (eye and eye.name.removeprefix("judge-") for eye in (eyes.judge, eyes.clean))
+    rests_on = (run.card.name, judge, clean if "clean" in columns else None, eyes.reader)
+    cards = (studio.cards()[name] for name in rests_on if name)
     label = run.card.classes[run.labels[0]] if hinted(chains) else None
     cells, pictures = [_cell(key, measured[key]) for key in keys], np.stack([pixels[key] for key in keys])
-    yield Sweep(request, run.card, judge, label, axes, cells, pictures, names)
+    yield Sweep(request, run.card, judge, label, axes, cells, pictures, {card.name: card.sha256 for card in cards})
 
 
 @dataclass(slots=True)

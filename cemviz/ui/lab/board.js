@@ -65,6 +65,21 @@ export const LAWS = {
   },
 }; // prettier-ignore
 
+/**
+ * What can be predicted of steps as long as their gradient, for which no law is known: the first value at which the share that
+ * the judge reads as asked passes one half.
+ */
+export const MEASURED = {
+  steps: {
+    ask: "Which is the first K at which the judge reads half of the chains as asked?",
+    holds: (share) => share >= 0.5, words: "half are read as asked", never: "here no K is enough for half",
+  },
+  noise: {
+    ask: "Which is the first η at which the judge reads less than half of the chains as asked?",
+    holds: (share) => share < 0.5, words: "less than half are read as asked", never: "here no η takes half away",
+  },
+}; // prettier-ignore
+
 /** The first of an axis' values for which its law holds, the other numbers as in `settings`; -1 where none does. */
 export const lawful = ({ name, values }, settings, root) =>
   values.findIndex((value) => LAWS[name].holds({ ...settings, [name]: value }, root));
@@ -210,19 +225,41 @@ export function mount(element, props, watch) {
   /** The cell at place k of an axis, else where another is. */
   const beside = (axis, cell, k) => cell + (k - along(axis, cell)) * (axis === data.axes.at(-1) ? 1 : columns());
 
+  /** Whether something can be predicted of an axis: by a law where steps have a length, else of what the judge reads. */
+  function predictable({ name }) {
+    if (!data.lengths) return name in MEASURED && "accuracy" in data.columns;
+    return !LAWS[name].ball || name === "radius" || data.cells.some(({ settings }) => settings.radius !== "inf");
+  }
+
   function ask(axis) {
     guess = axis;
     root.classList.add("cem-lab-hidden");
     label();
-    ui.answer.textContent = `${LAWS[axis.name].ask} Press a cell at that ${axis.symbol}.`;
+    ui.answer.textContent = `${(data.lengths ? LAWS : MEASURED)[axis.name].ask} Press a cell at that ${axis.symbol}.`;
   }
 
   function reveal(cell) {
-    const axis = guess;
-    const rule = LAWS[axis.name];
+    ui.answer.textContent = (data.lengths ? byLaw : byMeasure)(guess, cell);
     guess = null;
     root.classList.remove("cem-lab-hidden");
     label();
+    choose(cell);
+  }
+
+  /** What the judge reads along an axis, and what was marked of it, in words. */
+  function byMeasure(axis, cell) {
+    const rule = MEASURED[axis.name];
+    const share = (k) => data.cells[beside(axis, cell, k)].values.accuracy;
+    const at = (k) => `${axis.symbol} = ${short(axis.values[k])} (${plain(share(k), 2)})`;
+    const first = axis.values.findIndex((_, k) => rule.holds(share(k)));
+    const before = first > 0 ? `, one before ${plain(share(first - 1), 2)}` : "";
+    const measured = first < 0 ? `Measured: ${rule.never}.` : `Measured: ${rule.words} first at ${at(first)}${before}.`;
+    return `You marked ${at(along(axis, cell))}. ${measured}`;
+  }
+
+  /** The law of an axis, what was marked of it, and what is measured where it holds, in words. */
+  function byLaw(axis, cell) {
+    const rule = LAWS[axis.name];
     const { settings } = data.cells[cell];
     const law = lawful(axis, settings, data.noise);
     const column = data.columns[rule.by] ? rule.by : by;
@@ -232,8 +269,7 @@ export function mount(element, props, watch) {
     const there = known ? ` There ${data.columns[column].title} is ${value(law)}${before}.` : "";
     const statement = law < 0 ? rule.never : `${rule.words(settings)} at ${axis.symbol} = ${short(axis.values[law])}`;
     const own = `You marked ${axis.symbol} = ${short(settings[axis.name])}: ${rule.own(settings, data.noise)}.`;
-    ui.answer.textContent = `${own} The law: ${statement}.${there}`;
-    choose(cell);
+    return `${own} The law: ${statement}.${there}`;
   }
 
   // -------------------------------------------------------------------------------------------------------------- building
@@ -266,8 +302,7 @@ export function mount(element, props, watch) {
       answer: node("p", { class: "cem-lab-told", "aria-live": "polite" }),
     };
     const left = node("div", { class: "cem-lab-left" }, names, grid, ui.answer);
-    for (const axis of data.lengths ? data.axes : []) {
-      if (LAWS[axis.name].ball && axis.name !== "radius" && data.cells.every(({ settings }) => settings.radius === "inf")) continue;
+    for (const axis of data.axes.filter(predictable)) {
       const predict = node("button", { type: "button", class: "cem-lab-predict", text: `Predict first: ${axis.symbol}` });
       predict.addEventListener("click", () => ask(axis));
       left.append(predict);

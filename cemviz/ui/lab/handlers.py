@@ -19,7 +19,7 @@ from ...backend.sample.chains import offered, settings
 from ...backend.sample.sweep import axes_of, sweep
 from ...backend.sample.swept import Sweep
 from ...backend.studio import Studio
-from ..controls import EXPECTED, STOPPED, Session, words_of
+from ..controls import EXPECTED, STOPPED, Session, prose_of
 from ..wiring import Changes, run, stop
 from . import words
 
@@ -37,7 +37,10 @@ OVER = {",".join(pair): words.title(pair) for pair in dict.fromkeys([*boards.PAI
 RUN = ("a", "seed", "sampler", "over", "first", "second", "count", "seeds")
 """Controls that a board depends on."""
 
-SHOWN = ("sampler", "board", "by", "status", "script", "csv", "json", "tried")
+FILES = ("csv", "json", "png")
+"""Buttons that take a board away; where there is none they are grey."""
+
+SHOWN = ("sampler", "board", "by", "status", "script", "tried", *FILES)
 """Elements that a board changes."""
 
 
@@ -114,7 +117,8 @@ def show(studio: Studio, session: Session, *, by: str, **values: Any) -> Changes
         return board_view(studio, session, replace(request, seeds=board.head["seeds"]), board.head, by, words.SHIPPED)
     axes = axes_of(request, settings(SampleRequest(request.model, request.sampler), studio.cards()[request.model]))
     ready = with_boards(studio, **{k: v for k, v in values.items() if k != "sampler"})
-    return {"status": words.waiting(request, math.prod(map(len, axes.values())), ready)}
+    grey = dict.fromkeys(FILES, gr.update(interactive=False))
+    return {"status": words.waiting(request, math.prod(map(len, axes.values())), ready), **grey}
 
 
 def measure(studio: Studio, session: Session, *, by: str, **values: Any) -> Iterator[Changes]:
@@ -129,7 +133,7 @@ def measure(studio: Studio, session: Session, *, by: str, **values: Any) -> Iter
             else:
                 yield {"status": item if item == STOPPED else f"Sweeping: {item}"}
     except EXPECTED as error:
-        yield {"status": f"**Nothing was swept:** {words_of(error)}."}
+        yield {"status": f"**Nothing was swept:** {prose_of(error)}."}
         raise
 
 
@@ -141,20 +145,21 @@ def board_view(studio: Studio, session: Session, request: SweepRequest, head: wo
     return {
         "board": words.payload(head, studio.cards()[request.model], origin, by),
         "by": gr.update(choices=columns, value=by),
-        "status": f"{origin}: {len(head['cells'])} settings, {words.seeds(head)}. {words.judged(head)}",
+        "status": f"{origin}: {len(head['cells'])} settings, {words.seeds(head)}.",
         "script": script.listing(request),
         "tried": words.tried(session.state.get("sweeps", []), by),
-        **dict(zip(("csv", "json"), files(session, head), strict=True)),
+        **{name: gr.update(value=path, interactive=True) for name, path in files(session, head).items()},
+        "png": gr.update(interactive=True),
     }
 
 
-def files(session: Session, head: words.Head) -> list[str]:
-    """The board as CSV and JSON in a folder of the visitor's own, which goes with the session."""
+def files(session: Session, head: words.Head) -> dict[str, str]:
+    """The board as csv and json in a folder of the visitor's own, which goes with the session."""
     folder = Path(session.state.setdefault("lab files", tempfile.TemporaryDirectory(prefix="cemviz-")).name)
     sheet, whole = (folder / f"{words.file(head)}.{ending}" for ending in ("csv", "json"))
     sheet.write_text(words.table(head), encoding="utf-8")
     whole.write_text(json.dumps({k: v for k, v in head.items() if k != "sprite"}, ensure_ascii=False), encoding="utf-8")
-    return [str(sheet), str(whole)]
+    return {"csv": str(sheet), "json": str(whole)}
 
 
 def halt(studio: Studio, session: Session) -> Changes:

@@ -101,8 +101,8 @@ def _below() -> dict[str, Any]:
     parts: dict[str, Any] = {"status": gr.Markdown("", elem_id="lab-status")}
     with gr.Row():
         for name, title in (("csv", "CSV of the numbers"), ("json", "JSON of the board")):
-            parts[name] = gr.DownloadButton(title, elem_id=f"lab-{name}", min_width=110)
-        parts["png"] = gr.Button("PNG of the board", elem_id="lab-png", min_width=110)
+            parts[name] = gr.DownloadButton(title, interactive=False, elem_id=f"lab-{name}", min_width=110)
+        parts["png"] = gr.Button("PNG of the board", interactive=False, elem_id="lab-png", min_width=110)
     parts["tried"] = gr.HTML("", padding=False, elem_id="lab-tried")
     with gr.Accordion("The Python of this board", open=False):
         parts["script"] = gr.Code(language="python", interactive=False, wrap_lines=True, show_label=False, elem_id="lab-script")

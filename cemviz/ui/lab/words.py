@@ -17,15 +17,16 @@ from ..numbers import minus
 
 INTRO = """Every cell is the same chain under another setting. Move over the board, and the large picture follows."""
 
-HOW = """**How to read it.** K is swept with one chain, whose states on the way are those of shorter chains; under every
-other setting the same chains begin anew. *Judge's p*: how sure a classifier is that had no part in the sampling, and was
-trained on clean images where there is one. *Own p*: how sure the net itself is, which says little: a net believes its own
-chains. Of several seeds a number is their mean, with ± the deviation over them, which the curves show as a band. A share is
-coloured as it is, another number by its place between the poorest and the best of the board, in blue what is neither, and
-nothing is coloured where seeds differ as much as settings do. A dashed frame marks the setting that this page begins with:
-CEM Table 5's and thesis Table 2.4's, but on MNIST lengths, MaxEnt's K and all of the climb's numbers, and JEAT's η and K,
-are *our choice*. CEM disagrees with itself: η ≈ .01 is best "for both" in its text where Table 5 has 0 for MaxEnt, and
-C.2.1 recommends K of 30 to 40 where Table 5 has 20, 10 and 50. With 200 chains a cell and three seeds:
+HOW = """**How to read it.** K is swept with one chain, whose states on the way are those of shorter chains; under every other
+setting the same chains begin anew. *Judge's p*: how sure a classifier is that had no part in the sampling; it was trained
+with noise, and reads through speckle as the eye does. *A judge of clean images* takes speckle for a fault. *Own p*: how sure
+the net itself is, which says little: a net believes its own chains. Of several seeds a number is their mean, with ± the
+deviation over them, which the curves show as a band. A share is coloured as it is, another number by its place between the
+poorest and the best of the board, in blue what is neither, and nothing is coloured where seeds differ as much as settings do.
+A dashed frame marks the setting that this page begins with: CEM Table 5's and thesis Table 2.4's, but on MNIST lengths,
+MaxEnt's K and all of the climb's numbers, and JEAT's η and K, are *our choice*. CEM disagrees with itself: η ≈ .01 is best
+"for both" in its text where Table 5 has 0 for MaxEnt, and C.2.1 recommends K of 30 to 40 where Table 5 has 20, 10 and 50.
+With 200 chains a cell and three seeds:
 [Fig. 2](?tab=results&r.table=cem-fig-2), [Fig. 3](?tab=results&r.table=cem-fig-3)."""
 
 NONE = """No board of {model} by {sampler} over these numbers ships. Press **Run this sweep**: {cells} settings, {chains} chains
@@ -128,16 +129,6 @@ def waiting(request: SweepRequest, cells: int, samplers: list[str]) -> str:
     """
     text = NONE.format(model=called(request.model), sampler=request.sampler.upper(), cells=cells, chains=request.count)
     return text + (f" There is one for {', '.join(samplers).upper()}." if samplers else "")
-
-
-def judged(head: Head) -> str:
-    """A word on the judge: one that saw clean images alone minds what a reader does not."""
-    if not str(head["judge"]).endswith("-clean"):
-        return ""
-    return (
-        f"The judge, {head['judge']}, saw clean images alone in training: it takes speckle for a fault where the eye still "
-        "reads the picture."
-    )
 
 
 def tried(sweeps: list[Head], by: str) -> str:

@@ -18,7 +18,7 @@ run of your own, or put two side by side."""
 
 HOW = """**How to read it.** E(x, y) = −f_y and E(x) = −logsumexp f are energies in nats, lower is likelier, JEAT (12). Every
 few updates a *probe* looks at 64 images of the batch before and after the update, and at 100 images that training does not
-see; it draws from a generator of its own and leaves no trace in the run. Click a curve, or move *update looked at*, to choose
+see; it draws from a generator of its own and leaves no trace in the run. Click a curve, or move the slider, to choose
 the probe that all figures mark. **Pause** keeps everything: a resumed run ends with the same weights as one that was never
 paused. A guard stops a run that diverges (a term beyond 1,000, or NaN) and keeps its last good state. Logits have no common
 zero: between two runs compare shapes and changes, not levels. **Encoders** learn without labels: another view x′ of the image
