@@ -13,7 +13,7 @@ from stripes import card, elsewhere
 from tabs import first_view, page
 
 from cemviz.attacks import ATTACKS
-from cemviz.backend import script
+from cemviz.backend import script, store
 from cemviz.backend.attack.examples import Answer, Attacked, Example
 from cemviz.backend.attack.rates import COLUMNS, Rates
 from cemviz.backend.checks import BadInput
@@ -164,6 +164,18 @@ def test_the_first_view_needs_no_images(studio, alone):
         assert json.loads(steps[0][plot])["data"][0]["type"] == "scatter" and steps[0][column]["visible"] is True
     assert steps[-1]["grid"].count("<article") == 6 and "not real ones" in steps[-1]["reading"]
     assert all(title in steps[-1]["effects"] for name, title in COLUMNS.items() if name != "none")
+
+
+def test_a_net_from_elsewhere_is_measured_beside_a_pair_of_its_data_set(studio):
+    store.save(studio.model("stripes-at")[0].state_dict(), replace(card("own~0123456789ab"), origin="foreign"))
+    session = Session()
+    session.nets = {"own~0123456789ab": True}
+    steps = list(do.first(studio, session, origin="shipped", **MEASURE | LOOK | {"model": "own~0123456789ab"}))
+    assert steps[0]["models"]["value"] == ["own~0123456789ab", "stripes-standard", "stripes-at"]
+    assert "own~0123456789ab" in [name for _, name in steps[0]["models"]["choices"]]
+    assert steps[1]["status"].startswith("Not measured yet: own,"), "the net is called by its name alone"
+    kept = ["stripes-standard"]
+    assert do.beside(studio, kept, "stripes-at") == kept and do.beside(studio, kept, "absent") == kept
 
 
 @pytest.mark.slow

@@ -38,9 +38,29 @@ ENDINGS = (".safetensors", ".pt", ".pth", ".pt2", ".bin", ".ckpt", ".tar")
 
 AGAIN = "torch.save(net.state_dict(), 'net.pt')"
 
+BESIDE = (
+    "argparse.Namespace", "numpy.dtype", "numpy.ndarray", "_codecs.encode",
+    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
+)  # fmt: skip
+"""What training scripts store beside tensors, accuracies and options: it is read past, see `Unmade`."""
+
 SYMBOL = r"Symbol\('[su]\d+'(, (positive|integer|nonnegative)=(True|False))*\)"
 EXPRESSION = re.compile(rf"({SYMBOL}|[su]\d+|\d+|Max|Min|Mod|FloorDiv|CleanDiv|[ +*(),/-])*")
 """Sizes of a program, which torch hands to an evaluator: sums and products of sizes and numbers, nothing else."""
+
+
+class Unmade:
+    """Stands where a file names something of BESIDE: nothing of that is made, and its values are dropped."""
+
+    def __new__(cls, *_: Any) -> "Unmade":
+        """Take the arguments of what it stands for."""
+        return super().__new__(cls)
+
+    def __init__(self, *_: Any) -> None:
+        """Keep none of them."""
+
+    def __setstate__(self, _: Any) -> None:
+        """Keep no state either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +166,10 @@ def _is_script(names: list[str]) -> bool:
 def _saved(path: Path) -> Any:
     """Object that torch.save was given, its tensors left in the file until they are looked at."""
     try:
-        value = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+        with torch.serialization.safe_globals([(Unmade, name) for name in BESIDE]):
+            value = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, ValueError, TypeError, KeyError, EOFError, AttributeError) as error:
-        part = "['state_dict']"  # where training scripts put it, beside what is refused
-        lines = f"{_resaved(path, part)}, or of a whole net: {_resaved(path, '.state_dict()')}"
-        raise _bad(path, f"{_holds(error)}; where you trust it, save its weights alone: {lines}") from error
+        raise _bad(path, f"{_holds(error)}; where you trust it, save its weights alone: {_resaved(path)}") from error
     for tensor in _tensors(path, value):
         size = 0 if tensor.is_meta or tensor.is_sparse else tensor.untyped_storage().nbytes()
         if tensor.numel() * tensor.element_size() > size:
@@ -158,9 +177,13 @@ def _saved(path: Path) -> Any:
     return value
 
 
-def _resaved(path: Path, part: str = "") -> str:
-    """A line of Python that writes a file of another kind anew: who has the file has no net to save."""
-    return f"import torch; torch.save(torch.load({path.name!r}, weights_only=False){part}, 'new.pt')"
+def _resaved(path: Path) -> str:
+    """A line of Python that writes the weights of a file anew, of a whole net, a training script's or as they are.
+
+    Who has the file has no net to save.
+    """
+    inside = "d.state_dict() if hasattr(d, 'state_dict') else d.get('state_dict', d.get('model', d))"
+    return f"import torch; d = torch.load({path.name!r}, weights_only=False); torch.save({inside}, 'new.pt')"
 
 
 def _tensors(path: Path, value: Any) -> list[Tensor]:

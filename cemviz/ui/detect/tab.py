@@ -65,7 +65,8 @@ def _controls(studio: Studio, selection: Selection) -> dict[str, Any]:
     classes = studio.cards()[model].classes if model else ()
     return {
         "front": gr.Radio(
-            choices, value=next(iter(choices), None), label="classifier f that answers", elem_id="detect-front", **on
+            choices, value=next(iter(choices), None), label="classifier f that answers",
+            info="thresholds behind it ship; of others none are known", elem_id="detect-front", **on
         ),
         "times": gr.Slider(
             0.1, MOST, value=1, step=0.1, label="ε of the attacks", info="times the radius of training", elem_id="detect-times",

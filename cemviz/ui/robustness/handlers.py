@@ -63,10 +63,24 @@ def follow(studio: Studio, chosen: list[str]) -> list[str]:
     return [*names, *(name for name in others if name not in names)][:MOST_MODELS]
 
 
+def beside(studio: Studio, chosen: list[str], net_a: str) -> list[str]:
+    """The models to compare once net A is another: one from elsewhere, which is measured here, with two of its data set."""
+    card = classifying(studio, (net_a,)).get(net_a)
+    if card is None or net_a in chosen:
+        return chosen
+    if card.origin == "foreign":
+        return [net_a, *kinds.pair(classifying(studio), card.data, card.kind)]
+    return chosen if chosen and studio.cards()[chosen[0]].data == card.data else follow(studio, [*chosen, net_a])
+
+
 def first(studio: Studio, session: Session, *, origin: str, **values: Any) -> Iterator[Changes]:
     """The first view; the images also where the rates cannot be shown, and the other way round."""
+    names = beside(studio, values["models"], values["model"])
+    if names != values["models"]:
+        values["models"] = names
+        yield {"models": gr.update(choices=offered(studio, session.nets), value=names)}
     if origin == "shipped":
-        yield stored(studio, values["models"])
+        yield stored(studio, names)
     try:
         yield from look(studio, session, **{name: values[name] for name in IMAGES})
     except EXPECTED as error:

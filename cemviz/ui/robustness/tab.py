@@ -66,7 +66,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
 
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
-        wire.first(do.first, ["origin", *do.RATES, *do.IMAGES], [*do.MEASURED, *do.LOOKED]),
+        wire.first(do.first, ["origin", *do.RATES, *do.IMAGES], [*do.MEASURED, *do.LOOKED, "models"]),
         menus={parts["models"]: lambda visitor: do.offered(studio, visitor.nets)},
         looks={name: selection.parts[name] for name in ("a", "x", "y", "seed")},
         alike=True,
