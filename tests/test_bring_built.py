@@ -1,17 +1,25 @@
 """Nets from elsewhere whose architecture comes from code, a library or a program, and what is said where it is unknown."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
 from bringing import apart, brought, saved, stripes
+from conftest import CLASSES
 from foreign import Normalizer, trained
 from torch import nn
 
 from cemviz.backend import store
 from cemviz.backend.checks import BadInput
+from cemviz.backend.device import choose
+from cemviz.backend.foreign.reading import read
+from cemviz.backend.foreign.sources import foreign
+from cemviz.backend.requests import ImportRequest
+from cemviz.backend.studio import Studio
+from cemviz.data.datasets import DATASETS
 
 CODE = """
 from torch import nn
@@ -154,3 +162,21 @@ def test_a_hosted_page_names_no_way_that_it_refuses(here, monkeypatch):
     with pytest.raises(BadInput, match="import it on your own machine") as caught:
         brought(saved(nn.Linear(3, 2)))
     assert "torch.export" not in str(caught.value) and "--code" not in str(caught.value)
+
+
+def test_a_net_that_cannot_be_built_without_memory_is_told_another_way(here):
+    torch.save({"fc.weight": torch.zeros(10, 440), "fc.bias": torch.zeros(10)}, "net.pt")
+    with pytest.raises(BadInput, match=r"regnet_y_400mf cannot be built without memory, .*; save the net with its program"):
+        brought("net.pt", arch="torchvision:regnet_y_400mf")
+
+
+def test_a_net_with_the_classes_of_small_images_is_measured_on_them(here, monkeypatch):
+    """A ResNet of torchvision is as often of CIFAR-10 as of ImageNet; here that has three classes."""
+    from torchvision import models
+
+    monkeypatch.setitem(DATASETS, "cifar10", replace(DATASETS["cifar10"], classes=CLASSES))
+    for count, shape in ((3, (3, 32, 32)), (4, (3, 224, 224))):
+        with torch.random.fork_rng():
+            saved(models.resnet18(weights=None, num_classes=count))
+        net = foreign(Studio(choose("cpu")), ImportRequest("net.pt"), read(Path("net.pt")))
+        assert (net.outputs, net.shape) == (count, shape)

@@ -3,7 +3,7 @@
 import pytest
 
 from cemviz.backend.device import choose
-from cemviz.backend.foreign.guesses import data_sets, scales, threat
+from cemviz.backend.foreign.guesses import IMAGENET, data_sets, scales, threat
 from cemviz.backend.studio import Studio
 
 
@@ -27,3 +27,11 @@ def test_data_set_and_normalisations_are_guessed(here):
     assert data_sets(studio, None, (3, 32, 32), 100, "") == ["cifar100"]
     assert list(scales(None, None, "symmetric", "cifar10", 3)) == ["symmetric", "none", "set", "imagenet"]
     assert list(scales(None, None, "set", "mnist", 1)) == ["set", "none", "symmetric"]
+
+
+def test_the_normalisation_of_a_library_is_tried_first_among_the_others(here):
+    clip = ((0.48, 0.46, 0.41), (0.27, 0.26, 0.28))
+    assert list(scales(None, None, "set", "cifar10", 3, clip)) == ["library", "none", "set", "imagenet", "symmetric"]
+    assert scales(None, None, "set", "cifar10", 3, clip)["library"] == clip
+    assert list(scales(None, None, "set", "cifar10", 3, IMAGENET)) == ["imagenet", "none", "set", "symmetric"]
+    assert list(scales(IMAGENET, None, "set", "cifar10", 3, clip)) == ["file"], "what the file says is no guess"

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 import torch
 from foreign import Trades, trained
@@ -294,3 +295,8 @@ def test_what_a_refusal_names_stands_in_prose_as_it_is(studio):
         shown.extend(do.go(studio, Session(), **GIVEN | {"file": "__main__<b>*.pt"}))
     last = shown[-1]
     assert r"\_\_main\_\_\<b\>\*.pt holds more than tensors" in last["status"]
+
+
+def test_what_is_said_of_a_file_goes_with_it(studio, file):
+    assert do.dropped(studio, Session(), file=None) == {"status": ""}
+    assert do.dropped(studio, Session(), file=file)["status"] == gr.skip()

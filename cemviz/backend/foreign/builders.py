@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..checks import BadInput
 from .guesses import Scale
-from .reading import hosted
+from .reading import PROGRAM, hosted
 
 Make = Callable[[int], nn.Module]
 """Number of classes -> net."""
@@ -96,6 +96,8 @@ def named(arch: str, states: Sequence[Mapping[str, Tensor]]) -> tuple[nn.Module,
             wanted = _numbers(make(outputs).state_dict())
         size = _numbers(state)
         net = make(outputs) if wanted <= 2 * size else None  # a small file takes no large net's memory
+    except NotImplementedError as error:  # RegNet computes its widths with tensors
+        raise BadInput("arch", f"{arch} cannot be built without memory, to see whether it fits; {PROGRAM}") from error
     except ModuleNotFoundError as error:
         raise BadInput("arch", f"{error.name} is not installed here; run: pip install {error.name}") from error
     except (RuntimeError, ValueError, TypeError, StopIteration) as error:

@@ -4,7 +4,6 @@ import re
 
 from ...data.datasets import DATASETS, dataset
 from ..checks import BadInput
-from ..requests.foreign import SCALES
 from ..studio import Studio
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -66,14 +65,25 @@ def data_sets(studio: Studio, data: str | None, shape: tuple[int, int, int], out
                 "dataset", f"the net has {outputs} outputs, and {data} has other classes; name the set of its training"
             )
         return [data]
-    fitting = [name for name, row in DATASETS.items() if row.shape == shape and classes_of(studio, name, outputs) is not None]
+    fitting = known(studio, shape, outputs)
     named = [name for name in fitting if re.sub(r"\W|_", "", name) in re.sub(r"\W|_", "", hint.lower())]
     return [max(named, key=len)] if named else fitting or [UNKNOWN]
 
 
-def scales(constants: Scale | None, text: str | None, usual: str, data: str, channels: int) -> dict[str, Scale]:
+def known(studio: Studio, shape: tuple[int, int, int], outputs: int) -> list[str]:
+    """The data sets with images of this shape and so many classes."""
+    return [name for name, row in DATASETS.items() if row.shape == shape and classes_of(studio, name, outputs) is not None]
+
+
+def scales(
+    constants: Scale | None, text: str | None, usual: str, data: str, channels: int, library: Scale | None = None
+) -> dict[str, Scale]:
     """Normalisations to try, by name, likeliest first; one alone where the file or a person says it.
 
+    Args:
+        constants: of the file.
+        usual: name of the one that is likeliest where no library says another.
+        library: that of the library which builds the net, for weights of its own.
     Raises:
         BadInput: a normalisation that is none.
     """
@@ -84,11 +94,14 @@ def scales(constants: Scale | None, text: str | None, usual: str, data: str, cha
         "imagenet": IMAGENET if channels == 3 else None,
         "symmetric": ((0.5,) * channels, (0.5,) * channels),
     }
+    if library is not None:
+        usual = next((name for name, scale in candidates.items() if scale == library), "library")
+        candidates |= {"library": library} if usual == "library" else {}
     there = {name: tuple(scale) for name, scale in candidates.items() if scale}
     if text is None:
         if constants is not None:
             return {"file": there["file"]}
-        order = sorted(there, key=lambda name: (name != usual, SCALES.index(name)))
+        order = sorted(there, key=lambda name: (name != usual, list(candidates).index(name)))
         return {name: there[name] for name in order}
     if text in there:
         return {text: there[text]}

@@ -107,7 +107,7 @@ class Imported:
             (f"normalisation: {scale}", "another: --scale"),
             (f"threat model: {self.threat_model}, {self.threat}", "another: --norm, --radius"),
             *([(f"accuracy: {measured}", "")] if measured else []),
-            *([(f"left aside: {len(self.unused)} tensors, {', '.join(self.unused[:3])}", "")] if self.unused else []),
+            *([(f"left aside: {len(self.unused)} tensors{_some(self.unused)}", "")] if self.unused else []),
             (f"stored: {self.precision}", "" if "single" in self.precision else "single: --full"),
             *((f"doubt: {warning}", "") for warning in self.warnings),
             (self.first_run, ""),
@@ -117,6 +117,11 @@ class Imported:
         """The same for the command line, with what comes next."""
         lines = [f"{line} ({advice})" if advice else line for line, advice in self.findings()]
         return [f"{self.card.name}: {self.by}", *lines, f"next: {self.command}", f"on the page: {self.link}"]
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """Up to three names, and whether they are all."""
+    return f": {', '.join(names)}" if len(names) <= 3 else f", such as {', '.join(names[:3])}"
 
 
 def imported(

@@ -38,6 +38,15 @@ ENDINGS = (".safetensors", ".pt", ".pth", ".pt2", ".bin", ".ckpt", ".tar")
 
 AGAIN = "torch.save(net.state_dict(), 'net.pt')"
 
+ANY_BATCH = "dynamic_shapes=({0: torch.export.Dim('batch')},)"
+"""What torch.export is told so that the program takes batches of every size."""
+
+PROGRAM = (
+    "save the net with its program and give that file, x being a batch of its images: torch.export.save("
+    f"torch.export.export(net, (x,), {ANY_BATCH}), 'net.pt2')"
+)
+"""A way for nets that cannot be built here."""
+
 BESIDE = (
     "argparse.Namespace", "numpy.dtype", "numpy.ndarray", "_codecs.encode",
     *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),

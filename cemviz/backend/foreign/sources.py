@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,10 @@ from ..stored.fields import check_net
 from ..stored.files import BrokenCheckpoint
 from ..studio import Studio
 from .builders import by_shapes, coded, named
-from .guesses import Scale, shapes
-from .reading import Contents, hosted
+from .guesses import Scale, known, shapes
+from .reading import ANY_BATCH, PROGRAM, Contents, hosted
 
 Disassembled = tuple[Program, dict[str, Tensor]]
-
-ANY_BATCH = "dynamic_shapes=({0: torch.export.Dim('batch')},)"
-"""What torch.export is told so that the program takes batches of every size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,7 @@ class Foreign:
         unused: tensors of the file that have no place in it.
         scale: its file's mean and std, or None.
         usual: the normalisation that its family trains with, see `guesses.scales`.
+        library: that of the library which builds it, or None.
     """
 
     net: str
@@ -54,6 +53,7 @@ class Foreign:
     unused: tuple[str, ...] = ()
     scale: Scale | None = None
     usual: str = "set"
+    library: Scale | None = None
 
     @property
     def outputs(self) -> int:
@@ -121,6 +121,7 @@ def foreign(studio: Studio, request: ImportRequest, contents: Contents) -> Forei
     tensors = {k: v.detach().float() if v.is_floating_point() else v.detach() for k, v in read.state.items()}
     shape = shapes(studio, request.dataset, request.side, read.channels)
     large = match.args.get("stem") == 7 and request.side is None and request.dataset is None
+    large = large and not known(studio, shape[0], match.args["outputs"])
     return Foreign(
         match.net, match.args, tensors, shape[-1 if large else 0], f"{family.title}, by {family.by}", match.open, read.unused,
         read.normalisation, family.scale,
@@ -129,14 +130,10 @@ def foreign(studio: Studio, request: ImportRequest, contents: Contents) -> Forei
 
 def _ways() -> str:
     """What to do with weights of a net that nothing here knows."""
-    arch = "name its architecture, timm:NAME or torchvision:NAME (--arch)"
+    arch = "name its architecture, timm:NAME or torchvision:NAME (--arch; on the page: architecture)"
     if hosted():
         return f"{arch}, or import it on your own machine, which also reads nets of your own code"
-    return (
-        f"{arch}, or save the net with its program and give that file, x being a batch of its images: torch.export.save("
-        f"torch.export.export(net, (x,), {ANY_BATCH}), 'net.pt2'); the command line also takes what builds it: "
-        "--code FILE.py:FUNCTION"
-    )
+    return f"{arch}, or {PROGRAM}; the command line also takes what builds it: --code FILE.py:FUNCTION"
 
 
 def _of_program(studio: Studio, request: ImportRequest, contents: Contents) -> Foreign:
@@ -160,30 +157,36 @@ def _of_library(
     """A net that a library builds by name."""
     net, usual, shape = named(arch, states)
     chosen = request.side is not None or request.dataset is not None
-    return _of_module(studio, request, net, by, states, constants, usual, None if chosen else shape)
+    made = _of_module(studio, request, net, by, states, constants, usual, None if chosen else shape)
+    small = shapes(studio, request.dataset, request.side, made.shape[0])[0]
+    if not chosen and made.shape != small and known(studio, small, made.outputs):
+        with suppress(BadInput):  # a net of patches takes images of one size
+            return _of_module(studio, request, net, by, states, constants, usual, small)
+    return made
 
 
 def _of_module(
     studio: Studio, request: ImportRequest, net: nn.Module, by: str, states: list[dict[str, Tensor]], constants: Scale | None,
-    scale: Scale | None = None, shape: tuple[int, int, int] | None = None,
+    usual: Scale | None = None, shape: tuple[int, int, int] | None = None,
 ) -> Foreign:  # fmt: skip
     """A built net with a file's weights.
 
     Args:
         states: the file's tensors, as they are and without the names of what is around the net.
         constants: of a layer of the file that normalises.
-        scale, shape: its library's normalisation, and the shape of its images.
+        usual, shape: its library's normalisation, and the shape of its images.
     """
     fitted = _fitted(net, states)
     left = net.load_state_dict(fitted, strict=False)
     if left.missing_keys:
         raise BadInput("source", f"the file lacks {left.missing_keys[0]}, which the net {by} has")
-    if fitted is not states[0] and constants is not None:  # the layer stood around the net
-        scale = constants
+    scale = None if fitted is states[0] else constants  # the layer stood around the net
     net = net.float().eval()
     tried = [shape] if shape else shapes(studio, request.dataset, request.side, _channels(net.state_dict()))
     first = _first(tried, lambda shape: traced(net, shape), by)
-    return Foreign(first.net, first.args, first.state, first.shape, by, unused=tuple(left.unexpected_keys), scale=scale)
+    return Foreign(
+        first.net, first.args, first.state, first.shape, by, unused=tuple(left.unexpected_keys), scale=scale, library=usual
+    )
 
 
 def _fitted(net: nn.Module, states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -193,7 +196,8 @@ def _fitted(net: nn.Module, states: list[dict[str, Tensor]]) -> dict[str, Tensor
     for name, tensor in wanted.items():
         if name in fitted and fitted[name].shape != tensor.shape:
             shape = [list(part.shape) for part in (fitted[name], tensor)]
-            raise BadInput("source", f"{name} has shape {shape[0]} in the file and {shape[1]} in the net that is built for it")
+            fault = f"{name} has shape {shape[0]} in the file and {shape[1]} in the net that is built for it"
+            raise BadInput("source", f"{fault}; where yours was built with other arguments, {PROGRAM}")
     return fitted
 
 

@@ -53,7 +53,7 @@ def tries(studio: Studio, request: ImportRequest, net: Foreign, sets: list[str])
         Try(data, scale, numbers, dict(zip(net.open, values, strict=True)))
         for data in list(splits) or sets[:1]
         for values in product(*net.open.values())
-        for scale, numbers in guesses.scales(net.scale, request.scale, net.usual, data, net.shape[0]).items()
+        for scale, numbers in guesses.scales(net.scale, request.scale, net.usual, data, net.shape[0], net.library).items()
     ]
     if not splits:
         return grid[:1]

@@ -5,7 +5,7 @@ from typing import Annotated
 from ..fields import Choice, Field, Number, request
 from .common import NORMS, Model
 
-SCALES = ("file", "none", "set", "imagenet", "symmetric")
+SCALES = ("file", "library", "none", "set", "imagenet", "symmetric")
 """Normalisations that are tried: the file's own, pixels as they are, the data set's, ImageNet's, and [-1, 1]."""
 
 Side = Annotated[int | None, Number("side", "of an image in pixels (default: the data set's)", low=4, high=1024, whole=True)]

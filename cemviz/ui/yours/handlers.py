@@ -109,10 +109,11 @@ def keep(studio: Studio, session: Session) -> Changes:
     }
 
 
-def dropped(studio: Studio, session: Session, *, file: str | None) -> None:
-    """Remember a file that was given, so that it goes with its visitor, and remove the one before."""
+def dropped(studio: Studio, session: Session, *, file: str | None) -> Changes:
+    """Remember a file that was given, so that it goes with its visitor, and remove the one before with what was said of it."""
     before = session.state.get("file")
     if before and before != file:
         with suppress(OSError):
             Path(before).unlink()
     session.state["file"] = file
+    return {"status": gr.skip() if file else ""}

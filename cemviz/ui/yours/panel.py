@@ -31,6 +31,7 @@ def build(session: gr.State, studio: Studio) -> None:
         file = gr.File(label="weights", height=110, elem_id="yours-file")
         place = "hf:USER/REPO or hf:USER/REPO/FILE"
         repository = gr.Textbox(label="or a repository of the Hub", placeholder=place, elem_id="yours-hub", max_lines=1)
+        status = gr.Markdown("", elem_id="yours-status")
         with gr.Row():
             rows = [("guess", GUESS), *((row.title, name) for name, row in DATASETS.items())]
             dataset = gr.Dropdown(rows, value=GUESS, label="trained on", min_width=150, interactive=True, elem_id="yours-set")
@@ -49,14 +50,13 @@ def build(session: gr.State, studio: Studio) -> None:
             begin = gr.Button("Look at it", variant="primary", elem_id="yours-go", min_width=100)
             halt = gr.Button("Stop", elem_id="yours-stop", min_width=80)
             keep = gr.Button("Keep it", visible=False, elem_id="yours-keep", min_width=80)
-        status = gr.Markdown("", elem_id="yours-status")
         link = gr.Textbox(visible=False)
     parts = {
         "file": file, "repository": repository, "dataset": dataset, "scale": scale, "threat": threat, "arch": arch,
         "status": status, "link": link, "keep": keep,
     }  # fmt: skip
     wire = Wiring(session, studio, parts)
-    wire([file.upload, file.clear], do.dropped, ["file"], [], **TAKING)
+    wire([file.upload, file.clear], do.dropped, ["file"], ["status"], **TAKING)
     brought = wire([begin.click, file.upload, repository.submit, arch.submit], do.go, do.RUN, do.SHOWN, **NEWEST, **HEAVY)
     brought.success(None, link, None, js=GO)
     wire(halt.click, do.halt, [], ["status"], cancels=[brought], **LIGHT)
