@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pages import MARKS, SLOW, calm, drawn, open_tab
+from pages import IDLE, MARKS, SLOW, calm, drawn, open_tab
 from PIL import Image
 from test_page_digit import answered, draw, shown
 
@@ -34,6 +34,19 @@ def test_what_one_tab_chose_is_what_the_others_look_at(visit):
     assert page.locator("#sel-y").is_visible()
     open_tab(page, "Results")
     assert not page.locator("#selection").is_visible()
+
+
+def test_a_menu_that_one_leaves_by_keyboard_closes(visit):
+    page = visit("?tab=sampling")
+    calm(page)
+    opened = "() => [...document.querySelectorAll('[role=combobox]')].filter((menu) => menu.ariaExpanded === 'true').length"
+    page.locator("#sel-a input").focus()
+    page.wait_for_function(f"() => ({opened})() === 1")
+    for key in ("Tab", "Shift", "Tab", "Tab"):
+        page.keyboard.press(key)
+        page.evaluate(IDLE)
+        assert page.evaluate(opened) == int(page.evaluate("() => document.activeElement.role === 'combobox'"))
+    assert "a=" not in page.url
 
 
 def test_of_nets_that_are_chosen_at_once_the_last_one_is_drawn(visit):

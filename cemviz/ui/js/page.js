@@ -18,6 +18,12 @@ new MutationObserver(() => {
   }
 }).observe(document.documentElement, { childList: true, subtree: true });
 
+// A menu of gradio's opens at any key, a moment later: at Tab, too, when its leaving has closed it already.
+document.documentElement.addEventListener("keydown", (event) => {
+  const silent = ["Tab", "Shift", "Control", "Alt", "Meta"].includes(event.key);
+  if (silent && event.target.role === "combobox") event.stopImmediatePropagation();
+}, true); // prettier-ignore
+
 // The address says what is shown. A control whose picture is dear, which a button makes, is written when it was made: until then
 // the picture is stale, and marked so. `DEAR` says of a tab with such a picture where it stands, and which names
 // of the address count for it: its own, and those of the selection while it is open.
