@@ -135,6 +135,14 @@ def test_the_board_is_a_png_to_take_away(board):
     assert picture.width >= 7 * 56 and picture.height >= 7 * 56 and len(picture.convert("RGB").getcolors(1 << 20)) > 50
 
 
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_its_numbers_are_a_file_to_take_away(board, suffix):
+    with board.expect_download() as loaded:
+        board.locator(f"#lab-{suffix}").click()
+    assert loaded.value.suggested_filename == f"mnist-at-rcs-noise-steps.{suffix}"
+    assert "noise" in Path(loaded.value.path()).read_text(encoding="utf-8")
+
+
 def test_everyone_can_use_the_lab_and_nothing_is_wider_than_a_phone(board):
     page = board
     assert not (faults := faults_in_light_and_dark(page)), faults

@@ -95,10 +95,10 @@ def test_a_sweep_here_is_drawn_kept_and_can_be_taken_away(studio):
     *_, last = do.measure(studio, held, by="own", **asked)
     board = json.loads(last["board"])
     assert board["origin"] == words.LIVE and len(board["cells"]) == 4
-    with open(last["csv"]["value"], encoding="utf-8") as sheet:
+    with open(do.as_file(studio, held, suffix="csv")["file"], encoding="utf-8") as sheet:
         lines = sheet.read().splitlines()
     assert lines[0].startswith("model,sampler,step,radius,noise,steps,confidence") and len(lines) == 5
-    with open(last["json"]["value"], encoding="utf-8") as whole:
+    with open(do.as_file(studio, held, suffix="json")["file"], encoding="utf-8") as whole:
         assert json.load(whole)["axes"] == {"noise": [0.0, 0.05], "steps": [0, 3]}
     assert "mnist-at" in last["tried"] and "s.K=" in last["tried"] and last["tried"].count("<tr>") == 2
     *_, again = do.measure(studio, held, by="own", **asked)
@@ -136,6 +136,7 @@ def test_the_first_view_follows_the_net(studio):
 def test_every_event_calls_its_handler(studio):
     assert wired(tab_lab, studio) == {
         "lab-run.click": "measure", "lab-stop.click": "halt", "lab-sampler.select": "show", "lab-over.select": "show",
+        "lab-csv.click": "as_file", "lab-json.click": "as_file",
     }  # fmt: skip
 
 

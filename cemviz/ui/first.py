@@ -31,8 +31,8 @@ from .controls import Changes, NotYet, Session, Tab
 
 PATH = re.compile(r"/first/([a-z]+)\.json$")
 
-AGE = 1800.0
-"""Seconds after which a file is made anew: those that it names are deleted two hours after they were made."""
+AGE = 300.0
+"""Seconds after which a file is made anew: the pictures that it names are deleted ten minutes after they were made."""
 
 RESTS_ON = ("detection", "gallery", "grids", "robustness", "sweeps")
 """Folders of stored numbers and images that first views show, beside the models."""

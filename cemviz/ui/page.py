@@ -72,6 +72,9 @@ LAUNCH: dict[str, Any] = {
     "share": False,
 }
 
+KEPT = (60, 600)
+"""Seconds between two looks for files that browsers were handed, and after which these go: they are made when asked for."""
+
 INTRO = """# cemviz
 Adversarial training is energy-based modelling: attacks climb a landscape, training flattens it, samplers roll down it."""
 
@@ -131,7 +134,7 @@ def build(studio: Studio | None = None, views: FirstViews | None = None) -> gr.B
     read_once()
     keep_no_copies()
     own.enter(images.root(studio.data))
-    with Page(title="cemviz", delete_cache=(3600, 7200), analytics_enabled=False) as page:
+    with Page(title="cemviz", delete_cache=KEPT, analytics_enabled=False) as page:
         session = gr.State(Session(views), delete_callback=Session.leave)  # when its visit ends, see `visits`
         gr.Markdown(INTRO, elem_id="intro")
         panel.build(session, studio)

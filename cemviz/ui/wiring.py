@@ -21,7 +21,7 @@ from ..backend.jobs import Waiting
 from ..backend.studio import Studio
 from ..backend.use_case import Step
 from . import manners
-from .controls import LAST, NEWEST, STOPPED, NotYet, Session, guarded, guarded_stream
+from .controls import LAST, NEWEST, STOPPED, TAKING, NotYet, Session, guarded, guarded_stream
 
 SAME, PATIENCE = "waiting: another visitor has asked for the same, and it is nearly there", 0.25
 """Words for who asks for what is at work already, and seconds between two looks."""
@@ -87,6 +87,16 @@ class Wiring:
             how = LAST | how
         called = self.bound(handler, inputs), [self.session, *self[inputs]], self[outputs]
         return at_work(lambda **js: gr.on(together, *called, **js, **how), f"cemvizRuns('{tab}', {{}})" if tab else "")
+
+    def file(self, button: gr.Button, handler: Handler, output: str, elem_id: str) -> None:
+        """Let a button make a file and hand it to the browser.
+
+        Args:
+            output: a hidden button of downloads, which has this elem_id.
+        """
+        pressed = f"() => {{ setTimeout(() => document.querySelector('#{elem_id}')?.click(), 100); return []; }}"
+        made = self(button.click, handler, [], [output], **TAKING)
+        made.success(None, None, None, js=pressed)  # once the page has the file's address
 
     def click(
         self, view: gr.HTML, handler: Handler, inputs: Sequence[str], outputs: Sequence[str], at: Mapping[str, str], **how: Any

@@ -1,6 +1,5 @@
 """Handlers of the lab: plain functions of the controls' values, by name."""
 
-import json
 import math
 import tempfile
 from collections.abc import Iterator
@@ -37,7 +36,10 @@ OVER = {",".join(pair): words.title(pair) for pair in dict.fromkeys([*boards.PAI
 RUN = ("a", "seed", "sampler", "over", "first", "second", "count", "seeds")
 """Controls that a board depends on."""
 
-FILES = ("csv", "json", "png")
+WRITERS = {"csv": words.table, "json": words.whole}
+"""Ending of a file that a board is taken away as -> what writes it."""
+
+FILES = (*WRITERS, "png")
 """Buttons that take a board away; where there is none they are grey."""
 
 SHOWN = ("sampler", "board", "by", "status", "script", "tried", *FILES)
@@ -138,7 +140,8 @@ def measure(studio: Studio, session: Session, *, by: str, **values: Any) -> Iter
 
 
 def board_view(studio: Studio, session: Session, request: SweepRequest, head: words.Head, by: str, origin: str) -> Changes:
-    """A finished board, its files, and what was tried so far."""
+    """A finished board, and what was tried so far."""
+    session.state["board"] = head
     columns = words.columns(head)
     if by not in [name for _, name in columns]:
         by = columns[0][1]
@@ -148,18 +151,24 @@ def board_view(studio: Studio, session: Session, request: SweepRequest, head: wo
         "status": f"{origin}: {len(head['cells'])} settings, {words.seeds(head)}.",
         "script": script.listing(request),
         "tried": words.tried(session.state.get("sweeps", []), by),
-        **{name: gr.update(value=path, interactive=True) for name, path in files(session, head).items()},
-        "png": gr.update(interactive=True),
+        **dict.fromkeys(FILES, gr.update(interactive=True)),
     }
 
 
-def files(session: Session, head: words.Head) -> dict[str, str]:
-    """The board as csv and json in a folder of the visitor's own, which goes with the session."""
+def as_file(studio: Studio, session: Session, *, suffix: str) -> Changes:
+    """The board as a file in a folder of the visitor's own, which goes with the session.
+
+    Args:
+        suffix: one of WRITERS.
+    """
+    session.catch_up("lab")
+    head = session.state.get("board")
+    if head is None:
+        raise BadInput("board", "there is no board here yet; press Run this sweep first")
     folder = Path(session.state.setdefault("lab files", tempfile.TemporaryDirectory(prefix="cemviz-")).name)
-    sheet, whole = (folder / f"{words.file(head)}.{ending}" for ending in ("csv", "json"))
-    sheet.write_text(words.table(head), encoding="utf-8")
-    whole.write_text(json.dumps({k: v for k, v in head.items() if k != "sprite"}, ensure_ascii=False), encoding="utf-8")
-    return {"csv": str(sheet), "json": str(whole)}
+    path = folder / f"{words.file(head)}.{suffix}"
+    path.write_text(WRITERS[suffix](head), encoding="utf-8")
+    return {"file": str(path)}
 
 
 def halt(studio: Studio, session: Session) -> Changes:

@@ -52,6 +52,8 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     wire([by_hand(parts[name]) for name in ("sampler", "over")], do.show, inputs, do.SHOWN, **LIGHT)
     parts["by"].change(None, parts["by"], None, js=BY)
     parts["png"].click(None, None, None, js=PNG)
+    for suffix in do.WRITERS:
+        wire.file(parts[suffix], partial(do.as_file, suffix=suffix), "file", "lab-file")
     return Tab(
         {name: parts[part] for name, part in NAMES.items()},
         wire.first(do.opened, inputs, do.SHOWN) if do.has_nets(studio) else None,
@@ -101,8 +103,9 @@ def _below() -> dict[str, Any]:
     parts: dict[str, Any] = {"status": gr.Markdown("", elem_id="lab-status")}
     with gr.Row():
         for name, title in (("csv", "CSV of the numbers"), ("json", "JSON of the board")):
-            parts[name] = gr.DownloadButton(title, interactive=False, elem_id=f"lab-{name}", min_width=110)
+            parts[name] = gr.Button(title, interactive=False, elem_id=f"lab-{name}", min_width=110)
         parts["png"] = gr.Button("PNG of the board", interactive=False, elem_id="lab-png", min_width=110)
+    parts["file"] = gr.DownloadButton("the file", elem_id="lab-file", visible="hidden")
     parts["tried"] = gr.HTML("", padding=False, elem_id="lab-tried")
     with gr.Accordion("The Python of this board", open=False):
         parts["script"] = gr.Code(language="python", interactive=False, wrap_lines=True, show_label=False, elem_id="lab-script")

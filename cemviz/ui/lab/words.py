@@ -120,6 +120,11 @@ def table(head: Head) -> str:
     return sheet.getvalue()
 
 
+def whole(head: Head) -> str:
+    """All numbers of a sweep as JSON, without its pictures."""
+    return json.dumps({k: v for k, v in head.items() if k != "sprite"}, ensure_ascii=False)
+
+
 def waiting(request: SweepRequest, cells: int, samplers: list[str]) -> str:
     """The words where no board ships.
 

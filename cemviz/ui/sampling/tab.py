@@ -9,7 +9,7 @@ from ...backend.presets import SAMPLE
 from ...backend.requests import SampleRequest
 from ...backend.studio import Studio
 from ...samplers import SAMPLERS, SETTINGS, suited
-from ..controls import HEAVY, LIGHT, NEWEST, TAKING, Stories, Tab, by_hand
+from ..controls import HEAVY, LIGHT, NEWEST, Stories, Tab, by_hand
 from ..fields import control, radio, slider
 from ..selection import Selection
 from ..views import chain_player
@@ -26,9 +26,6 @@ NAMES = {
 
 FILES = {"png": "PNG of the last step", "gif": "GIF of all steps", "npz": "npz of all numbers"}
 """Ending of a file that can be taken away -> its button's words."""
-
-TAKE = "() => { setTimeout(() => document.querySelector('#samp-file')?.click(), 100); return []; }"
-"""Presses the button of the file once the page has the file's address."""
 
 
 def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
@@ -58,8 +55,7 @@ def build(session: gr.State, studio: Studio, selection: Selection) -> Tab:
     played = wire(by_hand(parts["story"]), do.play, do.RUN, outputs, **NEWEST, **HEAVY)
     wire([by_hand(parts[name]) for name in ("setting", "by_a")], do.numbers, ["setting", "by_a", "a"], do.LENGTHS, **LIGHT)
     for suffix in FILES:  # a file is made when it is asked for: packing one takes longer than drawing
-        download = wire(parts[suffix].click, partial(do.as_file, suffix=suffix), [], ["file"], **TAKING)
-        download.success(None, None, None, js=TAKE)
+        wire.file(parts[suffix], partial(do.as_file, suffix=suffix), "file", "samp-file")
     wire(halt.click, do.halt, [], ["status"], cancels=[sampling, played], **LIGHT)
 
     def controls_of(story: str) -> dict[Any, Any]:
