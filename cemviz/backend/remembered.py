@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-LARGEST, MOST = 8 * 2**20, 96 * 2**20
+LARGEST, MOST = 8 * 2**20, 48 * 2**20
 """Bytes of the results of one request, and of all that are kept."""
 
 

@@ -18,6 +18,7 @@ from ..data.datasets import dataset
 from ..metrics import landscape
 from ..metrics.answers import logits
 from .attack.growing import flips, growing
+from .look.digit import APART, ATTACKED, COUNT
 from .packed import field, packed, places, short, sprite
 from .play import Playground
 from .presets import PLAY, UNLABELLED
@@ -45,7 +46,9 @@ SHOWN = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40)
 SUBJECT = 4
 """Image of MNIST's gallery that the first stations attack."""
 
-RADII = tuple(round(0.02 * i, 2) for i in range(16))
+RADII = tuple(round(APART[1] * i, 2) for i in range(COUNT))
+"""Radii of the attacks: those of Your digit, which begins with the same image."""
+
 SIDE, ROLLED, TURNS, POINTS = 41, 7, (0, 5, 15, 30, 60, 100, 160, 250, 400), 150
 """Points along an edge of a window, the class that the ball is asked for, and the turns and points of the game that ship."""
 
@@ -130,7 +133,7 @@ def _attack(studio: Studio, scenes: dict[str, Any]) -> dict[str, Any]:
     sides = {}
     for side, name in NETS.items():
         net, card = studio.model(name)
-        frames, scores = zip(*growing(net, x, y, card.norm, RADII, 40, studio.device.generator(0)), strict=True)
+        frames, scores = zip(*growing(net, x, y, card.norm, RADII, ATTACKED, studio.device.generator(0)), strict=True)
         f = torch.stack(scores)
         sides[side] = {
             "sprite": sprite(torch.stack(frames).mul(255).round().byte().cpu().numpy()),
