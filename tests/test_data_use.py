@@ -22,8 +22,8 @@ from cemviz.backend.requests import AttackedRequest, EvaluateRequest, Robustness
 from cemviz.backend.stored import assets
 from cemviz.backend.studio import Studio
 from cemviz.backend.tables.measures import window
-from cemviz.backend.train import asked as asked_of_visitors
-from cemviz.backend.train import asked as training
+from cemviz.backend.train import checks as checks_of_visitors
+from cemviz.backend.train import checks as training
 from cemviz.backend.train.run import train
 from cemviz.backend.use_case import Step
 from cemviz.data import images, originals
@@ -185,7 +185,7 @@ def test_a_studio_and_so_the_page_refuses_a_mistyped_folder_at_once(places, monk
 
 @pytest.mark.parametrize("tick", [False, True])
 def test_a_visitor_s_training_downloads_by_the_tick_box_alone(places, monkeypatch, tick):
-    monkeypatch.setattr(asked_of_visitors, "missing", lambda *a: "")
+    monkeypatch.setattr(checks_of_visitors, "missing", lambda *a: "")
     asked = training.checked(Studio(choose("cpu")), RunRequest("mnist-at", name="my-run", download=tick))
     assert asked.download is tick and TrainRequest("mnist-at").download
 

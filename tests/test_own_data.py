@@ -13,7 +13,7 @@ from cemviz.backend import own as backend_own
 from cemviz.backend import store
 from cemviz.backend.requests import AddRequest, RunRequest
 from cemviz.backend.studio import Studio
-from cemviz.backend.train import asked
+from cemviz.backend.train import checks
 from cemviz.data import images, own
 from cemviz.data.datasets import DATASETS, BadData, DataMissing
 from cemviz.training.recipe import Recipe
@@ -170,7 +170,7 @@ def test_recipes_of_a_small_set_have_a_batch_that_it_fills(folder):
             isinstance(row, Recipe) and (row.data, row.batch, row.radius) == ("leaves", 24, 0.5) and "our choice" in row.source
         )
     assert recipe("leaves-standard").objective == "standard" and recipe("leaves-at").objective == "adversarial"
-    assert asked.row(RunRequest("leaves-at", steps=3)).steps == 3 and asked.missing(Studio(), "leaves") == ""
+    assert checks.row(RunRequest("leaves-at", steps=3)).steps == 3 and checks.missing(Studio(), "leaves") == ""
 
 
 def test_from_a_folder_to_a_robust_net_by_two_commands(folder, call):

@@ -18,7 +18,7 @@ from cemviz.backend.stored.locks import Lock
 from cemviz.backend.studio import Studio
 from cemviz.backend.train import curves, runs, states
 from cemviz.backend.train import live as training
-from cemviz.backend.train.asked import checked, missing, proposed
+from cemviz.backend.train.checks import checked, missing, proposed
 from cemviz.backend.train.live import Update, discard, run
 from cemviz.backend.train.runs import histories, read_history, unfinished
 from cemviz.data.images import DataMissing

@@ -24,7 +24,7 @@ from ..stored.locks import Lock, LockTaken
 from ..studio import Studio
 from ..use_case import Step
 from . import states
-from .asked import checked
+from .checks import checked
 from .run import Model, Trained, train
 from .runs import beside, remember, unfinished
 

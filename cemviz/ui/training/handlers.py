@@ -9,7 +9,7 @@ import gradio as gr
 from ...backend.checks import BadInput
 from ...backend.requests import MAX_UPDATES, SCALES, RunRequest
 from ...backend.studio import Studio
-from ...backend.train import asked, runs
+from ...backend.train import checks, runs
 from ...backend.train import live as training
 from ...backend.train.pair import PAIRS, name_of
 from ...data.datasets import dataset
@@ -159,15 +159,15 @@ def choose(studio: Studio, session: Session, *, recipe: str, scale: str) -> Chan
     return {
         **fitted,
         "steps": RECIPES[recipe][scale].steps,
-        "name": asked.proposed(recipe),
+        "name": checks.proposed(recipe),
         **explain(studio, session, recipe=recipe, scale=scale, steps=None),
     }
 
 
 def explain(studio: Studio, session: Session, *, recipe: str, scale: str, steps: float | None) -> Changes:
     """The table of a recipe, and whether its images are still to be fetched."""
-    row = asked.row(RunRequest(recipe, scale, steps=steps))
-    data, absent = dataset(row.data), bool(asked.missing(studio, row.data))
+    row = checks.row(RunRequest(recipe, scale, steps=steps))
+    data, absent = dataset(row.data), bool(checks.missing(studio, row.data))
     box = gr.update(visible=absent and bool(data.torchvision), label=f"download {data.title} ({data.megabytes} MB)")
     return {"row": words.recipe(row, scale), "download": box}
 
@@ -242,7 +242,7 @@ def follow(studio: Studio, session: Session, request: RunRequest) -> Iterator[Ch
     finally:
         session.state["train.going"] = False
     session.state["train.live"] = None
-    yield {"a": gr.update(choices=run_choices()), "name": asked.proposed(request.recipe), **left()}
+    yield {"a": gr.update(choices=run_choices()), "name": checks.proposed(request.recipe), **left()}
 
 
 def halt(studio: Studio, session: Session) -> Changes:

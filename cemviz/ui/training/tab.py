@@ -8,7 +8,7 @@ import gradio as gr
 from ...backend.checks import MAX_SEED
 from ...backend.requests import MAX_UPDATES, RunRequest
 from ...backend.studio import Studio
-from ...backend.train import asked, runs
+from ...backend.train import checks, runs
 from ...backend.train import live as training
 from ...training.recipes import RECIPES
 from ..controls import HEAVY, LIGHT, Tab, by_hand
@@ -89,7 +89,7 @@ def _recipe() -> dict[str, Any]:
         first = RECIPES[do.RECIPE]["evidence"].steps
         parts["steps"] = control(request, "steps", first, minimum=1, maximum=MAX_UPDATES, elem_id="train-steps", **narrow)
         parts["seed"] = control(request, "seed", minimum=0, maximum=MAX_SEED, elem_id="train-seed", **narrow)
-    parts["name"] = control(request, "name", asked.proposed(do.RECIPE), max_length=64, elem_id="train-name")
+    parts["name"] = control(request, "name", checks.proposed(do.RECIPE), max_length=64, elem_id="train-name")
     parts["download"] = control(request, "download", visible=False, elem_id="train-download")
     return parts
 
