@@ -19,7 +19,7 @@ from cemviz.backend.sample.chains import Chains, sample
 from cemviz.backend.studio import Studio
 from cemviz.backend.use_case import follow
 from cemviz.ui import selection
-from cemviz.ui.controls import Session
+from cemviz.ui.controls import Session, prose_of
 from cemviz.ui.digit.handlers import readers
 from cemviz.ui.landscape.handlers import drawable
 from cemviz.ui.robustness.handlers import offered
@@ -300,3 +300,9 @@ def test_what_a_refusal_names_stands_in_prose_as_it_is(studio):
 def test_what_is_said_of_a_file_goes_with_it(studio, file):
     assert do.dropped(studio, Session(), file=None) == {"status": ""}
     assert do.dropped(studio, Session(), file=file)["status"] == gr.skip()
+
+
+def test_no_line_on_screen_has_the_key_of_a_visitor_s_net():
+    name = f"own{guests.key()}"
+    assert store.unkeyed(f"{name}: 5 of 9") == "own: 5 of 9"
+    assert prose_of(KeyError(f"no model {name!r}")) == "no model 'own'"

@@ -5,13 +5,26 @@ from pathlib import Path
 import torch
 
 from ..starts import Gaussians
-from .stored.cards import Card, called, cards, checked, folder, is_guest, left_out, read_card, with_metric, write_card
+from .stored.cards import (
+    Card,
+    called,
+    cards,
+    checked,
+    folder,
+    is_guest,
+    left_out,
+    read_card,
+    unkeyed,
+    with_metric,
+    write_card,
+)  # fmt: skip
 from .stored.files import BrokenCheckpoint, Unwritable, check_place, digest, read_json, read_tensors, write_json, write_tensors
 from .stored.models import load, save, weights_path
 
 __all__ = [
     "BrokenCheckpoint", "Card", "Unwritable", "called", "cards", "check_place", "checked", "digest", "folder", "is_guest",
-    "left_out", "load", "load_gaussians", "read_card", "read_json", "read_tensors", "save", "save_gaussians", "weights_path",
+    "left_out", "load", "load_gaussians", "read_card", "read_json", "read_tensors", "save", "save_gaussians", "unkeyed",
+    "weights_path",
     "with_metric", "write_card", "write_json", "write_tensors",
 ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from ..backend.jobs import TimedOut
 from ..backend.kinds import KINDS
 from ..backend.memory import OutOfMemory
 from ..backend.play import Playground
-from ..backend.store import BrokenCheckpoint, Card, Unwritable, called
+from ..backend.store import BrokenCheckpoint, Card, Unwritable, called, unkeyed
 from ..backend.studio import Studio
 from ..dynamics import Diverged
 
@@ -182,8 +182,8 @@ def titled(cards: Mapping[str, Card], names: Iterable[str]) -> list[tuple[str, s
 
 
 def words_of(error: Exception) -> str:
-    """Words of an error, without the quotes that a KeyError puts around them."""
-    return str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    """Words of an error, without the quotes that a KeyError puts around them, and without the keys of visitors' nets."""
+    return unkeyed(str(error.args[0] if isinstance(error, KeyError) and error.args else error))
 
 
 def prose_of(error: Exception) -> str:

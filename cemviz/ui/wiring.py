@@ -18,6 +18,7 @@ from typing import Any
 import gradio as gr
 
 from ..backend.jobs import Waiting
+from ..backend.store import unkeyed
 from ..backend.studio import Studio
 from ..backend.use_case import Step
 from . import manners
@@ -203,7 +204,7 @@ def run(
             left = TimeLeft()
             for item in items:
                 if isinstance(item, Step):
-                    yield words(item) + left.after(item)
+                    yield unkeyed(words(item)) + left.after(item)
                 elif isinstance(item, Waiting):
                     yield str(item)
                 else:

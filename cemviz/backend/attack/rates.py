@@ -20,7 +20,7 @@ from ...metrics.robustness import curve, outcomes_under
 from .. import kinds
 from ..checks import BadInput, article, choice, threat_model
 from ..requests import NORMS, RobustnessRequest
-from ..store import Card, called
+from ..store import Card, called, is_guest
 from ..stored import artefacts, assets
 from ..stored.artefacts import Artefact
 from ..studio import Studio
@@ -197,7 +197,9 @@ def ready(studio: Studio, models: tuple[str, ...]) -> tuple[list[Rates], list[st
     cards = measured(studio, RobustnessRequest(models))
     rates = shipped(cards[0].data)
     rows = [rates[card.name] for card in cards if card.name in rates and rates[card.name].sha256 == card.sha256]
-    again = f"press Measure, or run `{assets.command(cards[0].data, 'robustness')}`"
+    again = "press Measure"
+    if not any(is_guest(card.name) for card in cards):  # no command knows a visitor's net
+        again += f", or run `{assets.command(cards[0].data, 'robustness')}`"
     missing = [called(card.name) for card in cards if card.name not in rates]
     stale = [card.name for card in cards if card.name in rates and rates[card.name].sha256 != card.sha256]
     notes = [f"Not measured yet: {', '.join(missing)}; {again}."] if missing else []

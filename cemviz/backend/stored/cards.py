@@ -122,6 +122,11 @@ def called(name: str) -> str:
     return name.partition("~")[0]
 
 
+def unkeyed(text: str) -> str:
+    """A text that names models, without the keys of visitors."""
+    return re.sub(rf"{KEY}\b", "", text)
+
+
 def path(name: str) -> Path:
     """Where the card of a model lies.  ValueError for a name that no model has."""
     return folder() / (GUESTS if is_guest(name) else "") / f"{checked(name)}.json"
