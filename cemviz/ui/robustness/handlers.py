@@ -69,7 +69,7 @@ def beside(studio: Studio, chosen: list[str], net_a: str) -> list[str]:
     if card is None or net_a in chosen:
         return chosen
     if card.origin == "foreign":
-        return [net_a, *kinds.pair(classifying(studio), card.data, card.kind)]
+        return [*dict.fromkeys((net_a, *kinds.pair(classifying(studio), card.data, card.kind)))]
     return chosen if chosen and studio.cards()[chosen[0]].data == card.data else follow(studio, [*chosen, net_a])
 
 
