@@ -176,7 +176,7 @@ def test_a_net_from_elsewhere_goes_from_its_file_to_a_grid_by_two_commands(place
     assert one_object(call(*command)[1])["model"] == "mine" and Image.open("grid.png").size[0] > 8
     lines = call("import", "net.pt", "--dataset", "stripes", "--scale", "none")[1].splitlines()
     assert lines[0] == "net: a WideResNet (TRADES, RobustBench), by block1.layer.0 and fc"
-    assert any(line.startswith("left aside: 12 tensors, sub_block1") for line in lines)
+    assert any(line.startswith("left aside: 12 tensors, such as sub_block1") for line in lines)
 
 
 @pytest.mark.slow

@@ -151,7 +151,7 @@ def test_a_repository_of_timm_says_its_architecture(there):
     assert made.card.name == "test"  # model.safetensors says nothing
     assert made.by == "built by timm:test_resnet" and len(made.card.classes) == 7
     (place / "config.json").write_text('{"architecture": "../test_resnet"}')
-    with pytest.raises(BadInput, match="give what builds it"):
+    with pytest.raises(BadInput, match="command line also takes what builds it"):
         run(bring, ImportRequest("hf:timm/test", name="farther"))
 
 
