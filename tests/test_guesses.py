@@ -1,4 +1,4 @@
-"""What no file of a net says, guessed from names, shapes and numbers of classes."""
+"""Guesses at what no file of a net says, from names, shapes and numbers of classes."""
 
 import pytest
 

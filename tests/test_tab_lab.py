@@ -100,6 +100,13 @@ def test_a_sweep_here_is_drawn_kept_and_can_be_taken_away(studio):
     assert lines[0].startswith("model,sampler,step,radius,noise,steps,confidence") and len(lines) == 5
     with open(do.as_file(studio, held, suffix="json")["file"], encoding="utf-8") as whole:
         assert json.load(whole)["axes"] == {"noise": [0.0, 0.05], "steps": [0, 3]}
+    guest = held.state["board"] | {"model": "own~0123456789ab"}
+    shown = (
+        words.table(guest),
+        words.file(guest),
+        json.loads(words.payload(guest, studio.cards()["mnist-at"], "", "own"))["title"],
+    )
+    assert all("own" in text and "~" not in text for text in shown), "no file and no picture has a visitor's key"
     assert "mnist-at" in last["tried"] and "s.K=" in last["tried"] and last["tried"].count("<tr>") == 2
     *_, again = do.measure(studio, held, by="own", **asked)
     assert again["tried"].count("<tr>") == 3

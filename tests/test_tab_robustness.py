@@ -174,6 +174,9 @@ def test_a_net_from_elsewhere_is_measured_beside_a_pair_of_its_data_set(studio):
     assert steps[0]["models"]["value"] == ["own~0123456789ab", "stripes-standard", "stripes-at"]
     assert "own~0123456789ab" in [name for _, name in steps[0]["models"]["choices"]]
     assert steps[1]["status"].startswith("Not measured yet: own,"), "the net is called by its name alone"
+    again = {"model": "own~0123456789ab", "models": ["stripes-at"]}
+    steps = list(do.first(studio, session, origin="shipped", **MEASURE | LOOK | again))
+    assert not any("models" in step for step in steps), "what was chosen by hand since then stands"
     store.save(studio.model("stripes-at")[0].state_dict(), replace(card("kept"), origin="foreign", data="unknown"))
     assert do.beside(studio, ["stripes-at"], "kept") == ["kept"], "of its data there is no other"
     kept = ["stripes-standard"]

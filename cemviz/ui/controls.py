@@ -1,6 +1,7 @@
 """Parts that the tabs share: the visitor's session, the shape of a tab, and errors that reach the visitor."""
 
 import re
+import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -91,6 +92,15 @@ class Session:
             return
         self.state = other.state | self.state
         self.selections = other.selections | self.selections
+
+    def place(self, name: str) -> Path:
+        """Where a file of this name lies that the visitor takes away: alone in a folder that goes with the session."""
+        if "files" not in self.state:
+            self.state["files"] = tempfile.TemporaryDirectory(prefix="cemviz-")
+        folder = Path(self.state["files"].name)
+        for old in folder.iterdir():  # one file a visitor, not all that they ever took
+            old.unlink(missing_ok=True)
+        return folder / name
 
     def leave(self) -> None:
         """End whatever still runs: the visitor is gone."""

@@ -84,7 +84,7 @@ class Imported:
 
     @property
     def first_run(self) -> str:
-        """What a first run is, and how long one waits for it."""
+        """A first run, and how long one waits for it."""
         chains = f"{self.chains} chains" if self.chains > 1 else "one chain"
         return f"a run of {chains} and {STEPS} steps takes about {max(1, round(self.seconds))} s here"
 

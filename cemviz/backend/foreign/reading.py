@@ -39,7 +39,7 @@ ENDINGS = (".safetensors", ".pt", ".pth", ".pt2", ".bin", ".ckpt", ".tar")
 AGAIN = "torch.save(net.state_dict(), 'net.pt')"
 
 ANY_BATCH = "dynamic_shapes=({0: torch.export.Dim('batch')},)"
-"""What torch.export is told so that the program takes batches of every size."""
+"""Argument of torch.export by which a program takes batches of every size."""
 
 PROGRAM = (
     "save the net with its program and give that file, x being a batch of its images: torch.export.save("
@@ -51,7 +51,7 @@ BESIDE = (
     "argparse.Namespace", "numpy.dtype", "numpy.ndarray", "_codecs.encode",
     *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
 )  # fmt: skip
-"""What training scripts store beside tensors, accuracies and options: it is read past, see `Unmade`."""
+"""Numbers and options that training scripts store beside tensors: they are read past, see `Unmade`."""
 
 SYMBOL = r"Symbol\('[su]\d+'(, (positive|integer|nonnegative)=(True|False))*\)"
 EXPRESSION = re.compile(rf"({SYMBOL}|[su]\d+|\d+|Max|Min|Mod|FloorDiv|CleanDiv|[ +*(),/-])*")

@@ -129,7 +129,7 @@ def foreign(studio: Studio, request: ImportRequest, contents: Contents) -> Forei
 
 
 def _ways() -> str:
-    """What to do with weights of a net that nothing here knows."""
+    """Advice for weights of a net that nothing here knows."""
     arch = "name its architecture, timm:NAME or torchvision:NAME (--arch; on the page: architecture)"
     if hosted():
         return f"{arch}, or import it on your own machine, which also reads nets of your own code"

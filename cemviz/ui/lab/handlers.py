@@ -1,10 +1,8 @@
 """Handlers of the lab: plain functions of the controls' values, by name."""
 
 import math
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -156,7 +154,7 @@ def board_view(studio: Studio, session: Session, request: SweepRequest, head: wo
 
 
 def as_file(studio: Studio, session: Session, *, suffix: str) -> Changes:
-    """The board as a file in a folder of the visitor's own, which goes with the session.
+    """The board as a file.
 
     Args:
         suffix: one of WRITERS.
@@ -165,8 +163,7 @@ def as_file(studio: Studio, session: Session, *, suffix: str) -> Changes:
     head = session.state.get("board")
     if head is None:
         raise BadInput("board", "there is no board here yet; press Run this sweep first")
-    folder = Path(session.state.setdefault("lab files", tempfile.TemporaryDirectory(prefix="cemviz-")).name)
-    path = folder / f"{words.file(head)}.{suffix}"
+    path = session.place(f"{words.file(head)}.{suffix}")
     path.write_text(WRITERS[suffix](head), encoding="utf-8")
     return {"file": str(path)}
 

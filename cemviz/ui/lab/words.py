@@ -72,7 +72,7 @@ def payload(head: Head, card: Card, origin: str, by: str) -> str:
         ],
         "sprite": head["sprite"], "noise": math.sqrt(math.prod(card.shape)), "paper": paper(head, card),
         "lengths": suited(head["sampler"], card.shape).gradient == "unit",
-        "title": f"{head['model']}, {head['sampler'].upper()}", "seeds": seeds(head), "file": file(head),
+        "title": f"{called(head['model'])}, {head['sampler'].upper()}", "seeds": seeds(head), "file": file(head),
     }  # fmt: skip
     return json.dumps(about, ensure_ascii=False, separators=(",", ":"))
 
@@ -86,7 +86,7 @@ def seeds(head: Head) -> str:
 
 def file(head: Head) -> str:
     """Name of a sweep's files, without the ending."""
-    return "-".join((head["model"], head["sampler"], *head["over"]))
+    return "-".join((called(head["model"]), head["sampler"], *head["over"]))
 
 
 def link(head: Head, settings: dict[str, Any]) -> str:
@@ -116,7 +116,7 @@ def table(head: Head) -> str:
         settings = [cell["settings"][name] for name in NUMBERS]
         numbers = [cell["columns"][name]["value"] for name in names]
         scatter = [cell["columns"][name]["spread"] for name in spreads]
-        writer.writerow([head["model"], head["sampler"], *settings, *numbers, *scatter])
+        writer.writerow([called(head["model"]), head["sampler"], *settings, *numbers, *scatter])
     return sheet.getvalue()
 
 

@@ -75,7 +75,9 @@ def beside(studio: Studio, chosen: list[str], net_a: str) -> list[str]:
 
 def first(studio: Studio, session: Session, *, origin: str, **values: Any) -> Iterator[Changes]:
     """The first view; the images also where the rates cannot be shown, and the other way round."""
-    names = beside(studio, values["models"], values["model"])
+    net_a, names = values["model"], values["models"]
+    if session.state.get("net A") != net_a:  # once: afterwards what one chose by hand stands
+        session.state["net A"], names = net_a, beside(studio, names, net_a)
     if names != values["models"]:
         values["models"] = names
         yield {"models": gr.update(choices=offered(studio, session.nets), value=names)}

@@ -2,11 +2,9 @@
 
 import itertools
 import math
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -229,7 +227,7 @@ def read(
 
 
 def as_file(studio: Studio, session: Session, *, suffix: str) -> Changes:
-    """The run as a file in a folder of the visitor's own, which goes with the session.
+    """The run as a file.
 
     Args:
         suffix: one of WRITERS.
@@ -238,8 +236,5 @@ def as_file(studio: Studio, session: Session, *, suffix: str) -> Changes:
     chains = session.state.get("chains")
     if chains is None:
         raise BadInput("run", "nothing is sampled yet; press Sample first")
-    folder = session.state.setdefault("files", tempfile.TemporaryDirectory(prefix="cemviz-"))
-    for old in Path(folder.name).iterdir():  # one file a visitor, not all that they ever took
-        old.unlink(missing_ok=True)
     name = f"{called(chains.card.name)}-{chains.request.sampler}-seed{chains.request.seed}"
-    return {"file": str(WRITERS[suffix](chains, Path(folder.name) / f"{name}.{suffix}"))}
+    return {"file": str(WRITERS[suffix](chains, session.place(f"{name}.{suffix}")))}
